@@ -1,0 +1,64 @@
+"""What to do about it: a plain recommendation from the measured bound type (pure)."""
+
+from __future__ import annotations
+
+from pytest_concurrency.model import Bound
+
+
+def which_tool(bound: Bound) -> str:
+    """One line: the tool for this kind of work."""
+    if bound.kind == "io":
+        return "it waits: threads or asyncio"
+    if bound.kind == "serialized":
+        return "its waits queue: remove the lock, or widen the pool or limit"
+    if bound.kind == "mixed":
+        if bound.gil in ("released", "disabled"):
+            return "it waits and computes in parallel: threads"
+        return "it waits and computes: threads for the waits, processes for the computing"
+    if bound.gil == "released":
+        return "it computes without the GIL: threads"
+    if bound.gil == "disabled":
+        return "it computes, and there is no GIL: threads"
+    return "it computes under the GIL: processes (or a free-threaded build)"
+
+
+def what_to_try(bound: Bound, backend: str, wants_speed: bool) -> str:
+    """What the author of a broken expectation should look at first."""
+    if not wants_speed:
+        return "It runs more in parallel than the test allows. If that is now intended, raise at_most."
+    if bound.kind == "serialized":
+        if backend == "tasks":
+            return (
+                "Something keeps the event loop from running: a blocking call (time.sleep, requests, file or "
+                "database access) inside the async def body, or an asyncio.Lock or Semaphore around the await. "
+                "Await an asynchronous version of the call, or move it into asyncio.to_thread()."
+            )
+        return (
+            "The workers wait for each other: look for a Lock or Semaphore around the call, a connection pool of "
+            "one, a rate limit, or an extension that keeps the GIL while it waits. Remove it or make it wider."
+        )
+    if bound.kind == "io":
+        return (
+            "The body waits, and its waits overlap only in part: look at limits of what it waits for "
+            "(pool size, server workers, rate limit)."
+        )
+    if backend == "tasks":
+        return (
+            "An event loop runs in one thread, so tasks never compute at the same time. "
+            "Use processes, or asyncio.to_thread() for computing that releases the GIL."
+        )
+    if backend == "threads" and bound.gil == "held":
+        return (
+            "Python lets only one thread at a time compute (the global interpreter lock, GIL), so threads do not make "
+            "this faster. Use processes (ProcessPoolExecutor, multiprocessing), a library that releases the GIL "
+            "while it computes, or a free-threaded build of Python."
+        )
+    if backend == "threads":
+        return (
+            "The body computes, and its threads do not get further together: look for a lock around the computing, "
+            "objects that all threads write to, or memory bandwidth."
+        )
+    return (
+        "The body computes in processes that do not get further together: look for a lock or file that they share, "
+        "memory bandwidth, or work that only one of them does."
+    )

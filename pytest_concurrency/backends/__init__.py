@@ -1,0 +1,44 @@
+"""Where bodies run: one file each, imported on use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_concurrency.backends.base import Crew
+from pytest_concurrency.model import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a backend may need to know of the session."""
+
+    root: Path
+    start_method: str = "auto"
+
+
+def _threads(body: Body, count: int, around: Surroundings) -> Crew:
+    from pytest_concurrency.backends.job import control_body
+    from pytest_concurrency.backends.threads import ThreadCrew
+
+    return ThreadCrew({"body": body.call, "control": control_body}, count)
+
+
+def _processes(body: Body, count: int, around: Surroundings) -> Crew:
+    from pytest_concurrency.backends.processes import ProcessCrew
+
+    return ProcessCrew(body, count, around.start_method, around.root)
+
+
+def _tasks(body: Body, count: int, around: Surroundings) -> Crew:
+    from pytest_concurrency.backends.tasks import TaskCrew
+
+    return TaskCrew(body.call, count)
+
+
+OPENERS: dict[str, Callable[[Body, int, Surroundings], Crew]] = {
+    "threads": _threads,
+    "processes": _processes,
+    "tasks": _tasks,
+}

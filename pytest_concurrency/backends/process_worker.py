@@ -1,0 +1,145 @@
+"""What runs inside a worker process: unpack the body, then answer batches until told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import importlib.util
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from pytest_concurrency.backends.job import Worker, control_body, current_worker, run_batch
+from pytest_concurrency.model import Reading
+from pytest_concurrency.probes.thread_state import ThreadClock
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """All that a worker process needs to start. ``call`` is set under fork, ``packed`` elsewhere."""
+
+    index: int
+    stack_file: str
+    call: Callable[[], Any] | None = None
+    packed: bytes = b""
+    # Where the test session found its modules: {dotted name: file, or folders of a package}.
+    modules: Mapping[str, tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
+    # Ends of other workers' pipes that fork would keep open, so that they never see the end of file.
+    inherited: tuple[Connection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back over the pipe, pickled: an exception travels as bytes of its own."""
+
+    kind: Literal["ready", "reading", "raised"]
+    reading: Reading | None = None
+    error: bytes = b""
+    text: str = ""
+
+
+def main(connection: Connection, errand: Errand) -> None:
+    """Serve one pipe; a closed pipe is the order to end, so that no worker outlives its session."""
+    with contextlib.suppress(ValueError, AttributeError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the session's to handle
+    for other in errand.inherited:
+        other.close()
+    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        _tell_where_on_request(stack, errand.stack_file)
+        try:
+            jobs = {"body": errand.call or _unpack(errand), "control": control_body}
+        except BaseException as error:
+            connection.send(_raised(error))
+            return
+        connection.send(Answer("ready"))
+        clock = stack.enter_context(contextlib.closing(ThreadClock()))
+        while True:
+            idle_delay = clock.delay()
+            task = connection.recv()
+            if task is None:
+                return
+            job, loops, workers = task
+            current_worker.set(Worker(errand.index, workers, "processes"))
+            try:
+                answer = Answer("reading", run_batch(jobs[job], loops, clock, idle_delay))
+            except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
+                answer = _raised(error)
+            connection.send(answer)
+
+
+def _raised(error: BaseException) -> Answer:
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    try:
+        import cloudpickle
+
+        packed = cloudpickle.dumps(error)
+        pickle.loads(packed)  # many exceptions can be written and not be read again
+    except Exception:
+        packed = b""
+    return Answer("raised", error=packed, text=text)
+
+
+def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:
+    if hasattr(signal, "SIGUSR1") and hasattr(faulthandler, "register"):
+        with contextlib.suppress(OSError):
+            file = stack.enter_context(open(path, "w"))  # noqa: SIM115
+            faulthandler.register(signal.SIGUSR1, file=file, all_threads=True)
+
+
+def _unpack(errand: Errand) -> Callable[[], Any]:
+    if errand.modules:
+        sys.meta_path.insert(0, _SessionFinder(errand.modules))
+    import cloudpickle
+
+    call: Callable[[], Any] = cloudpickle.loads(errand.packed)
+    return call
+
+
+class _SessionFinder:
+    """Imports the session's own modules from the files that the session imported them from.
+
+    Under ``--import-mode=importlib`` a test module's name cannot be found on ``sys.path``; under the
+    other modes a second file of that name might be found first.
+    """
+
+    def __init__(self, modules: Mapping[str, tuple[str | None, tuple[str, ...]]]) -> None:
+        self._modules = modules
+
+    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        known = self._modules.get(name)
+        if known is None:
+            return None
+        file, folders = known
+        if file is None:
+            spec = ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = list(folders)
+            return spec
+        return importlib.util.spec_from_file_location(
+            name, file, submodule_search_locations=list(folders) if folders else None
+        )
+
+
+def session_modules(below: Path) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+    """Return the loaded modules whose source lies below a folder, the session's root."""
+    found: dict[str, tuple[str | None, tuple[str, ...]]] = {}
+    root = str(below)
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "pytest_concurrency" or name in ("__main__", "__mp_main__"):
+            continue
+        file = getattr(module, "__file__", None)
+        folders = tuple(str(folder) for folder in getattr(module, "__path__", ()))
+        place = file or next(iter(folders), None)
+        if not isinstance(place, str) or not place.startswith(root):
+            continue
+        if "site-packages" in place or (file is not None and not file.endswith(".py")):
+            continue
+        found[name] = (file, folders)
+    return found

@@ -1,0 +1,188 @@
+"""One test's workers and clocks: makes rounds, probes and controls when asked."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_concurrency import bounds
+from pytest_concurrency.backends import OPENERS, Surroundings
+from pytest_concurrency.backends.base import Crew, Raised
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.machine import usable_cpus
+from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
+from pytest_concurrency.probes import heartbeat
+from pytest_concurrency.probes.interference import InterferenceMeter
+
+_BATCH = 0.008  # seconds that a batch should take at least
+_LONGEST_BATCH = 0.1  # seconds up to which batches grow where short ones say nothing
+_PATIENCE = 20  # times the expected time of a batch before its workers are given up
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One worker against some: ``workers`` None measures the one worker alone."""
+
+    backend: str
+    workers: int | None = None
+
+    @property
+    def crew_size(self) -> int:
+        return self.workers or 1
+
+
+class Bench(Protocol):
+    """What the measuring loop needs; the tests have a scripted one."""
+
+    @property
+    def cpus(self) -> float: ...
+    def now(self) -> float: ...
+    def sleep(self, seconds: float) -> None: ...
+    def prepare(self, setup: Setup) -> None: ...
+    def round(self, setup: Setup) -> Round: ...
+    def probe_gil(self) -> GilProbe | None: ...
+    def control(self, setup: Setup) -> Round: ...
+    def refresh(self, setup: Setup) -> None: ...
+    def lengthen(self, setup: Setup) -> None: ...
+    def note(self, setup: Setup) -> str: ...
+    def interference(self) -> Interference: ...
+
+
+Progress = Callable[[str], None]
+
+
+class Workbench:
+    """The real bench. Close it in the end, whatever happened: it owns threads and processes."""
+
+    def __init__(
+        self,
+        body: Body,
+        around: Surroundings,
+        patience: float,
+        progress: Progress = lambda text: None,
+        expected: float = 0.0,
+    ) -> None:
+        self._body = body
+        self._around = around
+        self._patience = patience
+        self._progress = progress
+        self._expected = expected  # seconds of one body, as far as known
+        self._crews: dict[str, tuple[int, Crew]] = {}
+        self._loops: dict[str, int] = {}
+        self._control_loops: dict[str, int] = {}
+        self._batch = _BATCH
+        self._number = 0
+        self._random = random.Random()
+        self._meter = InterferenceMeter()
+        self.cpus = usable_cpus()
+
+    def now(self) -> float:
+        return CLOCKS.wall()
+
+    def sleep(self, seconds: float) -> None:
+        CLOCKS.sleep(seconds)
+
+    def prepare(self, setup: Setup) -> None:
+        """Make the workers, warm them up and find out how many bodies make a batch."""
+        size, crew = self._crews.get(setup.backend, (0, None))
+        if crew is None or size < setup.crew_size:
+            self._progress(f"starting {setup.crew_size} {setup.backend}")
+            self._close_crew(setup.backend)
+            if setup.backend == "processes":
+                self._close_crew("threads")  # so that fork finds a process of one thread
+            crew = OPENERS[setup.backend](self._body, setup.crew_size, self._around)
+            self._crews[setup.backend] = (setup.crew_size, crew)
+            self._run(setup.backend, setup.crew_size, 1)
+        if setup.backend not in self._loops:
+            self._loops[setup.backend] = self._calibrate(setup.backend, "body")
+
+    def round(self, setup: Setup) -> Round:
+        """Measure one worker and several in random order, one right after the other."""
+        self.prepare(setup)
+        self._number += 1
+        return self._pair(setup, self._loops[setup.backend], "body")
+
+    def control(self, setup: Setup) -> Round:
+        """The same with computing that is known to run in parallel."""
+        self.prepare(setup)
+        if setup.backend not in self._control_loops:
+            self._control_loops[setup.backend] = self._calibrate(setup.backend, "control")
+        return self._pair(setup, self._control_loops[setup.backend], "control")
+
+    def probe_gil(self) -> GilProbe | None:
+        """Run one batch in one thread beside a heartbeat; None without a GIL or with an async body."""
+        if self._body.is_async or heartbeat.unavailable() is not None:
+            return None
+        setup = Setup("threads")
+        self.prepare(setup)
+        crew = self._crews["threads"][1]
+        loops = self._loops["threads"]
+        idents = getattr(crew, "idents", [None])
+        return heartbeat.probe(lambda: self._run("threads", 1, loops), idents[0])
+
+    def refresh(self, setup: Setup) -> None:
+        """Replace the workers by fresh ones."""
+        self._close_crew(setup.backend)
+        self.prepare(setup)
+
+    def lengthen(self, setup: Setup) -> None:
+        """Make the batches longer, where short ones do not get all workers onto their CPUs."""
+        if self._batch < _LONGEST_BATCH:
+            self._batch = min(self._batch * 2, _LONGEST_BATCH)
+            for backend in self._loops:
+                self._loops[backend] = self._calibrate(backend, "body")
+            self._control_loops.clear()
+
+    def note(self, setup: Setup) -> str:
+        entry = self._crews.get(setup.backend)
+        return entry[1].note if entry else ""
+
+    def interference(self) -> Interference:
+        return self._meter.overall()
+
+    def close(self) -> None:
+        for backend in list(self._crews):
+            self._close_crew(backend)
+
+    def _close_crew(self, backend: str) -> None:
+        _, crew = self._crews.pop(backend, (0, None))
+        if crew is not None:
+            crew.close()
+
+    def _pair(self, setup: Setup, loops: int, job: str) -> Round:
+        workers = setup.workers
+        if workers is None:
+            serial, concurrent = self._run(setup.backend, 1, loops, job), None
+        elif self._random.random() < 0.5:
+            serial = self._run(setup.backend, 1, loops, job)
+            concurrent = self._run(setup.backend, workers, loops, job)
+        else:
+            concurrent = self._run(setup.backend, workers, loops, job)
+            serial = self._run(setup.backend, 1, loops, job)
+        return Round(self._number, serial, concurrent, self._meter.read())
+
+    def _run(self, backend: str, workers: int, loops: int, job: str = "body") -> Sample:
+        deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
+        try:
+            sample = self._crews[backend][1].run(workers, loops, deadline, job)
+        except Raised as raised:
+            raised.round = self._number
+            raise
+        if backend == "processes":
+            self._meter.add_own(sample.cpu)
+        return sample
+
+    def _calibrate(self, backend: str, job: str) -> int:
+        """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
+        loops = 1
+        while True:
+            seconds = bounds.quiet_time(self._run(backend, 1, loops, job).readings[0])
+            if job == "body":
+                self._expected = seconds / loops
+            if seconds >= 0.8 * self._batch:
+                return loops
+            # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
+            loops = min(loops * 10, max(loops + 1, math.ceil(loops * self._batch / seconds)))

@@ -1,0 +1,113 @@
+"""From one round's readings to bounds of the speedup on a quiet machine (pure).
+
+With the serial batch's CPU time c1 and blocked time b1, k workers would do k batches one after the
+other in k * (c1 + b1). What they needed together on a busy machine says less directly what they
+would have needed on a quiet one:
+
+* Pessimistic: take nothing off the time they took. A worker that queues for a lock is woken, waits for
+  a CPU and finds the lock taken again, so its run delay would not have been progress. Only a worker
+  that gave up its CPU no more often than the lone worker did has surely waited for no lock and no
+  GIL: what it waited for a CPU is interference, and comes off.
+* Optimistic: take off all run delay, and from what a worker waited beyond its own waiting the
+  delay of the others too, who may have held what it waited for while they had no CPU.
+
+Above the threshold by the pessimistic bound, or below it by the optimistic one, is a vote. Neither
+is no vote.
+"""
+
+from __future__ import annotations
+
+from pytest_concurrency.model import Interval, Reading, Round, Sample
+
+_QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
+_SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
+_FEW = 1e-9
+
+
+def quiet_time(reading: Reading) -> float:
+    """What a lone worker would have needed with a CPU to itself."""
+    return max(reading.cpu + reading.blocked, _FEW)
+
+
+def cpu_share(serial: Sample) -> float:
+    """The computing part of one worker's own time, from 0 (waits) to 1 (computes)."""
+    reading = serial.readings[0]
+    return min(1.0, reading.cpu / quiet_time(reading))
+
+
+def readable(round_: Round) -> bool:
+    """Whether a round counts: run delay was read, or the machine was quiet without it."""
+    if round_.serial.readings[0].delay is not None:
+        return True
+    foreign = round_.interference.foreign
+    return foreign is not None and foreign <= _QUIET
+
+
+def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interval | None:
+    """Bounds of the speedup of ``workers`` bodies; None if the round says nothing.
+
+    ``gil_held``: the body is known to hold the GIL while it computes, in workers that share one, so
+    that its computing cannot overlap whatever the number of CPUs.
+    """
+    together = round_.concurrent
+    if together is None or not readable(round_):
+        return None
+    alone = round_.serial.readings[0]
+    work = workers * quiet_time(alone)
+    floor = together.cpu if gil_held else together.cpu / max(1.0, min(cpus, len(together.readings)))
+    slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
+    fastest = max(_optimistic(reading, together, alone) for reading in together.readings)
+    low = work / max(slowest, floor, _FEW)
+    high = work / max(fastest, floor, _FEW)
+    return Interval(min(low, high), max(low, high))
+
+
+def side_by_side(sample: Sample) -> bool:
+    """Whether the workers' lifetimes overlap enough to have met at a lock, had there been one."""
+    shared = min(reading.end for reading in sample.readings) - max(reading.start for reading in sample.readings)
+    return shared >= _SIDE_BY_SIDE * min(reading.wall for reading in sample.readings)
+
+
+def _lifetime(reading: Reading, together: Sample) -> tuple[float, float]:
+    """Time since the first worker started, and how much of it went by without a CPU."""
+    waited_to_start = min(reading.start - together.start, reading.late or 0.0)
+    return reading.end - together.start, (reading.delay or 0.0) + waited_to_start
+
+
+def _pessimistic(reading: Reading, together: Sample, alone: Reading) -> float:
+    lifetime, delay = _lifetime(reading, together)
+    undisturbed = (
+        reading.switches is not None
+        and alone.switches is not None
+        and reading.switches <= alone.switches
+        and side_by_side(together)
+    )
+    return lifetime - delay if undisturbed else lifetime
+
+
+def _optimistic(reading: Reading, together: Sample, alone: Reading) -> float:
+    lifetime, delay = _lifetime(reading, together)
+    waiting = max(0.0, lifetime - reading.cpu - delay)
+    own = min(waiting, alone.blocked)
+    others = sum(other.delay or 0.0 for other in together.readings if other is not reading)
+    return reading.cpu + own + max(0.0, waiting - own - others)
+
+
+def comparison(round_: Round) -> Interval | None:
+    """Bounds of how many times faster the second of two callables is; None if the round says nothing.
+
+    Delay is summed over all threads that were seen: on the way to the end of the slower one, no more
+    than that can have been interference. Worker processes are not seen; a slow figure of theirs
+    counts only while the machine does little else.
+    """
+    together = round_.concurrent
+    if together is None or not readable(round_):
+        return None
+    first, second = round_.serial.readings[0], together.readings[0]
+    work = max(first.wall - (first.delay or 0.0), first.wall * 0.1, _FEW)
+    low = work / max(second.wall, _FEW)
+    high = max(first.wall, _FEW) / max(second.wall - (second.delay or 0.0), second.wall * 0.1, _FEW)
+    foreign = round_.interference.foreign
+    if round_.unseen_delay and (foreign is None or foreign > _QUIET):
+        high = max(high, 1e6)
+    return Interval(low, high)

@@ -1,0 +1,54 @@
+"""What a marked test does instead of a plain call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.errors import BrokenExpectation, UndecidedExpectation
+from pytest_concurrency.expectations.base import Expectation
+from pytest_concurrency.model import Body, Outcome
+from pytest_concurrency.trial import Circumstances, Trial
+
+
+def run_marked(
+    body: Body, expectations: Sequence[Expectation], circumstances: Circumstances, report: Callable[[Outcome], None]
+) -> None:
+    """Call the body once as any test, then decide all of its expectations.
+
+    :raises BrokenExpectation: one or more are surely broken.
+    """
+    __tracebackhide__ = True
+    began = CLOCKS.wall()
+    if not body.is_async:
+        body.call()  # what it raises, it raises here as in any plain test
+    seconds = CLOCKS.wall() - began
+    pending: list[tuple[Outcome, str]] = []
+    with Trial(body, circumstances, expected=seconds) as trial:
+        for expectation in expectations:
+            limits = expectation.limits(circumstances.defaults)
+            plan = expectation.plan(body, limits)
+            outcome, _ = trial.decide(expectation.label, expectation.kind.name, expectation.given, plan, limits)
+            report(outcome)
+            pending.append((outcome, limits.undecided))
+    broken = [outcome.reason for outcome, _ in pending if outcome.verdict == "broken"]
+    if broken:
+        raise BrokenExpectation("\n\n".join(broken))
+    for outcome, policy in pending:
+        follow_policy(outcome, policy)
+
+
+def follow_policy(outcome: Outcome, policy: str) -> bool:
+    """Return whether an outcome counts as met; skip or fail the test if it is neither met nor broken."""
+    __tracebackhide__ = True
+    if outcome.verdict in ("met", "broken"):
+        return outcome.verdict == "met"
+    if outcome.verdict == "unmeasurable":
+        pytest.skip(f"unmeasurable: {outcome.reason}")
+    if policy == "fail":
+        raise UndecidedExpectation(f"undecided: {outcome.reason}")
+    if policy == "skip":
+        pytest.skip(f"undecided: {outcome.reason}")
+    return True

@@ -1,0 +1,199 @@
+"""The single statements that expectations are made of, and how a round votes on each (pure).
+
+A claim is about one figure and one cut. ``met_when`` is the side of the cut on which it is met. The
+cut lies in the geometric middle between the threshold and the loss that must be caught, so that a
+true figure on either of them is equally far away.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_concurrency import bounds
+from pytest_concurrency.model import GilProbe, GilUse, Interval, Round
+from pytest_concurrency.tally import Vote, cast
+
+_BEATS = 0.1e-3 / 0.5e-3  # beats per beat's sleep that a released GIL allows at the very least
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of the machine and the body while rounds are judged."""
+
+    cpus: float
+    gil: GilUse = "unknown"
+    one_interpreter: bool = True  # the workers share one interpreter, and so its GIL
+
+    @property
+    def computes_alone(self) -> bool:
+        """Whether the body's computing cannot overlap, whatever the number of CPUs."""
+        return self.one_interpreter and self.gil == "held"
+
+
+class Claim(Protocol):
+    """One statement that rounds vote on."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def met_when(self) -> int: ...
+    @property
+    def careful(self) -> tuple[int, ...]:
+        """The sides that need a confirmation: those a busy machine can imitate, and the red one."""
+        ...
+
+    @property
+    def margin(self) -> Interval:
+        """Between these lies a figure that is neither met nor broken."""
+        ...
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedupClaim:
+    """``workers`` do ``workers`` bodies that many times faster than one does."""
+
+    workers: int
+    threshold: float
+    slack: float  # the margin, as a part of the threshold
+    at_most: bool = False
+    name: str = "speedup"
+    unit: str = "ratio"
+
+    @property
+    def met_when(self) -> int:
+        return -1 if self.at_most else 1
+
+    @property
+    def careful(self) -> tuple[int, ...]:
+        return (-1, 1) if self.at_most else (-1,)
+
+    @property
+    def margin(self) -> Interval:
+        if self.at_most:
+            return Interval(self.threshold, self.threshold * (1 + self.slack))
+        return Interval(self.threshold / (1 + self.slack), self.threshold)
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        interval = bounds.speedup(round_, self.workers, known.cpus, known.computes_alone)
+        return cast(interval, margin_cut(self.margin), shortest_batch(round_))
+
+
+@dataclass(frozen=True, slots=True)
+class ShareClaim:
+    """The body waits (or computes) for at least this part of its own time."""
+
+    kind: str  # "wait" or "cpu"
+    threshold: float
+    slack: float
+    unit: str = "share"
+    met_when: int = 1
+    careful: tuple[int, ...] = (-1,)
+
+    @property
+    def name(self) -> str:
+        return "waiting" if self.kind == "wait" else "computing"
+
+    @property
+    def margin(self) -> Interval:
+        return Interval(self.threshold / (1 + self.slack), self.threshold)
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        if not bounds.readable(round_):
+            return Vote(0)
+        computing = bounds.cpu_share(round_.serial)
+        figure = max(1 - computing if self.kind == "wait" else computing, 1e-6)
+        return cast(Interval(figure, figure), margin_cut(self.margin), shortest_batch(round_))
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapClaim:
+    """The waits of ``workers`` bodies overlap.
+
+    Judged by the speedup, between two hypotheses that the serial batch gives: k workers whose waits
+    overlap and whose computing does not need at most b + k * c, those that wait one after the other
+    at least k * b + c. Nearer to the second, two fifths of the way, is the cut.
+    """
+
+    workers: int
+    slack: float
+    unit: str = "ratio"
+    met_when: int = 1
+    careful: tuple[int, ...] = (-1,)
+    name: str = "overlap"
+
+    @property
+    def threshold(self) -> float:
+        return math.pow(self.workers, 0.4)
+
+    @property
+    def margin(self) -> Interval:
+        return Interval(self.threshold / math.sqrt(1 + self.slack), self.threshold * math.sqrt(1 + self.slack))
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        interval = bounds.speedup(round_, self.workers, known.cpus, known.computes_alone)
+        share = bounds.cpu_share(round_.serial)
+        overlapping, queueing = self.expected(share)
+        if overlapping < queueing * 1.15:
+            return Vote(0)  # so much computing that the two cannot be told apart
+        cut = queueing * (overlapping / queueing) ** 0.4
+        return cast(interval, cut, shortest_batch(round_))
+
+    def expected(self, cpu_share: float) -> tuple[float, float]:
+        """Speedups of waits that overlap and of waits that queue."""
+        k, wait = self.workers, 1 - cpu_share
+        return k / (wait + k * cpu_share), k / (k * wait + cpu_share)
+
+
+@dataclass(frozen=True, slots=True)
+class GilClaim:
+    """The body's computing holds the GIL (or releases it) for the greater part."""
+
+    use: str  # "held" or "released"
+    threshold: float = 0.5
+    unit: str = "share"
+    name: str = "GIL"
+
+    @property
+    def met_when(self) -> int:
+        return 1 if self.use == "held" else -1
+
+    @property
+    def careful(self) -> tuple[int, ...]:
+        return (-self.met_when,)
+
+    @property
+    def margin(self) -> Interval:
+        return Interval(self.threshold, self.threshold)
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        return gil_vote(gil)
+
+
+def gil_vote(probe: GilProbe | None) -> Vote:
+    """+1: the GIL is held for more than half of the computing; -1: for less."""
+    if probe is None or probe.cpu <= 0 or probe.beats == 0:
+        return Vote(0)
+    low, high = min(1.0, probe.surely_held / probe.cpu), min(1.0, probe.perhaps_held / probe.cpu)
+    if high < 0.5 and probe.beats < _BEATS * probe.window / 0.5e-3:
+        return Vote(0)  # the heart hardly beat: it had no CPU, so it says nothing
+    return cast(Interval(max(low, 1e-6), max(high, 1e-6)), 0.5, probe.window)
+
+
+def shortest_batch(round_: Round) -> float:
+    """Seconds of the shorter of a round's batches."""
+    if round_.concurrent is None:
+        return round_.serial.wall
+    return min(round_.serial.wall, round_.concurrent.wall)
+
+
+def margin_cut(margin: Interval) -> float:
+    """Where votes part: the geometric middle of the margin."""
+    return math.sqrt(margin.low * margin.high)

@@ -1,0 +1,85 @@
+"""From rounds to the bound type: what the body's time goes into, with the evidence (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_concurrency import bounds, stats
+from pytest_concurrency.claims import Knowledge, OverlapClaim
+from pytest_concurrency.model import Bound, Round, Sample
+from pytest_concurrency.units import duration, ratio, share
+
+WAITS = 0.25  # computing below this share: it waits
+COMPUTES = 0.75  # computing above this share: it computes
+_CONTENDED = 1.35  # growth of CPU time per body from one worker to several
+
+
+@dataclass(frozen=True, slots=True)
+class PerBody:
+    """One body's part of a worker's time, in seconds; medians over rounds, means over workers."""
+
+    wall: float
+    cpu: float
+    blocked: float
+    delay: float | None
+
+
+def per_body(samples: Sequence[Sample], tasks: int = 1) -> PerBody:
+    """``tasks`` is how many bodies one worker ran side by side, as an event loop does."""
+
+    def each(sample: Sample, total: float) -> float:
+        return total / (sample.workers * sample.loops * tasks)
+
+    delays = [each(sample, sample.delay) for sample in samples if sample.readings[0].delay is not None]
+    return PerBody(
+        wall=stats.median([sample.wall / sample.loops for sample in samples]),
+        cpu=stats.median([each(sample, sample.cpu) for sample in samples]),
+        blocked=stats.median([each(sample, sample.blocked) for sample in samples]),
+        delay=stats.median(delays) if delays else None,
+    )
+
+
+def classify(rounds: Sequence[Round], backend: str, workers: int | None, known: Knowledge) -> Bound:
+    """Return the bound type of a body from the rounds of one worker against ``workers``."""
+    computing = stats.median([bounds.cpu_share(round_.serial) for round_ in rounds])
+    waiting = 1 - computing
+    alone = per_body([round_.serial for round_ in rounds])
+    together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
+    on_one_thread = backend == "tasks"
+    if computing <= WAITS:
+        kind, evidence = "io", f"alone it waits for {share(waiting)} of {duration(alone.wall)}"
+        if together and workers and workers > 1:
+            intervals = [bounds.speedup(round_, workers, known.cpus, known.computes_alone) for round_ in rounds]
+            figures = [stats.middle(interval) for interval in intervals if interval is not None]
+            if figures:
+                overlapping, queueing = OverlapClaim(workers, 0.25).expected(computing)
+                cut = queueing * (overlapping / queueing) ** 0.4
+                finish = duration(per_body(together).wall)
+                if stats.median(figures) < cut:
+                    kind = "serialized"
+                    evidence += f", and the waits of {workers} {backend} queue: all are done after {finish}"
+                else:
+                    evidence += f", and the waits of {workers} {backend} overlap: all are done after {finish}"
+        return Bound("serialized" if kind == "serialized" else "io", computing, waiting, known.gil, evidence)
+    evidence = f"alone it computes for {share(computing)} of {duration(alone.wall)}"
+    if computing < COMPUTES:
+        return Bound("mixed", computing, waiting, known.gil, f"{evidence} and waits for the rest{_gil(known)}")
+    evidence += _gil(known)
+    if together and not on_one_thread:
+        growth = per_body(together).cpu / max(alone.cpu, 1e-9)
+        if growth > _CONTENDED:
+            evidence += (
+                f"; CPU time per body grows {ratio(growth)} with {workers} {backend}: "
+                "they contend for shared objects, caches or memory"
+            )
+    return Bound("cpu", computing, waiting, known.gil, evidence)
+
+
+def _gil(known: Knowledge) -> str:
+    return {
+        "held": "; a thread beside it cannot get the GIL meanwhile",
+        "released": "; a thread beside it can have the GIL meanwhile",
+        "disabled": "; this interpreter runs without a GIL",
+        "unknown": "",
+    }[known.gil]

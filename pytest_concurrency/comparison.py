@@ -1,0 +1,117 @@
+"""The user's own two implementations against each other: a bench and a claim of their own."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_concurrency import bounds
+from pytest_concurrency.backends.base import Crew
+from pytest_concurrency.bench import Setup
+from pytest_concurrency.claims import Knowledge, SpeedupClaim, margin_cut, shortest_batch
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.machine import usable_cpus
+from pytest_concurrency.model import GilProbe, Interference, Round, Sample
+from pytest_concurrency.probes.interference import InterferenceMeter
+from pytest_concurrency.probes.own_threads import OwnThreads
+from pytest_concurrency.tally import Vote, cast
+
+_BATCH = 0.008
+_CHILDREN = 0.1  # part of the CPU time that worker processes may have used unseen
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonClaim(SpeedupClaim):
+    """The second callable is that many times faster than the first."""
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        return cast(bounds.comparison(round_), margin_cut(self.margin), shortest_batch(round_))
+
+
+class ComparisonBench:
+    """Runs two callables in the test's own thread, where a user's pools and loops feel at home."""
+
+    def __init__(self, first: Callable[[], Any], second: Callable[[], Any]) -> None:
+        self._first, self._second = first, second
+        self._loops = 0
+        self._batch = _BATCH
+        self._number = 0
+        self._random = random.Random()
+        self._meter = InterferenceMeter()
+        self._control: Crew | None = None
+        self._control_loops = 16
+        self.cpus = usable_cpus()
+
+    def now(self) -> float:
+        return CLOCKS.wall()
+
+    def sleep(self, seconds: float) -> None:
+        CLOCKS.sleep(seconds)
+
+    def prepare(self, setup: Setup) -> None:
+        """Call each once to warm up, and find how many calls make a batch."""
+        if self._loops:
+            return
+        shortest = min(_timed(self._first, 1)[0].wall, _timed(self._second, 1)[0].wall)
+        shortest = max(min(shortest, _timed(self._second, 1)[0].wall), 1e-7)
+        self._loops = max(1, min(math.ceil(self._batch / shortest), 100_000))
+
+    def round(self, setup: Setup) -> Round:
+        self._number += 1
+        if self._random.random() < 0.5:
+            (serial, _), (concurrent, children) = _timed(self._first, self._loops), _timed(self._second, self._loops)
+        else:
+            (concurrent, children), (serial, _) = _timed(self._second, self._loops), _timed(self._first, self._loops)
+        return Round(
+            self._number,
+            serial,
+            concurrent,
+            self._meter.read(),
+            unseen_delay=children > _CHILDREN * max(concurrent.cpu, 1e-9),
+        )
+
+    def probe_gil(self) -> GilProbe | None:
+        return None
+
+    def control(self, setup: Setup) -> Round:
+        """Let as many threads as there are CPUs run computing that is known to be parallel."""
+        from pytest_concurrency.backends.job import control_body
+        from pytest_concurrency.backends.threads import ThreadCrew
+
+        workers = setup.workers or 1
+        if self._control is None:
+            self._control = ThreadCrew({"body": control_body}, workers)
+        serial = self._control.run(1, self._control_loops, 60.0)
+        return Round(self._number, serial, self._control.run(workers, self._control_loops, 60.0), self._meter.read())
+
+    def refresh(self, setup: Setup) -> None:
+        """Nothing to replace: the callables make and end their own workers in every round."""
+        self._close_control()
+
+    def lengthen(self, setup: Setup) -> None:
+        self._loops *= 2 if self._batch < 0.1 else 1
+        self._batch *= 2
+
+    def note(self, setup: Setup) -> str:
+        return "both run in the test's own thread"
+
+    def interference(self) -> Interference:
+        return self._meter.overall()
+
+    def close(self) -> None:
+        self._close_control()
+
+    def _close_control(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+
+
+def _timed(call: Callable[[], Any], loops: int) -> tuple[Sample, float]:
+    with OwnThreads() as watch:
+        for _ in range(loops):
+            call()
+    return Sample(loops, (watch.reading,)), watch.children

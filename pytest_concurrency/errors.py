@@ -1,0 +1,34 @@
+"""What can go wrong, in the words that the user reads."""
+
+from __future__ import annotations
+
+
+class ConcurrencyError(Exception):
+    """Base class of every error that this plugin raises on purpose."""
+
+
+class BadArgument(ConcurrencyError):
+    """A marker, a fixture call or an option was written in a way that has no meaning.
+
+    The message names what was written, where, why it cannot be used and what can be.
+    """
+
+
+class CannotMeasure(ConcurrencyError):
+    """This machine or interpreter cannot show what was asked for; becomes *unmeasurable*."""
+
+
+class WorkerLost(ConcurrencyError):
+    """A worker died, hung or answered with something that is not an answer."""
+
+
+class NotPicklable(ConcurrencyError):
+    """The body, or a fixture value that it uses, cannot be sent to another process."""
+
+
+class BrokenExpectation(AssertionError):
+    """The measured code is surely not as concurrent as its test expects."""
+
+
+class UndecidedExpectation(AssertionError):
+    """No sure verdict in ``max_time``, and ``undecided="fail"`` was asked for."""

@@ -1,0 +1,31 @@
+"""What each marker claims: one file a marker, found by its name and loaded on use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+from pytest_concurrency.expectations import keywords
+from pytest_concurrency.expectations.base import Expectation, Kind
+from pytest_concurrency.markers import MARKERS
+
+
+def kind_of(name: str) -> Kind:
+    """Return the expectation behind a marker's name."""
+    module = importlib.import_module(f"pytest_concurrency.expectations.{MARKERS[name].module}")
+    kind = module.KIND
+    assert isinstance(kind, Kind)
+    return kind
+
+
+def read_marker(
+    name: str, positional: tuple[object, ...], given: Mapping[str, object], body_is_async: bool
+) -> Expectation:
+    """Return the expectation that a marker states about a test.
+
+    :raises BadArgument: the marker has no meaning; the message says why and what would have.
+    """
+    kind = kind_of(name)
+    arguments = keywords.read(name, positional, given, kind.keywords)
+    kind.check(name, arguments, body_is_async)
+    return Expectation(kind, arguments, dict(given))

@@ -1,0 +1,48 @@
+"""``expect_cpu_bound``: the body computes, and holds the GIL or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_concurrency.bench import Setup
+from pytest_concurrency.claims import Claim, GilClaim, Knowledge, ShareClaim
+from pytest_concurrency.errors import BadArgument
+from pytest_concurrency.expectations import keywords
+from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.machine import gil_enabled
+from pytest_concurrency.measure import Plan
+from pytest_concurrency.model import Body
+
+
+def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
+    if is_async and arguments.get("gil") is not None:
+        raise BadArgument(f"{name}(gil=...) needs a plain function: an event loop has one thread. Leave gil= out.")
+
+
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+    claims: tuple[Claim, ...] = (ShareClaim("cpu", arguments.get("min_cpu", 0.5), limits.margin),)
+    use = arguments.get("gil")
+    has_gil = gil_enabled()
+    if use is not None and has_gil:
+        claims += (GilClaim(use),)
+
+    def unmeasurable(cpu_share: float, known: Knowledge) -> str | None:
+        if use == "held" and not has_gil:
+            return 'gil="held" needs an interpreter with the GIL, and this one runs without'
+        return None
+
+    return Plan(
+        setup=Setup("tasks" if body.is_async else "threads"),
+        claims=claims,
+        needs_gil=use is not None and has_gil,
+        unmeasurable=unmeasurable,
+    )
+
+
+KIND = Kind(
+    name="expect_cpu_bound",
+    keywords={"min_cpu": keywords.part, "gil": keywords.one_of("held", "released")},
+    check=_check,
+    plan=_plan,
+)

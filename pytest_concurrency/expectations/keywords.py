@@ -1,0 +1,105 @@
+"""Reading marker keywords: each has a parser, and a bad one is told with all that would be good."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pytest_concurrency.errors import BadArgument
+from pytest_concurrency.units import parse_duration
+
+Parser = Callable[[object], Any]
+T = TypeVar("T")
+
+MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000}
+UNDECIDED = ("skip", "fail", "pass")
+
+
+def workers(backend: str) -> Parser:
+    """Accept a number of workers, or ``"auto"`` for the usable CPUs."""
+
+    def parse(value: object) -> int:
+        if value == "auto":
+            from pytest_concurrency.machine import auto_workers
+
+            return auto_workers()
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError('must be a whole number of workers or "auto"')
+        if not 1 <= value <= MOST_WORKERS[backend]:
+            raise ValueError(f"must be between 1 and {MOST_WORKERS[backend]} workers")
+        return value
+
+    return parse
+
+
+def positive(value: object) -> float:
+    """Accept a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+        raise ValueError("must be a number above 0")
+    return float(value)
+
+
+def part(value: object) -> float:
+    """Accept a share between 0 and 1."""
+    number = positive(value)
+    if number > 1:
+        raise ValueError("must be a share above 0 and at most 1")
+    return number
+
+
+def margin(value: object) -> float:
+    """Accept a margin: how far below the threshold a loss must be caught for sure."""
+    number = positive(value)
+    if not 0.05 <= number <= 2:
+        raise ValueError("must be between 0.05 and 2 (0.25 stands for 25 %)")
+    return number
+
+
+def time(value: object) -> float:
+    """Accept a duration."""
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(str(error).partition(" is ")[2].replace("not a duration", "must be a duration")) from None
+
+
+def one_of(*choices: str) -> Parser:
+    """Accept one of some words."""
+
+    def parse(value: object) -> str:
+        if value not in choices:
+            raise ValueError("must be one of " + ", ".join(repr(choice) for choice in choices))
+        return str(value)
+
+    return parse
+
+
+COMMON: Mapping[str, Parser] = {"margin": margin, "max_time": time, "undecided": one_of(*UNDECIDED)}
+
+
+def read(
+    name: str, positional: tuple[object, ...], given: Mapping[str, object], known: Mapping[str, Parser]
+) -> dict[str, Any]:
+    """Return the parsed keywords of a marker or fixture call; None values stand for not given.
+
+    :raises BadArgument: names the keyword, what is wrong with it and which ones there are.
+    """
+    table = {**known, **COMMON}
+    if positional:
+        shown = ", ".join(repr(value) for value in positional)
+        raise BadArgument(f"{name} takes keywords only, not {shown}. Its keywords: {', '.join(table)}.")
+    values = {}
+    for keyword, value in given.items():
+        if keyword not in table:
+            near = difflib.get_close_matches(keyword, table, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise BadArgument(f"{name} has no keyword {keyword!r}.{hint} Its keywords: {', '.join(table)}.")
+        if value is None:
+            continue
+        try:
+            values[keyword] = table[keyword](value)
+        except ValueError as error:
+            raise BadArgument(f"{name}({keyword}={value!r}): {keyword} {error}.") from None
+    return values

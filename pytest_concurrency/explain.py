@@ -1,0 +1,139 @@
+"""What a person reads when a verdict is not met (pure)."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+from pytest_concurrency import advice
+from pytest_concurrency.bench import Setup
+from pytest_concurrency.claims import GilClaim, OverlapClaim, ShareClaim, SpeedupClaim
+from pytest_concurrency.classify import PerBody, per_body
+from pytest_concurrency.measure import Result, Settlement
+from pytest_concurrency.model import Bound, Estimate, Sample
+from pytest_concurrency.units import count, duration, number, ratio, share
+
+_WIDTH = 76
+_ONE = {"threads": "thread", "processes": "process", "tasks": "task"}
+_KINDS = {
+    "io": "io (it waits, and waits overlap)",
+    "cpu": "cpu (it computes)",
+    "mixed": "mixed (it waits and computes)",
+    "serialized": "serialized (it waits, and only one at a time)",
+}
+
+
+def figure(estimate: Estimate | None) -> str:
+    """A figure with its interval: ``3.97x [3.91 to 4.02]``."""
+    if estimate is None:
+        return "no figure"
+    say = share if estimate.unit == "share" else ratio
+    return f"{say(estimate.value)} [{bare(estimate.low, say)} to {bare(estimate.high, say)}]"
+
+
+def bare(value: float, say: Callable[[float], str]) -> str:
+    """A number without its unit."""
+    return say(value).rstrip("x% ")
+
+
+def _times(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "an unknown number of"
+    return f"{bare(estimate.value, ratio)} [{bare(estimate.low, ratio)} to {bare(estimate.high, ratio)}]"
+
+
+def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bound: Bound) -> str:
+    """The message of a failed test: figure, threshold, what each side did, why, what to try."""
+    parts = [
+        _wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
+        arms_table(setup, settlement),
+        f"Bound type: {_KINDS[bound.kind]}\n{_wrap(bound.evidence + '.', '  ')}",
+        "What to try:\n" + _wrap(_advice(setup, result, bound), "  "),
+        _wrap(_certainty(settlement), ""),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
+    """One sentence: what was measured against what was expected."""
+    claim, estimate, one = result.claim, figure(result.estimate), _ONE[setup.backend]
+    if isinstance(claim, SpeedupClaim):
+        bound = f"at_most={number(claim.threshold)}" if claim.at_most else f"at_least={number(claim.threshold)}"
+        return (
+            f"{claim.workers} {setup.backend} got {claim.workers} bodies done {_times(result.estimate)} times as fast "
+            f"as one {one} does one after the other; expected {bound}."
+        )
+    if isinstance(claim, OverlapClaim):
+        return (
+            f"the body waits, but the waits of {claim.workers} {setup.backend} do not overlap: together they are done "
+            f"{_times(result.estimate)} times as fast as one after the other."
+        )
+    if isinstance(claim, ShareClaim):
+        keyword = "min_wait" if claim.kind == "wait" else "min_cpu"
+        return (
+            f"the body spends {estimate} of its time {claim.name}; expected at least "
+            f"{share(claim.threshold)} ({keyword}={number(claim.threshold)})."
+        )
+    if isinstance(claim, GilClaim):
+        if claim.use == "released":
+            return (
+                f"the body holds the GIL for {estimate} of its computing, so other threads cannot run Python "
+                'meanwhile; expected gil="released".'
+            )
+        return (
+            f"the body holds the GIL for only {estimate} of its computing, so other threads can run Python "
+            'meanwhile; expected gil="held".'
+        )
+    return f"measured {estimate}, expected {number(claim.threshold)}."
+
+
+def arms_table(setup: Setup, settlement: Settlement) -> str:
+    """What one body cost on each side: wall, CPU, waiting; medians of all rounds."""
+    together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
+    rows = [("", "until all done", "computing", "waiting", "waiting for a CPU")]
+    rows.append(_row(f"1 {_ONE[setup.backend]}", [round_.serial for round_ in settlement.rounds], 1))
+    if together and setup.workers:
+        tasks = setup.workers if setup.backend == "tasks" else 1
+        rows.append(_row(f"{setup.workers} {setup.backend}", together, tasks))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = [
+        "  " + row[0].ljust(widths[0]) + "".join("  " + row[column].rjust(widths[column]) for column in range(1, 5))
+        for row in rows
+    ]
+    return f"Each body, median of {count(len(settlement.rounds), 'round')}:\n" + "\n".join(lines)
+
+
+def _row(name: str, samples: Sequence[Sample], tasks: int) -> tuple[str, str, str, str, str]:
+    each: PerBody = per_body(samples, tasks)
+    delay = duration(each.delay) if each.delay is not None else "not readable"
+    return name, duration(each.wall), duration(each.cpu), duration(each.blocked), delay
+
+
+def _advice(setup: Setup, result: Result, bound: Bound) -> str:
+    claim = result.claim
+    if isinstance(claim, GilClaim):
+        if claim.use == "released":
+            return "Use a library that releases the GIL while it computes, or processes instead of threads."
+        return 'The expectation can be turned: gil="released" holds, and threads will compute in parallel.'
+    if isinstance(claim, ShareClaim):
+        if claim.kind == "wait":
+            return (
+                "This is computing, not waiting: threads or asyncio will not make it faster under the GIL. "
+                "If that is right, mark it expect_cpu_bound and use processes."
+            )
+        return "This is waiting, not computing: mark it expect_io_bound, and use threads or asyncio."
+    wants_speed = not (isinstance(claim, SpeedupClaim) and claim.at_most)
+    return advice.what_to_try(bound, setup.backend, wants_speed)
+
+
+def _certainty(settlement: Settlement) -> str:
+    return (
+        f"{count(len(settlement.rounds), 'round')} in {duration(settlement.seconds)}, the last ones in fresh workers. "
+        "A healthy test fails less than once in 10,000 runs, on a busy machine too: there is no need to run it again."
+    )
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

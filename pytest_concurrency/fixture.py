@@ -1,0 +1,325 @@
+"""The ``concurrency`` fixture: the engine in the hands of the test."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pytest_concurrency import explain
+from pytest_concurrency.bench import Setup
+from pytest_concurrency.claims import OverlapClaim, ShareClaim, SpeedupClaim
+from pytest_concurrency.classify import COMPUTES, WAITS, classify
+from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim
+from pytest_concurrency.errors import BadArgument
+from pytest_concurrency.expectations import keywords, speedup
+from pytest_concurrency.expectations.base import Limits, backend_for
+from pytest_concurrency.judge import arms_of, judge
+from pytest_concurrency.measure import Plan, settle
+from pytest_concurrency.model import Arm, Body, Bound, BoundKind, Estimate, Outcome
+from pytest_concurrency.trial import Circumstances, Trial
+from pytest_concurrency.units import count, number
+
+_ROUNDS = 10  # what measure() takes per backend, if there is time
+_BACKENDS = ("threads", "processes", "tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All that :meth:`Concurrency.measure` found, without a verdict."""
+
+    bound: Bound
+    speedup: Mapping[str, Estimate]
+    arms: tuple[Arm, ...]
+    rounds: int
+
+    def __repr__(self) -> str:
+        speedups = ", ".join(f"{name} {explain.figure(value)}" for name, value in self.speedup.items())
+        return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
+
+
+class Concurrency:
+    """What a test asks of code that it gives: how much faster, and why.
+
+    ``report`` takes every outcome; ``follow`` turns one that is neither met nor broken into what the
+    undecided policy says, and returns whether it counts as met.
+    """
+
+    def __init__(
+        self,
+        circumstances: Circumstances,
+        report: Callable[[Outcome], None],
+        follow: Callable[[Outcome, str], bool],
+    ) -> None:
+        self._circumstances = circumstances
+        self._report = report
+        self._follow = follow
+
+    def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
+        """Return how many times faster N workers do N calls than one does; compare it with ``>=`` or ``<=``.
+
+        :param function: called with ``args`` in every worker; ``async def`` with ``tasks=``.
+        :param options: one of ``threads=``, ``processes=``, ``tasks=``; ``margin=``, ``max_time=``, ``undecided=``.
+        :raises BadArgument: an option has no meaning.
+        """
+        body = _body(function, args)
+        arguments = keywords.read("concurrency.speedup", (), options, _WORKERS)
+        chosen = [name for name in _BACKENDS if name in arguments]
+        if len(chosen) != 1:
+            raise BadArgument(
+                f"concurrency.speedup takes one of {', '.join(name + '=N' for name in _BACKENDS)}, "
+                f"and has {' and '.join(chosen) or 'none'}."
+            )
+        backend_for("concurrency.speedup", chosen[0], body.is_async, explicit=True)
+
+        def decide(threshold: dict[str, float]) -> Outcome:
+            given = {**arguments, **threshold}
+            speedup.KIND.check("concurrency.speedup", given, body.is_async)
+            limits = self._limits(arguments)
+            plan = speedup.KIND.plan(given, body, limits)
+            with Trial(body, self._circumstances) as trial:
+                label = _label("speedup", threshold)
+                return trial.decide(label, "speedup", {**options, **threshold}, plan, limits)[0]
+
+        return Speedup(decide, self._report, lambda outcome: self._follow(outcome, self._limits(arguments).undecided))
+
+    def compare(
+        self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
+    ) -> Speedup:
+        """Return how many times faster ``second`` is than ``first``; compare it with ``>=`` or ``<=``.
+
+        Both are called without arguments in the test's own thread, and may start threads, processes or
+        event loops of their own.
+
+        :param same_result: also require that both return equal values.
+        :raises BadArgument: an option has no meaning.
+        """
+        arguments = keywords.read("concurrency.compare", (), options, {})
+        limits = self._limits(arguments)
+        for function in (first, second):
+            if not callable(function):
+                raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
+
+        def decide(threshold: dict[str, float]) -> Outcome:
+            if same_result and (one := first()) != (two := second()):
+                raise AssertionError(f"the two do not compute the same: {one!r:.200} against {two!r:.200}")
+            claims = tuple(
+                ComparisonClaim(1, value, limits.margin, at_most=name == "at_most") for name, value in threshold.items()
+            )
+            bench = ComparisonBench(first, second)
+            plan = Plan(setup=Setup("compare", max(1, int(bench.cpus))), claims=claims, one_interpreter=False)
+            try:
+                settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
+            finally:
+                bench.close()
+            return judge(
+                _label("compare", threshold),
+                "compare",
+                {**options, **threshold},
+                plan,
+                settlement,
+                bench.note(plan.setup),
+                bench.interference(),
+            )
+
+        return Speedup(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+
+    def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> BoundFinding:
+        """Return the bound type of a call, to be compared with ``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``.
+
+        :param options: ``threads=4`` (or ``tasks=4``), by which waits that queue are told from waits that
+            overlap; ``margin=``, ``max_time=``, ``undecided=``.
+        :raises BadArgument: an option has no meaning.
+        """
+        body = _body(function, args)
+        known = {name: keywords.workers(name) for name in ("threads", "tasks")}
+        arguments = keywords.read("concurrency.bound", (), options, known)
+        limits = self._limits(arguments)
+        backend = "tasks" if body.is_async else "threads"
+        workers = arguments.get(backend, 4)
+        plan = Plan(
+            setup=Setup(backend, workers),
+            claims=(
+                ShareClaim("cpu", WAITS * (1 + limits.margin) ** 0.5, limits.margin, careful=()),
+                ShareClaim("cpu", COMPUTES * (1 + limits.margin) ** 0.5, limits.margin, careful=()),
+                OverlapClaim(workers, limits.margin),
+            ),
+            # More than a quarter, more than three quarters, and where it waits: do the waits overlap.
+            answered=lambda said: said[1] == "met" or (said[1] == "broken" and (said[0] == "met" or None not in said)),
+        )
+        with Trial(body, self._circumstances) as trial:
+            outcome, settlement = trial.decide("bound", "bound", dict(options), plan, limits)
+        if settlement is not None:
+            outcome = _bound_outcome(outcome, [result.verdict for result in settlement.results])
+        return BoundFinding(outcome, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+
+    def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
+        """Measure a call at once, and return every figure without a verdict.
+
+        :param options: any of ``threads=``, ``processes=``, ``tasks=``; ``max_time=``.
+        """
+        body = _body(function, args)
+        arguments = keywords.read("concurrency.measure", (), options, _WORKERS)
+        limits = self._limits(arguments)
+        chosen = [name for name in _BACKENDS if name in arguments]
+        setups = [
+            Setup(backend_for("concurrency.measure", name, body.is_async, True), arguments[name]) for name in chosen
+        ]
+        setups = setups or [Setup("tasks" if body.is_async else "threads")]
+        speedups: dict[str, Estimate] = {}
+        arms: tuple[Arm, ...] = ()
+        bound: Bound | None = None
+        total = 0
+        with Trial(body, self._circumstances) as trial:
+            for setup in setups:
+                plan = Plan(
+                    setup=setup,
+                    claims=(SpeedupClaim(setup.crew_size, 1.0, limits.margin),),
+                    one_interpreter=setup.backend != "processes",
+                    answered=lambda said: False,
+                    most_rounds=_ROUNDS,
+                )
+                settlement = trial.settle(plan, limits)
+                total += len(settlement.rounds)
+                arms += arms_of(settlement.rounds, setup.backend)
+                found = settlement.results[0].estimate
+                if setup.workers and found is not None:
+                    speedups[setup.backend] = found
+                if bound is None or setup.backend != "processes":
+                    bound = classify(settlement.rounds, setup.backend, setup.workers, settlement.known)
+        assert bound is not None
+        return Figures(bound, speedups, arms, total)
+
+    def _limits(self, arguments: Mapping[str, Any]) -> Limits:
+        defaults = self._circumstances.defaults
+        return Limits(
+            margin=arguments.get("margin", defaults.margin),
+            max_time=arguments.get("max_time", defaults.max_time),
+            undecided=arguments.get("undecided", defaults.undecided),
+        )
+
+
+class Speedup:
+    """A speedup that is measured when it is compared with a number."""
+
+    def __init__(
+        self,
+        decide: Callable[[dict[str, float]], Outcome],
+        report: Callable[[Outcome], None],
+        follow: Callable[[Outcome], bool],
+    ) -> None:
+        self._decide = decide
+        self._report = report
+        self._follow = follow
+        self.outcome: Outcome | None = None
+
+    def __ge__(self, threshold: float) -> bool:
+        return self._answer("at_least", threshold)
+
+    def __gt__(self, threshold: float) -> bool:
+        return self._answer("at_least", threshold)
+
+    def __le__(self, threshold: float) -> bool:
+        return self._answer("at_most", threshold)
+
+    def __lt__(self, threshold: float) -> bool:
+        return self._answer("at_most", threshold)
+
+    def __bool__(self) -> bool:
+        raise BadArgument(
+            "a speedup is neither true nor false: compare it with a number, "
+            "as in `assert concurrency.speedup(fetch, url, threads=4) >= 3`."
+        )
+
+    def __eq__(self, other: object) -> bool:
+        raise BadArgument("a measured speedup never equals a number exactly: use >= or <=.")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _answer(self, keyword: str, threshold: float) -> bool:
+        try:
+            value = keywords.positive(threshold)
+        except ValueError as error:
+            raise BadArgument(f"a speedup cannot be compared with {threshold!r}: the threshold {error}.") from None
+        self.outcome = outcome = self._decide({keyword: value})
+        self._report(outcome)
+        return self._follow(outcome)
+
+    def __repr__(self) -> str:
+        return _short(self.outcome) if self.outcome else "<speedup, not measured yet: compare it with >= or <=>"
+
+
+class BoundFinding:
+    """A measured bound type; equal to its name. Undecided findings follow the undecided policy."""
+
+    def __init__(self, outcome: Outcome, report: Callable[[Outcome], None], follow: Callable[[Outcome], bool]) -> None:
+        self.outcome = outcome
+        self._follow = follow
+        report(outcome)
+
+    @property
+    def kind(self) -> str:
+        assert self.outcome.bound is not None
+        return self.outcome.bound.kind
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, BoundFinding):
+            return self.kind == other.kind
+        if other not in ("io", "cpu", "mixed", "serialized"):
+            raise BadArgument(f"{other!r} is not a bound type: compare with 'io', 'cpu', 'mixed' or 'serialized'.")
+        if self.outcome.verdict != "met":
+            return self._follow(self.outcome)
+        return self.kind == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    def __str__(self) -> str:
+        return self.kind
+
+    def __repr__(self) -> str:
+        bound = self.outcome.bound
+        if bound is None:
+            return f"<bound {self.outcome.verdict}: {self.outcome.reason}>"
+        return f"<bound {bound.kind!r}: {bound.evidence}; {count(self.outcome.rounds, 'round')}>"
+
+
+def _bound_outcome(outcome: Outcome, said: list[str]) -> Outcome:
+    """Turn the verdicts on the three claims into one about the kind."""
+    assert outcome.bound is not None
+    kind: BoundKind
+    if said[1] == "met":
+        kind = "cpu"
+    elif said[1] == "broken" and said[0] == "met":
+        kind = "mixed"
+    elif said[0] == "broken" and said[2] in ("met", "broken"):
+        kind = "io" if said[2] == "met" else "serialized"
+    else:
+        return replace(outcome, verdict="undecided")
+    return replace(outcome, verdict="met", reason="", bound=replace(outcome.bound, kind=kind), threshold=None)
+
+
+def _body(function: Callable[..., Any], args: tuple[Any, ...]) -> Body:
+    if not callable(function):
+        raise BadArgument(f"{function!r} cannot be called: give a function, and its arguments after it.")
+    name = getattr(function, "__name__", type(function).__name__)
+    return Body(function, positional=args, is_async=inspect.iscoroutinefunction(function), label=f"{name}()")
+
+
+def _label(name: str, threshold: Mapping[str, float]) -> str:
+    sign = ">=" if "at_least" in threshold else "<="
+    return f"concurrency.{name} {sign} {number(next(iter(threshold.values())))}"
+
+
+def _short(outcome: Outcome) -> str:
+    bound = f", bound: {outcome.bound.kind}" if outcome.bound else ""
+    return (
+        f"<speedup {explain.figure(outcome.estimate)} with {outcome.workers}{bound}, {count(outcome.rounds, 'round')}>"
+    )
+
+
+_WORKERS = {name: keywords.workers(name) for name in _BACKENDS}

@@ -1,0 +1,22 @@
+"""Hooks for other plugins and for a project's conftest.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.hookspec
+def pytest_concurrency_update_record(config: pytest.Config, record: dict[str, Any]) -> None:
+    """Change one test's record in place before it is reported; keep to plain JSON types."""
+
+
+@pytest.hookspec
+def pytest_concurrency_update_environment(config: pytest.Config, environment: dict[str, Any]) -> None:
+    """Change in place what is reported of the machine; keep to plain JSON types."""
+
+
+@pytest.hookspec
+def pytest_concurrency_report(config: pytest.Config, run: dict[str, Any]) -> None:
+    """Called once at the end with the whole run, as ``json:PATH`` writes it; write your own format."""

@@ -1,0 +1,85 @@
+"""From an expectation and its settlement to the outcome that is reported (pure)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_concurrency import advice, explain
+from pytest_concurrency.classify import classify
+from pytest_concurrency.measure import Plan, Result, Settlement
+from pytest_concurrency.model import Arm, Interference, Outcome, Round, Sample
+
+
+def judge(
+    label: str,
+    marker: str,
+    arguments: Mapping[str, Any],
+    plan: Plan,
+    settlement: Settlement,
+    note: str = "",
+    interference: Interference | None = None,
+) -> Outcome:
+    """Return one expectation's outcome; its reason is what the user reads."""
+    setup = plan.setup
+    bound = classify(settlement.rounds, setup.backend, setup.workers, settlement.known)
+    decisive = deciding(settlement)
+    verdict = settlement.verdict
+    if verdict == "broken":
+        reason = explain.broken(label, setup, decisive, settlement, bound)
+    elif verdict == "met":
+        reason = ""
+    else:
+        reason = decisive.reason
+    return Outcome(
+        marker=marker,
+        arguments=dict(arguments),
+        verdict=verdict,
+        reason=reason,
+        estimate=decisive.estimate,
+        threshold=decisive.claim.threshold,
+        rounds=len(settlement.rounds),
+        seconds=settlement.seconds,
+        bound=bound,
+        arms=arms_of(settlement.rounds, setup.backend, note),
+        interference=interference or Interference(),
+        workers=f"{setup.workers} {setup.backend}" if setup.workers else setup.backend.removesuffix("s"),
+        advice=advice.which_tool(bound),
+        claim=decisive.claim.name,
+    )
+
+
+def deciding(settlement: Settlement) -> Result:
+    """The result to show: the one behind the verdict, else the first."""
+    return next(
+        (result for result in settlement.results if result.verdict == settlement.verdict), settlement.results[0]
+    )
+
+
+def arms_of(rounds: tuple[Round, ...], backend: str, note: str = "") -> tuple[Arm, ...]:
+    """The two sides of some rounds, with their totals."""
+    arms = [_arm(backend, [round_.serial for round_ in rounds], note)]
+    together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
+    if together:
+        arms.append(_arm(backend, together, note))
+    return tuple(arms)
+
+
+def _arm(backend: str, samples: list[Sample], note: str) -> Arm:
+    known = bool(samples) and all(reading.delay is not None for sample in samples for reading in sample.readings)
+    return Arm(
+        backend=backend,
+        workers=samples[0].workers if samples else 0,
+        loops=samples[-1].loops if samples else 0,
+        wall=tuple(_tidy(sample.wall) for sample in samples),
+        cpu=tuple(_tidy(sample.cpu) for sample in samples),
+        delay=tuple(_tidy(sample.delay) for sample in samples) if known else None,
+        blocked=tuple(_tidy(sample.blocked) for sample in samples),
+        note=note,
+    )
+
+
+def _tidy(seconds: float) -> float:
+    """Nanoseconds are the clocks' resolution; more digits are noise in a file."""
+    return round(seconds, 9) if math.isfinite(seconds) else 0.0

@@ -1,0 +1,42 @@
+"""The markers' names, signatures and one-line meanings: all that a session without them loads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Marker(NamedTuple):
+    """What ``pytest --markers`` shows of a marker, and the module that knows the rest."""
+
+    signature: str
+    summary: str
+    module: str
+
+
+MARKERS: dict[str, Marker] = {
+    "expect_io_bound": Marker(
+        "expect_io_bound(*, min_wait=0.5, threads=4)",
+        "the test body spends at least min_wait of its time waiting, and the waits overlap when that many threads "
+        "run it (tasks, if it is an async def)",
+        "io_bound",
+    ),
+    "expect_cpu_bound": Marker(
+        "expect_cpu_bound(*, min_cpu=0.5, gil=None)",
+        "the test body spends at least min_cpu of its time computing; gil='held' or gil='released' also says "
+        "whether other threads can run Python meanwhile",
+        "cpu_bound",
+    ),
+    "expect_speedup": Marker(
+        "expect_speedup(*, at_least=None, at_most=None, threads= | processes= | tasks=)",
+        "N workers get N test bodies done at_least (or at_most) that many times faster than one worker gets them "
+        "done one after the other",
+        "speedup",
+    ),
+}
+
+COMMON_SUMMARY = "also takes margin=0.25, max_time='10s' and undecided='skip'|'fail'|'pass'"
+
+
+def marker_lines() -> list[str]:
+    """The lines for the ``markers`` ini key."""
+    return [f"{marker.signature}: {marker.summary}; {COMMON_SUMMARY}" for marker in MARKERS.values()]

@@ -1,0 +1,198 @@
+"""The values that travel from the clocks to the reports. All frozen; all times in seconds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BackendName = str
+BoundKind = Literal["io", "cpu", "mixed", "serialized"]
+GilUse = Literal["held", "released", "disabled", "unknown"]
+VerdictName = Literal["met", "broken", "undecided", "unmeasurable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The workload: what one worker runs once.
+
+    ``values`` names the fixture values and arguments that it is called with, so that an error can
+    tell which of them is at fault.
+    """
+
+    function: Callable[..., Any]
+    positional: tuple[Any, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    is_async: bool = False
+    label: str = "the body"
+
+    @property
+    def call(self) -> Callable[[], Any]:
+        """The body without parameters; of an ``async def`` body, what makes its coroutine."""
+        if not self.positional and not self.values:
+            return self.function
+        return functools.partial(self.function, *self.positional, **self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one worker did during one batch.
+
+    ``start`` and ``end`` are on the host's monotonic clock, which all processes share. ``delay`` is
+    the run delay: time in which the worker could have run and had no CPU. ``late`` is the part of it
+    that fell between the release of the batch and ``start``. ``switches`` counts how often the
+    worker gave up its CPU of its own will, as it does to wait. ``None``: not readable here.
+    """
+
+    start: float
+    end: float
+    cpu: float
+    delay: float | None = None
+    late: float | None = None
+    switches: int | None = None
+
+    @property
+    def wall(self) -> float:
+        return self.end - self.start
+
+    @property
+    def blocked(self) -> float:
+        """Lifetime less CPU less run delay: waiting for something other than a CPU."""
+        return max(0.0, self.wall - self.cpu - (self.delay or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One batch: each of some workers ran the body ``loops`` times."""
+
+    loops: int
+    readings: tuple[Reading, ...]
+
+    @property
+    def workers(self) -> int:
+        return len(self.readings)
+
+    @property
+    def start(self) -> float:
+        return min(reading.start for reading in self.readings)
+
+    @property
+    def wall(self) -> float:
+        """From the first worker's start to the last one's end."""
+        return max(reading.end for reading in self.readings) - self.start
+
+    @property
+    def cpu(self) -> float:
+        return sum(reading.cpu for reading in self.readings)
+
+    @property
+    def delay(self) -> float:
+        return sum(reading.delay or 0.0 for reading in self.readings)
+
+    @property
+    def blocked(self) -> float:
+        return sum(reading.blocked for reading in self.readings)
+
+
+@dataclass(frozen=True, slots=True)
+class Interference:
+    """What else the machine did during a round, as CPUs (1.0 is one CPU kept busy).
+
+    ``None``: not readable here.
+    """
+
+    foreign: float | None = None
+    steal: float | None = None
+    throttled: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GilProbe:
+    """A heartbeat beside one batch of one worker: how much of its computing held the GIL.
+
+    ``surely_held`` and ``perhaps_held`` bound the CPU time in which the GIL could not be had;
+    ``longest`` is the longest single hold and ``where`` the place in the code at its end.
+    """
+
+    window: float
+    cpu: float
+    surely_held: float
+    perhaps_held: float
+    longest: float
+    beats: int
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One worker, then several workers (or the other way about), close together in time."""
+
+    number: int
+    serial: Sample
+    concurrent: Sample | None = None
+    interference: Interference = Interference()
+    unseen_delay: bool = False  # workers took part whose run delay is not in the readings
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds of one quantity."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure over all rounds that could be read, with an interval for it."""
+
+    value: float
+    low: float
+    high: float
+    unit: str = "ratio"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the body's time goes into. ``evidence`` is for people."""
+
+    kind: BoundKind
+    cpu_share: float
+    wait_share: float
+    gil: GilUse = "unknown"
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One side of a measurement, with its rounds' totals."""
+
+    backend: BackendName
+    workers: int
+    loops: int
+    wall: tuple[float, ...]
+    cpu: tuple[float, ...]
+    delay: tuple[float, ...] | None
+    blocked: tuple[float, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One expectation's verdict and all that a report says of it."""
+
+    marker: str
+    arguments: Mapping[str, Any]
+    verdict: VerdictName
+    reason: str
+    estimate: Estimate | None
+    threshold: float | None
+    rounds: int
+    seconds: float
+    bound: Bound | None = None
+    arms: tuple[Arm, ...] = ()
+    interference: Interference = Interference()
+    workers: str = ""
+    advice: str = ""
+    claim: str = ""

@@ -1,0 +1,152 @@
+"""A thread that wants the GIL now and then, beside a body that may hold it.
+
+A thread that computes in Python gives the GIL up when another asks for it, but only after the switch
+interval (5 ms). During the probe that interval is long, so that the heart beats late by as long as
+the body really holds on: whether the computing inside releases the GIL shows in few milliseconds.
+One CPU is enough, since what counts is when the GIL could be had, not who ran.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.machine import gil_enabled
+from pytest_concurrency.model import GilProbe, Reading, Sample
+from pytest_concurrency.probes.thread_state import ThreadClock
+
+# Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
+_PATIENCE = 2.0
+_BEAT = 0.0005
+# Timer slack and waking up make every sleep late by about this much, without any GIL.
+_SLACK = 0.0004
+
+
+def unavailable() -> str | None:
+    """Return why nobody can wait for a GIL here, or None."""
+    return None if gil_enabled() else "this interpreter runs without a GIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One sleep and the wait for the GIL after it.
+
+    ``late`` is how long after its time it came, ``delay`` the part of that in which the heart had no
+    CPU, ``cpu`` what the watched thread computed from before the sleep until the GIL was had.
+    """
+
+    due: float
+    late: float
+    delay: float
+    cpu: float | None
+
+
+class Heartbeat:
+    """Beats between ``start`` and ``stop``; made for one probe of one thread."""
+
+    def __init__(self, watched: int | None) -> None:
+        self._watched = watched
+        self._beats: list[Beat] = []
+        self._longest = 0.0
+        self.place: str | None = None
+        self._stopping = threading.Event()
+        self._beating = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="concurrency-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._beating.wait(_PATIENCE)
+
+    def stop(self) -> list[Beat]:
+        self._stopping.set()
+        self._thread.join(_PATIENCE)
+        return self._beats
+
+    def _live(self) -> None:
+        clock = ThreadClock()
+        watched_cpu = _cpu_clock_of(self._watched)
+        try:
+            self._beating.set()
+            while not self._stopping.is_set():
+                self._beat(clock, watched_cpu)
+        finally:
+            clock.close()
+
+    def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> None:
+        cpu = watched_cpu() if watched_cpu else 0.0
+        delay = clock.delay() or 0.0
+        due = CLOCKS.wall() + _BEAT
+        CLOCKS.sleep(_BEAT)
+        late = CLOCKS.wall() - due
+        delay = (clock.delay() or 0.0) - delay
+        self._beats.append(Beat(due, late, delay, watched_cpu() - cpu if watched_cpu else None))
+        if late - delay > max(self._longest, 4 * _SLACK) and self._watched is not None:
+            self._longest = late - delay
+            self.place = _where(sys._current_frames().get(self._watched))
+
+
+def probe(run_one: Callable[[], Sample], watched: int | None) -> GilProbe:
+    """Run one batch of one worker (thread ``watched``) beside a heartbeat."""
+    usual = sys.getswitchinterval()
+    heart = Heartbeat(watched)
+    heart.start()
+    try:
+        sys.setswitchinterval(_PATIENCE)
+        sample = run_one()
+    finally:
+        sys.setswitchinterval(usual)
+        beats = heart.stop()
+    return summarize(sample.readings[0], beats, heart.place)
+
+
+def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None) -> GilProbe:
+    """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
+    surely, perhaps, longest, seen = 0.0, 0.0, 0.0, 0
+    for beat in beats:
+        waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
+        if waited <= -_BEAT or beat.due > reading.end:
+            continue
+        seen += 1
+        waited = max(0.0, waited - beat.delay)
+        computed = waited if beat.cpu is None else beat.cpu
+        # What the body computed while the heart slept, or had the GIL and no CPU, was not a hold.
+        sure = max(0.0, computed - _BEAT - beat.delay - _SLACK)
+        surely += sure
+        perhaps += min(waited, computed) if waited > _SLACK else 0.0
+        # A hold without computing (a wait that keeps the GIL) shows in the heart's own waiting only.
+        longest = max(longest, sure, waited - _SLACK - (reading.delay or 0.0))
+    return GilProbe(
+        window=reading.wall,
+        cpu=reading.cpu,
+        surely_held=surely,
+        perhaps_held=max(surely, perhaps),
+        longest=longest,
+        beats=seen,
+        where=place,
+    )
+
+
+def _cpu_clock_of(ident: int | None) -> Callable[[], float] | None:
+    """Return a reader of another thread's CPU time, where the platform has one."""
+    if ident is None or not hasattr(time, "pthread_getcpuclockid"):
+        return None
+    try:
+        clock = time.pthread_getcpuclockid(ident)
+        time.clock_gettime(clock)
+    except OSError:
+        return None
+    return functools.partial(time.clock_gettime, clock)
+
+
+def _where(frame: FrameType | None) -> str | None:
+    if frame is None:
+        return None
+    last = traceback.extract_stack(frame)[-1]
+    return f"{last.filename}:{last.lineno} in {last.name}"

@@ -1,0 +1,116 @@
+"""What else the machine does: other programs, the hypervisor, a CPU quota.
+
+The counters tick every 10 ms on most systems, so they are read over a window, not over a batch.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.machine import cgroup_folder
+from pytest_concurrency.model import Interference
+
+_WINDOW = 0.1  # seconds that a reading covers at least
+
+
+def unavailable() -> str | None:
+    """Return why foreign load cannot be read here, or None if it can."""
+    try:
+        import psutil
+    except ImportError:
+        return "foreign load needs psutil, which cannot be imported"
+    try:
+        psutil.cpu_times()
+    except Exception as error:  # /proc hidden, no permission
+        return f"foreign load cannot be read: {error}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    wall: float
+    busy: float
+    own: float
+    steal: float
+    throttled: float | None
+
+
+class InterferenceMeter:
+    """Foreign load since some time ago; ``own`` CPU time of worker processes is told to it."""
+
+    def __init__(self) -> None:
+        self._readable = unavailable() is None
+        self._workers = 0.0
+        self._first = self._base = self._count() if self._readable else None
+        self._last = Interference()
+
+    def add_own(self, seconds: float) -> None:
+        """CPU time of workers that are neither this process nor its ended children."""
+        self._workers += seconds
+
+    def read(self) -> Interference:
+        """Interference over the last window, which is at least 0.1 s long."""
+        if self._base is None:
+            return self._last
+        now = self._count()
+        if now.wall - self._base.wall >= _WINDOW:
+            self._last = _between(self._base, now)
+            self._base = now
+        return self._last
+
+    def overall(self) -> Interference:
+        """Interference since the meter was made."""
+        return Interference() if self._first is None else _between(self._first, self._count())
+
+    def _count(self) -> _Counters:
+        import psutil
+
+        times: Any = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        ours: Any = psutil.Process().cpu_times()
+        children = getattr(ours, "children_user", 0.0) + getattr(ours, "children_system", 0.0)
+        return _Counters(
+            wall=CLOCKS.wall(),
+            busy=sum(times) - idle - guests - getattr(times, "steal", 0.0),
+            own=CLOCKS.process_cpu() + children + self._workers,
+            steal=getattr(times, "steal", 0.0),
+            throttled=_throttled(),
+        )
+
+
+def _between(before: _Counters, after: _Counters) -> Interference:
+    wall = max(after.wall - before.wall, 1e-6)
+    throttled = None
+    if before.throttled is not None and after.throttled is not None:
+        throttled = max(0.0, after.throttled - before.throttled) / wall
+    return Interference(
+        foreign=max(0.0, after.busy - before.busy - (after.own - before.own)) / wall,
+        steal=max(0.0, after.steal - before.steal) / wall,
+        throttled=throttled,
+    )
+
+
+@functools.cache
+def _throttle_file() -> Path | None:
+    folder = cgroup_folder()
+    file = folder / "cpu.stat" if folder else None
+    return file if file and file.exists() else None
+
+
+def _throttled() -> float | None:
+    """Seconds for which a CPU quota has stopped this control group; None without one."""
+    file = _throttle_file()
+    if file is None:
+        return None
+    try:
+        lines = dict(line.split(maxsplit=1) for line in file.read_text().splitlines() if " " in line)
+    except OSError:
+        return None
+    if "throttled_usec" in lines:
+        return int(lines["throttled_usec"]) * 1e-6
+    return int(lines["throttled_time"]) * 1e-9 if "throttled_time" in lines else None

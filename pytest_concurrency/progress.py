@@ -1,0 +1,69 @@
+"""A line of live progress behind the test's own, on a terminal only; it leaves no trace."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+from pytest_concurrency.clocks import CLOCKS
+
+_AFTER = 1.0  # seconds of silence before the first line
+_EVERY = 0.1
+_ROOM = 16  # columns below which there is no place for it
+
+
+class LiveLine:
+    """Writes to the right of the cursor and steps back, so that pytest's own line stays as it is."""
+
+    def __init__(self, file: TextIO, columns: int, clock: Callable[[], float] = CLOCKS.wall) -> None:
+        self._file = file
+        self._room = columns - 1
+        self._clock = clock
+        self._next = clock() + _AFTER
+        self._shown = 0
+
+    def show(self, text: str) -> None:
+        """Replace what is shown, at most ten times a second."""
+        now = self._clock()
+        if now < self._next or self._room < _ROOM:
+            return
+        self._next = now + _EVERY
+        text = f" {text}"[: self._room]
+        self._write(f"\x1b[K{text}\x1b[{len(text)}D")
+        self._shown = len(text)
+
+    def clear(self) -> None:
+        """Remove all of it."""
+        if self._shown:
+            self._write("\x1b[K")
+            self._shown = 0
+
+    def _write(self, text: str) -> None:
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except (OSError, ValueError):  # the terminal has gone: measuring goes on
+            self._room = 0
+
+
+@contextlib.contextmanager
+def live(writer: Any) -> Iterator[Callable[[str], None]]:
+    """Yield what shows a text behind the line that pytest's terminal writer is at, if it is a terminal."""
+    file = getattr(writer, "_file", None)
+    if file is None or not _is_terminal(file):
+        yield lambda text: None
+        return
+    line = LiveLine(file, writer.fullwidth - writer.width_of_current_line)
+    try:
+        yield line.show
+    finally:
+        line.clear()
+
+
+def _is_terminal(file: TextIO) -> bool:
+    try:
+        return file.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):
+        return False

@@ -1,0 +1,159 @@
+"""The section in pytest's summary: a line per verdict that is not met, a tally, the table on request."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pytest_concurrency.machine import describe
+from pytest_concurrency.model import Estimate
+from pytest_concurrency.options import Settings
+from pytest_concurrency.units import count, duration, number, ratio, share
+
+_ORDER = ("broken", "undecided", "unmeasurable", "met")
+_COLORS = {"met": "green", "broken": "red", "undecided": "yellow", "unmeasurable": "yellow"}
+_HEADS = ("test", "expects", "figure", "needed", "bound", "workers", "rounds", "time")
+_NARROWEST_TEST = 12
+
+
+class Row(NamedTuple):
+    """One verdict, as the table shows it."""
+
+    verdict: str
+    cells: tuple[str, ...]
+    reason: str
+    nodeid: str
+    advice: str
+
+
+def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings) -> None:
+    """Write the section through pytest's own terminal reporter."""
+    rows = [_row(record, expectation) for record in records for expectation in record["expectations"]]
+    notable = [row for row in rows if row.verdict != "met"]
+    if not settings.full_report and not notable and reporter.verbosity < 0:
+        return
+    width = reporter._tw.fullwidth if hasattr(reporter, "_tw") else 80
+    reporter.section("concurrency", sep="=")
+    if settings.full_report:
+        if not reporter.config.getoption("no_header", False):
+            reporter.write_line(describe())
+        _table(reporter, rows, width)
+        _recommendations(reporter, rows, width)
+    for row in sorted(notable, key=lambda row: _ORDER.index(row.verdict)):
+        if not settings.full_report or row.verdict != "broken":
+            _line(reporter, row, width)
+    if rows or settings.full_report:
+        reporter.write_line(tally(rows))
+
+
+def tally(rows: Sequence[Row]) -> str:
+    """``12 verdicts: 10 met, 1 broken, 1 undecided``."""
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("met", *_ORDER[:-1])}
+    parts = [f"{amount} {verdict}" for verdict, amount in counts.items() if amount]
+    return f"{count(len(rows), 'verdict')}" + (f": {', '.join(parts)}" if parts else ": no test measured anything")
+
+
+def _row(record: Mapping[str, Any], expectation: Mapping[str, Any]) -> Row:
+    return Row(
+        expectation["verdict"],
+        (
+            record["nodeid"],
+            expectation["marker"].removeprefix("expect_"),
+            _figure(expectation["estimate"]),
+            _needed(expectation),
+            expectation["bound"] or "-",
+            expectation["workers"],
+            str(expectation["rounds"]),
+            duration(expectation["seconds"]),
+        ),
+        expectation["reason"],
+        record["nodeid"],
+        expectation["advice"],
+    )
+
+
+def _figure(estimate: Mapping[str, Any] | None) -> str:
+    if estimate is None:
+        return "-"
+    value = Estimate(**estimate)
+    say = share if value.unit == "share" else ratio
+    bare = [say(bound).rstrip("x% ") for bound in (value.low, value.high)]
+    return f"{say(value.value)} [{bare[0]}, {bare[1]}]"
+
+
+def _needed(expectation: Mapping[str, Any]) -> str:
+    threshold, claim = expectation["threshold"], expectation["claim"]
+    if threshold is None or claim == "GIL":
+        use = expectation["arguments"].get("gil")
+        return f"GIL {use}" if use else "-"
+    if claim == "overlap":
+        return "overlap"
+    sign = "<=" if "at_most" in expectation["arguments"] and "at_least" not in expectation["arguments"] else ">="
+    return f"{sign} {share(threshold)}" if claim in ("waiting", "computing") else f"{sign} {number(threshold)}x"
+
+
+def _table(reporter: Any, rows: Sequence[Row], width: int) -> None:
+    if not rows:
+        return
+    widths = [max(len(head), *(len(row.cells[column]) for row in rows)) for column, head in enumerate(_HEADS)]
+    # Narrow terminals lose first what can be read elsewhere, then the front of long test ids.
+    columns = list(range(len(_HEADS)))
+    for dispensable in (6, 5, 3, 7):
+        if _total(widths, columns) - widths[0] + min(widths[0], 28) <= width:
+            break
+        columns.remove(dispensable)
+    widths[0] = max(_NARROWEST_TEST, min(widths[0], width - (_total(widths, columns) - widths[0])))
+    reporter.write_line(_cells(_HEADS, widths, columns).rstrip(), bold=True)
+    for row in rows:
+        cells = (_shorten(row.cells[0], widths[0]), *row.cells[1:])
+        reporter.write_line(_cells(cells, widths, columns).rstrip(), **{_COLORS[row.verdict]: True})
+
+
+def _total(widths: Sequence[int], columns: Sequence[int]) -> int:
+    return sum(widths[column] for column in columns) + 2 * (len(columns) - 1)
+
+
+def _cells(cells: Sequence[str], widths: Sequence[int], columns: Sequence[int]) -> str:
+    right = (6, 7)
+    return "  ".join(
+        cells[column].rjust(widths[column]) if column in right else cells[column].ljust(widths[column])
+        for column in columns
+    )
+
+
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else "..." + text[-(width - 3) :]
+
+
+def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
+    advice: dict[str, str] = {}
+    for row in rows:
+        if row.advice:
+            advice.setdefault(row.nodeid, row.advice)
+    if not advice:
+        return
+    reporter.write_line("")
+    reporter.write_line("which tool for which test:", bold=True)
+    longest = min(max(len(_name(nodeid)) for nodeid in advice), max(_NARROWEST_TEST, width // 2))
+    for nodeid, text in advice.items():
+        name = _shorten(_name(nodeid), longest)
+        lines = textwrap.wrap(text, max(20, width - longest - 4))
+        reporter.write_line(f"  {name.ljust(longest)}  {lines[0]}")
+        for line in lines[1:]:
+            reporter.write_line(f"  {' ' * longest}  {line}")
+    reporter.write_line("")
+
+
+def _name(nodeid: str) -> str:
+    return nodeid.rpartition("::")[2]
+
+
+def _line(reporter: Any, row: Row, width: int) -> None:
+    text = f"{row.verdict.upper()} {row.nodeid} {row.cells[1]} {row.cells[2]}"
+    if row.cells[3] != "-":
+        text += f", needed {row.cells[3]}"
+    reporter.write_line(text, **{_COLORS[row.verdict]: True})
+    if row.verdict != "broken":  # what broke is told in full where pytest shows failures
+        for line in textwrap.wrap(row.reason, max(40, width - 2)):
+            reporter.write_line(f"  {line}")

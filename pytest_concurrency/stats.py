@@ -1,0 +1,57 @@
+"""Pure statistics: medians, intervals and the weight of a vote."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+from pytest_concurrency.model import Estimate, Interval
+
+__all__ = ["estimate", "inside", "log_odds", "median", "median_interval", "middle"]
+
+
+def middle(interval: Interval) -> float:
+    """Geometric middle of an interval of ratios."""
+    return math.sqrt(max(interval.low, 1e-12) * max(interval.high, 1e-12))
+
+
+def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Return a distribution-free interval for the median, from order statistics.
+
+    The interval between the j-th smallest and the j-th largest of n values covers the median with
+    probability 1 - 2 * P(Binomial(n, 1/2) < j); j is the largest that keeps ``confidence``, and 1 if
+    none does. David & Nagaraja, *Order Statistics*, 3rd ed. (2003), section 7.1.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    tail, j = 0.0, 0
+    while j < n // 2:
+        tail += math.comb(n, j) * 0.5**n
+        if 1 - 2 * tail < confidence:
+            break
+        j += 1
+    j = max(j, 1)
+    return Interval(ordered[j - 1], ordered[n - j])
+
+
+def estimate(values: Sequence[float], unit: str = "ratio") -> Estimate | None:
+    """Median and 95 % interval of some rounds' figures; None if there are none."""
+    if not values:
+        return None
+    interval = median_interval(values)
+    return Estimate(median(values), interval.low, interval.high, unit)
+
+
+def inside(inner: Interval, outer: Interval) -> bool:
+    """Whether the inner interval lies within the outer one."""
+    return outer.low <= inner.low and inner.high <= outer.high
+
+
+def log_odds(error: float) -> float:
+    """Weight of a vote that is wrong with probability ``error``, in nats.
+
+    Wald's sequential probability ratio test (1945): the weights of independent votes add up, and a
+    lead of ``log_odds(e)`` is wrong with a probability of about ``e``.
+    """
+    return math.log((1 - error) / error)

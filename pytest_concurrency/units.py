@@ -1,0 +1,64 @@
+"""The only parser and formatter of durations, ratios and shares."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>ns|us|µs|ms|s|min|h)\s*")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+def parse_duration(value: object) -> float:
+    """Return a duration in seconds from a number of seconds or from text such as ``"50ms"``.
+
+    :raises ValueError: if it is not a positive, finite duration. The message says what is.
+    """
+    seconds = math.nan
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(value)
+    elif isinstance(value, str):
+        if match := _DURATION.fullmatch(value):
+            seconds = float(match["number"]) * _SECONDS[match["unit"]]
+        else:
+            try:
+                seconds = float(value)
+            except ValueError:
+                seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError(f'{value!r} is not a duration: write seconds (0.05) or text ("50ms", "10s", "2min")')
+    return seconds
+
+
+def duration(seconds: float) -> str:
+    """Three significant digits and the unit that reads best: ``1.25 ms``."""
+    size = abs(seconds)
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if size >= scale * 0.9995:
+            return f"{_digits(seconds / scale)} {unit}"
+    return "0 s" if size < 0.5e-9 else f"{_digits(seconds / 1e-9)} ns"
+
+
+def ratio(value: float) -> str:
+    """A speedup: ``3.97x``."""
+    return f"{_digits(value)}x"
+
+
+def share(value: float) -> str:
+    """A part of a whole: ``97 %``."""
+    return f"{value * 100:.0f} %"
+
+
+def number(value: float) -> str:
+    """A threshold as its author wrote it: ``3``, ``2.5``."""
+    return f"{value:g}"
+
+
+def count(amount: int, noun: str, plural: str = "") -> str:
+    """``1 round``, ``2 rounds``."""
+    return f"{amount} {noun if amount == 1 else plural or noun + 's'}"
+
+
+def _digits(value: float) -> str:
+    size = abs(value)
+    return f"{value:.0f}" if size >= 99.95 else f"{value:.1f}" if size >= 9.995 else f"{value:.2f}"
