@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_concurrency.model import Bound
+from pytest_concurrency.units import share
 
 
 def which_tool(bound: Bound) -> str:
@@ -26,6 +27,11 @@ def what_to_try(bound: Bound, backend: str, wants_speed: bool) -> str:
     """What the author of a broken expectation should look at first."""
     if not wants_speed:
         return "It runs more in parallel than the test allows. If that is now intended, raise at_most."
+    if backend == "compare":
+        return (
+            f"The first function spends {share(bound.cpu_share)} of its time computing: {which_tool(bound)}. Then look "
+            "for what keeps the second one's workers waiting: a lock, a pool that is too small, work left serial."
+        )
     if bound.kind == "serialized":
         if backend == "tasks":
             return (

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_concurrency import bounds
 from pytest_concurrency.backends import OPENERS, Surroundings
 from pytest_concurrency.backends.base import Crew, Raised
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.machine import usable_cpus
+from pytest_concurrency.machine import gil_enabled, usable_cpus
 from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
+from pytest_concurrency.plan import Setup
 from pytest_concurrency.probes import heartbeat
 from pytest_concurrency.probes.interference import InterferenceMeter
 
@@ -22,23 +22,13 @@ _LONGEST_BATCH = 0.1  # seconds up to which batches grow where short ones say no
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """One worker against some: ``workers`` None measures the one worker alone."""
-
-    backend: str
-    workers: int | None = None
-
-    @property
-    def crew_size(self) -> int:
-        return self.workers or 1
-
-
 class Bench(Protocol):
     """What the measuring loop needs; the tests have a scripted one."""
 
     @property
     def cpus(self) -> float: ...
+    @property
+    def has_gil(self) -> bool: ...
     def now(self) -> float: ...
     def sleep(self, seconds: float) -> None: ...
     def prepare(self, setup: Setup) -> None: ...
@@ -78,6 +68,7 @@ class Workbench:
         self._random = random.Random()
         self._meter = InterferenceMeter()
         self.cpus = usable_cpus()
+        self.has_gil = gil_enabled()
 
     def now(self) -> float:
         return CLOCKS.wall()

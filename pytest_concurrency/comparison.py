@@ -10,11 +10,11 @@ from typing import Any
 
 from pytest_concurrency import bounds
 from pytest_concurrency.backends.base import Crew
-from pytest_concurrency.bench import Setup
 from pytest_concurrency.claims import Knowledge, SpeedupClaim, margin_cut, shortest_batch
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.machine import usable_cpus
+from pytest_concurrency.machine import gil_enabled, usable_cpus
 from pytest_concurrency.model import GilProbe, Interference, Round, Sample
+from pytest_concurrency.plan import Setup
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.probes.own_threads import OwnThreads
 from pytest_concurrency.tally import Vote, cast
@@ -44,6 +44,7 @@ class ComparisonBench:
         self._control: Crew | None = None
         self._control_loops = 16
         self.cpus = usable_cpus()
+        self.has_gil = gil_enabled()
 
     def now(self) -> float:
         return CLOCKS.wall()

@@ -6,11 +6,11 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from pytest_concurrency import advice
-from pytest_concurrency.bench import Setup
 from pytest_concurrency.claims import GilClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.classify import PerBody, per_body
 from pytest_concurrency.measure import Result, Settlement
 from pytest_concurrency.model import Bound, Estimate, Sample
+from pytest_concurrency.plan import Setup
 from pytest_concurrency.units import count, duration, number, ratio, share
 
 _WIDTH = 76
@@ -56,9 +56,12 @@ def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bou
 
 def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
     """One sentence: what was measured against what was expected."""
-    claim, estimate, one = result.claim, figure(result.estimate), _ONE[setup.backend]
+    claim, estimate = result.claim, figure(result.estimate)
     if isinstance(claim, SpeedupClaim):
-        bound = f"at_most={number(claim.threshold)}" if claim.at_most else f"at_least={number(claim.threshold)}"
+        bound = f"at most {number(claim.threshold)}" if claim.at_most else f"at least {number(claim.threshold)}"
+        if setup.backend == "compare":
+            return f"the second function is {_times(result.estimate)} times as fast as the first; expected {bound}."
+        one = _ONE[setup.backend]
         return (
             f"{claim.workers} {setup.backend} got {claim.workers} bodies done {_times(result.estimate)} times as fast "
             f"as one {one} does one after the other; expected {bound}."
@@ -91,16 +94,19 @@ def arms_table(setup: Setup, settlement: Settlement) -> str:
     """What one body cost on each side: wall, CPU, waiting; medians of all rounds."""
     together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
     rows = [("", "until all done", "computing", "waiting", "waiting for a CPU")]
-    rows.append(_row(f"1 {_ONE[setup.backend]}", [round_.serial for round_ in settlement.rounds], 1))
+    compared = setup.backend == "compare"
+    one = "first" if compared else f"1 {_ONE[setup.backend]}"
+    rows.append(_row(one, [round_.serial for round_ in settlement.rounds], 1))
     if together and setup.workers:
         tasks = setup.workers if setup.backend == "tasks" else 1
-        rows.append(_row(f"{setup.workers} {setup.backend}", together, tasks))
+        rows.append(_row("second" if compared else f"{setup.workers} {setup.backend}", together, tasks))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = [
         "  " + row[0].ljust(widths[0]) + "".join("  " + row[column].rjust(widths[column]) for column in range(1, 5))
         for row in rows
     ]
-    return f"Each body, median of {count(len(settlement.rounds), 'round')}:\n" + "\n".join(lines)
+    each = "Each call" if compared else "Each body"
+    return f"{each}, median of {count(len(settlement.rounds), 'round')}:\n" + "\n".join(lines)
 
 
 def _row(name: str, samples: Sequence[Sample], tasks: int) -> tuple[str, str, str, str, str]:

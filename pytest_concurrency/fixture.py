@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_concurrency import explain
-from pytest_concurrency.bench import Setup
 from pytest_concurrency.claims import OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.classify import COMPUTES, WAITS, classify
 from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim
@@ -16,8 +15,9 @@ from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup
 from pytest_concurrency.expectations.base import Limits, backend_for
 from pytest_concurrency.judge import arms_of, judge
-from pytest_concurrency.measure import Plan, settle
+from pytest_concurrency.measure import settle
 from pytest_concurrency.model import Arm, Body, Bound, BoundKind, Estimate, Outcome
+from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.trial import Circumstances, Trial
 from pytest_concurrency.units import count, number
 

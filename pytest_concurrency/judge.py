@@ -8,8 +8,9 @@ from typing import Any
 
 from pytest_concurrency import advice, explain
 from pytest_concurrency.classify import classify
-from pytest_concurrency.measure import Plan, Result, Settlement
+from pytest_concurrency.measure import Result, Settlement
 from pytest_concurrency.model import Arm, Interference, Outcome, Round, Sample
+from pytest_concurrency.plan import Plan, Setup
 
 
 def judge(
@@ -44,10 +45,16 @@ def judge(
         bound=bound,
         arms=arms_of(settlement.rounds, setup.backend, note),
         interference=interference or Interference(),
-        workers=f"{setup.workers} {setup.backend}" if setup.workers else setup.backend.removesuffix("s"),
+        workers=_workers(setup),
         advice=advice.which_tool(bound),
         claim=decisive.claim.name,
     )
+
+
+def _workers(setup: Setup) -> str:
+    if setup.backend == "compare":
+        return "2nd / 1st"
+    return f"{setup.workers} {setup.backend}" if setup.workers else "alone"
 
 
 def deciding(settlement: Settlement) -> Result:

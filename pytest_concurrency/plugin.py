@@ -7,7 +7,7 @@ tests loads none of the machinery.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_concurrency.trial import Circumstances
 
 SETTINGS = pytest.StashKey[options.Settings]()
-RECORDS = pytest.StashKey["list[Mapping[str, Any]]"]()
+RECORDS = pytest.StashKey["list[dict[str, Any]]"]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
 EXPECTATIONS = pytest.StashKey["list[Any]"]()
 REPORT_ATTRIBUTE = "concurrency_record"
@@ -242,7 +242,7 @@ def pytest_runtest_makereport(
 class _Collector:
     """Gathers the records of all reports, of xdist workers too."""
 
-    def __init__(self, records: list[Mapping[str, Any]]) -> None:
+    def __init__(self, records: list[dict[str, Any]]) -> None:
         self._records = records
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -263,12 +263,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     settings = config.stash[SETTINGS]
     if _is_xdist_worker(config) or config.option.collectonly:
         return
-    if not (config.stash[RECORDS] or settings.report_files):
+    records = config.stash[RECORDS]
+    if not (records or settings.report_files):
         return
     from pytest_concurrency import record
     from pytest_concurrency.reports import files
 
-    run = record.run_of(_environment(config), config.stash[RECORDS])
+    run = record.run_of(_environment(config), records)
     config.hook.pytest_concurrency_report(config=config, run=run)
     files.write(settings.report_files, run)
 

@@ -64,6 +64,10 @@ class Tally:
     below: int = 0
     abstained: int = 0
 
+    @property
+    def rounds(self) -> int:
+        return self.above + self.below + self.abstained
+
     def add(self, vote: Vote) -> Tally:
         if vote.direction > 0:
             return replace(self, lead=self.lead + vote.weight, above=self.above + 1)

@@ -12,8 +12,9 @@ from pytest_concurrency.bench import Workbench
 from pytest_concurrency.errors import CannotMeasure
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.judge import judge
-from pytest_concurrency.measure import Plan, Settlement, settle
+from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Outcome
+from pytest_concurrency.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 
 _DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>ns|us|µs|ms|s|min|h)\s*")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -47,6 +48,11 @@ def ratio(value: float) -> str:
 def share(value: float) -> str:
     """A part of a whole: ``97 %``."""
     return f"{value * 100:.0f} %"
+
+
+def formatter(unit: str) -> Callable[[float], str]:
+    """Return what writes figures of a unit: ``ratio``, ``share`` or ``seconds``."""
+    return {"ratio": ratio, "share": share, "seconds": duration}[unit]
 
 
 def number(value: float) -> str:

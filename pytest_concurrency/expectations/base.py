@@ -8,8 +8,8 @@ from typing import Any
 
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations.keywords import Parser
-from pytest_concurrency.measure import Plan
 from pytest_concurrency.model import Body
+from pytest_concurrency.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

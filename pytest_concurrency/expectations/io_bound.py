@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_concurrency.bench import Setup
 from pytest_concurrency.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Limits, backend_for
-from pytest_concurrency.measure import Plan
 from pytest_concurrency.model import Body
+from pytest_concurrency.plan import Plan, Setup
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:

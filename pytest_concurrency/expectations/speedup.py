@@ -6,13 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_concurrency.bench import Setup
 from pytest_concurrency.claims import Claim, Knowledge, SpeedupClaim
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Limits, backend_for
-from pytest_concurrency.measure import Plan
 from pytest_concurrency.model import Body
+from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.units import number, ratio, share
 
 _BACKENDS = ("threads", "processes", "tasks")

@@ -1,0 +1,97 @@
+"""A claim while it is open: its votes, and when they are enough (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_concurrency import stats, tally
+from pytest_concurrency.claims import Claim
+from pytest_concurrency.model import Estimate, VerdictName
+from pytest_concurrency.tally import Tally, Vote
+
+_SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
+_CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
+
+
+@dataclass
+class Case:
+    """Collects votes in two stages.
+
+    A conclusion that a busy machine can imitate (*slow*), and every red one, must lead by more, and
+    is then confirmed: fresh workers, after some time, must say the same. If they do not, neither count
+    can be trusted, and both start again.
+    """
+
+    claim: Claim
+    tally: Tally = field(default_factory=Tally)
+    confirming: int = 0  # the side that waits for its confirmation
+    confirmation: Tally = field(default_factory=Tally)
+    votes: list[Vote] = field(default_factory=list)
+    silent: int = 0  # rounds without a vote, in a row
+    undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
+    contradicted: int = 0
+    verdict: VerdictName | None = None
+    reason: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.verdict is None
+
+    def needs_confirmation(self, side: int) -> bool:
+        return side in self.claim.careful
+
+    def take(self, vote: Vote) -> bool:
+        """Count a round's vote; return whether fresh workers are due.
+
+        A decided case still listens: a better estimate comes for free.
+        """
+        self.votes.append(vote)
+        if not self.open:
+            return False
+        self.silent = 0 if vote.direction else self.silent + 1
+        return self._confirm(vote) if self.confirming else self._count(vote)
+
+    def _count(self, vote: Vote) -> bool:
+        self.tally = self.tally.add(vote)
+        side = self.tally.decided(self._enough(1), self._enough(-1))
+        if side and self.needs_confirmation(side):
+            self.confirming, self.confirmation = side, Tally()
+            return True
+        if side:
+            self._decide(side)
+        elif self._inside_margin():
+            self.verdict = "undecided"
+        return False
+
+    def _confirm(self, vote: Vote) -> bool:
+        self.confirmation = self.confirmation.add(vote)
+        side = self.confirmation.decided(tally.CONFIRM, tally.CONFIRM)
+        if side == self.confirming:
+            self._decide(side)
+            return False
+        if side or self.confirmation.rounds >= _CONFIRMING:
+            self.contradicted += 1
+            self.confirming, self.tally = 0, Tally()
+            return True
+        return False
+
+    def _enough(self, side: int) -> float:
+        return tally.ENOUGH + (tally.MORE if self.needs_confirmation(side) else 0.0)
+
+    def _decide(self, side: int) -> None:
+        self.verdict = "met" if side == self.claim.met_when else "broken"
+
+    def _inside_margin(self) -> bool:
+        figures, margin = self.figures(), self.claim.margin
+        if len(figures) < _SETTLED or margin.low >= margin.high:
+            return False
+        return stats.inside(stats.median_interval(figures, 0.99), margin)
+
+    def figures(self) -> list[float]:
+        """What the rounds said: those whose bounds are close together, if there are enough."""
+        seen = [(vote.figure, vote.interval) for vote in self.votes if vote.figure is not None and vote.interval]
+        close = [figure for figure, interval in seen if interval.high <= interval.low * 1.3]
+        return close if len(close) >= 3 else [figure for figure, _ in seen]
+
+    def estimate(self) -> Estimate | None:
+        return stats.estimate(self.figures(), self.claim.unit)

@@ -1,0 +1,52 @@
+"""What is measured, and what is claimed about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_concurrency.claims import Claim, Knowledge
+from pytest_concurrency.model import VerdictName
+
+Method = Literal["pair", "hold", "block"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One worker against some: ``workers`` None measures the one worker alone.
+
+    ``method`` says what a round is: a pair of batches (or one), one body beside a thread that wants
+    the GIL (``hold``), or one body beside a beat of its own event loop (``block``).
+    """
+
+    backend: str
+    workers: int | None = None
+    method: Method = "pair"
+
+    @property
+    def crew_size(self) -> int:
+        return self.workers or 1
+
+
+def _no_reason(cpu_share: float, known: Knowledge) -> str | None:
+    return None
+
+
+def _all_decided(verdicts: Sequence[VerdictName | None]) -> bool:
+    return "broken" in verdicts or None not in verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A setup and the claims that its rounds vote on."""
+
+    setup: Setup
+    claims: tuple[Claim, ...]
+    one_interpreter: bool = True
+    needs_gil: bool = False
+    # Says why this machine cannot show it, once a body's shares are known; None if it can.
+    unmeasurable: Callable[[float, Knowledge], str | None] = _no_reason
+    # Whether the claims' verdicts so far, None while open, are all that is wanted.
+    answered: Callable[[Sequence[VerdictName | None]], bool] = _all_decided
+    most_rounds: int | None = None

@@ -1,0 +1,55 @@
+"""Why there is no verdict, in words (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pytest_concurrency import stats
+from pytest_concurrency.case import Case
+from pytest_concurrency.model import Interference, Round
+from pytest_concurrency.units import count, duration, formatter, number
+
+_FEW = 8  # rounds below which time was short rather than the machine busy
+_BUSY = 0.2  # foreign CPUs worth naming
+
+
+def undecided(case: Case, rounds: Sequence[Round], interference: Interference, cpus: float, max_time: float) -> str:
+    """Why the votes were not enough."""
+    if case.verdict == "undecided":
+        return _inside_margin(case)
+    within = f"no sure verdict within max_time={duration(max_time)}"
+    if len(rounds) < _FEW:
+        walls = [round_.serial.wall + (round_.concurrent.wall if round_.concurrent else 0.0) for round_ in rounds]
+        return (
+            f"{within}: one round takes {duration(stats.median(walls))}, and there was time for {len(rounds)} only; "
+            "raise max_time, or make the body shorter"
+        )
+    if case.undelivered:
+        return (
+            f"{within}: in {count(case.undelivered, 'round')} the machine did not deliver its CPUs: a control body "
+            "that is known to run in parallel did not"
+        )
+    above = sum(vote.direction > 0 for vote in case.votes)
+    below = sum(vote.direction < 0 for vote in case.votes)
+    silent = len(case.votes) - above - below
+    say = formatter(case.claim.unit)
+    low, high = say(case.claim.margin.low), say(case.claim.margin.high)
+    between = f"{high} or more" if case.claim.met_when > 0 else f"{low} or less"
+    said = (
+        f"{within}: of {count(len(case.votes), 'round')} {above if case.claim.met_when > 0 else below} spoke for "
+        f"{between}, {below if case.claim.met_when > 0 else above} against it, and {silent} could not tell"
+    )
+    if interference.foreign is not None and interference.foreign > _BUSY:
+        said += f"; other programs kept {interference.foreign:.1f} of {number(cpus)} CPUs busy"
+    return said
+
+
+def _inside_margin(case: Case) -> str:
+    estimate, margin = case.estimate(), case.claim.margin
+    assert estimate is not None
+    say: Callable[[float], str] = formatter(case.claim.unit)
+    return (
+        f"the figure, {say(estimate.value)} [{say(estimate.low)} to {say(estimate.high)}], lies inside the margin "
+        f"between {say(margin.low)} and {say(margin.high)}, where neither answer is sure: move the threshold away "
+        "from it"
+    )
