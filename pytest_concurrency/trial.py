@@ -9,12 +9,14 @@ from typing import Any
 from pytest_concurrency.backends import Surroundings
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
-from pytest_concurrency.errors import CannotMeasure
+from pytest_concurrency.errors import CannotMeasure, ConcurrencyError
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.judge import judge
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Outcome
 from pytest_concurrency.plan import Plan
+
+_LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Trial:
         self._bench = Workbench(
             body,
             circumstances.around,
-            patience=max(10.0, circumstances.defaults.max_time),
+            patience=max(_LEAST_PATIENCE, circumstances.defaults.max_time),
             progress=circumstances.progress,
             expected=expected,
         )
@@ -51,15 +53,20 @@ class Trial:
 
         :raises WorkerLost: a worker died, hung or answered nonsense.
         """
+        __tracebackhide__ = True
         try:
             return settle(plan, self._bench, limits.max_time, self._circumstances.progress)
         except Raised as raised:
             raise with_note(raised) from raised.error.__cause__
+        except ConcurrencyError as error:
+            # Where in this plugin it was noticed tells the test's author nothing.
+            raise error.with_traceback(None) from None
 
     def decide(
         self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
     ) -> tuple[Outcome, Settlement | None]:
         """Return the outcome of one expectation, with the rounds behind it if any were measured."""
+        __tracebackhide__ = True
         try:
             settlement = self.settle(plan, limits)
         except CannotMeasure as reason:

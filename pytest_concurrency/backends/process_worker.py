@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any, Literal
 
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, run_batch
@@ -76,7 +76,7 @@ def main(connection: Connection, errand: Errand) -> None:
 
 
 def _raised(error: BaseException) -> Answer:
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
     try:
         import cloudpickle
 
@@ -85,6 +85,14 @@ def _raised(error: BaseException) -> Answer:
     except Exception:
         packed = b""
     return Answer("raised", error=packed, text=text)
+
+
+def _of_the_body(frames: TracebackType | None) -> TracebackType | None:
+    """Leave out this plugin's own frames, which tell a test's author nothing."""
+    first = frames
+    while first is not None and first.tb_frame.f_globals.get("__name__", "").startswith("pytest_concurrency."):
+        first = first.tb_next
+    return first or frames
 
 
 def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:

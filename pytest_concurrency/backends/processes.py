@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
-from pytest_concurrency.backends import process_worker
+from pytest_concurrency.backends import places, process_worker
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.process_worker import Answer, Errand
 from pytest_concurrency.clocks import CLOCKS
@@ -24,6 +25,7 @@ from pytest_concurrency.model import Body, Reading, Sample
 
 START_METHODS = ("auto", "fork", "forkserver", "spawn")
 _START = 60.0  # seconds that a worker gets to import the test's modules
+_PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _GOODBYE = 0.5  # seconds between asking, terminating and killing
 
 
@@ -226,15 +228,16 @@ class ProcessCrew:
                 with contextlib.suppress(OSError):
                     os.kill(self._processes[index].pid or 0, signal.SIGUSR1)
             CLOCKS.sleep(0.2)
-        return ["finished" if index in answers else _innermost(self._stack_files[index]) for index in range(workers)]
+        return ["finished" if index in answers else _place(self._stack_files[index]) for index in range(workers)]
 
 
-def _innermost(stack_file: Path) -> str:
-    """Return the first place of a traceback that faulthandler wrote (most recent call first)."""
+def _place(stack_file: Path) -> str:
+    """Return the place of the main thread, which runs the body, in a dump of faulthandler (innermost first)."""
     with contextlib.suppress(OSError):
-        for line in stack_file.read_text(errors="replace").splitlines():
-            if line.lstrip().startswith("File "):
-                return line.strip()
+        text = stack_file.read_text(errors="replace")
+        # The handler ran in the main thread; the body's own threads are told before it.
+        _, _, current = text.rpartition("Current thread ")
+        return places.describe((file, int(line), function) for file, line, function in _PLACE.findall(current))
     return "not readable here"
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+from pytest_concurrency.backends import places
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
 from pytest_concurrency.clocks import CLOCKS
@@ -129,15 +129,14 @@ class ThreadCrew:
 
     def _whereabouts(self, workers: int) -> list[str]:
         frames = sys._current_frames()
-        places = []
+        found = []
         for index in range(workers):
             if self._answers[index] is not None:
-                places.append("finished")
+                found.append("finished")
                 continue
             frame = frames.get(self._threads[index].ident or 0)
-            stack = traceback.extract_stack(frame) if frame is not None else traceback.StackSummary()
-            places.append(_innermost(stack))
-        return places
+            found.append("ended" if frame is None else places.describe(places.of_frame(frame)))
+        return found
 
 
 def _stop(thread: threading.Thread) -> None:
@@ -146,10 +145,3 @@ def _stop(thread: threading.Thread) -> None:
 
     with contextlib.suppress(AttributeError):  # an interpreter without the C API
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
-
-
-def _innermost(stack: traceback.StackSummary) -> str:
-    if not stack:
-        return "ended"
-    last = stack[-1]
-    return f"{last.filename}:{last.lineno} in {last.name}" + (f": {last.line}" if last.line else "")

@@ -1,0 +1,37 @@
+"""Where a worker stands, for a person to read (pure)."""
+
+from __future__ import annotations
+
+import linecache
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+
+Place = tuple[str, int, str]  # file, line, function
+
+_PACKAGE = str(Path(__file__).parents[1])
+_LIBRARY = sysconfig.get_paths()["stdlib"]
+
+
+def of_frame(frame: FrameType | None) -> Iterator[Place]:
+    """Yield a stack's places, innermost first."""
+    while frame is not None:
+        yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+        frame = frame.f_back
+
+
+def describe(places: Iterable[Place]) -> str:
+    """Return the innermost place that is the author's: waiting ends in the standard library, which says little."""
+    known = list(places)
+    if not known:
+        return "not readable here"
+    file, line, function = next((place for place in known if _is_authors(place[0])), known[0])
+    source = linecache.getline(file, line).strip()
+    return f"{file}:{line} in {function}" + (f": {source}" if source else "")
+
+
+def _is_authors(file: str) -> bool:
+    if file.startswith((_PACKAGE, "<frozen")):
+        return False
+    return not file.startswith(_LIBRARY) or "site-packages" in file
