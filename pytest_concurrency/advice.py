@@ -20,7 +20,22 @@ def which_tool(bound: Bound) -> str:
         return "it computes without the GIL: threads"
     if bound.gil == "disabled":
         return "it computes, and there is no GIL: threads"
+    if bound.gil == "unknown":
+        return "it computes: processes (or threads, if it releases the GIL)"
     return "it computes under the GIL: processes (or a free-threaded build)"
+
+
+def what_holds(kind: str) -> str:
+    """What to do about a long hold of the GIL, or a long block of the event loop."""
+    if kind == "block":
+        return (
+            "Something in the async def body waits or computes without an await: await an asynchronous version of "
+            "the call, or move it into asyncio.to_thread() (computing under the GIL: into a process)."
+        )
+    return (
+        "Other threads stand still meanwhile. In an extension, release the GIL around the work "
+        "(Py_BEGIN_ALLOW_THREADS, nogil in Cython, allow_threads in PyO3); computing in Python belongs into processes."
+    )
 
 
 def what_to_try(bound: Bound, backend: str, wants_speed: bool) -> str:

@@ -91,10 +91,25 @@ class Workbench:
             self._loops[setup.backend] = self._calibrate(setup.backend, "body")
 
     def round(self, setup: Setup) -> Round:
-        """Measure one worker and several in random order, one right after the other."""
+        """Measure what the setup's method says a round is."""
         self.prepare(setup)
         self._number += 1
+        if setup.method == "hold":
+            return self._beside_heartbeat(setup)
+        if setup.method == "block":
+            return self._beside_loop_beat(setup)
         return self._pair(setup, self._loops[setup.backend], "body")
+
+    def _beside_heartbeat(self, setup: Setup) -> Round:
+        """One body, not a batch: bodies one after the other would read as one long hold."""
+        idents = getattr(self._crews[setup.backend][1], "idents", [None])
+        sample, probe = heartbeat.probe(lambda: self._run(setup.backend, 1, 1), idents[0])
+        return Round(self._number, sample, interference=self._meter.read(), gil=probe)
+
+    def _beside_loop_beat(self, setup: Setup) -> Round:
+        sample = self._run(setup.backend, 1, 1, "beat")
+        probe = getattr(self._crews[setup.backend][1], "block", None)
+        return Round(self._number, sample, interference=self._meter.read(), block=probe)
 
     def control(self, setup: Setup) -> Round:
         """The same with computing that is known to run in parallel."""
@@ -112,7 +127,7 @@ class Workbench:
         crew = self._crews["threads"][1]
         loops = self._loops["threads"]
         idents = getattr(crew, "idents", [None])
-        return heartbeat.probe(lambda: self._run("threads", 1, loops), idents[0])
+        return heartbeat.probe(lambda: self._run("threads", 1, loops), idents[0])[1]
 
     def refresh(self, setup: Setup) -> None:
         """Replace the workers by fresh ones."""
@@ -144,6 +159,7 @@ class Workbench:
             crew.close()
 
     def _pair(self, setup: Setup, loops: int, job: str) -> Round:
+        """One worker and several in random order, one right after the other."""
         workers = setup.workers
         if workers is None:
             serial, concurrent = self._run(setup.backend, 1, loops, job), None

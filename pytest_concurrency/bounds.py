@@ -17,6 +17,9 @@ is no vote.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
+
 from pytest_concurrency.model import Interval, Reading, Round, Sample
 
 _QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
@@ -33,6 +36,11 @@ def cpu_share(serial: Sample) -> float:
     """The computing part of one worker's own time, from 0 (waits) to 1 (computes)."""
     reading = serial.readings[0]
     return min(1.0, reading.cpu / quiet_time(reading))
+
+
+def median_cpu_share(rounds: Sequence[Round]) -> float:
+    """The same over some rounds."""
+    return median([cpu_share(round_.serial) for round_ in rounds])
 
 
 def readable(round_: Round) -> bool:

@@ -33,6 +33,7 @@ def run_marked(
             outcome, _ = trial.decide(expectation.label, expectation.kind.name, expectation.given, plan, limits)
             report(outcome)
             pending.append((outcome, limits.undecided))
+    # All verdicts are in before the first one that is not met speaks: each goes into the report.
     broken = [outcome.reason for outcome, _ in pending if outcome.verdict == "broken"]
     if broken:
         raise BrokenExpectation("\n\n".join(broken))

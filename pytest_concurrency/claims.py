@@ -177,6 +177,33 @@ class GilClaim:
         return gil_vote(gil)
 
 
+@dataclass(frozen=True, slots=True)
+class LongestClaim:
+    """Nothing lasts longer: no single hold of the GIL, or no block of the event loop."""
+
+    kind: str  # "hold" or "block"
+    threshold: float  # seconds
+    slack: float
+    unit: str = "seconds"
+    met_when: int = -1
+    careful: tuple[int, ...] = (1,)
+
+    @property
+    def name(self) -> str:
+        return f"longest {self.kind}"
+
+    @property
+    def margin(self) -> Interval:
+        return Interval(self.threshold, self.threshold * (1 + self.slack))
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        probe = round_.gil if self.kind == "hold" else round_.block
+        if probe is None:
+            return Vote(0)
+        longest = Interval(max(probe.longest.low, 1e-6), max(probe.longest.high, 1e-6))
+        return cast(longest, margin_cut(self.margin), round_.serial.wall)
+
+
 def gil_vote(probe: GilProbe | None) -> Vote:
     """+1: the GIL is held for more than half of the computing; -1: for less."""
     if probe is None or probe.cpu <= 0 or probe.beats == 0:

@@ -42,7 +42,7 @@ def per_body(samples: Sequence[Sample], tasks: int = 1) -> PerBody:
 
 def classify(rounds: Sequence[Round], backend: str, workers: int | None, known: Knowledge) -> Bound:
     """Return the bound type of a body from the rounds of one worker against ``workers``."""
-    computing = stats.median([bounds.cpu_share(round_.serial) for round_ in rounds])
+    computing = bounds.median_cpu_share(rounds)
     waiting = 1 - computing
     alone = per_body([round_.serial for round_ in rounds])
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]

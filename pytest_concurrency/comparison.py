@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_concurrency import bounds
+from pytest_concurrency import bounds, stats
 from pytest_concurrency.backends.base import Crew
 from pytest_concurrency.claims import Knowledge, SpeedupClaim, margin_cut, shortest_batch
 from pytest_concurrency.clocks import CLOCKS
@@ -18,6 +18,7 @@ from pytest_concurrency.plan import Setup
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.probes.own_threads import OwnThreads
 from pytest_concurrency.tally import Vote, cast
+from pytest_concurrency.units import number, ratio
 
 _BATCH = 0.008
 _CHILDREN = 0.1  # part of the CPU time that worker processes may have used unseen
@@ -29,6 +30,22 @@ class ComparisonClaim(SpeedupClaim):
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         return cast(bounds.comparison(round_), margin_cut(self.margin), shortest_batch(round_))
+
+
+def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:
+    """Say why this machine cannot show it: the second function's computing alone takes too long here."""
+    ceilings = [
+        bounds.quiet_time(round_.serial.readings[0]) * known.cpus / max(round_.concurrent.cpu, 1e-9)
+        for round_ in rounds
+        if round_.concurrent is not None
+    ]
+    ceiling = stats.median(ceilings)
+    if at_least <= ceiling * 1.01 or known.cpus >= at_least:
+        return None
+    return (
+        f"the second function computes so much that it can be at most {ratio(ceiling)} as fast as the first on "
+        f"{number(known.cpus)} usable CPUs, so this machine cannot tell whether {number(at_least)}x is reached"
+    )
 
 
 class ComparisonBench:

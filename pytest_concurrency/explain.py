@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pytest_concurrency import advice
-from pytest_concurrency.claims import GilClaim, OverlapClaim, ShareClaim, SpeedupClaim
+from pytest_concurrency.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.classify import PerBody, per_body
 from pytest_concurrency.measure import Result, Settlement
 from pytest_concurrency.model import Bound, Estimate, Sample
 from pytest_concurrency.plan import Setup
-from pytest_concurrency.units import count, duration, number, ratio, share
+from pytest_concurrency.units import count, duration, formatter, number, share
 
 _WIDTH = 76
 _ONE = {"threads": "thread", "processes": "process", "tasks": "task"}
@@ -27,19 +27,17 @@ def figure(estimate: Estimate | None) -> str:
     """A figure with its interval: ``3.97x [3.91 to 4.02]``."""
     if estimate is None:
         return "no figure"
-    say = share if estimate.unit == "share" else ratio
-    return f"{say(estimate.value)} [{bare(estimate.low, say)} to {bare(estimate.high, say)}]"
-
-
-def bare(value: float, say: Callable[[float], str]) -> str:
-    """A number without its unit."""
-    return say(value).rstrip("x% ")
+    say = formatter(estimate.unit)
+    low, high = say(estimate.low), say(estimate.high)
+    if estimate.unit != "seconds":
+        low, high = low.rstrip("x% "), high.rstrip("x% ")
+    return f"{say(estimate.value)} [{low} to {high}]"
 
 
 def _times(estimate: Estimate | None) -> str:
     if estimate is None:
         return "an unknown number of"
-    return f"{bare(estimate.value, ratio)} [{bare(estimate.low, ratio)} to {bare(estimate.high, ratio)}]"
+    return figure(estimate).replace("x", "", 1)
 
 
 def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bound: Bound) -> str:
@@ -87,7 +85,22 @@ def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
             f"the body holds the GIL for only {estimate} of its computing, so other threads can run Python "
             'meanwhile; expected gil="held".'
         )
+    if isinstance(claim, LongestClaim):
+        what = (
+            "the body keeps its event loop from running for" if claim.kind == "block" else "the body holds the GIL for"
+        )
+        keyword = "max_block" if claim.kind == "block" else "max_hold"
+        where = place(settlement, claim)
+        stands = f", at {where}" if where else ""
+        return f"{what} {estimate} at a stretch{stands}; expected at most {duration(claim.threshold)} ({keyword})."
     return f"measured {estimate}, expected {number(claim.threshold)}."
+
+
+def place(settlement: Settlement, claim: LongestClaim) -> str | None:
+    """Where in the code the longest stretch of most rounds was caught, if it was."""
+    probes = [round_.gil if claim.kind == "hold" else round_.block for round_ in settlement.rounds]
+    places = [probe.where for probe in probes if probe is not None and probe.where is not None]
+    return max(set(places), key=places.count) if places else None
 
 
 def arms_table(setup: Setup, settlement: Settlement) -> str:
@@ -121,6 +134,8 @@ def _advice(setup: Setup, result: Result, bound: Bound) -> str:
         if claim.use == "released":
             return "Use a library that releases the GIL while it computes, or processes instead of threads."
         return 'The expectation can be turned: gil="released" holds, and threads will compute in parallel.'
+    if isinstance(claim, LongestClaim):
+        return advice.what_holds(claim.kind)
     if isinstance(claim, ShareClaim):
         if claim.kind == "wait":
             return (

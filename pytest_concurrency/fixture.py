@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 from pytest_concurrency import explain
 from pytest_concurrency.claims import OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.classify import COMPUTES, WAITS, classify
-from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim
+from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim, too_few_cpus
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup
 from pytest_concurrency.expectations.base import Limits, backend_for
@@ -23,6 +24,7 @@ from pytest_concurrency.units import count, number
 
 _ROUNDS = 10  # what measure() takes per backend, if there is time
 _BACKENDS = ("threads", "processes", "tasks")
+_KINDS = ("io", "cpu", "mixed", "serialized")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,12 @@ class Concurrency:
                 ComparisonClaim(1, value, limits.margin, at_most=name == "at_most") for name, value in threshold.items()
             )
             bench = ComparisonBench(first, second)
-            plan = Plan(setup=Setup("compare", max(1, int(bench.cpus))), claims=claims, one_interpreter=False)
+            plan = Plan(
+                setup=Setup("compare", max(1, int(bench.cpus))),
+                claims=claims,
+                one_interpreter=False,
+                unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
+            )
             try:
                 settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
             finally:
@@ -148,11 +155,15 @@ class Concurrency:
             # More than a quarter, more than three quarters, and where it waits: do the waits overlap.
             answered=lambda said: said[1] == "met" or (said[1] == "broken" and (said[0] == "met" or None not in said)),
         )
-        with Trial(body, self._circumstances) as trial:
-            outcome, settlement = trial.decide("bound", "bound", dict(options), plan, limits)
-        if settlement is not None:
-            outcome = _bound_outcome(outcome, [result.verdict for result in settlement.results])
-        return BoundFinding(outcome, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+
+        def decide() -> Outcome:
+            with Trial(body, self._circumstances) as trial:
+                outcome, settlement = trial.decide("bound", "bound", dict(options), plan, limits)
+            if settlement is None:
+                return outcome
+            return _bound_outcome(outcome, [result.verdict for result in settlement.results])
+
+        return BoundFinding(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
 
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
@@ -251,26 +262,49 @@ class Speedup:
 
 
 class BoundFinding:
-    """A measured bound type; equal to its name. Undecided findings follow the undecided policy."""
+    """A bound type that is measured when it is asked for; equal to its name.
 
-    def __init__(self, outcome: Outcome, report: Callable[[Outcome], None], follow: Callable[[Outcome], bool]) -> None:
-        self.outcome = outcome
+    Undecided findings follow the undecided policy.
+    """
+
+    def __init__(
+        self,
+        decide: Callable[[], Outcome],
+        report: Callable[[Outcome], None],
+        follow: Callable[[Outcome], bool],
+    ) -> None:
+        self._decide = decide
+        self._report = report
         self._follow = follow
-        report(outcome)
+        self.outcome: Outcome | None = None
 
     @property
     def kind(self) -> str:
-        assert self.outcome.bound is not None
-        return self.outcome.bound.kind
+        """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``: the likeliest, if it is undecided."""
+        bound = self._measured(None).bound
+        return bound.kind if bound is not None else "unknown"
+
+    def _measured(self, expected: str | None) -> Outcome:
+        if self.outcome is None:
+            outcome = self._decide()
+            if expected is not None:
+                outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
+                if outcome.verdict == "met" and outcome.bound is not None and outcome.bound.kind != expected:
+                    found = f"expected bound {expected!r}, found {outcome.bound.kind!r}: {outcome.bound.evidence}"
+                    outcome = replace(outcome, verdict="broken", reason=found)
+            self.outcome = outcome
+            self._report(outcome)
+        return self.outcome
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, BoundFinding):
             return self.kind == other.kind
-        if other not in ("io", "cpu", "mixed", "serialized"):
-            raise BadArgument(f"{other!r} is not a bound type: compare with 'io', 'cpu', 'mixed' or 'serialized'.")
-        if self.outcome.verdict != "met":
-            return self._follow(self.outcome)
-        return self.kind == other
+        if other not in _KINDS:
+            raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
+        outcome = self._measured(str(other))
+        if outcome.verdict in ("met", "broken"):
+            return self.kind == other
+        return self._follow(outcome)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -282,10 +316,10 @@ class BoundFinding:
         return self.kind
 
     def __repr__(self) -> str:
-        bound = self.outcome.bound
-        if bound is None:
-            return f"<bound {self.outcome.verdict}: {self.outcome.reason}>"
-        return f"<bound {bound.kind!r}: {bound.evidence}; {count(self.outcome.rounds, 'round')}>"
+        outcome = self._measured(None)
+        if outcome.bound is None:
+            return f"<bound {outcome.verdict}: {outcome.reason}>"
+        return f"<bound {outcome.bound.kind!r}: {outcome.bound.evidence}; {count(outcome.rounds, 'round')}>"
 
 
 def _bound_outcome(outcome: Outcome, said: list[str]) -> Outcome:
@@ -300,7 +334,9 @@ def _bound_outcome(outcome: Outcome, said: list[str]) -> Outcome:
         kind = "io" if said[2] == "met" else "serialized"
     else:
         return replace(outcome, verdict="undecided")
-    return replace(outcome, verdict="met", reason="", bound=replace(outcome.bound, kind=kind), threshold=None)
+    share = Estimate(outcome.bound.cpu_share, outcome.bound.cpu_share, outcome.bound.cpu_share, "share")
+    found = replace(outcome.bound, kind=kind)
+    return replace(outcome, verdict="met", reason="", bound=found, estimate=share, threshold=None, claim="computing")
 
 
 def _body(function: Callable[..., Any], args: tuple[Any, ...]) -> Body:

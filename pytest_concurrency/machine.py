@@ -79,12 +79,12 @@ def cgroup_folder() -> Path | None:
         fields, _, filesystem = line.partition(" - ")
         kind, _, options = filesystem.split(" ", 2)
         root, mount = fields.split(" ")[3:5]
-        path = cpu if kind == "cgroup" and "cpu" in options.replace(" ", ",").split(",") else None
+        group = cpu if kind == "cgroup" and "cpu" in options.replace(" ", ",").split(",") else None
         if kind == "cgroup2" and cpu is None:
-            path = unified
-        if path is None:
+            group = unified
+        if group is None:
             continue
-        below = os.path.relpath(path, root) if path.startswith(root) else "."
+        below = os.path.relpath(group, root) if group.startswith(root) else "."
         folder = Path(mount, below).resolve()
         if folder.is_dir():
             return folder

@@ -32,6 +32,17 @@ MARKERS: dict[str, Marker] = {
         "done one after the other",
         "speedup",
     ),
+    "expect_gil_released": Marker(
+        "expect_gil_released(*, max_hold='5ms')",
+        "no single hold of the GIL (global interpreter lock) by the test body lasts longer, so that other threads "
+        "run meanwhile; one CPU is enough to tell",
+        "gil_released",
+    ),
+    "expect_nonblocking": Marker(
+        "expect_nonblocking(*, max_block='50ms')",
+        "an async def test body never keeps its event loop from running for longer",
+        "nonblocking",
+    ),
 }
 
 COMMON_SUMMARY = "also takes margin=0.25, max_time='10s' and undecided='skip'|'fail'|'pass'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_concurrency import bounds, reasons, stats
+from pytest_concurrency import bounds, reasons
 from pytest_concurrency.bench import Bench
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
@@ -94,12 +94,17 @@ class _Loop:
         plan = self._plan
         round_ = self._bench.round(plan.setup)
         self._rounds.append(round_)
-        self._cpu_share = stats.median([bounds.cpu_share(each.serial) for each in self._rounds])
-        self._probe: GilProbe | None = None
-        if plan.needs_gil or self._wonders():
+        self._cpu_share = bounds.median_cpu_share(self._rounds)
+        self._probe: GilProbe | None = round_.gil
+        if self._probe is not None:
+            self._learn(round_)
+        elif plan.needs_gil or self._wonders():
             self._probe = self._bench.probe_gil()
-            self._gil.take(self._probe, round_)
-            self._known = Knowledge(self._bench.cpus, self._gil.answer, plan.one_interpreter)
+            self._learn(round_)
+
+    def _learn(self, round_: Round) -> None:
+        self._gil.take(self._probe, round_)
+        self._known = Knowledge(self._bench.cpus, self._gil.answer, self._plan.one_interpreter)
 
     def _wonders(self) -> bool:
         """Whether it matters who holds the GIL, and can still be found out."""
@@ -108,7 +113,7 @@ class _Loop:
     def _unmeasurable(self) -> str | None:
         if len(self._rounds) < 2 or (self._plan.one_interpreter and self._wonders()):
             return None
-        return self._plan.unmeasurable(self._cpu_share, self._known)
+        return self._plan.unmeasurable(self._rounds, self._known)
 
     def _judge(self) -> tuple[bool, bool]:
         """Let the round vote; return whether fresh workers are due, and whether it was a bad round."""

@@ -96,6 +96,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds of one quantity."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Interference:
     """What else the machine did during a round, as CPUs (1.0 is one CPU kept busy).
 
@@ -111,16 +119,28 @@ class Interference:
 class GilProbe:
     """A heartbeat beside one batch of one worker: how much of its computing held the GIL.
 
-    ``surely_held`` and ``perhaps_held`` bound the CPU time in which the GIL could not be had;
-    ``longest`` is the longest single hold and ``where`` the place in the code at its end.
+    ``surely_held`` and ``perhaps_held`` bound the CPU time in which the GIL could not be had,
+    ``longest`` bounds the longest single hold; ``where`` is the place in the code at its end.
     """
 
     window: float
     cpu: float
     surely_held: float
     perhaps_held: float
-    longest: float
+    longest: Interval
     beats: int
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockProbe:
+    """A beat on an event loop beside one body: bounds of the longest time in which it could not run.
+
+    The lower bound leaves out the time in which the loop's thread had no CPU. ``where`` is the place
+    in the code that kept the loop from running, if it was caught.
+    """
+
+    longest: Interval
     where: str | None = None
 
 
@@ -132,15 +152,9 @@ class Round:
     serial: Sample
     concurrent: Sample | None = None
     interference: Interference = Interference()
+    gil: GilProbe | None = None
+    block: BlockProbe | None = None
     unseen_delay: bool = False  # workers took part whose run delay is not in the readings
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Bounds of one quantity."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_concurrency.claims import Claim, Knowledge
-from pytest_concurrency.model import VerdictName
+from pytest_concurrency.model import Round, VerdictName
 
 Method = Literal["pair", "hold", "block"]
 
@@ -29,7 +29,7 @@ class Setup:
         return self.workers or 1
 
 
-def _no_reason(cpu_share: float, known: Knowledge) -> str | None:
+def _no_reason(rounds: Sequence[Round], known: Knowledge) -> str | None:
     return None
 
 
@@ -45,8 +45,8 @@ class Plan:
     claims: tuple[Claim, ...]
     one_interpreter: bool = True
     needs_gil: bool = False
-    # Says why this machine cannot show it, once a body's shares are known; None if it can.
-    unmeasurable: Callable[[float, Knowledge], str | None] = _no_reason
+    # Says why this machine cannot show it, once some rounds have been seen; None if it can.
+    unmeasurable: Callable[[Sequence[Round], Knowledge], str | None] = _no_reason
     # Whether the claims' verdicts so far, None while open, are all that is wanted.
     answered: Callable[[Sequence[VerdictName | None]], bool] = _all_decided
     most_rounds: int | None = None

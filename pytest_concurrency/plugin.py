@@ -85,6 +85,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.stash[EXPECTATIONS] = _read_markers(item, marks)
 
 
+def _show_message_only(item: pytest.Item, excinfo: Any, report: pytest.TestReport) -> None:
+    """Replace a traceback through this plugin, which tells nobody anything, by the message."""
+    from pytest_concurrency.errors import BrokenExpectation, ConcurrencyError, UndecidedExpectation
+
+    if not report.failed or not isinstance(excinfo.value, (BrokenExpectation, UndecidedExpectation, ConcurrencyError)):
+        return
+    if any(str(entry.path) == str(item.path) for entry in excinfo.traceback[1:]):
+        return  # raised by a call in the test itself: its line is worth seeing
+    shown = excinfo.getrepr(style="value", tbfilter=False)
+    if shown.reprcrash is not None:
+        shown.reprcrash.path = str(item.path)
+        shown.reprcrash.lineno = (item.location[1] or 0) + 1
+        shown.reprcrash.message = str(excinfo.value).partition("\n\n")[0].replace("\n", " ")
+    report.longrepr = shown
+
+
 def _read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Any]:
     from pytest_concurrency.errors import BadArgument
     from pytest_concurrency.expectations import read_marker
@@ -218,7 +234,9 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
     outcome = getattr(left, "outcome", None) or getattr(right, "outcome", None)
     if outcome is None or not type(left).__module__.startswith("pytest_concurrency"):
         return None
-    return [f"{left!r} {op} {right!r}", *outcome.reason.splitlines()[1:]]
+    # pytest cuts explanations after some lines: the first paragraph says what the repr says already.
+    details = outcome.reason.split("\n\n")[1:]
+    return [f"{left!r} {op} {right!r}", *(line for part in details for line in part.splitlines())]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -226,6 +244,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if call.excinfo is not None:
+        _show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
         from pytest_concurrency import record
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_concurrency.claims import Claim, GilClaim, Knowledge, ShareClaim
@@ -10,7 +10,7 @@ from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Limits
 from pytest_concurrency.machine import gil_enabled
-from pytest_concurrency.model import Body
+from pytest_concurrency.model import Body, Round
 from pytest_concurrency.plan import Plan, Setup
 
 
@@ -26,7 +26,7 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
     if use is not None and has_gil:
         claims += (GilClaim(use),)
 
-    def unmeasurable(cpu_share: float, known: Knowledge) -> str | None:
+    def unmeasurable(rounds: Sequence[Round], known: Knowledge) -> str | None:
         if use == "held" and not has_gil:
             return 'gil="held" needs an interpreter with the GIL, and this one runs without'
         return None

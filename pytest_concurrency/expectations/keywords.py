@@ -17,6 +17,10 @@ MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000}
 UNDECIDED = ("skip", "fail", "pass")
 
 
+class Auto(int):
+    """A worker count that the machine gave, not the author."""
+
+
 def workers(backend: str) -> Parser:
     """Accept a number of workers, or ``"auto"`` for the usable CPUs."""
 
@@ -24,7 +28,7 @@ def workers(backend: str) -> Parser:
         if value == "auto":
             from pytest_concurrency.machine import auto_workers
 
-            return auto_workers()
+            return Auto(auto_workers())
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValueError('must be a whole number of workers or "auto"')
         if not 1 <= value <= MOST_WORKERS[backend]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_concurrency import bounds
 from pytest_concurrency.claims import Claim, Knowledge, SpeedupClaim
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Limits, backend_for
-from pytest_concurrency.model import Body
+from pytest_concurrency.model import Body, Round
 from pytest_concurrency.plan import Plan, Setup
-from pytest_concurrency.units import number, ratio, share
+from pytest_concurrency.units import count, number, ratio, share
 
 _BACKENDS = ("threads", "processes", "tasks")
 _COMPUTES = 0.05  # share of computing below which CPUs are no limit worth naming
@@ -37,10 +38,10 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
     least, most = arguments.get("at_least"), arguments.get("at_most")
     if least is None and most is None:
         raise BadArgument(f"{name}({backend}={workers}) says no threshold: add at_least= or at_most=.")
-    if least is not None and least > workers:
+    if least is not None and least > workers and not isinstance(workers, keywords.Auto):
         raise BadArgument(
-            f"{name}({backend}={workers}, at_least={number(least)}) can never be met: {workers} workers are at most "
-            f"{workers} times as fast as one. Lower at_least or raise {backend}."
+            f"{name}({backend}={workers}, at_least={number(least)}) can never be met: {count(workers, 'worker')} can "
+            f"be at most {workers} times as fast as one. Lower at_least or raise {backend}."
         )
     if least is not None and most is not None and least > most:
         raise BadArgument(f"{name}: at_least={number(least)} lies above at_most={number(most)}.")
@@ -48,14 +49,20 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
 
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
     backend = _backend(arguments)
-    workers = int(arguments[backend])
+    workers = arguments[backend]
     claims: list[Claim] = []
     if (least := arguments.get("at_least")) is not None:
         claims.append(SpeedupClaim(workers, least, limits.margin))
     if (most := arguments.get("at_most")) is not None:
         claims.append(SpeedupClaim(workers, most, limits.margin, at_most=True))
 
-    def unmeasurable(cpu_share: float, known: Knowledge) -> str | None:
+    def unmeasurable(rounds: Sequence[Round], known: Knowledge) -> str | None:
+        if least is not None and least > workers:
+            return (
+                f'{backend}="auto" is {workers} here, one for each usable CPU, and at_least={number(least)} needs at '
+                f"least {math.ceil(least)} CPUs"
+            )
+        cpu_share = bounds.median_cpu_share(rounds)
         if backend == "tasks" or known.computes_alone or cpu_share < _COMPUTES:
             return None
         ceiling = _ceiling(workers, cpu_share, known.cpus)

@@ -15,16 +15,18 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.machine import gil_enabled
-from pytest_concurrency.model import GilProbe, Reading, Sample
+from pytest_concurrency.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.probes.thread_state import ThreadClock
 
 # Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
 _PATIENCE = 2.0
 _BEAT = 0.0005
+_PACKAGE = str(Path(__file__).parent.parent)
 # Timer slack and waking up make every sleep late by about this much, without any GIL.
 _SLACK = 0.0004
 
@@ -40,12 +42,19 @@ class Beat:
 
     ``late`` is how long after its time it came, ``delay`` the part of that in which the heart had no
     CPU, ``cpu`` what the watched thread computed from before the sleep until the GIL was had.
+    ``switches`` counts how often the heart gave up its CPU: once to sleep, and once more if it found
+    the GIL taken. A beat that is late after one switch was late for another reason.
     """
 
     due: float
     late: float
     delay: float
     cpu: float | None
+    switches: int | None = None
+
+    @property
+    def found_taken(self) -> bool:
+        return self.switches is None or self.switches > 1
 
 
 class Heartbeat:
@@ -82,17 +91,20 @@ class Heartbeat:
     def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> None:
         cpu = watched_cpu() if watched_cpu else 0.0
         delay = clock.delay() or 0.0
+        switches = clock.switches()
         due = CLOCKS.wall() + _BEAT
         CLOCKS.sleep(_BEAT)
         late = CLOCKS.wall() - due
         delay = (clock.delay() or 0.0) - delay
-        self._beats.append(Beat(due, late, delay, watched_cpu() - cpu if watched_cpu else None))
-        if late - delay > max(self._longest, 4 * _SLACK) and self._watched is not None:
+        switched = None if switches is None else (clock.switches() or 0) - switches
+        beat = Beat(due, late, delay, watched_cpu() - cpu if watched_cpu else None, switched)
+        self._beats.append(beat)
+        if beat.found_taken and late - delay > max(self._longest, 4 * _SLACK) and self._watched is not None:
             self._longest = late - delay
             self.place = _where(sys._current_frames().get(self._watched))
 
 
-def probe(run_one: Callable[[], Sample], watched: int | None) -> GilProbe:
+def probe(run_one: Callable[[], Sample], watched: int | None) -> tuple[Sample, GilProbe]:
     """Run one batch of one worker (thread ``watched``) beside a heartbeat."""
     usual = sys.getswitchinterval()
     heart = Heartbeat(watched)
@@ -103,17 +115,21 @@ def probe(run_one: Callable[[], Sample], watched: int | None) -> GilProbe:
     finally:
         sys.setswitchinterval(usual)
         beats = heart.stop()
-    return summarize(sample.readings[0], beats, heart.place)
+    return sample, summarize(sample.readings[0], beats, heart.place)
 
 
 def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None) -> GilProbe:
     """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
-    surely, perhaps, longest, seen = 0.0, 0.0, 0.0, 0
+    surely = perhaps = least = most = 0.0
+    seen = 0
     for beat in beats:
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         if waited <= -_BEAT or beat.due > reading.end:
             continue
         seen += 1
+        if not beat.found_taken:
+            most = max(most, beat.delay)
+            continue
         waited = max(0.0, waited - beat.delay)
         computed = waited if beat.cpu is None else beat.cpu
         # What the body computed while the heart slept, or had the GIL and no CPU, was not a hold.
@@ -121,16 +137,24 @@ def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None)
         surely += sure
         perhaps += min(waited, computed) if waited > _SLACK else 0.0
         # A hold without computing (a wait that keeps the GIL) shows in the heart's own waiting only.
-        longest = max(longest, sure, waited - _SLACK - (reading.delay or 0.0))
+        least = max(least, sure, waited - _SLACK - (reading.delay or 0.0))
+        # While the heart had no CPU, or slept, it could not see a hold.
+        most = max(most, waited + beat.delay)
     return GilProbe(
         window=reading.wall,
         cpu=reading.cpu,
         surely_held=surely,
         perhaps_held=max(surely, perhaps),
-        longest=longest,
+        longest=Interval(least, max(least, _upper(reading, most, seen))),
         beats=seen,
         where=place,
     )
+
+
+def _upper(reading: Reading, most: float, seen: int) -> float:
+    """No hold is longer than the body itself; without beats that is all that is known."""
+    body = reading.cpu + reading.blocked
+    return min(most + _BEAT, body) if seen else body
 
 
 def _cpu_clock_of(ident: int | None) -> Callable[[], float] | None:
@@ -149,4 +173,6 @@ def _where(frame: FrameType | None) -> str | None:
     if frame is None:
         return None
     last = traceback.extract_stack(frame)[-1]
+    if last.filename.startswith(_PACKAGE):
+        return None  # the body has ended by now
     return f"{last.filename}:{last.lineno} in {last.name}"

@@ -59,16 +59,20 @@ class ThreadClock:
             return None
         return int(os.pread(self._fd, 64, 0).split()[1]) * 1e-9
 
+    def switches(self) -> int | None:
+        """How often this thread has given up its CPU of its own will."""
+        return self._usage(self._who).ru_nvcsw if self._usage else None
+
     def begin(self) -> Stamp:
         wall = CLOCKS.wall()
         delay = self.delay()
-        switches = self._usage(self._who).ru_nvcsw if self._usage else None
+        switches = self.switches()
         return wall, delay, switches, CLOCKS.thread_cpu()
 
     def finish(self, begun: Stamp, idle_delay: float | None) -> Reading:
         """Return the reading since ``begun``; ``idle_delay`` was the delay before the release."""
         cpu = CLOCKS.thread_cpu()
-        switches = self._usage(self._who).ru_nvcsw if self._usage else None
+        switches = self.switches()
         delay = self.delay()
         wall = CLOCKS.wall()
         wall0, delay0, switches0, cpu0 = begun

@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_concurrency.explain import figure
 from pytest_concurrency.machine import describe
 from pytest_concurrency.model import Estimate
 from pytest_concurrency.options import Settings
-from pytest_concurrency.units import count, duration, number, ratio, share
+from pytest_concurrency.units import count, duration, number, share
 
 _ORDER = ("broken", "undecided", "unmeasurable", "met")
 _COLORS = {"met": "green", "broken": "red", "undecided": "yellow", "unmeasurable": "yellow"}
@@ -76,10 +77,7 @@ def _row(record: Mapping[str, Any], expectation: Mapping[str, Any]) -> Row:
 def _figure(estimate: Mapping[str, Any] | None) -> str:
     if estimate is None:
         return "-"
-    value = Estimate(**estimate)
-    say = share if value.unit == "share" else ratio
-    bare = [say(bound).rstrip("x% ") for bound in (value.low, value.high)]
-    return f"{say(value.value)} [{bare[0]}, {bare[1]}]"
+    return figure(Estimate(**estimate)).replace(" to ", ", ")
 
 
 def _needed(expectation: Mapping[str, Any]) -> str:
@@ -87,6 +85,8 @@ def _needed(expectation: Mapping[str, Any]) -> str:
     if threshold is None or claim == "GIL":
         use = expectation["arguments"].get("gil")
         return f"GIL {use}" if use else "-"
+    if claim.startswith("longest"):
+        return f"<= {duration(threshold)}"
     if claim == "overlap":
         return "overlap"
     sign = "<=" if "at_most" in expectation["arguments"] and "at_least" not in expectation["arguments"] else ">="

@@ -1,0 +1,43 @@
+"""``expect_gil_released``: no single hold of the GIL lasts long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_concurrency.claims import Claim, Knowledge, LongestClaim
+from pytest_concurrency.errors import BadArgument
+from pytest_concurrency.expectations import keywords
+from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.machine import gil_enabled
+from pytest_concurrency.model import Body, Round
+from pytest_concurrency.plan import Plan, Setup
+
+_LEAST = 0.001  # the heart beats twice a millisecond: shorter holds go unseen
+
+
+def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
+    if is_async:
+        raise BadArgument(
+            f"{name} needs a plain function: what keeps an event loop from running is what "
+            "expect_nonblocking measures. Use that for an async def."
+        )
+    if arguments.get("max_hold", 1.0) < _LEAST:
+        raise BadArgument(f"{name}(max_hold=...): shorter holds than 1ms cannot be seen. Write 1ms or more.")
+
+
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+    claims: tuple[Claim, ...] = (LongestClaim("hold", arguments.get("max_hold", 0.005), limits.margin),)
+
+    def unmeasurable(rounds: Sequence[Round], known: Knowledge) -> str | None:
+        return None if gil_enabled() else "this interpreter runs without a GIL, so nothing can hold it"
+
+    return Plan(setup=Setup("threads", method="hold"), claims=claims, unmeasurable=unmeasurable)
+
+
+KIND = Kind(
+    name="expect_gil_released",
+    keywords={"max_hold": keywords.time},
+    check=_check,
+    plan=_plan,
+)

@@ -1,0 +1,38 @@
+"""``expect_nonblocking``: an async body leaves its event loop free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_concurrency.claims import LongestClaim
+from pytest_concurrency.errors import BadArgument
+from pytest_concurrency.expectations import keywords
+from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.model import Body
+from pytest_concurrency.plan import Plan, Setup
+
+_LEAST = 0.005  # the loop beats every 2 ms: shorter blocks go unseen
+
+
+def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
+    if not is_async:
+        raise BadArgument(
+            f"{name} is for an async def body, and this test is a plain function, which has no event loop. "
+            "Write async def, or use expect_gil_released."
+        )
+    if arguments.get("max_block", 1.0) < _LEAST:
+        raise BadArgument(f"{name}(max_block=...): shorter blocks than 5ms cannot be seen. Write 5ms or more.")
+
+
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+    claim = LongestClaim("block", arguments.get("max_block", 0.05), limits.margin)
+    return Plan(setup=Setup("tasks", method="block"), claims=(claim,))
+
+
+KIND = Kind(
+    name="expect_nonblocking",
+    keywords={"max_block": keywords.time},
+    check=_check,
+    plan=_plan,
+)

@@ -1,0 +1,86 @@
+"""A beat on the event loop itself: how long the loop could not run what was due.
+
+The beat runs in the loop's own thread, so that the thread's run delay can be set against its
+lateness: a machine that is busy with something else is not the body's doing. A watcher thread looks
+at the loop's thread when a beat is overdue, to tell where it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import traceback
+
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.model import BlockProbe, Interval
+from pytest_concurrency.probes.thread_state import ThreadClock
+
+_BEAT = 0.002
+_OVERDUE = 0.01  # seconds without a beat after which the watcher looks
+_SLACK = 0.0005  # timer resolution and the loop's own work
+
+
+def unavailable() -> str | None:
+    """Every platform has event loops and threads."""
+    return None
+
+
+class LoopBeat:
+    """Beats from enter to exit, which both happen in the loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._least = self._most = 0.0
+        self._seen = 0.0  # longest that the watcher has seen the loop overdue
+        self._where: str | None = None
+        self._stop = threading.Event()
+
+    def __enter__(self) -> LoopBeat:
+        self._clock = ThreadClock()
+        self._last = CLOCKS.wall()
+        self._last_delay = self._clock.delay()
+        self._handle = self._loop.call_later(_BEAT, self._beat)
+        self._watcher = threading.Thread(
+            target=self._watch, args=(threading.get_ident(),), name="concurrency-loop-watcher", daemon=True
+        )
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._handle.cancel()
+        self._note()
+        self._stop.set()
+        self._watcher.join(1.0)
+        self._clock.close()
+
+    def result(self) -> BlockProbe:
+        """Bounds of the longest block, and where it was."""
+        return BlockProbe(Interval(self._least, max(self._least, self._most)), self._where)
+
+    def _beat(self) -> None:
+        self._note()
+        self._handle = self._loop.call_later(_BEAT, self._beat)
+
+    def _note(self) -> None:
+        now, delay = CLOCKS.wall(), self._clock.delay()
+        gap = now - self._last
+        waited = 0.0 if delay is None or self._last_delay is None else delay - self._last_delay
+        self._most = max(self._most, gap)
+        self._least = max(self._least, gap - waited - _BEAT - _SLACK)
+        self._last, self._last_delay = now, delay
+
+    def _watch(self, ident: int) -> None:
+        while not self._stop.wait(_OVERDUE / 2):
+            overdue = CLOCKS.wall() - self._last
+            if overdue > max(_OVERDUE, self._seen):
+                self._seen = overdue
+                self._where = _place(ident)
+
+
+def _place(ident: int) -> str | None:
+    frame = sys._current_frames().get(ident)
+    if frame is None:
+        return None
+    last = traceback.extract_stack(frame)[-1]
+    return f"{last.filename}:{last.lineno} in {last.name}" + (f": {last.line}" if last.line else "")
