@@ -20,6 +20,7 @@ from pytest_concurrency.probes.own_threads import OwnThreads
 from pytest_concurrency.tally import Vote, cast
 from pytest_concurrency.units import number, ratio
 
+__tracebackhide__ = True  # a failure is told at the test's own line
 _BATCH = 0.008
 _CHILDREN = 0.1  # part of the CPU time that worker processes may have used unseen
 

@@ -22,6 +22,7 @@ from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.trial import Circumstances, Trial
 from pytest_concurrency.units import count, number
 
+__tracebackhide__ = True  # a failure is told at the test's own line
 _ROUNDS = 10  # what measure() takes per backend, if there is time
 _BACKENDS = ("threads", "processes", "tasks")
 _KINDS = ("io", "cpu", "mixed", "serialized")
