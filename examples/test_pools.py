@@ -1,0 +1,81 @@
+"""Your own pool against your own loop, with ``concurrency.compare``.
+
+The pools are made once and kept, as a program would do. Measured is what they are for: ``map``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import Pool
+
+import pytest
+
+# The start method that works everywhere, and beside threads. It takes longer to start, once.
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def square_roots(upto: int) -> float:
+    return sum(math.sqrt(number) for number in range(upto))
+
+
+def slow_hash(password: str) -> str:
+    """Computing that releases the GIL: hashlib, zlib, NumPy and others do so for long calls."""
+    return hashlib.pbkdf2_hmac("sha256", password.encode(), b"salt", 50_000).hex()
+
+
+MAX_TIME = "6s"  # how long a busy machine may keep one test here before its answer is "undecided"
+# Some ten milliseconds each: beside shorter jobs, handing them out and back takes its share.
+JOBS = [400_000, 400_001]
+PASSWORDS = ["correct horse", "battery staple"]
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(max_workers=2, mp_context=SPAWN) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with SPAWN.Pool(processes=2) as pool:
+        yield pool
+        pool.close()
+        pool.join()
+
+
+@pytest.mark.usefixtures("two_cpus")
+def test_process_pool_executor_map(concurrency, executor):
+    speedup = concurrency.compare(
+        lambda: [square_roots(job) for job in JOBS],
+        lambda: list(executor.map(square_roots, JOBS)),
+        same_result=True,
+        max_time=MAX_TIME,
+    )
+    assert speedup >= 1.3
+
+
+@pytest.mark.usefixtures("two_cpus")
+def test_multiprocessing_pool_map(concurrency, pool):
+    speedup = concurrency.compare(
+        lambda: [square_roots(job) for job in JOBS],
+        lambda: pool.map(square_roots, JOBS, chunksize=1),
+        same_result=True,
+        max_time=MAX_TIME,
+    )
+    assert speedup >= 1.3
+
+
+@pytest.mark.usefixtures("two_cpus")
+def test_thread_pool_executor_map_of_computing_that_releases_the_gil(concurrency):
+    with ThreadPoolExecutor(max_workers=2) as executor:
+        speedup = concurrency.compare(
+            lambda: [slow_hash(password) for password in PASSWORDS],
+            lambda: list(executor.map(slow_hash, PASSWORDS)),
+            same_result=True,
+            max_time=MAX_TIME,
+        )
+        assert speedup >= 1.3
