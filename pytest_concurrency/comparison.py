@@ -16,13 +16,13 @@ from pytest_concurrency.machine import gil_enabled, usable_cpus
 from pytest_concurrency.model import GilProbe, Interference, Round, Sample
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.probes.interference import InterferenceMeter
-from pytest_concurrency.probes.own_threads import OwnThreads
+from pytest_concurrency.probes.own_work import OwnWork
 from pytest_concurrency.tally import Vote, cast
 from pytest_concurrency.units import number, ratio
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 _BATCH = 0.008
-_CHILDREN = 0.1  # part of the CPU time that worker processes may have used unseen
+_UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run delay is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +74,21 @@ class ComparisonBench:
         """Call each once to warm up, and find how many calls make a batch."""
         if self._loops:
             return
-        shortest = min(_timed(self._first, 1)[0].wall, _timed(self._second, 1)[0].wall)
-        shortest = max(min(shortest, _timed(self._second, 1)[0].wall), 1e-7)
-        self._loops = max(1, min(math.ceil(self._batch / shortest), 100_000))
+        self._loops = 1
+        times = [self._time(call)[0].wall for call in (self._first, self._second, self._first, self._second)]
+        self._loops = max(1, min(math.ceil(self._batch / max(min(times), 1e-7)), 100_000))
 
     def round(self, setup: Setup) -> Round:
         self._number += 1
         if self._random.random() < 0.5:
-            (serial, _), (concurrent, children) = _timed(self._first, self._loops), _timed(self._second, self._loops)
+            serial, _ = self._time(self._first)
+            concurrent, unseen = self._time(self._second)
         else:
-            (concurrent, children), (serial, _) = _timed(self._second, self._loops), _timed(self._first, self._loops)
-        return Round(
-            self._number,
-            serial,
-            concurrent,
-            self._meter.read(),
-            unseen_delay=children > _CHILDREN * max(concurrent.cpu, 1e-9),
-        )
+            concurrent, unseen = self._time(self._second)
+            serial, _ = self._time(self._first)
+        # Reaped CPU time ticks every 10 ms: less than a tick says nothing.
+        hidden = unseen > max(_UNSEEN * concurrent.cpu, 0.015)
+        return Round(self._number, serial, concurrent, self._meter.read(), unseen_delay=hidden)
 
     def probe_gil(self) -> GilProbe | None:
         return None
@@ -123,14 +121,14 @@ class ComparisonBench:
     def close(self) -> None:
         self._close_control()
 
+    def _time(self, call: Callable[[], Any]) -> tuple[Sample, float]:
+        with OwnWork() as work:
+            for _ in range(self._loops):
+                call()
+        self._meter.add_own(work.children_cpu)
+        return Sample(self._loops, (work.reading,)), work.unseen_cpu
+
     def _close_control(self) -> None:
         if self._control is not None:
             self._control.close()
             self._control = None
-
-
-def _timed(call: Callable[[], Any], loops: int) -> tuple[Sample, float]:
-    with OwnThreads() as watch:
-        for _ in range(loops):
-            call()
-    return Sample(loops, (watch.reading,)), watch.children

@@ -1,0 +1,113 @@
+"""What the user's own code did: CPU time and run delay of all its threads and child processes.
+
+Workers that live on (a pool made once) are read before and after; threads that come and go in
+between report when they end. Of child processes that come and go only the CPU time is known.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.model import Reading
+from pytest_concurrency.probes.thread_state import ThreadClock, unavailable
+
+__all__ = ["OwnWork", "unavailable"]
+
+_Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, run delay
+
+
+class OwnWork:
+    """Between enter and exit, everything that this process and its children do.
+
+    ``threading.Thread.run`` is replaced meanwhile. Threads that are made in native code, or by a
+    subclass with a ``run`` of its own, are missed if they end before the exit.
+    """
+
+    def __enter__(self) -> OwnWork:
+        self._ended_delay = 0.0
+        self._lock = threading.Lock()
+        self._original = original = threading.Thread.run
+
+        def run(thread: threading.Thread) -> None:
+            clock = ThreadClock()
+            begun = clock.delay()
+            try:
+                original(thread)
+            finally:
+                ended = clock.delay()
+                clock.close()
+                if begun is not None and ended is not None:
+                    with self._lock:
+                        self._ended_delay += ended - begun
+
+        threading.Thread.run = run  # type: ignore[method-assign, assignment]
+        self._clock = ThreadClock()
+        self._before = _everyone()
+        self._reaped_before = _reaped_cpu()
+        self._cpu = CLOCKS.process_cpu()
+        self._begun = self._clock.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        own = self._clock.finish(self._begun, None)
+        cpu = CLOCKS.process_cpu() - self._cpu
+        threading.Thread.run = self._original  # type: ignore[method-assign]
+        self._clock.close()
+        after = _everyone()
+        me, main = os.getpid(), threading.get_native_id()
+        self.children_cpu = 0.0  # of children that are alive: nobody else counts it
+        delay = 0.0
+        for who, (cpu_after, delay_after) in after.items():
+            cpu_before, delay_before = self._before.get(who, (0.0, 0.0))
+            if who != (me, main):
+                delay += max(0.0, delay_after - delay_before)
+            if who[0] != me:
+                self.children_cpu += max(0.0, cpu_after - cpu_before)
+        # Children that came and went: their run delay is not known.
+        self.unseen_cpu = max(0.0, _reaped_cpu() - self._reaped_before)
+        if own.delay is None:
+            # No run delay here, so no look into children either: any that live may have worked.
+            self.unseen_cpu = max(self.unseen_cpu, own.wall if _children_alive() else 0.0)
+        with self._lock:
+            total = None if own.delay is None else own.delay + delay + self._ended_delay
+        self.reading = Reading(own.start, own.end, cpu + self.children_cpu + self.unseen_cpu, total)
+
+
+def _everyone() -> _Totals:
+    """Return CPU time and run delay of every live thread of this process and of its descendants."""
+    totals: _Totals = {}
+    if unavailable() is not None:
+        return totals
+    todo = [os.getpid()]
+    while todo:
+        process = todo.pop()
+        try:
+            threads = os.listdir(f"/proc/{process}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            try:
+                with open(f"/proc/{process}/task/{thread}/schedstat", "rb") as file:
+                    cpu, delay, _ = file.read().split()
+                totals[process, int(thread)] = (int(cpu) * 1e-9, int(delay) * 1e-9)
+                with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+                    todo.extend(map(int, file.read().split()))
+            except (OSError, ValueError):
+                continue
+    return totals
+
+
+def _children_alive() -> bool:
+    import multiprocessing
+
+    return bool(multiprocessing.active_children())
+
+
+def _reaped_cpu() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
