@@ -1,0 +1,92 @@
+"""What the plugin's own tests share: small suites that are run as a user would run them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cloudpickle  # noqa: F401  # see below
+import psutil  # noqa: F401
+import pytest
+
+import pytest_concurrency
+
+pytest_plugins = ["pytester"]
+
+# pytester takes out of sys.modules what an inner session has imported. This package imports most of
+# its modules on use, so without this the halves of two inner sessions would meet each other.
+for _module in pkgutil.walk_packages(pytest_concurrency.__path__, "pytest_concurrency."):
+    if not _module.name.endswith("__main__"):
+        importlib.import_module(_module.name)
+
+# With the entry point's own name, as pytest finds it; see _alone below.
+ALONE = ["-p", "concurrency_perf", "-p", "no:cacheprovider"]
+
+IMPORTS = "import asyncio, os, signal, sys, threading, time, unittest, warnings\nimport pytest\n"
+OTHER = "\n\ndef test_other():\n    pass\n"
+
+
+class Backend(NamedTuple):
+    """How a body for one backend is written."""
+
+    name: str
+    define: str
+    wait: str  # to be filled with seconds
+
+
+BACKENDS = (
+    Backend("threads", "def", "time.sleep({})"),
+    Backend("processes", "def", "time.sleep({})"),
+    Backend("tasks", "async def", "await asyncio.sleep({})"),
+)
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give inner sessions a wide terminal without colour, and no plugin that only this machine has."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    for name in ("PYTEST_ADDOPTS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+Suite = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Suite:
+    """Write tests to ``test_suite.py``, with one more that has nothing to do with them, and run them."""
+
+    def run(source: str, *options: str, subprocess: bool = False, other: bool = True) -> pytest.RunResult:
+        pytester.makepyfile(test_suite=IMPORTS + source + (OTHER if other else ""))
+        return rerun(pytester, *options, subprocess=subprocess)
+
+    return run
+
+
+def rerun(pytester: pytest.Pytester, *options: str, subprocess: bool = False) -> pytest.RunResult:
+    """Run what is there; ``-v``, so that each test's own outcome can be read."""
+    arguments = [*ALONE, "-v", *options]
+    return pytester.runpytest_subprocess(*arguments) if subprocess else pytester.runpytest_inprocess(*arguments)
+
+
+def text_of(result: pytest.RunResult) -> str:
+    """All that a user reads, with line breaks and indents of wrapping taken out."""
+    return " ".join((result.stdout.str() + result.stderr.str()).split())
+
+
+def assert_outcome(result: pytest.RunResult, name: str, outcome: str) -> None:
+    """Check one test's own outcome, as ``-v`` prints it."""
+    result.stdout.re_match_lines([rf".*::{name} {outcome}\b.*"])
+
+
+def assert_other_passed(result: pytest.RunResult) -> None:
+    """Check that a bad test cost itself only."""
+    assert_outcome(result, "test_other", "PASSED")
