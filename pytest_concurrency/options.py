@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,9 +12,11 @@ if TYPE_CHECKING:
 REPORT_FORMATS = ("json", "jsonl")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What was asked for on the command line, in the ini file, or nowhere."""
+class Settings(NamedTuple):
+    """What was asked for on the command line, in the ini file, or nowhere.
+
+    A named tuple, as it is made in every session: a dataclass takes milliseconds to define.
+    """
 
     margin: float
     max_time: float
