@@ -9,8 +9,9 @@ from pytest_concurrency import advice
 from pytest_concurrency.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.classify import PerBody, per_body
 from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Bound, Estimate, Sample
+from pytest_concurrency.model import Bound, Estimate, Point, Sample
 from pytest_concurrency.plan import Setup
+from pytest_concurrency.scaling import fit_usl, reading_of
 from pytest_concurrency.units import count, duration, formatter, number, share
 
 _WIDTH = 76
@@ -94,6 +95,42 @@ def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
         stands = f", at {where}" if where else ""
         return f"{what} {estimate} at a stretch{stands}; expected at most {duration(claim.threshold)} ({keyword})."
     return f"measured {estimate}, expected {number(claim.threshold)}."
+
+
+def curve(points: Sequence[Point]) -> str:
+    """The scaling curve as text: a line per count, a bar for efficiency, and what grew."""
+    rows = [("workers", "speedup", "efficiency", "serial part", "more CPU", "more waiting")]
+    for point in points:
+        serial = f"{share(point.serial_part)} [{share(point.serial_part_low)}, {share(point.serial_part_high)}]"
+        rows.append(
+            (
+                str(point.workers),
+                figure(point.speedup).replace(" to ", ", "),
+                f"{share(point.efficiency).rjust(5)} {bar(point.efficiency)}",
+                serial.replace(" %", ""),
+                _more(point.more_cpu),
+                _more(point.more_blocked),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    parts = [line.rstrip() for line in lines]
+    usl = fit_usl([(point.workers, point.speedup.value) for point in points])
+    if usl is not None:
+        parts.append(f"  contention {share(usl.contention)}, coherency {usl.coherency:.4f} (Universal Scalability Law)")
+    if said := reading_of(points):
+        parts.append(f"  {said}")
+    return "\n".join(parts)
+
+
+def bar(part: float, width: int = 10) -> str:
+    """A bar of tenths: ``########..``."""
+    full = round(max(0.0, min(1.0, part)) * width)
+    return "#" * full + "." * (width - full)
+
+
+def _more(seconds: float) -> str:
+    return f"{'+' if seconds >= 0 else '-'}{duration(abs(seconds))}"
 
 
 def place(settlement: Settlement, claim: LongestClaim) -> str | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency import advice, explain
+from pytest_concurrency.claims import SpeedupClaim
 from pytest_concurrency.classify import classify
 from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Arm, Interference, Outcome, Round, Sample
+from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, Point, Round, Sample
 from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.scaling import point_of
 
 
 def judge(
@@ -48,13 +51,41 @@ def judge(
         workers=_workers(setup),
         advice=advice.which_tool(bound),
         claim=decisive.claim.name,
+        curve=_curve(plan, settlement, decisive.estimate),
     )
+
+
+def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tuple[Point, ...]:
+    workers, claim = plan.setup.workers, plan.claims[0]
+    if workers is None or workers < 2 or speedup is None or not isinstance(claim, SpeedupClaim):
+        return ()
+    tasks = workers if plan.setup.backend == "tasks" else 1
+    return (point_of(settlement.rounds, workers, speedup, tasks),)
 
 
 def _workers(setup: Setup) -> str:
     if setup.backend == "compare":
         return "2nd / 1st"
     return f"{setup.workers} {setup.backend}" if setup.workers else "alone"
+
+
+def combine(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return one outcome for the points of a curve: the worst of them, with all of them beside it."""
+    order = ("broken", "unmeasurable", "undecided", "met")
+    # Where all are met, the largest count is the one to show.
+    worst = min(reversed(outcomes), key=lambda outcome: order.index(outcome.verdict))
+    curve = tuple(point for outcome in outcomes for point in outcome.curve)
+    reason = worst.reason
+    if worst.verdict == "broken":
+        reason += "\n\n" + explain.curve(curve)
+    return replace(
+        worst,
+        reason=reason,
+        rounds=sum(outcome.rounds for outcome in outcomes),
+        seconds=sum(outcome.seconds for outcome in outcomes),
+        arms=tuple(arm for outcome in outcomes for arm in outcome.arms),
+        curve=curve,
+    )
 
 
 def deciding(settlement: Settlement) -> Result:

@@ -32,6 +32,11 @@ MARKERS: dict[str, Marker] = {
         "done one after the other",
         "speedup",
     ),
+    "expect_scaling": Marker(
+        "expect_scaling(*, threads=(1, 2, 4) | processes= | tasks=, efficiency=0.7)",
+        "speedup divided by workers stays at or above efficiency at every count",
+        "scaling",
+    ),
     "expect_gil_released": Marker(
         "expect_gil_released(*, max_hold='5ms')",
         "no single hold of the GIL (global interpreter lock) by the test body lasts longer, so that other threads "

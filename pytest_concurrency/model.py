@@ -193,6 +193,25 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """One worker count of a scaling curve.
+
+    ``serial_part`` is the experimentally determined serial fraction, with its spread; the last three
+    are what one body took more than alone, in seconds.
+    """
+
+    workers: int
+    speedup: Estimate
+    efficiency: float
+    serial_part: float
+    serial_part_low: float
+    serial_part_high: float
+    more_cpu: float
+    more_blocked: float
+    more_delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One expectation's verdict and all that a report says of it."""
 
@@ -210,3 +229,4 @@ class Outcome:
     workers: str = ""
     advice: str = ""
     claim: str = ""
+    curve: tuple[Point, ...] = ()

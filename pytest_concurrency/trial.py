@@ -9,9 +9,9 @@ from typing import Any
 from pytest_concurrency.backends import Surroundings
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
-from pytest_concurrency.errors import CannotMeasure, ConcurrencyError
+from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
-from pytest_concurrency.judge import judge
+from pytest_concurrency.judge import combine, judge
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Outcome
 from pytest_concurrency.plan import Plan
@@ -65,7 +65,18 @@ class Trial:
     def decide(
         self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
     ) -> tuple[Outcome, Settlement | None]:
-        """Return the outcome of one expectation, with the rounds behind it if any were measured."""
+        """Return the outcome of one expectation, with the last rounds behind it if any were measured."""
+        __tracebackhide__ = True
+        outcomes = []
+        settlement = None
+        for step in (*plan.steps, plan):
+            outcome, settlement = self._decide_one(label, marker, arguments, step, limits)
+            outcomes.append(outcome)
+        return (combine(outcomes) if plan.steps else outcomes[0]), settlement
+
+    def _decide_one(
+        self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
+    ) -> tuple[Outcome, Settlement | None]:
         __tracebackhide__ = True
         try:
             settlement = self.settle(plan, limits)
@@ -102,6 +113,8 @@ def with_note(raised: Raised) -> BaseException:
     """Return the body's own exception, with a note of the worker and round that it comes from."""
     error = raised.error
     where = f"while measuring: {raised.worker}" + (f", round {raised.round}" if raised.round else ", warming up")
+    if isinstance(error, WorkerLost):  # shown without notes, as all errors of this plugin are
+        return WorkerLost(f"{error}\n{where}")
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, list):
         notes.append(where)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import importlib
 import importlib.util
+import io
 import pickle
 import signal
 import sys
@@ -78,13 +80,40 @@ def main(connection: Connection, errand: Errand) -> None:
 def _raised(error: BaseException) -> Answer:
     text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
     try:
-        import cloudpickle
-
-        packed = cloudpickle.dumps(error)
+        packed = _pack_error(error)
         pickle.loads(packed)  # many exceptions can be written and not be read again
     except Exception:
         packed = b""
     return Answer("raised", error=packed, text=text)
+
+
+def _pack_error(error: BaseException) -> bytes:
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        """Names classes that claim to live elsewhere by where they do: pytest's outcomes say ``builtins``.
+
+        Written by value they would arrive as other classes, and a skip would not be a skip.
+        """
+
+        def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, type) and not _is_at(value.__module__, value):
+                home = getattr(getattr(value, "__init__", None), "__globals__", {}).get("__name__", "")
+                if _is_at(home, value):
+                    return _class_at, (home, value.__name__)
+            return super().reducer_override(value)
+
+    with io.BytesIO() as file:
+        Pickler(file).dump(error)
+        return file.getvalue()
+
+
+def _is_at(module: str, value: type) -> bool:
+    return getattr(sys.modules.get(module), value.__name__, None) is value
+
+
+def _class_at(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def _of_the_body(frames: TracebackType | None) -> TracebackType | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Coroutine
 from itertools import repeat
 from typing import Any
@@ -58,6 +59,11 @@ class TaskCrew:
         with contextlib.suppress(Exception):
             self._thread.run(1, 1, _CANCEL, "close")
         self._thread.close()
+        if self._loop is not None and not self._loop.is_running():
+            # Its thread was ended in the middle of a batch: another one has to close it.
+            closing = threading.Thread(target=self._end_loop, name="concurrency-tasks-closing", daemon=True)
+            closing.start()
+            closing.join(2 * _CANCEL)
 
     def _batch(self) -> None:
         self._complete(self._gather(*self._size))
@@ -86,6 +92,8 @@ class TaskCrew:
         self._workers = started = [asyncio.ensure_future(self._one(index, tasks, loops)) for index in range(tasks)]
         try:
             await asyncio.gather(*started)
+        except GeneratorExit:
+            raise
         except BaseException:
             for task in started:
                 task.cancel()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_concurrency import bounds
+from pytest_concurrency.claims import Claim, Knowledge, SpeedupClaim
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations.keywords import Parser
-from pytest_concurrency.model import Body
-from pytest_concurrency.plan import Plan
+from pytest_concurrency.model import Body, Round
+from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.units import number, ratio, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,54 @@ class Expectation:
 
     def plan(self, body: Body, limits: Limits) -> Plan:
         return self.kind.plan(self.arguments, body, limits)
+
+
+_COMPUTES = 0.05  # share of computing below which CPUs are no limit worth naming
+
+
+def speedup_plan(backend: str, workers: int, least: float | None, most: float | None, limits: Limits) -> Plan:
+    """Return the plan for a speedup, with the reason why a machine may not be able to show it."""
+    claims: list[Claim] = []
+    if least is not None:
+        claims.append(SpeedupClaim(workers, least, limits.margin))
+    if most is not None:
+        claims.append(SpeedupClaim(workers, most, limits.margin, at_most=True))
+
+    def unmeasurable(rounds: Sequence[Round], known: Knowledge) -> str | None:
+        if least is not None and least > workers:
+            return (
+                f'{backend}="auto" is {workers} here, one for each usable CPU, and at_least={number(least)} needs at '
+                f"least {math.ceil(least)} CPUs"
+            )
+        cpu_share = bounds.median_cpu_share(rounds)
+        if backend == "tasks" or known.computes_alone or cpu_share < _COMPUTES:
+            return None
+        ceiling = _ceiling(workers, cpu_share, known.cpus)
+        wanted = max(least or 0.0, (most or 0.0) * math.sqrt(1 + limits.margin))
+        if wanted <= ceiling * 1.01:
+            return None
+        return (
+            f"{workers} {backend} of a body that computes for {share(cpu_share)} of its time can be at most "
+            f"{ratio(ceiling)} as fast on {known.cpus:g} usable CPUs, so this machine cannot tell whether "
+            f"{number(least if least is not None else most or 0)}x is reached. It needs "
+            f"{_cpus_for(wanted, workers, cpu_share)} CPUs"
+        )
+
+    return Plan(
+        setup=Setup(backend, workers),
+        claims=tuple(claims),
+        one_interpreter=backend != "processes",
+        unmeasurable=unmeasurable,
+    )
+
+
+def _ceiling(workers: int, cpu_share: float, cpus: float) -> float:
+    """Best possible speedup: the longer of one body's time and all computing spread over the CPUs."""
+    return workers / max(1.0, workers * cpu_share / cpus)
+
+
+def _cpus_for(speedup: float, workers: int, cpu_share: float) -> int:
+    return max(1, math.ceil(min(speedup, workers) * cpu_share - 0.01))
 
 
 def backend_for(name: str, wanted: str, body_is_async: bool, explicit: bool) -> str:

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_concurrency.explain import figure
+from pytest_concurrency.explain import curve, figure
 from pytest_concurrency.machine import describe
-from pytest_concurrency.model import Estimate
+from pytest_concurrency.model import Estimate, Point
 from pytest_concurrency.options import Settings
 from pytest_concurrency.units import count, duration, number, share
 
@@ -41,6 +41,7 @@ def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings
             reporter.write_line(describe())
         _table(reporter, rows, width)
         _recommendations(reporter, rows, width)
+        _curves(reporter, records)
     for row in sorted(notable, key=lambda row: _ORDER.index(row.verdict)):
         if not settings.full_report or row.verdict != "broken":
             _line(reporter, row, width)
@@ -124,6 +125,21 @@ def _cells(cells: Sequence[str], widths: Sequence[int], columns: Sequence[int]) 
 
 def _shorten(text: str, width: int) -> str:
     return text if len(text) <= width else "..." + text[-(width - 3) :]
+
+
+def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
+    for record in records:
+        for expectation in record["expectations"]:
+            if points := [_point(point) for point in expectation.get("curve", [])]:
+                backend = expectation["workers"].partition(" ")[2]
+                reporter.write_line(f"scaling of {_name(record['nodeid'])} in {backend}:", bold=True)
+                for line in curve(points).splitlines():
+                    reporter.write_line(line)
+                reporter.write_line("")
+
+
+def _point(value: Mapping[str, Any]) -> Point:
+    return Point(**{**value, "speedup": Estimate(**value["speedup"])})
 
 
 def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
