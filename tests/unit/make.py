@@ -1,0 +1,69 @@
+"""Short ways to the values that the pure logic takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_concurrency.claims import Claim, Knowledge
+from pytest_concurrency.measure import Result, Settlement
+from pytest_concurrency.model import Bound, Estimate, Interference, Outcome, Reading, Round, Sample, VerdictName
+from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.tally import Tally
+
+
+def reading(
+    cpu: float = 0.0,
+    wait: float = 0.0,
+    delay: float | None = 0.0,
+    *,
+    start: float = 0.0,
+    late: float | None = None,
+    switches: int | None = None,
+) -> Reading:
+    """A worker that computed, waited and was kept waiting for a CPU, and did nothing else."""
+    return Reading(start, start + cpu + wait + (delay or 0.0), cpu, delay, late, switches)
+
+
+def sample(*readings: Reading, loops: int = 1) -> Sample:
+    return Sample(loops, readings)
+
+
+def round_(serial: Reading, *together: Reading, **more: Any) -> Round:
+    return Round(1, Sample(1, (serial,)), Sample(1, together) if together else None, **more)
+
+
+def settlement(
+    *claims: Claim,
+    rounds: tuple[Round, ...],
+    verdicts: tuple[VerdictName, ...] = ("broken",),
+    estimate: Estimate | None = None,
+    known: Knowledge | None = None,
+) -> Settlement:
+    figure = estimate or Estimate(1.02, 1.0, 1.05)
+    results = tuple(
+        Result(claim, verdict, "", figure, Tally()) for claim, verdict in zip(claims, verdicts, strict=True)
+    )
+    return Settlement(results, rounds, known or Knowledge(2.0), 0.5)
+
+
+def outcome(**changes: Any) -> Outcome:
+    values: dict[str, Any] = {
+        "marker": "expect_speedup",
+        "arguments": {"threads": 4, "at_least": 3},
+        "verdict": "met",
+        "reason": "",
+        "estimate": Estimate(3.97, 3.91, 4.02),
+        "threshold": 3.0,
+        "rounds": 6,
+        "seconds": 0.25,
+        "bound": Bound("io", 0.02, 0.98, "unknown", "alone it waits for 98 % of 8.00 ms"),
+        "workers": "4 threads",
+        "interference": Interference(0.1, 0.0, None),
+        "advice": "it waits: threads or asyncio",
+        "claim": "speedup",
+    }
+    return Outcome(**{**values, **changes})
+
+
+def plan(*claims: Claim, backend: str = "threads", workers: int | None = 4, **more: Any) -> Plan:
+    return Plan(Setup(backend, workers), claims, **more)

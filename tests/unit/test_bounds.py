@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pytest_concurrency import bounds
+from pytest_concurrency.model import Interference, Reading, Round, Sample
+
+from .make import reading, round_, sample
+
+times = st.floats(0.0001, 0.5)
+delays = st.floats(0.0, 0.5)
+SAME = 1 + 1e-6
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> Reading:
+    return reading(draw(times), draw(times), draw(delays), late=draw(delays), start=draw(st.floats(0.0, 0.1)))
+
+
+@given(readings(), st.lists(readings(), min_size=1, max_size=6), st.floats(0.5, 16), st.booleans())
+def test_bounds_are_in_order_and_positive(alone: Reading, together: list[Reading], cpus: float, gil_held: bool) -> None:
+    interval = bounds.speedup(round_(alone, *together), len(together), cpus, gil_held)
+    assert interval is not None
+    assert 0 < interval.low <= interval.high
+
+
+@given(cpu=times, wait=times, queued=st.lists(st.floats(0, 0.5), min_size=1, max_size=6))
+def test_without_delay_both_bounds_are_the_ratio_of_walls(cpu: float, wait: float, queued: list[float]) -> None:
+    k = len(queued)
+    measured = round_(reading(cpu, wait), *(reading(cpu, wait + more) for more in queued))
+    interval = bounds.speedup(measured, k, cpus=k, gil_held=False)
+    assert interval is not None
+    ratio = k * (cpu + wait) / (cpu + wait + max(queued))
+    assert interval.low == pytest.approx(ratio)
+    assert interval.high == pytest.approx(ratio)
+
+
+@given(cpu=times, walls=st.lists(st.floats(0.5, 1.0), min_size=2, max_size=5), data=st.data())
+def test_more_delay_in_the_same_time_only_widens(cpu: float, walls: list[float], data: st.DataObject) -> None:
+    """The time is given; the more of it was run delay, the less is sure."""
+    k = len(walls)
+    intervals = []
+    some = [data.draw(st.floats(0, wall - cpu)) if wall > cpu else 0.0 for wall in walls]
+    for part in (0.0, 0.5, 1.0):
+        together = [Reading(0.0, wall, cpu, delay * part, 0.0) for wall, delay in zip(walls, some, strict=True)]
+        interval = bounds.speedup(round_(reading(cpu, 0.5), *together), k, cpus=k, gil_held=False)
+        assert interval is not None
+        intervals.append(interval)
+    for less, more in itertools.pairwise(intervals):
+        assert more.low <= less.low * SAME
+        assert more.high * SAME >= less.high
+
+
+@st.composite
+def rounds_of_a_locked_body(draw: st.DrawFn) -> tuple[Round, int]:
+    """Bodies wholly inside one lock, in any order of tenures, on a machine that delays whom it likes.
+
+    Whoever begins goes for the lock at once. Its holder may lose its CPU; those who queue may be
+    woken and find no CPU, which counts as their delay. Who ever had to queue gave up its CPU for it.
+    """
+    cpu, wait = draw(st.floats(0.001, 0.1)), draw(st.floats(0.0, 0.1))
+    workers = draw(st.integers(2, 5))
+    loops = draw(st.integers(1, 3))
+    starts = [0.0] + [draw(st.floats(0.0, 0.02)) for _ in range(workers - 1)]
+    turns = draw(st.permutations([index for index in range(workers) for _ in range(loops)]))
+    now = 0.0
+    ends, delays, queued, held_until = [0.0] * workers, [0.0] * workers, [0.0] * workers, list(starts)
+    contended = [False] * workers
+    for worker in turns:
+        now = max(now, starts[worker])
+        in_queue = max(0.0, now - held_until[worker])
+        contended[worker] |= in_queue > 0
+        queued[worker] += in_queue
+        delay = draw(st.sampled_from([0.0, 0.0, 0.004, 0.05]))
+        delays[worker] += delay
+        now += cpu + wait + delay
+        ends[worker] = held_until[worker] = now
+    share = [draw(st.floats(0.0, 1.0)) for _ in range(workers)]
+    alone = reading(cpu * loops, wait * loops, switches=loops if wait else 0)
+    together = [
+        Reading(
+            starts[index],
+            ends[index],
+            cpu * loops,
+            delays[index] + queued[index] * share[index],
+            draw(st.floats(0.0, 0.02)),
+            (alone.switches or 0) + contended[index],
+        )
+        for index in range(workers)
+    ]
+    return Round(1, Sample(loops, (alone,)), Sample(loops, tuple(together))), workers
+
+
+@given(rounds_of_a_locked_body())
+def test_a_locked_body_never_reads_parallel_on_the_pessimistic_bound(measured: tuple[Round, int]) -> None:
+    interval = bounds.speedup(*measured, cpus=8, gil_held=False)
+    assert interval is not None
+    assert interval.low <= SAME
+
+
+@given(
+    cpu=times,
+    wait=times,
+    interfered=st.lists(st.tuples(delays, delays), min_size=2, max_size=6),
+    delayed_alone=delays,
+)
+def test_a_parallel_body_never_reads_serial_on_the_optimistic_bound(
+    cpu: float, wait: float, interfered: list[tuple[float, float]], delayed_alone: float
+) -> None:
+    k = len(interfered)
+    # A worker that waited for a CPU before its first stamp starts later by that much.
+    together = [
+        reading(cpu, wait, delay, start=late if index else 0.0, late=late if index else 0.0)
+        for index, (delay, late) in enumerate(interfered)
+    ]
+    interval = bounds.speedup(round_(reading(cpu, wait, delayed_alone), *together), k, cpus=k, gil_held=False)
+    assert interval is not None
+    assert interval.high == pytest.approx(k)
+
+
+@given(cpu=times, delay=st.lists(delays, min_size=2, max_size=5))
+def test_computing_under_the_gil_never_reads_parallel(cpu: float, delay: list[float]) -> None:
+    k = len(delay)
+    interval = bounds.speedup(round_(reading(cpu), *(reading(cpu, 0.0, each) for each in delay)), k, 8, gil_held=True)
+    assert interval is not None
+    assert interval.high <= SAME
+
+
+@given(cpu=times, cpus=st.floats(1, 4))
+def test_computing_is_never_faster_than_its_cpus(cpu: float, cpus: float) -> None:
+    interval = bounds.speedup(round_(reading(cpu), *[reading(cpu)] * 8), 8, cpus, gil_held=False)
+    assert interval is not None
+    assert interval.high <= cpus * SAME
+
+
+def test_a_worker_that_never_gave_up_its_cpu_met_no_lock() -> None:
+    together = [reading(0.01, 0.0, 0.02, switches=0), reading(0.01, 0.0, 0.02, switches=0)]
+    interval = bounds.speedup(round_(reading(0.01, switches=0), *together), 2, 2, gil_held=False)
+    assert interval is not None
+    assert interval.low == pytest.approx(2.0)
+
+
+def test_workers_that_never_met_cannot_show_that_there_is_no_lock() -> None:
+    """The second began when the first had ended: without a lock or with one, it would look the same."""
+    first = reading(0.01, 0.0, 0.0, switches=0, late=0.0)
+    second = reading(0.01, 0.0, 0.0, switches=0, start=0.01, late=0.01)
+    interval = bounds.speedup(round_(reading(0.01, switches=0), first, second), 2, 2, gil_held=False)
+    assert interval is not None
+    assert interval.low == pytest.approx(1.0)
+    assert interval.high == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("foreign", "counts"), [(0.0, True), (0.2, True), (0.6, False), (None, False)])
+def test_without_run_delay_only_a_quiet_machine_counts(foreign: float | None, counts: bool) -> None:
+    measured = round_(reading(0.01, 0.0, None), reading(0.01, 0.0, None), interference=Interference(foreign=foreign))
+    assert bounds.readable(measured) is counts
+    assert (bounds.speedup(measured, 1, 1, gil_held=False) is not None) is counts
+    assert (bounds.comparison(measured) is not None) is counts
+
+
+@pytest.mark.parametrize(("cpu", "wait", "share"), [(0.01, 0.0, 1.0), (0.0, 0.01, 0.0), (0.01, 0.03, 0.25)])
+def test_the_computing_share_leaves_run_delay_out(cpu: float, wait: float, share: float) -> None:
+    assert bounds.cpu_share(sample(reading(cpu, wait, 0.5))) == pytest.approx(share)
+
+
+@given(first=times, second=times, delay_1=delays, delay_2=delays)
+def test_a_comparison_holds_the_quiet_ratio(first: float, second: float, delay_1: float, delay_2: float) -> None:
+    assume(delay_1 < 8 * first)
+    assume(delay_2 < 8 * second)
+    interval = bounds.comparison(round_(reading(first, 0.0, delay_1), reading(second, 0.0, delay_2)))
+    assert interval is not None
+    assert interval.low <= first / second * SAME
+    assert interval.high * SAME >= first / second
+
+
+@pytest.mark.parametrize(("foreign", "sure"), [(0.0, True), (1.0, False), (None, False)])
+def test_a_comparison_with_unseen_workers_is_slow_only_beside_an_idle_machine(
+    foreign: float | None, sure: bool
+) -> None:
+    measured = round_(reading(0.01), reading(0.02), interference=Interference(foreign=foreign), unseen_delay=True)
+    interval = bounds.comparison(measured)
+    assert interval is not None
+    assert interval.low == pytest.approx(0.5)
+    assert (interval.high < 1) is sure

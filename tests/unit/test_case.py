@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_concurrency.case import Case
+from pytest_concurrency.claims import ShareClaim, SpeedupClaim
+from pytest_concurrency.model import Interval
+from pytest_concurrency.tally import Vote
+
+CLAIM = SpeedupClaim(4, 3.0, 0.25)
+UP = Vote(1, 3.0, 3.9, Interval(3.8, 4.0))
+DOWN = Vote(-1, 3.0, 1.0, Interval(0.9, 1.1))
+SILENT = Vote(0)
+
+
+def feed(case: Case, vote: Vote, most: int = 200) -> list[bool]:
+    """Votes until the case wants fresh workers or is decided; what it answered each time."""
+    answers: list[bool] = []
+    while case.open and len(answers) < most:
+        answers.append(case.take(vote))
+        if answers[-1]:
+            break
+    return answers
+
+
+def test_a_green_verdict_is_quick() -> None:
+    case = Case(CLAIM)
+    feed(case, UP)
+    assert case.verdict == "met"
+    assert len(case.votes) == 4  # 4 votes of 3 nats lead by the 11.5 that 1e-5 needs
+
+
+def test_a_red_verdict_takes_more_votes_and_fresh_workers() -> None:
+    case = Case(CLAIM)
+    first = feed(case, DOWN)
+    assert first[-1]
+    assert case.open
+    assert case.confirming == -1
+    assert len(first) > 4
+    again = feed(case, DOWN)
+    assert case.verdict == "broken"
+    assert not any(again)
+    assert len(again) >= 2
+
+
+def test_fresh_workers_that_disagree_start_both_counts_again() -> None:
+    case = Case(CLAIM)
+    feed(case, DOWN)
+    assert feed(case, UP)[-1]
+    assert case.open
+    assert (case.confirming, case.tally.rounds, case.contradicted) == (0, 0, 1)
+    feed(case, UP)
+    assert case.verdict == "met"
+
+
+def test_a_confirmation_that_says_nothing_starts_again() -> None:
+    case = Case(CLAIM)
+    feed(case, DOWN)
+    answers = feed(case, SILENT)
+    assert answers[-1]
+    assert 10 < len(answers) < 100
+    assert case.open
+    assert case.contradicted == 1
+
+
+def test_a_bound_above_confirms_the_green_side_too() -> None:
+    case = Case(SpeedupClaim(4, 2.0, 0.25, at_most=True))
+    assert feed(case, DOWN)[-1]
+    assert case.open
+    feed(case, DOWN)
+    assert case.verdict == "met"
+
+
+def test_claims_without_careful_sides_are_quick_both_ways() -> None:
+    case = Case(ShareClaim("cpu", 0.5, 0.25, careful=()))
+    assert not any(feed(case, DOWN))
+    assert case.verdict == "broken"
+
+
+def test_a_figure_inside_the_margin_is_accepted_as_such() -> None:
+    case = Case(CLAIM)
+    for _ in range(12):
+        for figure, direction in ((2.75, 1), (2.6, -1)):
+            case.take(Vote(direction, 1.0, figure, Interval(figure, figure)))
+    assert case.verdict == "undecided"
+
+
+def test_a_figure_on_the_edge_of_the_margin_is_not() -> None:
+    case = Case(CLAIM)
+    for _ in range(20):
+        for figure, direction in ((2.2, -1), (3.3, 1)):
+            case.take(Vote(direction, 1.0, figure, Interval(figure, figure)))
+    assert case.open
+
+
+def test_a_decided_case_still_listens() -> None:
+    case = Case(CLAIM)
+    feed(case, UP)
+    known = case.estimate()
+    for _ in range(20):
+        assert not case.take(DOWN)
+    assert case.verdict == "met"
+    assert case.estimate() != known
+
+
+@pytest.mark.parametrize(("wide", "close", "shown"), [(9, 3, 2.0), (9, 2, 3.0)])
+def test_figures_are_of_the_rounds_that_can_tell_if_there_are_some(wide: int, close: int, shown: float) -> None:
+    case = Case(CLAIM)
+    for _ in range(wide):
+        case.take(Vote(0, 0.0, 3.0, Interval(1.0, 9.0)))
+    for _ in range(close):
+        case.take(Vote(0, 0.0, 2.0, Interval(2.0, 2.0)))
+    estimate = case.estimate()
+    assert estimate is not None
+    assert estimate.value == shown
+
+
+def test_silent_rounds_in_a_row_are_counted() -> None:
+    case = Case(CLAIM)
+    for vote in (SILENT, SILENT, UP, SILENT):
+        case.take(vote)
+    assert case.silent == 1
+    assert case.estimate() is not None

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_concurrency.gil_question import GilQuestion
+from pytest_concurrency.model import GilProbe, Interval
+
+from .make import reading, round_
+
+HELD = GilProbe(0.01, 0.01, 0.009, 0.01, Interval(0.005, 0.006), 12)
+FREE = GilProbe(0.01, 0.01, 0.0, 0.001, Interval(0.0, 0.0005), 12)
+UNSURE = GilProbe(0.01, 0.01, 0.002, 0.009, Interval(0.0, 0.0005), 12)
+IN_TURN = round_(reading(0.01), reading(0.01, 0.01), reading(0.01, 0.01))
+OVERLAPPED = round_(reading(0.01), reading(0.01), reading(0.01))
+
+
+@pytest.mark.parametrize(("probe", "answer"), [(HELD, "held"), (FREE, "released")])
+def test_one_heartbeat_is_not_enough_and_a_few_are(probe: GilProbe, answer: str) -> None:
+    question = GilQuestion(has_gil=True)
+    question.take(probe, IN_TURN)
+    assert question.answer == "unknown"
+    assert question.open
+    for _ in range(3):
+        question.take(probe, IN_TURN)
+    assert question.answer == answer
+    assert not question.open
+
+
+def test_without_a_gil_there_is_no_question() -> None:
+    question = GilQuestion(has_gil=False)
+    assert question.answer == "disabled"
+    assert not question.open
+
+
+def test_computing_that_overlapped_did_not_hold_the_gil() -> None:
+    question = GilQuestion(has_gil=True)
+    for _ in range(4):
+        question.take(HELD, OVERLAPPED)
+    assert question.answer == "unknown"
+
+
+def test_it_stays_unknown_after_some_tries() -> None:
+    question = GilQuestion(has_gil=True)
+    asked = 0
+    while question.open:
+        question.take(UNSURE, IN_TURN)
+        asked += 1
+        assert asked < 50
+    assert question.answer == "unknown"
+    assert asked > 3
+
+
+def test_where_it_cannot_be_asked_it_is_asked_once() -> None:
+    question = GilQuestion(has_gil=True)
+    question.take(None, IN_TURN)
+    assert not question.open
+    assert question.answer == "unknown"

@@ -1,0 +1,277 @@
+"""The loop between the bench and the verdict, on a scripted bench: no workers, no real time."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from pytest_concurrency.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
+from pytest_concurrency.measure import Settlement, settle
+from pytest_concurrency.model import Round
+from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
+
+from .make import plan
+
+WAITS = ScriptedBody(wait=0.01)
+IN_A_LOCK = ScriptedBody(wait=0.01, lock=1.0)
+COMPUTES = ScriptedBody(cpu=0.01)
+COMPUTES_IN_A_LOCK = ScriptedBody(cpu=0.01, lock=1.0)
+UNDER_THE_GIL = ScriptedBody(cpu=0.01, holds_gil=True)
+THREE = SpeedupClaim(4, 3.0, 0.25)
+TWO = SpeedupClaim(2, 1.6, 0.25)
+ON_ONE_CPU = ScriptedBody(cpu=0.008, lock=1.0)  # what a control reads on a machine that has one CPU to give
+UNSURE = Noise(jitter=0.02, burst_every=1e-6, burst_length=1e9, load=4.0)  # run delay hides everything
+
+
+def end(bench: ScriptedBench, *claims: Claim, max_time: float = 10.0, **more: object) -> Settlement:
+    return settle(plan(*claims, **more), bench, max_time)
+
+
+@pytest.mark.parametrize(
+    ("body", "claims", "backend", "workers", "verdict"),
+    [
+        (WAITS, [THREE], "threads", 4, "met"),
+        (WAITS, [THREE], "processes", 4, "met"),
+        (WAITS, [THREE], "tasks", 4, "met"),
+        (IN_A_LOCK, [THREE], "threads", 4, "broken"),
+        (IN_A_LOCK, [THREE], "tasks", 4, "broken"),
+        (COMPUTES, [TWO], "threads", 2, "met"),
+        (COMPUTES, [TWO], "tasks", 2, "broken"),
+        (COMPUTES_IN_A_LOCK, [TWO], "processes", 2, "broken"),
+        (UNDER_THE_GIL, [TWO], "threads", 2, "broken"),
+        (UNDER_THE_GIL, [TWO], "processes", 2, "met"),
+        (UNDER_THE_GIL, [replace(TWO, at_most=True)], "threads", 2, "met"),
+        (COMPUTES, [SpeedupClaim(2, 1.2, 0.25, at_most=True)], "threads", 2, "broken"),
+        (WAITS, [ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)], "threads", 4, "met"),
+        (IN_A_LOCK, [ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)], "threads", 4, "broken"),
+        (COMPUTES, [ShareClaim("wait", 0.5, 0.25)], "threads", 4, "broken"),
+        (COMPUTES, [ShareClaim("cpu", 0.5, 0.25)], "threads", None, "met"),
+    ],
+)
+def test_a_quiet_machine_tells_the_truth(
+    body: ScriptedBody, claims: list[Claim], backend: str, workers: int | None, verdict: str
+) -> None:
+    bench = ScriptedBench(body, Noise(jitter=0.01))
+    settlement = end(bench, *claims, backend=backend, workers=workers, one_interpreter=backend != "processes")
+    assert settlement.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("body", "use", "verdict"),
+    [
+        (UNDER_THE_GIL, "held", "met"),
+        (UNDER_THE_GIL, "released", "broken"),
+        (COMPUTES, "released", "met"),
+        (COMPUTES, "held", "broken"),
+    ],
+)
+def test_who_holds_the_gil_is_heard(body: ScriptedBody, use: str, verdict: str) -> None:
+    settlement = end(ScriptedBench(body), GilClaim(use), workers=None, needs_gil=True)
+    assert settlement.verdict == verdict
+
+
+@pytest.mark.parametrize(("stretch", "verdict"), [(0.05, "broken"), (0.001, "met")])
+@pytest.mark.parametrize(("backend", "method"), [("threads", "hold"), ("tasks", "block")])
+def test_long_stretches_are_found(backend: str, method: str, stretch: float, verdict: str) -> None:
+    bench = ScriptedBench(ScriptedBody(cpu=0.1, holds_gil=method == "hold", stretch=stretch))
+    claim = LongestClaim(method, 0.005, 0.25)
+    settlement = settle(Plan(Setup(backend, method=method), (claim,)), bench, 10.0)
+    assert settlement.verdict == verdict
+    assert settlement.results[0].estimate is not None
+    assert settlement.results[0].estimate.value == pytest.approx(stretch)
+
+
+def test_a_green_verdict_needs_no_fresh_workers_and_a_red_one_does() -> None:
+    green, red = ScriptedBench(WAITS), ScriptedBench(IN_A_LOCK)
+    assert len(end(green, THREE).rounds) < len(end(red, THREE).rounds)
+    assert (green.refreshed, red.refreshed) == (0, 1)
+
+
+def test_a_loss_that_goes_with_the_workers_is_no_loss() -> None:
+    """The first workers share a lock by accident, the fresh ones do not."""
+    bench = ScriptedBench(lambda bench: WAITS if bench.refreshed else IN_A_LOCK)
+    settlement = end(bench, THREE)
+    assert settlement.verdict == "met"
+    assert bench.refreshed == 2  # for the confirmation, and for the new start after it failed
+
+
+def test_a_red_round_now_and_then_does_not_hurt() -> None:
+    bench = ScriptedBench(lambda bench: IN_A_LOCK if bench.rounds % 4 == 0 else WAITS)
+    assert end(bench, THREE).verdict == "met"
+
+
+def test_a_figure_inside_the_margin_is_undecided_and_says_so() -> None:
+    bench = ScriptedBench(ScriptedBody.of_speedup(3.0 / 1.25**0.5), Noise(jitter=0.02))
+    settlement = end(bench, THREE)
+    assert settlement.verdict == "undecided"
+    assert "margin" in settlement.results[0].reason
+    assert "2.40x and 3.00x" in settlement.results[0].reason
+
+
+def test_a_machine_that_is_too_busy_is_undecided_and_says_so() -> None:
+    bench = ScriptedBench(COMPUTES_IN_A_LOCK, UNSURE, cpus=2)
+    settlement = end(bench, TWO, workers=2, max_time=20.0)
+    assert settlement.verdict == "undecided"
+    assert "max_time=20.0 s" in settlement.results[0].reason
+    assert "CPUs busy" in settlement.results[0].reason
+
+
+def test_a_body_that_is_too_long_is_undecided_and_says_so() -> None:
+    settlement = end(ScriptedBench(ScriptedBody.of_speedup(3.0, seconds=2.0)), THREE, max_time=5.0)
+    assert settlement.verdict == "undecided"
+    assert "one round takes 4.67 s" in settlement.results[0].reason
+    assert "raise max_time" in settlement.results[0].reason
+
+
+def test_what_this_machine_cannot_show_is_told_after_two_rounds() -> None:
+    bench = ScriptedBench(WAITS)
+    settlement = end(bench, THREE, unmeasurable=lambda rounds, known: "too few CPUs" if len(rounds) else None)
+    assert settlement.verdict == "unmeasurable"
+    assert settlement.results[0].reason == "too few CPUs"
+    assert bench.rounds == 2
+
+
+def test_whether_it_can_be_shown_is_asked_when_the_gil_is_known() -> None:
+    asked: list[str] = []
+
+    def unmeasurable(rounds: object, known: object) -> None:
+        asked.append(known.gil)
+
+    end(ScriptedBench(UNDER_THE_GIL), TWO, workers=2, unmeasurable=unmeasurable)
+    assert set(asked) == {"held"}
+
+
+def test_red_votes_on_computing_count_only_where_the_control_body_runs_in_parallel() -> None:
+    bench = ScriptedBench(COMPUTES_IN_A_LOCK, control_body=ON_ONE_CPU, cpus=2)
+    settlement = end(bench, TWO, workers=2, max_time=3.0)
+    assert settlement.verdict == "undecided"
+    assert "did not deliver its CPUs" in settlement.results[0].reason
+    assert bench.controls > 0
+
+
+@pytest.mark.parametrize(
+    ("body", "claim", "backend"),
+    [(IN_A_LOCK, THREE, "threads"), (UNDER_THE_GIL, THREE, "threads"), (COMPUTES, THREE, "tasks")],
+)
+def test_the_control_body_is_left_out_where_nothing_hangs_on_the_cpus(
+    body: ScriptedBody, claim: Claim, backend: str
+) -> None:
+    bench = ScriptedBench(body, control_body=ON_ONE_CPU)
+    assert end(bench, claim, backend=backend).verdict == "broken"
+    assert bench.controls == 0
+
+
+def test_pauses_double_after_bad_rounds_and_stay_bounded() -> None:
+    bench = ScriptedBench(COMPUTES_IN_A_LOCK, UNSURE, cpus=2)
+    end(bench, TWO, workers=2, max_time=5.0)
+    pauses = bench.pauses[:-1]  # the last may be cut short by max_time
+    assert len(pauses) > 8
+    assert all(later in (pytest.approx(2 * before), max(pauses)) for before, later in itertools.pairwise(pauses))
+    assert max(pauses) <= 0.1
+
+
+def test_a_good_round_ends_the_pauses() -> None:
+    bench = ScriptedBench(lambda bench: IN_A_LOCK if bench.rounds in (2, 3, 6) else WAITS)
+    assert end(bench, THREE).verdict == "met"
+    first, second, third = bench.pauses
+    assert second > first
+    assert third == first
+
+
+def test_batches_grow_while_rounds_cannot_tell() -> None:
+    bench = ScriptedBench(COMPUTES_IN_A_LOCK, UNSURE, cpus=2)
+    settlement = end(bench, TWO, workers=2, max_time=10.0)
+    assert bench.lengthened > 1
+    assert settlement.rounds[-1].serial.loops > settlement.rounds[0].serial.loops
+    quiet = ScriptedBench(WAITS)
+    end(quiet, THREE)
+    assert quiet.lengthened == 0
+
+
+@pytest.mark.parametrize("max_time", [0.05, 0.5, 3.0])
+@pytest.mark.parametrize("seconds", [0.01, 0.1])
+def test_max_time_is_kept(max_time: float, seconds: float) -> None:
+    """Up to one round; growing batches may make it twice as long as those before."""
+    between = ScriptedBody.of_speedup(3.0 / 1.25**0.5, seconds=seconds)
+    bench = ScriptedBench(between, Noise(jitter=0.25))
+    claim = replace(THREE, slack=0.05)
+    settlement = end(bench, claim, max_time=max_time)
+    longest = max(wall(round_) for round_ in settlement.rounds)
+    assert settlement.seconds <= max(max_time + longest, 2 * longest + sum(bench.pauses))
+
+
+def wall(round_: Round) -> float:
+    return round_.serial.wall + (round_.concurrent.wall if round_.concurrent else 0.0)
+
+
+def test_two_rounds_are_tried_however_long_they_take() -> None:
+    settlement = end(ScriptedBench(ScriptedBody(wait=20.0)), THREE, max_time=1.0)
+    assert len(settlement.rounds) == 2
+
+
+def test_long_batches_decide_in_few_rounds() -> None:
+    settlement = end(ScriptedBench(ScriptedBody(wait=1.5)), THREE, max_time=10.0)
+    assert settlement.verdict == "met"
+    assert len(settlement.rounds) == 2
+
+
+def test_the_gil_is_asked_about_only_while_it_matters_and_is_unknown() -> None:
+    waiting, computing = ScriptedBench(WAITS), ScriptedBench(UNDER_THE_GIL)
+    end(waiting, THREE)
+    settlement = end(computing, TWO, workers=2)
+    assert waiting.probed == 0
+    assert 1 < computing.probed < len(settlement.rounds)
+    assert settlement.known.gil == "held"
+
+
+def test_without_a_gil_nobody_asks() -> None:
+    bench = ScriptedBench(UNDER_THE_GIL, has_gil=False)
+    settlement = end(bench, TWO, workers=2)
+    assert settlement.verdict == "met"
+    assert settlement.known.gil == "disabled"
+    assert bench.probed == 0
+
+
+@pytest.mark.parametrize(("load", "verdict"), [(0.0, "met"), (2.0, "undecided")])
+def test_without_run_delay_only_a_quiet_machine_decides(load: float, verdict: str) -> None:
+    noise = Noise(jitter=0.01, burst_every=1e-6, burst_length=1e9, load=load)
+    bench = ScriptedBench(COMPUTES, noise, reads_delay=False)
+    assert end(bench, TWO, workers=2, max_time=2.0).verdict == verdict
+
+
+def test_one_broken_claim_ends_the_measurement() -> None:
+    settlement = end(ScriptedBench(IN_A_LOCK), THREE, SpeedupClaim(4, 0.98, 0.05))
+    assert settlement.verdict == "broken"
+    assert settlement.results[0].verdict == "broken"
+
+
+def test_a_plan_may_end_before_every_claim_has() -> None:
+    settlement = end(ScriptedBench(IN_A_LOCK), THREE, answered=lambda verdicts: False, most_rounds=7)
+    assert len(settlement.rounds) == 7
+
+
+def test_progress_tells_round_figure_and_stage() -> None:
+    lines: list[str] = []
+    settle(plan(THREE), ScriptedBench(IN_A_LOCK), 10.0, lines.append)
+    assert lines[0] == "threads x4 round 1 1.00x"
+    assert any(line.endswith(", confirming") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "whole"),
+    [
+        (("met", "met"), "met"),
+        (("met", "undecided"), "undecided"),
+        (("undecided", "unmeasurable"), "unmeasurable"),
+        (("undecided", "broken"), "broken"),
+    ],
+)
+def test_the_gravest_verdict_is_the_plans(verdicts: tuple[str, str], whole: str) -> None:
+    settlement = end(ScriptedBench(WAITS), THREE, THREE)
+    results = tuple(
+        replace(result, verdict=verdict) for result, verdict in zip(settlement.results, verdicts, strict=True)
+    )
+    assert replace(settlement, results=results).verdict == whole

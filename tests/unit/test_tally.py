@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_concurrency import stats, tally
+from pytest_concurrency.model import Interval
+from pytest_concurrency.tally import Tally, Vote, cast
+
+from .exact import confirmed, walk
+
+# The probabilities of a wrong vote that the weights assume, for short and for long batches.
+ERRORS = (0.25, 0.10, 0.05, 0.03, 0.01, 0.001)
+PROMISE = 1e-4
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_quick_conclusion_is_wrong_less_often_than_promised(error: float) -> None:
+    right, wrong = walk([(1.0, stats.log_odds(error), error)], tally.ENOUGH, tally.ENOUGH)
+    assert right + wrong == pytest.approx(1.0)
+    assert wrong < PROMISE
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_careful_conclusion_is_wrong_less_often_still(error: float) -> None:
+    votes = [(1.0, stats.log_odds(error), error)]
+    first = walk(votes, tally.ENOUGH, tally.ENOUGH + tally.MORE)[1]
+    again = walk(votes, tally.CONFIRM, tally.CONFIRM)[1]
+    assert confirmed(first, again) < PROMISE / 1000
+
+
+def test_votes_of_every_distance_together() -> None:
+    votes = [(0.25, stats.log_odds(error), error) for error in ERRORS[:4]]
+    assert walk(votes, tally.ENOUGH, tally.ENOUGH)[1] < PROMISE
+
+
+def test_votes_may_be_wrong_more_often_than_assumed() -> None:
+    """Twice the assumed errors still keep the promise for a failure, which is confirmed."""
+    votes = [(0.25, stats.log_odds(error), 2 * error) for error in ERRORS[1:5]]
+    first = walk(votes, tally.ENOUGH, tally.ENOUGH + tally.MORE)[1]
+    again = walk(votes, tally.CONFIRM, tally.CONFIRM)[1]
+    assert confirmed(first, again) < PROMISE
+
+
+@pytest.mark.parametrize("batch", [0.008, 0.3, 2.0])
+@given(low=st.floats(0.1, 10.0), width=st.floats(1.0, 3.0), cut=st.floats(0.2, 5.0))
+def test_a_round_votes_only_if_its_bounds_leave_out_the_cut(batch: float, low: float, width: float, cut: float) -> None:
+    vote = cast(Interval(low, low * width), cut, batch)
+    if low > cut:
+        assert vote.direction == 1
+    elif low * width < cut:
+        assert vote.direction == -1
+    else:
+        assert (vote.direction, vote.weight) == (0, 0.0)
+    assert vote.direction == 0 or vote.weight > 0
+    assert vote.figure == pytest.approx(low * width**0.5)
+
+
+@given(st.floats(1.0001, 50.0), st.floats(1.0, 2.0))
+def test_a_vote_farther_off_weighs_no_less(distance: float, more: float) -> None:
+    near, far = (cast(Interval(d, d), 1.0, 0.008).weight for d in (distance, distance * more))
+    assert near <= far
+
+
+@given(st.floats(1.0001, 50.0), st.floats(0.001, 10.0))
+def test_no_single_round_decides(distance: float, batch: float) -> None:
+    assert cast(Interval(distance, distance), 1.0, batch).weight < tally.ENOUGH
+
+
+def test_only_far_votes_of_long_batches_weigh_more() -> None:
+    weights = {
+        (distance, batch): cast(Interval(distance, distance), 1.0, batch).weight
+        for distance in (1.1, 1.5)
+        for batch in (0.008, 0.5)
+    }
+    assert weights[1.5, 0.5] > weights[1.5, 0.008]
+    assert weights[1.1, 0.5] == weights[1.1, 0.008]
+
+
+def test_an_unreadable_round_has_no_figure() -> None:
+    assert cast(None, 1.0, 0.008) == Vote(0)
+
+
+@given(st.lists(st.tuples(st.sampled_from([-1, 0, 1]), st.floats(0.5, 3.0)), max_size=40))
+def test_a_tally_counts_every_vote(votes: list[tuple[int, float]]) -> None:
+    count = Tally()
+    for direction, weight in votes:
+        count = count.add(Vote(direction, weight))
+    assert count.rounds == len(votes)
+    assert count.lead == pytest.approx(sum(direction * weight for direction, weight in votes))
+    assert count.above == sum(direction > 0 for direction, _ in votes)
+
+
+@pytest.mark.parametrize(("lead", "side"), [(11.9, 0), (12.0, 1), (-15.9, 0), (-16.0, -1)])
+def test_each_side_has_its_own_bound(lead: float, side: int) -> None:
+    assert Tally(lead=lead).decided(enough_above=12.0, enough_below=16.0) == side
