@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -11,6 +12,15 @@ from pytest_concurrency.errors import BrokenExpectation, UndecidedExpectation
 from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.model import Body, Outcome
 from pytest_concurrency.trial import Circumstances, Trial
+
+
+def run_once(body: Body) -> bool | None:
+    """Run a marked body as a plain test; None leaves a plain function to pytest."""
+    __tracebackhide__ = True
+    if not body.is_async:
+        return None
+    asyncio.run(body.call())
+    return True
 
 
 def run_marked(

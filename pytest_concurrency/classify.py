@@ -60,7 +60,8 @@ def classify(rounds: Sequence[Round], backend: str, workers: int | None, known: 
                     kind = "serialized"
                     evidence += f", and the waits of {workers} {backend} queue: all are done after {finish}"
                 else:
-                    evidence += f", and the waits of {workers} {backend} overlap: all are done after {finish}"
+                    wholly = "" if stats.median(figures) > 0.8 * overlapping else " in part"
+                    evidence += f", and the waits of {workers} {backend} overlap{wholly}: all are done after {finish}"
         return Bound("serialized" if kind == "serialized" else "io", computing, waiting, known.gil, evidence)
     evidence = f"alone it computes for {share(computing)} of {duration(alone.wall)}"
     if computing < COMPUTES:

@@ -99,7 +99,7 @@ def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
 
 def curve(points: Sequence[Point]) -> str:
     """The scaling curve as text: a line per count, a bar for efficiency, and what grew."""
-    rows = [("workers", "speedup", "efficiency", "serial part", "more CPU", "more waiting")]
+    rows = [("workers", "speedup", "efficiency", "serial %", "CPU", "waiting")]
     for point in points:
         serial = f"{share(point.serial_part)} [{share(point.serial_part_low)}, {share(point.serial_part_high)}]"
         rows.append(
@@ -119,7 +119,7 @@ def curve(points: Sequence[Point]) -> str:
     if usl is not None:
         parts.append(f"  contention {share(usl.contention)}, coherency {usl.coherency:.4f} (Universal Scalability Law)")
     if said := reading_of(points):
-        parts.append(f"  {said}")
+        parts.append(_wrap(said, "  "))
     return "\n".join(parts)
 
 

@@ -15,6 +15,7 @@ from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim, too_
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup
 from pytest_concurrency.expectations.base import Limits, backend_for
+from pytest_concurrency.gauge import Gauge
 from pytest_concurrency.judge import arms_of, judge
 from pytest_concurrency.measure import settle
 from pytest_concurrency.model import Arm, Body, Bound, BoundKind, Estimate, Outcome
@@ -58,6 +59,7 @@ class Concurrency:
         self._circumstances = circumstances
         self._report = report
         self._follow = follow
+        self._gauge = Gauge()
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
         """Return how many times faster N workers do N calls than one does; compare it with ``>=`` or ``<=``.
@@ -202,6 +204,14 @@ class Concurrency:
                     bound = classify(settlement.rounds, setup.backend, setup.workers, settlement.known)
         assert bound is not None
         return Figures(bound, speedups, arms, total)
+
+    def in_flight(self) -> Gauge:
+        """Return this test's gauge: a ``with`` block that counts how many are inside at the same time.
+
+        The same one at each call, so that workers can enter it where they work and the test reads
+        ``.peak`` afterwards.
+        """
+        return self._gauge
 
     def _limits(self, arguments: Mapping[str, Any]) -> Limits:
         defaults = self._circumstances.defaults

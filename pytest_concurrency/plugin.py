@@ -6,8 +6,7 @@ tests loads none of the machinery.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +16,8 @@ from pytest_concurrency.markers import MARKERS, marker_lines
 
 if TYPE_CHECKING:
     from pytest_concurrency.fixture import Concurrency
-    from pytest_concurrency.model import Body, Outcome
-    from pytest_concurrency.trial import Circumstances
+    from pytest_concurrency.model import Outcome
+    from pytest_concurrency.plain import PlainConcurrency
 
 SETTINGS = pytest.StashKey[options.Settings]()
 RECORDS = pytest.StashKey["list[dict[str, Any]]"]()
@@ -81,55 +80,10 @@ def _measures(item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     marks = [mark for mark in item.iter_markers() if mark.name in MARKERS]
-    if marks and not item.config.stash[SETTINGS].disable:
-        item.stash[EXPECTATIONS] = _read_markers(item, marks)
+    if marks:
+        from pytest_concurrency import items
 
-
-def _show_message_only(item: pytest.Item, excinfo: Any, report: pytest.TestReport) -> None:
-    """Replace a traceback through this plugin, which tells nobody anything, by the message."""
-    from pytest_concurrency.errors import BrokenExpectation, ConcurrencyError, UndecidedExpectation
-
-    if not report.failed or not isinstance(excinfo.value, (BrokenExpectation, UndecidedExpectation, ConcurrencyError)):
-        return
-    if any(str(entry.path) == str(item.path) for entry in excinfo.traceback[1:]):
-        return  # raised by a call in the test itself: its line is worth seeing
-    shown = excinfo.getrepr(style="value", tbfilter=False)
-    if shown.reprcrash is not None:
-        shown.reprcrash.path = str(item.path)
-        shown.reprcrash.lineno = (item.location[1] or 0) + 1
-        shown.reprcrash.message = str(excinfo.value).partition("\n\n")[0].replace("\n", " ")
-    report.longrepr = shown
-
-
-def _read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Any]:
-    from pytest_concurrency.errors import BadArgument
-    from pytest_concurrency.expectations import read_marker
-
-    __tracebackhide__ = True
-    function = item.obj if isinstance(item, pytest.Function) else None
-    if function is None or _is_unittest(item):
-        what = "a unittest.TestCase method" if function is not None else f"a {type(item).__name__}"
-        raise pytest.fail.Exception(
-            f"{item.nodeid} is marked {marks[0].name}, but it is {what}, whose body cannot be called again and again. "
-            "Move the workload into a plain test function or method.",
-            pytrace=False,
-        )
-    expectations: list[Any] = []
-    for mark in marks:
-        try:
-            expectation = read_marker(mark.name, mark.args, mark.kwargs, inspect.iscoroutinefunction(function))
-        except BadArgument as error:
-            raise pytest.fail.Exception(f"{item.nodeid}: {error}", pytrace=False) from None
-        if expectation not in expectations:
-            expectations.append(expectation)
-    return expectations
-
-
-def _is_unittest(item: pytest.Item) -> bool:
-    import unittest
-
-    cls = getattr(item, "cls", None)
-    return isinstance(cls, type) and issubclass(cls, unittest.TestCase)
+        item.stash[EXPECTATIONS] = items.read_markers(item, marks)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -137,38 +91,20 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     expectations = pyfuncitem.stash.get(EXPECTATIONS, None)
     if not expectations:
         return None
-    from pytest_concurrency import call
+    from pytest_concurrency import call, items
 
     __tracebackhide__ = True
+    settings = pyfuncitem.config.stash[SETTINGS]
+    if settings.disable:
+        return call.run_once(items.body_of(pyfuncitem))
     with _live_line(pyfuncitem.config) as progress:
         call.run_marked(
-            _body_of(pyfuncitem),
+            items.body_of(pyfuncitem),
             expectations,
-            _circumstances(pyfuncitem, progress),
+            items.circumstances_of(pyfuncitem, settings, progress),
             lambda outcome: _keep(pyfuncitem, outcome),
         )
     return True
-
-
-def _body_of(item: pytest.Function) -> Body:
-    from pytest_concurrency.model import Body
-
-    wanted = inspect.signature(item.obj).parameters
-    values = {name: value for name, value in item.funcargs.items() if name in wanted}
-    return Body(item.obj, values=values, is_async=inspect.iscoroutinefunction(item.obj), label=item.name)
-
-
-def _circumstances(item: pytest.Item, progress: Callable[[str], None]) -> Circumstances:
-    from pytest_concurrency.backends import Surroundings
-    from pytest_concurrency.expectations.base import Limits
-    from pytest_concurrency.trial import Circumstances
-
-    settings = item.config.stash[SETTINGS]
-    return Circumstances(
-        defaults=Limits(settings.margin, settings.max_time, settings.undecided),
-        around=Surroundings(item.config.rootpath, settings.start_method),
-        progress=progress,
-    )
 
 
 def _keep(item: pytest.Item, outcome: Outcome) -> None:
@@ -183,14 +119,20 @@ def _live_line(config: pytest.Config) -> Any:
 
 
 @pytest.fixture
-def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency, None, None]:
-    """Measure code in a test: speedup(), compare(), bound(), measure()."""
-    from pytest_concurrency import call
+def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | PlainConcurrency, None, None]:
+    """Measure code in a test: speedup(), compare(), bound(), measure(), in_flight()."""
+    settings = request.config.stash[SETTINGS]
+    if settings.disable:
+        from pytest_concurrency.plain import PlainConcurrency
+
+        yield PlainConcurrency()
+        return
+    from pytest_concurrency import call, items
     from pytest_concurrency.fixture import Concurrency
 
     with _live_line(request.config) as progress:
         yield Concurrency(
-            _circumstances(request.node, progress),
+            items.circumstances_of(request.node, settings, progress),
             lambda outcome: _keep(request.node, outcome),
             call.follow_policy,
         )
@@ -244,18 +186,19 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if call.excinfo is not None:
-        _show_message_only(item, call.excinfo, report)
+    measured = EXPECTATIONS in item.stash or OUTCOMES in item.stash
+    if measured and call.excinfo is not None:
+        from pytest_concurrency import items
+
+        items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
-        from pytest_concurrency import record
+        from pytest_concurrency import items, record
 
         value = record.record_of(item.nodeid, outcomes)
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
         setattr(report, REPORT_ATTRIBUTE, value)
         del item.stash[OUTCOMES]  # a plugin may run the item again
-        if report.skipped and isinstance(report.longrepr, tuple):
-            # The place to look at is the test, not the line in this plugin that skipped it.
-            report.longrepr = (str(item.path), (item.location[1] or 0) + 1, report.longrepr[2])
+        items.point_at_test(item, report)
     return report
 
 
