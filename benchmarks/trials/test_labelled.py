@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+import weakref
 import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -328,7 +329,7 @@ def test_broken_released(body):
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        pytest.param(body, kind, id=body.__name__)
+        pytest.param(body, kind, id=f"{body.__name__}-{kind}")
         for body, kind in [
             (pause, "io"),
             (heavy_tail, "io"),
@@ -458,7 +459,7 @@ def test_met_waits_in_processes():
 
 # --- tasks ---------------------------------------------------------------------------------------------------
 
-TASK_LOCK = asyncio.Lock()
+TASK_LOCKS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # a lock belongs to one loop
 
 
 @pytest.mark.expect_speedup(tasks=10, at_least=6)
@@ -473,7 +474,7 @@ async def test_met_tasks_in_threads():
 
 @pytest.mark.expect_speedup(tasks=6, at_least=3)
 async def test_broken_tasks_locked():
-    async with TASK_LOCK:
+    async with TASK_LOCKS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
         await asyncio.sleep(0.005)
 
 

@@ -1,0 +1,63 @@
+"""Things that a busy machine does, as processes of this script's own, ended by their ids."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+BURN = "while True: pass"
+NICE = "import os; os.nice(19)\nwhile True: pass"
+BURST = """
+import random, sys, time
+low, high = map(float, sys.argv[1:3])
+while True:
+    end = time.time() + random.uniform(low, high)
+    while time.time() < end: pass
+    time.sleep(random.uniform(low, high))
+"""
+DISK = """
+import os, tempfile
+with tempfile.TemporaryFile() as file:
+    while True:
+        file.seek(0); file.write(os.urandom(1 << 22)); file.flush(); os.fsync(file.fileno())
+"""
+MEMORY = """
+block = bytearray(64 << 20)
+other = bytearray(64 << 20)
+while True:
+    other[:] = block
+"""
+
+LOADS: dict[str, list[tuple[str, ...]]] = {
+    "idle": [],
+    "busy 1": [(BURN,)],
+    "busy 2": [(BURN,)] * 2,
+    "busy 4": [(BURN,)] * 4,
+    "busy 8": [(BURN,)] * 8,
+    "nice 4": [(NICE,)] * 4,
+    "bursts 0.1 s": [(BURST, "0.05", "0.2")] * 2,
+    "bursts 1 s": [(BURST, "0.3", "2")] * 2,
+    "bursts 10 s": [(BURST, "3", "30")] * 2,
+    "disk": [(DISK,)],
+    "memory": [(MEMORY,)],
+}
+
+
+@contextlib.contextmanager
+def load(name: str) -> Iterator[None]:
+    """Keep the machine busy in one of these ways."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment) for code, *arguments in LOADS[name]
+    ]
+    time.sleep(0.3 if processes else 0)
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
