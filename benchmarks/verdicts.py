@@ -89,7 +89,6 @@ def run(options: argparse.Namespace) -> None:
                     "load": name,
                     "repetition": repetition,
                     "suite": suite.name,
-                    "at": int(time.time()),
                 }
                 with RESULTS.open("a") as file:
                     file.writelines(json.dumps({**shared, **line}) + "\n" for line in rows)

@@ -52,7 +52,7 @@ class Workbench:
         body: Body,
         around: Surroundings,
         patience: float,
-        progress: Progress = lambda text: None,
+        progress: Progress | None = None,
         expected: float = 0.0,
     ) -> None:
         self._body = body
@@ -80,7 +80,8 @@ class Workbench:
         """Make the workers, warm them up and find out how many bodies make a batch."""
         size, crew = self._crews.get(setup.backend, (0, None))
         if crew is None or size < setup.crew_size:
-            self._progress(f"starting {setup.crew_size} {setup.backend}")
+            if self._progress is not None:
+                self._progress(f"starting {setup.crew_size} {setup.backend}")
             self._close_crew(setup.backend)
             if setup.backend == "processes":
                 self._close_crew("threads")  # so that fork finds a process of one thread

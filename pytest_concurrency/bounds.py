@@ -24,6 +24,9 @@ from pytest_concurrency.model import Interval, Reading, Round, Sample
 
 _QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
+_TAKEN = 0.05  # CPUs that steal and throttling may take before a round does not count
+_COMPUTES = 0.1  # share of computing above which that matters
+_UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
 _FEW = 1e-9
 
 
@@ -51,6 +54,15 @@ def readable(round_: Round) -> bool:
     return foreign is not None and foreign <= _QUIET
 
 
+def _robbed(round_: Round) -> bool:
+    """Whether a computing body's round was cut short of CPU in a way that no run delay shows.
+
+    A hypervisor's steal and a quota's throttling stop a worker that the kernel takes to be running.
+    """
+    taken = (round_.interference.steal or 0.0) + (round_.interference.throttled or 0.0)
+    return taken > _TAKEN and cpu_share(round_.serial) > _COMPUTES
+
+
 def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interval | None:
     """Bounds of the speedup of ``workers`` bodies; None if the round says nothing.
 
@@ -58,7 +70,7 @@ def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interva
     that its computing cannot overlap whatever the number of CPUs.
     """
     together = round_.concurrent
-    if together is None or not readable(round_):
+    if together is None or not readable(round_) or _robbed(round_):
         return None
     alone = round_.serial.readings[0]
     work = workers * quiet_time(alone)
@@ -109,13 +121,16 @@ def comparison(round_: Round) -> Interval | None:
     counts only while the machine does little else.
     """
     together = round_.concurrent
-    if together is None or not readable(round_):
+    if together is None or not readable(round_) or _robbed(round_):
         return None
     first, second = round_.serial.readings[0], together.readings[0]
     work = max(first.wall - (first.delay or 0.0), first.wall * 0.1, _FEW)
     low = work / max(second.wall, _FEW)
     high = max(first.wall, _FEW) / max(second.wall - (second.delay or 0.0), second.wall * 0.1, _FEW)
     foreign = round_.interference.foreign
-    if round_.unseen_delay and (foreign is None or foreign > _QUIET):
-        high = max(high, 1e6)
+    if foreign is None or foreign > _QUIET:
+        # Threads and wake-ups come late beside other programs, and not all of it is run delay.
+        high *= _UNSEEN_LATENESS
+        if round_.unseen_delay:
+            high = max(high, 1e6)
     return Interval(low, high)

@@ -51,7 +51,7 @@ def body_of(item: pytest.Function) -> Body:
     return Body(item.obj, values=values, is_async=inspect.iscoroutinefunction(item.obj), label=item.name)
 
 
-def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[str], None]) -> Circumstances:
+def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[str], None] | None) -> Circumstances:
     """Return what a trial needs to know of the session."""
     return Circumstances(
         defaults=Limits(settings.margin, settings.max_time, settings.undecided),

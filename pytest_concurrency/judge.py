@@ -41,7 +41,8 @@ def judge(
         arguments=dict(arguments),
         verdict=verdict,
         reason=reason,
-        estimate=decisive.estimate,
+        # A figure from the one or two rounds before giving up would mislead.
+        estimate=None if verdict == "unmeasurable" else decisive.estimate,
         threshold=decisive.claim.threshold,
         rounds=len(settlement.rounds),
         seconds=settlement.seconds,

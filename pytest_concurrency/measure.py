@@ -51,13 +51,13 @@ class Settlement:
 
 def settle(plan: Plan, bench: Bench, max_time: float, progress: Callable[[str], None] | None = None) -> Settlement:
     """Measure rounds until all claims of a plan are decided or ``max_time`` seconds have passed."""
-    return _Loop(plan, bench, max_time, progress or (lambda text: None)).run()
+    return _Loop(plan, bench, max_time, progress).run()
 
 
 class _Loop:
     """The state of one plan's measurement."""
 
-    def __init__(self, plan: Plan, bench: Bench, max_time: float, progress: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, bench: Bench, max_time: float, progress: Callable[[str], None] | None) -> None:
         self._plan = plan
         self._bench = bench
         self._max_time = max_time
@@ -83,7 +83,8 @@ class _Loop:
             if why := self._unmeasurable():
                 return self._settlement("unmeasurable", why)
             fresh, bad = self._judge()
-            self._progress(self._line())
+            if self._progress is not None:
+                self._progress(self._line())
             if self._done():
                 break
             longest = max(longest, self._bench.now() - started)

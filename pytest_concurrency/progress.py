@@ -49,11 +49,11 @@ class LiveLine:
 
 
 @contextlib.contextmanager
-def live(writer: Any) -> Iterator[Callable[[str], None]]:
+def live(writer: Any) -> Iterator[Callable[[str], None] | None]:
     """Yield what shows a text behind the line that pytest's terminal writer is at, if it is a terminal."""
     file = getattr(writer, "_file", None)
     if file is None or not _is_terminal(file):
-        yield lambda text: None
+        yield None
         return
     line = LiveLine(file, writer.fullwidth - writer.width_of_current_line)
     try:

@@ -27,7 +27,7 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
     n = len(ordered)
     tail, j = 0.0, 0
     while j < n // 2:
-        tail += math.comb(n, j) * 0.5**n
+        tail += math.comb(n, j) / 2**n
         if 1 - 2 * tail < confidence:
             break
         j += 1

@@ -25,7 +25,7 @@ class Circumstances:
 
     defaults: Limits
     around: Surroundings
-    progress: Callable[[str], None] = lambda text: None
+    progress: Callable[[str], None] | None = None
 
 
 class Trial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Callable
@@ -17,7 +18,8 @@ def parse_duration(value: object) -> float:
     """
     seconds = math.nan
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(value)
+        with contextlib.suppress(OverflowError):
+            seconds = float(value)
     elif isinstance(value, str):
         if match := _DURATION.fullmatch(value):
             seconds = float(match["number"]) * _SECONDS[match["unit"]]

@@ -13,7 +13,7 @@ from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations.keywords import Parser
 from pytest_concurrency.model import Body, Round
 from pytest_concurrency.plan import Plan, Setup
-from pytest_concurrency.units import number, ratio, share
+from pytest_concurrency.units import number, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def speedup_plan(backend: str, workers: int, least: float | None, most: float | 
             return None
         return (
             f"{workers} {backend} of a body that computes for {share(cpu_share)} of its time can be at most "
-            f"{ratio(ceiling)} as fast on {known.cpus:g} usable CPUs, so this machine cannot tell whether "
+            f"{number(round(ceiling, 1))}x as fast on {known.cpus:g} usable CPUs, so this machine cannot tell whether "
             f"{number(least if least is not None else most or 0)}x is reached. It needs "
             f"{_cpus_for(wanted, workers, cpu_share)} CPUs"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 from collections.abc import Callable, Mapping
@@ -40,9 +41,13 @@ def workers(backend: str) -> Parser:
 
 def positive(value: object) -> float:
     """Accept a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+    number = math.nan
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            number = float(value)
+    if not (math.isfinite(number) and number > 0):
         raise ValueError("must be a number above 0")
-    return float(value)
+    return number
 
 
 def part(value: object) -> float:

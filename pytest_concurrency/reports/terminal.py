@@ -35,6 +35,7 @@ def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings
     if not settings.full_report and not notable and reporter.verbosity < 0:
         return
     width = reporter._tw.fullwidth if hasattr(reporter, "_tw") else 80
+    reporter.ensure_newline()
     reporter.section("concurrency", sep="=")
     if settings.full_report:
         if not reporter.config.getoption("no_header", False):
@@ -100,7 +101,7 @@ def _table(reporter: Any, rows: Sequence[Row], width: int) -> None:
     widths = [max(len(head), *(len(row.cells[column]) for row in rows)) for column, head in enumerate(_HEADS)]
     # Narrow terminals lose first what can be read elsewhere, then the front of long test ids.
     columns = list(range(len(_HEADS)))
-    for dispensable in (6, 5, 3, 7):
+    for dispensable in (6, 5, 7, 3):
         if _total(widths, columns) - widths[0] + min(widths[0], 28) <= width:
             break
         columns.remove(dispensable)
