@@ -7,7 +7,7 @@ tests loads none of the machinery.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SETTINGS = pytest.StashKey[options.Settings]()
 RECORDS = pytest.StashKey["list[dict[str, Any]]"]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
+TERMINAL = pytest.StashKey[TextIO]()
 EXPECTATIONS = pytest.StashKey["list[Any]"]()
 REPORT_ATTRIBUTE = "concurrency_record"
 
@@ -114,8 +115,11 @@ def _keep(item: pytest.Item, outcome: Outcome) -> None:
 def _live_line(config: pytest.Config) -> Any:
     from pytest_concurrency import progress
 
-    writer = config.get_terminal_writer() if config.pluginmanager.has_plugin("terminalreporter") else None
-    return progress.live(writer)
+    file = config.stash.get(TERMINAL, None)
+    if file is None:
+        return progress.live(None, 0)
+    writer = config.get_terminal_writer()
+    return progress.live(file, writer.fullwidth - writer.width_of_current_line)
 
 
 @pytest.fixture
@@ -218,6 +222,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if not _is_xdist_worker(config):
         config.pluginmanager.register(_Collector(config.stash[RECORDS]), "concurrency_perf_collector")
+    if config.pluginmanager.has_plugin("terminalreporter") and not _is_xdist_worker(config):
+        from pytest_concurrency import progress
+
+        if (file := progress.terminal()) is not None:
+            config.stash[TERMINAL] = file
+            config.add_cleanup(file.close)
 
 
 @pytest.hookimpl(trylast=True)

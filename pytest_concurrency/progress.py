@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
 from pytest_concurrency.clocks import CLOCKS
 
@@ -48,22 +49,29 @@ class LiveLine:
             self._room = 0
 
 
+def terminal() -> TextIO | None:
+    """Return a way to the terminal that pytest's capturing does not redirect, or None if there is none.
+
+    Call it while nothing is captured.
+    """
+    if os.environ.get("CI") or os.environ.get("TERM") == "dumb":
+        return None
+    try:
+        if not sys.stdout.isatty():
+            return None
+        return open(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 @contextlib.contextmanager
-def live(writer: Any) -> Iterator[Callable[[str], None] | None]:
-    """Yield what shows a text behind the line that pytest's terminal writer is at, if it is a terminal."""
-    file = getattr(writer, "_file", None)
-    if file is None or not _is_terminal(file):
+def live(file: TextIO | None, columns: int) -> Iterator[Callable[[str], None] | None]:
+    """Yield what shows a text in the columns that the line has left; None without a terminal."""
+    if file is None:
         yield None
         return
-    line = LiveLine(file, writer.fullwidth - writer.width_of_current_line)
+    line = LiveLine(file, columns)
     try:
         yield line.show
     finally:
         line.clear()
-
-
-def _is_terminal(file: TextIO) -> bool:
-    try:
-        return file.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
-    except (AttributeError, ValueError):
-        return False
