@@ -7,13 +7,17 @@ machines do is measured elsewhere; this keeps the rule itself from getting worse
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from dataclasses import replace
+from statistics import median
 from typing import NamedTuple
 
 import pytest
 
 from pytest_concurrency.claims import SpeedupClaim
 from pytest_concurrency.measure import settle
+from pytest_concurrency.plan import Setup
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
 
 from .exact import binomial_tail, upper_bound
@@ -21,14 +25,14 @@ from .make import plan
 
 PROMISE = 1e-4  # wrong verdicts, each way
 MARGIN = 0.25
-TRIALS = 30  # settlements of each kind
+TRIALS = 20  # settlements of each kind
 
 
 class Shape(NamedTuple):
     """A kind of body, with as many workers and CPUs."""
 
     workers: int
-    at_least: float
+    speedup: float
     cpu_share: float
     cpus: float
 
@@ -52,10 +56,26 @@ MACHINES = {
 STOLEN = Noise(jitter=0.02, burst_every=1e-6, burst_length=1e9, load=0.3, unseen=1.0)
 
 
-def verdicts(shape: Shape, speedup: float, noise: Noise, trials: int, seed: int = 0) -> Counter[str]:
-    """How many of some settlements of a body with this speedup ended which way."""
-    claim = SpeedupClaim(shape.workers, shape.at_least, MARGIN)
-    body = ScriptedBody.of_speedup(speedup, cpu_share=shape.cpu_share)
+def true_speedup(shape: Shape, body: ScriptedBody, noise: Noise) -> float:
+    """What this body is really like between the bursts: its median speedup.
+
+    Where each worker's time varies, the slowest of several is what counts, so that even a body that
+    shares nothing is less than ``workers`` times as fast.
+    """
+    setup = Setup("threads", shape.workers)
+    bench = ScriptedBench(body, replace(noise, burst_every=math.inf), cpus=shape.cpus, seed=-1)
+    ratios = []
+    for _ in range(300):
+        round_ = bench.round(setup)
+        assert round_.concurrent is not None
+        ratios.append(shape.workers * round_.serial.wall / round_.concurrent.wall)
+    return median(ratios)
+
+
+def verdicts(shape: Shape, noise: Noise, trials: int, loss: float = 1.0, seed: int = 0) -> Counter[str]:
+    """How many settlements ended which way, of a body that is below ``at_least`` by a factor of ``loss``."""
+    body = ScriptedBody.of_speedup(shape.speedup, cpu_share=shape.cpu_share)
+    claim = SpeedupClaim(shape.workers, true_speedup(shape, body, noise) * loss, MARGIN)
     ends: Counter[str] = Counter()
     for trial in range(trials):
         bench = ScriptedBench(body, noise, cpus=shape.cpus, seed=seed * 1_000_003 + trial)
@@ -69,8 +89,8 @@ def study(shapes: list[Shape], noises: list[Noise], trials: int) -> tuple[Counte
     lost: Counter[str] = Counter()
     for shape in shapes:
         for seed, noise in enumerate(noises):
-            healthy += verdicts(shape, shape.at_least, noise, trials, seed)
-            lost += verdicts(shape, shape.at_least / (1 + MARGIN), noise, trials, seed)
+            healthy += verdicts(shape, noise, trials, seed=2 * seed)
+            lost += verdicts(shape, noise, trials, loss=1 + MARGIN, seed=2 * seed + 1)
     return healthy, lost
 
 
@@ -80,7 +100,7 @@ def test_wrong_verdicts_are_no_more_than_promised() -> None:
     assert binomial_tail(healthy["broken"], settled, PROMISE) > 0.01, healthy
     assert binomial_tail(lost["met"], settled, PROMISE) > 0.01, lost
     # As much as so many trials can show at all.
-    assert upper_bound(healthy["broken"] + lost["met"], 2 * settled) < 4e-3
+    assert upper_bound(healthy["broken"] + lost["met"], 2 * settled) < 5e-3
     assert healthy["met"] > 0.7 * settled
     assert lost["broken"] > 0.7 * settled
 
@@ -92,7 +112,6 @@ def test_a_quiet_machine_always_decides(name: str) -> None:
     assert lost == {"broken": 100}
 
 
-@pytest.mark.xfail(reason="rounds in which CPUs were stolen vote like any other, though the steal is read")
 def test_stolen_cpus_make_no_wrong_verdicts() -> None:
     """No run delay shows when a hypervisor takes a CPU away; only the round's interference does."""
     healthy, lost = study([SHAPES["computing"]], [STOLEN], 80)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_concurrency import machine
+
+_forget = machine.cgroup_folder.cache_clear  # the tests may put something else in its place
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    _forget()
+    yield
+    _forget()
+
+
+def group(folder: Path, **files: str) -> Path:
+    """A control group's folder; every one has cpu.stat."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in {"cpu_stat": "", **files}.items():
+        (folder / name.replace("cpu_", "cpu.", 1)).write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu_max": "150000 100000\n"}, 1.5),
+        ({"cpu_max": "max 100000\n"}, None),
+        ({"cpu_max": "nonsense\n"}, None),
+        ({"cpu_cfs_quota_us": "50000\n", "cpu_cfs_period_us": "100000\n"}, 0.5),
+        ({"cpu_cfs_quota_us": "-1\n", "cpu_cfs_period_us": "100000\n"}, None),
+        ({"cpu_cfs_quota_us": "50000\n"}, None),
+        ({}, None),
+    ],
+    ids=["v2", "v2 without", "v2 damaged", "v1", "v1 without", "v1 damaged", "neither"],
+)
+def test_quotas_of_both_versions(
+    files: dict[str, str], quota: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = group(tmp_path / "group", **files)
+    monkeypatch.setattr(machine, "cgroup_folder", lambda: folder)
+    assert machine.cpu_quota() == quota
+
+
+def test_the_tightest_of_all_parents_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group(tmp_path / "top", cpu_max="400000 100000")
+    group(tmp_path / "top" / "pod", cpu_max="120000 100000")
+    folder = group(tmp_path / "top" / "pod" / "box", cpu_max="max 100000")
+    monkeypatch.setattr(machine, "cgroup_folder", lambda: folder)
+    assert machine.cpu_quota() == 1.2
+
+
+def test_no_control_group_has_no_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cgroup_folder", lambda: None)
+    assert machine.cpu_quota() is None
+
+
+MOUNT = "30 23 0:26 {root} {mount} rw,nosuid shared:9 - {kind} cgroup rw,{options}\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "root", "options", "below"),
+    [
+        ("0::/user/session\n", "cgroup2", "/", "nsdelegate", "user/session"),
+        ("0::/\n", "cgroup2", "/", "nsdelegate", ""),
+        ("0::/docker/abc/work\n", "cgroup2", "/docker/abc", "nsdelegate", "work"),
+        ("4:cpu,cpuacct:/box\n1:name=systemd:/elsewhere\n0::/ignored\n", "cgroup", "/", "cpu,cpuacct", "box"),
+    ],
+    ids=["v2", "v2 root", "v2 in a container", "v1"],
+)
+def test_the_control_group_is_found_through_proc(
+    own: str, kind: str, root: str, options: str, below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = tmp_path / "cgroup"
+    folder = mount / below
+    folder.mkdir(parents=True)
+    answers = {
+        "/proc/self/cgroup": own,
+        "/proc/self/mountinfo": "22 1 8:1 / / rw - ext4 /dev/sda rw\n"
+        + MOUNT.format(root=root, mount=mount, kind=kind, options=options),
+    }
+    real = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda self, *args, **more: answers.get(str(self)) or real(self, *args, **more)
+    )
+    assert machine.cgroup_folder() == folder.resolve()
+
+
+def test_without_proc_there_is_no_control_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path) -> str:
+        raise FileNotFoundError(self)
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    assert machine.cgroup_folder() is None
+
+
+@pytest.mark.parametrize(
+    ("allowed", "quota", "usable", "auto"),
+    [(4, None, 4.0, 4), (4, 1.5, 1.5, 2), (2, 8.0, 2.0, 2), (4, 0.5, 0.5, 1), (1, 0.001, 0.01, 1)],
+)
+def test_usable_cpus_are_affinity_and_quota(
+    allowed: int, quota: float | None, usable: float, auto: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_allowed_cpus", lambda: allowed)
+    monkeypatch.setattr(machine, "cpu_quota", lambda: quota)
+    assert machine.usable_cpus() == usable
+    assert machine.auto_workers() == auto
+    assert ("(a quota)" in machine.describe()) is (usable < allowed)
+
+
+def test_pythons_own_count_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PYTHON_CPU_COUNT and -X cpu_count change what os.process_cpu_count() says, from 3.13 on."""
+    monkeypatch.setattr("os.process_cpu_count", lambda: 3, raising=False)
+    monkeypatch.setattr(machine, "cpu_quota", lambda: None)
+    assert machine.usable_cpus() == 3.0
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_gil_is_asked_for_at_the_moment(enabled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys._is_gil_enabled", lambda: enabled, raising=False)
+    assert machine.gil_enabled() is enabled
+    assert ("without a GIL" in machine.describe()) is not enabled
+
+
+def test_the_environment_is_plain_json() -> None:
+    value = machine.environment(["run delay needs Linux"])
+    assert json.loads(json.dumps(value, allow_nan=False)) == value
+    assert value["missing_readings"] == ["run delay needs Linux"]
