@@ -52,6 +52,7 @@ def judge(
         workers=_workers(setup),
         advice=advice.which_tool(bound),
         claim=decisive.claim.name,
+        comparison=">=" if decisive.claim.met_when > 0 else "<=",
         curve=_curve(plan, settlement, decisive.estimate),
     )
 

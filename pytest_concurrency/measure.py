@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_concurrency import bounds, reasons
-from pytest_concurrency.bench import Bench
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.gil_question import GilQuestion
 from pytest_concurrency.model import Estimate, GilProbe, Round, VerdictName
-from pytest_concurrency.plan import Plan
+from pytest_concurrency.plan import Bench, Plan
 from pytest_concurrency.tally import Tally, Vote
 from pytest_concurrency.units import formatter
 

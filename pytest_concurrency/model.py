@@ -229,4 +229,5 @@ class Outcome:
     workers: str = ""
     advice: str = ""
     claim: str = ""
+    comparison: str = ">="  # how the figure must stand to the threshold
     curve: tuple[Point, ...] = ()

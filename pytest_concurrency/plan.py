@@ -1,13 +1,13 @@
-"""What is measured, and what is claimed about it."""
+"""What is measured, what is claimed about it, and what can measure it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from pytest_concurrency.claims import Claim, Knowledge
-from pytest_concurrency.model import Round, VerdictName
+from pytest_concurrency.model import GilProbe, Interference, Round, VerdictName
 
 Method = Literal["pair", "hold", "block"]
 
@@ -52,3 +52,22 @@ class Plan:
     most_rounds: int | None = None
     # Plans that belong to the same expectation and come first: the smaller counts of a curve.
     steps: tuple[Plan, ...] = ()
+
+
+class Bench(Protocol):
+    """What the measuring loop needs; the tests have a scripted one."""
+
+    @property
+    def cpus(self) -> float: ...
+    @property
+    def has_gil(self) -> bool: ...
+    def now(self) -> float: ...
+    def sleep(self, seconds: float) -> None: ...
+    def prepare(self, setup: Setup) -> None: ...
+    def round(self, setup: Setup) -> Round: ...
+    def probe_gil(self) -> GilProbe | None: ...
+    def control(self, setup: Setup) -> Round: ...
+    def refresh(self, setup: Setup) -> None: ...
+    def lengthen(self, setup: Setup) -> None: ...
+    def note(self, setup: Setup) -> str: ...
+    def interference(self) -> Interference: ...

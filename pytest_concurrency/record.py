@@ -18,7 +18,7 @@ def record_of(nodeid: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "nodeid": nodeid,
         "expectations": [_expectation(outcome) for outcome in outcomes],
         "bound": asdict(last.bound) if last.bound else None,
-        "arms": [asdict(arm) for outcome in outcomes for arm in outcome.arms],
+        "arms": [_plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
         "interference": asdict(last.interference),
     }
 
@@ -28,6 +28,7 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
         "marker": outcome.marker,
         "arguments": {name: _plain(value) for name, value in outcome.arguments.items()},
         "claim": outcome.claim,
+        "comparison": outcome.comparison,
         "verdict": outcome.verdict,
         "reason": outcome.reason,
         "estimate": asdict(outcome.estimate) if outcome.estimate else None,
@@ -49,6 +50,8 @@ def run_of(environment: Mapping[str, Any], records: Sequence[Mapping[str, Any]])
 def _plain(value: object) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return repr(value)

@@ -82,7 +82,8 @@ def speedup_plan(backend: str, workers: int, least: float | None, most: float | 
         if backend == "tasks" or known.computes_alone or cpu_share < _COMPUTES:
             return None
         ceiling = _ceiling(workers, cpu_share, known.cpus)
-        wanted = max(least or 0.0, (most or 0.0) * math.sqrt(1 + limits.margin))
+        # That no more than at_most is reached shows only where more could be.
+        wanted = max(least or 0.0, min((most or 0.0) * math.sqrt(1 + limits.margin), workers))
         if wanted <= ceiling * 1.01:
             return None
         return (

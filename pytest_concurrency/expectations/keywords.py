@@ -71,7 +71,7 @@ def time(value: object) -> float:
     try:
         return parse_duration(value)
     except ValueError as error:
-        raise ValueError(str(error).partition(" is ")[2].replace("not a duration", "must be a duration")) from None
+        raise ValueError("must be a duration" + str(error).rpartition(" is not a duration")[2]) from None
 
 
 def one_of(*choices: str) -> Parser:

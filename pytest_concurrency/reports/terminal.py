@@ -91,7 +91,7 @@ def _needed(expectation: Mapping[str, Any]) -> str:
         return f"<= {duration(threshold)}"
     if claim == "overlap":
         return "overlap"
-    sign = "<=" if "at_most" in expectation["arguments"] and "at_least" not in expectation["arguments"] else ">="
+    sign = expectation["comparison"]
     return f"{sign} {share(threshold)}" if claim in ("waiting", "computing") else f"{sign} {number(threshold)}x"
 
 

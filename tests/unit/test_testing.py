@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.bench import Bench
+from pytest_concurrency.plan import Bench
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody, ScriptedClock
 
