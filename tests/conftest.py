@@ -24,7 +24,7 @@ for _module in pkgutil.walk_packages(pytest_concurrency.__path__, "pytest_concur
 # With the entry point's own name, as pytest finds it; see _alone below.
 ALONE = ["-p", "concurrency_perf", "-p", "no:cacheprovider"]
 
-IMPORTS = "import asyncio, os, signal, sys, threading, time, unittest, warnings\nimport pytest\n"
+IMPORTS = "import asyncio, os, pathlib, signal, sys, threading, time, unittest, warnings\nimport pytest\n"
 OTHER = "\n\ndef test_other():\n    pass\n"
 
 
