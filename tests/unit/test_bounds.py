@@ -144,6 +144,15 @@ def test_a_worker_that_never_gave_up_its_cpu_met_no_lock() -> None:
     assert interval.low == pytest.approx(2.0)
 
 
+def test_a_queue_behind_one_who_had_no_cpu_is_not_held_against_the_body() -> None:
+    """The first lost its CPU inside a short lock, and the second waited for it: on a quiet machine, neither would."""
+    together = [reading(0.01, 0.001, 0.05), reading(0.01, 0.051, 0.0)]
+    interval = bounds.speedup(round_(reading(0.01, 0.001), *together), 2, 2, gil_held=False)
+    assert interval is not None
+    assert interval.high == pytest.approx(2.0)
+    assert interval.low < 0.5
+
+
 def test_workers_that_never_met_cannot_show_that_there_is_no_lock() -> None:
     """The second began when the first had ended: without a lock or with one, it would look the same."""
     first = reading(0.01, 0.0, 0.0, switches=0, late=0.0)

@@ -123,7 +123,6 @@ def test_a_number_beyond_all_floats_is_a_bad_value() -> None:
         read_marker("expect_speedup", (), {"at_least": 10**400, "threads": 4}, False)
 
 
-@pytest.mark.xfail(reason="the text is cut at the first ' is ', which may be the author's own")
 def test_a_bad_duration_is_quoted_as_it_was_written() -> None:
     with pytest.raises(BadArgument, match=r"max_time must be a duration"):
         read_marker("expect_io_bound", (), {"max_time": "what is this"}, False)
@@ -214,6 +213,5 @@ def test_the_cpus_that_are_asked_for_are_enough(workers: int, part: float, share
         assert why(plan, measured, float(needed)) is None
 
 
-@pytest.mark.xfail(reason="the loss to catch, at_most * sqrt(1 + margin), may be more than the workers can ever reach")
 def test_a_bound_above_can_be_shown_given_enough_cpus() -> None:
     assert why(plan_of("expect_speedup", at_most=1.9, threads=2), COMPUTES, 64.0) is None

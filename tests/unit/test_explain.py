@@ -147,6 +147,14 @@ def test_only_a_broken_expectation_is_explained_at_length(verdict: str) -> None:
     assert [(arm.workers, arm.note) for arm in found.arms] == [(1, "pinned"), (4, "pinned")]
 
 
+def test_the_direction_is_that_of_the_claim_behind_the_verdict() -> None:
+    """Both bounds are given, and the upper one is broken."""
+    claims = (SpeedupClaim(4, 1.5, 0.25), SpeedupClaim(4, 2.0, 0.25, at_most=True))
+    ended = settlement(*claims, rounds=(ROUND,), verdicts=("met", "broken"))
+    found = judge("it", "expect_speedup", {"at_least": 1.5, "at_most": 2.0}, plan(*claims), ended)
+    assert (found.comparison, found.threshold) == ("<=", 2.0)
+
+
 def test_arms_keep_every_rounds_totals() -> None:
     serial, together = arms_of((ROUND, ROUND), "threads")
     assert serial.cpu == pytest.approx((0.012, 0.012))

@@ -50,6 +50,12 @@ def test_a_heart_without_a_cpu_accuses_nobody() -> None:
     assert probe.longest.low < 0.001
 
 
+def test_what_the_body_computes_while_the_heart_sleeps_is_no_hold() -> None:
+    probe = heard(0.05, 0.0, beats(0.05, late=0.0002, computed=0.0007, switches=2))
+    assert probe.surely_held == 0
+    assert gil_vote(probe).direction == -1
+
+
 def test_a_wait_that_keeps_the_gil_shows_as_a_hold() -> None:
     probe = heard(0.0, 0.05, beats(0.05, late=0.05, computed=0.0, switches=2))
     assert probe.longest.low > 0.04

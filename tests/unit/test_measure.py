@@ -203,6 +203,14 @@ def test_max_time_is_kept(max_time: float, seconds: float) -> None:
     assert settlement.seconds <= max(max_time + longest, 2 * longest + sum(bench.pauses))
 
 
+@pytest.mark.parametrize("max_time", [1.3, 3.0])
+def test_a_round_that_would_end_too_late_is_not_begun(max_time: float) -> None:
+    bench = ScriptedBench(ScriptedBody.of_speedup(3.0 / 1.25**0.5, seconds=0.2))
+    settlement = end(bench, THREE, max_time=max_time)
+    assert settlement.verdict == "undecided"
+    assert max_time - 1.0 < settlement.seconds <= max_time
+
+
 def wall(round_: Round) -> float:
     return round_.serial.wall + (round_.concurrent.wall if round_.concurrent else 0.0)
 

@@ -27,7 +27,6 @@ def test_a_record_survives_json() -> None:
     assert back["expectations"][0]["estimate"] == {"value": 3.97, "low": 3.91, "high": 4.02, "unit": "ratio"}
 
 
-@pytest.mark.xfail(reason="the arms' rounds are tuples until they are written")
 def test_a_record_is_of_plain_json_types_before_it_is_written() -> None:
     made = record.record_of("test_it.py::test_a", [outcome(arms=ARMS)])
     assert json.loads(json.dumps(made)) == made

@@ -176,23 +176,13 @@ def test_each_test_is_told_its_tool_once() -> None:
 @pytest.mark.parametrize(
     ("changes", "needed"),
     [
-        ({"arguments": {"at_least": 3}, "threshold": 3.0}, ">= 3x"),
-        ({"arguments": {"at_most": 1.5}, "threshold": 1.5}, "<= 1.5x"),
+        ({"threshold": 3.0}, ">= 3x"),
+        ({"comparison": "<=", "threshold": 1.5}, "<= 1.5x"),
         ({"claim": "waiting", "arguments": {}, "threshold": 0.5}, ">= 50 %"),
         ({"claim": "overlap", "arguments": {}, "threshold": 1.7}, "overlap"),
         ({"claim": "GIL", "arguments": {"gil": "released"}, "threshold": 0.5}, "GIL released"),
         ({"claim": "longest hold", "arguments": {}, "threshold": 0.005}, "<= 5.00 ms"),
         ({"threshold": None}, "-"),
-        pytest.param(
-            {"arguments": {"at_least": 1.5, "at_most": 2.0}, "threshold": 2.0},
-            "<= 2x",
-            marks=pytest.mark.xfail(reason="the sign is guessed from the arguments, not from the claim"),
-        ),
-        pytest.param(
-            {"arguments": {"at_least": None, "at_most": 2.0}, "threshold": 2.0},
-            "<= 2x",
-            marks=pytest.mark.xfail(reason="the sign is guessed from the arguments, not from the claim"),
-        ),
     ],
 )
 def test_what_is_needed_is_written_as_a_comparison(changes: dict[str, Any], needed: str) -> None:
