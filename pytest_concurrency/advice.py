@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.model import Bound
-from pytest_concurrency.units import share
+import math
+
+from pytest_concurrency.model import Bound, Estimate, Interval
+from pytest_concurrency.units import number, ratio, share
+
+_CEILING = 0.93  # part of the best possible speedup from which a threshold leaves no room
 
 
 def which_tool(bound: Bound) -> str:
@@ -23,6 +27,20 @@ def which_tool(bound: Bound) -> str:
     if bound.gil == "unknown":
         return "it computes: processes (or threads, if it releases the GIL)"
     return "it computes under the GIL: processes (or a free-threaded build)"
+
+
+def threshold(at_least: float, estimate: Estimate, ceiling: float, margin: Interval) -> str:
+    """Say that a threshold asks for trouble, and propose one that does not; empty if it is a good one."""
+    # Far enough below the figure for the margin, rounded down to a number that a person would write.
+    proposal = math.floor(min(estimate.low, ceiling) * (margin.low / margin.high) * 10) / 10
+    if at_least > _CEILING * ceiling:
+        what = f"at_least={number(at_least)} sits at the ceiling of what is possible here, {number(round(ceiling, 2))}x"
+    elif estimate.value < at_least:
+        what = f"the figure, {ratio(estimate.value)}, lies below at_least={number(at_least)}, inside the margin"
+    else:
+        return ""
+    better = f": at_least={number(proposal)} leaves room for noise" if 1 < proposal < at_least else ""
+    return what + better
 
 
 def what_holds(kind: str) -> str:

@@ -18,15 +18,17 @@ is no vote.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from pytest_concurrency.model import Interval, Reading, Round, Sample
+from pytest_concurrency.stats import median, rank_correlation
 
 _QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
 _TAKEN = 0.05  # CPUs that steal and throttling may take before a round does not count
 _COMPUTES = 0.1  # share of computing above which that matters
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
+_STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
+_DRIFTS = 2.0  # factor by which a body's time must change to matter
 _FEW = 1e-9
 
 
@@ -44,6 +46,16 @@ def cpu_share(serial: Sample) -> float:
 def median_cpu_share(rounds: Sequence[Round]) -> float:
     """The same over some rounds."""
     return median([cpu_share(round_.serial) for round_ in rounds])
+
+
+def drift(rounds: Sequence[Round]) -> float | None:
+    """Return by how much a lone body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
+    times = [quiet_time(round_.serial.readings[0]) / round_.serial.loops for round_ in rounds]
+    third = len(times) // 3
+    if third < 2 or abs(rank_correlation(times)) < _STEADY:
+        return None
+    factor = median(times[-third:]) / median(times[:third])
+    return factor if max(factor, 1 / factor) >= _DRIFTS else None
 
 
 def readable(round_: Round) -> bool:

@@ -198,7 +198,7 @@ class LongestClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         probe = round_.gil if self.kind == "hold" else round_.block
-        if probe is None:
+        if probe is None or not bounds.readable(round_):
             return Vote(0)
         longest = Interval(max(probe.longest.low, 1e-6), max(probe.longest.high, 1e-6))
         return cast(longest, margin_cut(self.margin), round_.serial.wall)

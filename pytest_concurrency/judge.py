@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency import advice, explain
+from pytest_concurrency import advice, bounds, explain
 from pytest_concurrency.claims import SpeedupClaim
 from pytest_concurrency.classify import classify
 from pytest_concurrency.measure import Result, Settlement
@@ -52,9 +52,21 @@ def judge(
         workers=_workers(setup),
         advice=advice.which_tool(bound),
         claim=decisive.claim.name,
+        hint=_hint(plan, settlement, decisive),
         comparison=">=" if decisive.claim.met_when > 0 else "<=",
         curve=_curve(plan, settlement, decisive.estimate),
     )
+
+
+def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
+    claim, estimate, workers = decisive.claim, decisive.estimate, plan.setup.workers
+    if not isinstance(claim, SpeedupClaim) or claim.at_most or estimate is None or plan.setup.backend == "compare":
+        return ""
+    if settlement.verdict in ("broken", "unmeasurable") or workers is None:
+        return ""
+    computing = bounds.median_cpu_share(settlement.rounds) if plan.setup.backend != "tasks" else 0.0
+    ceiling = min(float(workers), settlement.known.cpus / max(computing, 1e-9))
+    return advice.threshold(claim.threshold, estimate, ceiling, claim.margin)
 
 
 def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tuple[Point, ...]:

@@ -162,9 +162,12 @@ class _Loop:
 
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []
+        drift = bounds.drift(self._rounds) if self._plan.setup.method == "pair" else None
         for case in self._cases:
             final, reason = verdict or case.verdict or "undecided", why
-            if final == "undecided":
+            if drift is not None and final != "unmeasurable":
+                final, reason = "undecided", reasons.drifting(drift, len(self._rounds))
+            elif final == "undecided":
                 interference = self._bench.interference()
                 reason = reasons.undecided(case, self._rounds, interference, self._bench.cpus, self._max_time)
             results.append(Result(case.claim, final, reason, case.estimate(), case.tally))

@@ -229,5 +229,6 @@ class Outcome:
     workers: str = ""
     advice: str = ""
     claim: str = ""
+    hint: str = ""  # about the threshold, where it is a bad one
     comparison: str = ">="  # how the figure must stand to the threshold
     curve: tuple[Point, ...] = ()

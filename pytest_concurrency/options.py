@@ -143,6 +143,8 @@ def read(config: pytest.Config) -> Settings:
     for name, _ in FLAGS:
         flag = config.getoption(f"concurrency_{name}")
         values[name] = bool(config.getini(f"concurrency_{name}") if flag is None else flag)
+    if values["only"] and values["skip"]:
+        raise ValueError("--concurrency-only and --concurrency-skip (or their ini keys) leave nothing to run: give one")
     reports = list(config.getoption("concurrency_report"))
     for line in config.getini("concurrency_report"):
         try:

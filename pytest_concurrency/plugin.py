@@ -260,7 +260,7 @@ def _environment(config: pytest.Config) -> dict[str, Any]:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     records = config.stash[RECORDS]
     settings = config.stash[SETTINGS]
-    if not records and not settings.full_report:
+    if config.option.collectonly or not (records or settings.full_report):
         return
     from pytest_concurrency.reports import terminal
 

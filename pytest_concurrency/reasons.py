@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pytest_concurrency import stats
 from pytest_concurrency.case import Case
 from pytest_concurrency.model import Interference, Round
-from pytest_concurrency.units import count, duration, formatter, number
+from pytest_concurrency.units import count, duration, formatter, number, ratio
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
@@ -42,6 +42,17 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, c
     if interference.foreign is not None and interference.foreign > _BUSY:
         said += f"; other programs kept {interference.foreign:.1f} of {number(cpus)} CPUs busy"
     return said
+
+
+def drifting(factor: float, rounds: int) -> str:
+    """The body is not the same from round to round."""
+    slower = factor > 1
+    change = f"{ratio(factor if slower else 1 / factor)} {'slower' if slower else 'faster'}"
+    cause = "something grows with each call" if slower else "something is cached from call to call"
+    return (
+        f"the body has become {change} over {rounds} rounds: {cause}, so a figure depends on how often it has run. "
+        "Start each call from the same state"
+    )
 
 
 def _inside_margin(case: Case) -> str:

@@ -38,6 +38,7 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 6),
         "bound": outcome.bound.kind if outcome.bound else None,
         "advice": outcome.advice,
+        "hint": outcome.hint,
         "curve": [asdict(point) for point in outcome.curve] if len(outcome.curve) > 1 else [],
     }
 

@@ -43,6 +43,15 @@ def estimate(values: Sequence[float], unit: str = "ratio") -> Estimate | None:
     return Estimate(median(values), interval.low, interval.high, unit)
 
 
+def rank_correlation(values: Sequence[float]) -> float:
+    """Return Kendall's tau of values with their order: 1 if each is larger than all before it, -1 if smaller."""
+    n = len(values)
+    if n < 2:
+        return 0.0
+    score = sum((later > earlier) - (later < earlier) for i, earlier in enumerate(values) for later in values[i + 1 :])
+    return score / (n * (n - 1) / 2)
+
+
 def inside(inner: Interval, outer: Interval) -> bool:
     """Whether the inner interval lies within the outer one."""
     return outer.low <= inner.low and inner.high <= outer.high

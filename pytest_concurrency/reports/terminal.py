@@ -26,6 +26,7 @@ class Row(NamedTuple):
     reason: str
     nodeid: str
     advice: str
+    hint: str
 
 
 def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings) -> None:
@@ -42,6 +43,7 @@ def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings
             reporter.write_line(describe())
         _table(reporter, rows, width)
         _recommendations(reporter, rows, width)
+        _hints(reporter, rows, width)
         _curves(reporter, records)
     for row in sorted(notable, key=lambda row: _ORDER.index(row.verdict)):
         if not settings.full_report or row.verdict != "broken":
@@ -73,6 +75,7 @@ def _row(record: Mapping[str, Any], expectation: Mapping[str, Any]) -> Row:
         expectation["reason"],
         record["nodeid"],
         expectation["advice"],
+        expectation["hint"],
     )
 
 
@@ -126,6 +129,17 @@ def _cells(cells: Sequence[str], widths: Sequence[int], columns: Sequence[int]) 
 
 def _shorten(text: str, width: int) -> str:
     return text if len(text) <= width else "..." + text[-(width - 3) :]
+
+
+def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
+    hints = [row for row in rows if row.hint]
+    if not hints:
+        return
+    reporter.write_line("thresholds to look at:", bold=True)
+    for row in hints:
+        for line in textwrap.wrap(f"{_name(row.nodeid)}: {row.hint}", width - 2, subsequent_indent="  "):
+            reporter.write_line(f"  {line}")
+    reporter.write_line("")
 
 
 def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
