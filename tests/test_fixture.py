@@ -1,0 +1,206 @@
+"""The ``concurrency`` fixture, and ``concurrency_worker``."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Backend, Suite, assert_other_passed, assert_outcome, text_of
+
+HELPERS = """
+LOCK = threading.Lock()
+
+def wait(seconds=0.004):
+    time.sleep(seconds)
+
+def locked(seconds=0.004):
+    with LOCK:
+        time.sleep(seconds)
+
+def compute():
+    sum(range(300_000))
+
+async def await_(seconds=0.004):
+    await asyncio.sleep(seconds)
+
+def in_threads(n=4):
+    threads = [threading.Thread(target=wait) for _ in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+def in_turn(n=4):
+    for _ in range(n):
+        wait()
+"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "concurrency.speedup(wait, threads=4) >= 2",
+        "concurrency.speedup(wait, 0.005, threads=4) > 2",
+        "concurrency.speedup(wait, processes=2) >= 1.2",
+        "concurrency.speedup(await_, 0.005, tasks=4) >= 2",
+        "concurrency.speedup(locked, threads=4) <= 2",
+        "concurrency.speedup(locked, threads=4) < 2",
+        "2 <= concurrency.speedup(wait, threads=4)",
+        "not concurrency.speedup(locked, threads=4) >= 3",
+        "concurrency.compare(in_turn, in_threads) > 2",
+        "concurrency.compare(in_threads, in_turn) < 1",
+        "concurrency.compare(in_turn, in_threads, same_result=True) > 2",
+        "concurrency.bound(wait) == 'io'",
+        "concurrency.bound(compute) == 'cpu'",
+        "concurrency.bound(locked) == 'serialized'",
+        "concurrency.bound(await_) == 'io'",
+        "concurrency.bound(wait) != 'cpu'",
+    ],
+)
+def test_what_holds_passes(suite: Suite, statement: str) -> None:
+    result = suite(HELPERS + f"\ndef test_body(concurrency):\n    assert {statement}\n")
+    result.assert_outcomes(passed=2)
+    assert "1 verdict: 1" in text_of(result)
+
+
+def test_a_speedup_that_does_not_hold_explains_itself(suite: Suite) -> None:
+    result = suite(
+        HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.speedup(locked, threads=4) >= 3\n",
+        "-vv",  # below it pytest cuts explanations after eight lines
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert_other_passed(result)
+    text = text_of(result)
+    assert "> assert concurrency.speedup(locked, threads=4) >= 3" in text
+    # The repr of the left side: figure, interval, bound type, rounds.
+    said = r"<speedup \d\.\d\dx \[.* to .*\] with 4 threads, bound: serialized, \d+ rounds> >= 3"
+    result.stdout.re_match_lines_random([rf"E +(AssertionError: )?assert {said}"])
+    assert "look for a Lock or Semaphore" in text
+    assert "BROKEN test_suite.py::test_body speedup" in text
+
+
+def test_compare_that_does_not_hold_explains_itself(suite: Suite) -> None:
+    result = suite(
+        HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.compare(in_threads, in_turn) >= 2\n"
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    text = text_of(result)
+    assert "> assert concurrency.compare(in_threads, in_turn) >= 2" in text
+    assert "1 verdict: 1 broken" in text
+
+
+def test_a_wrong_bound_type_is_told_with_its_evidence(suite: Suite) -> None:
+    result = suite(HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.bound(wait) == 'cpu'\n")
+    result.assert_outcomes(failed=1, passed=1)
+    text = text_of(result)
+    assert "<bound 'io': alone it waits for" in text
+    assert "== 'cpu'" in text
+
+
+def test_compare_can_require_equal_results(suite: Suite) -> None:
+    result = suite(
+        "def test_body(concurrency):\n    assert concurrency.compare(lambda: [1], lambda: [2], same_result=True) >= 1\n"
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert "the two do not compute the same: [1] against [2]" in text_of(result)
+
+
+@pytest.mark.parametrize("call", ["speedup(wait, threads=4, {})", "compare(in_turn, in_threads, {})"])
+@pytest.mark.parametrize(("policy", "outcome"), [("skip", "SKIPPED"), ("fail", "FAILED"), ("pass", "PASSED")])
+def test_an_undecided_comparison_follows_the_policy(suite: Suite, call: str, policy: str, outcome: str) -> None:
+    call = call.format(f"max_time='1us', undecided={policy!r}")
+    result = suite(HELPERS + f"\ndef test_body(concurrency):\n    assert concurrency.{call} >= 2\n", "-rs")
+    assert_outcome(result, "test_body", outcome)
+    assert_other_passed(result)
+    assert "no sure verdict within max_time=1.00 us" in text_of(result)
+    assert "1 verdict: 1 undecided" in text_of(result)
+
+
+def test_measure_gives_every_figure_and_judges_nothing(suite: Suite) -> None:
+    result = suite(
+        HELPERS
+        + """
+def test_body(concurrency):
+    found = concurrency.measure(wait, threads=4, processes=2)
+    assert found.bound.kind == "io"
+    assert found.bound.wait_share > 0.5
+    assert set(found.speedup) == {"threads", "processes"}
+    assert found.speedup["threads"].low <= found.speedup["threads"].value <= found.speedup["threads"].high
+    assert found.speedup["threads"].value > 2
+    assert {(arm.backend, arm.workers) for arm in found.arms} >= {("threads", 4), ("processes", 2)}
+    print(found)
+""",
+        "-s",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.re_match_lines_random([r".*<measured: threads .*x \[.*\], processes .*; bound: io; \d+ rounds>.*"])
+    assert "verdict" not in text_of(result)
+
+
+def test_several_questions_in_one_test(suite: Suite) -> None:
+    result = suite(
+        HELPERS
+        + """
+@pytest.mark.parametrize("n", [2, 4])
+def test_body(concurrency, n):
+    assert concurrency.speedup(wait, threads=n) >= n / 2
+    assert concurrency.bound(wait) == "io"
+"""
+    )
+    result.assert_outcomes(passed=3)
+    assert "4 verdicts: 4 met" in text_of(result)
+
+
+def test_an_exception_of_the_function_is_the_tests(suite: Suite) -> None:
+    result = suite(
+        """
+def work(n):
+    raise KeyError(n)
+
+def test_body(concurrency):
+    assert concurrency.speedup(work, "boom", threads=2) >= 1.5
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert_other_passed(result)
+    text = text_of(result)
+    assert "> assert concurrency.speedup(work" in text
+    assert "> raise KeyError(n)" in text
+    assert "E KeyError: 'boom'" in text
+    assert "while measuring: threads worker 1 of 2, warming up" in text
+    assert "bench.py:" not in text, "the plugin's own code is shown"
+
+
+def test_workers_know_who_they_are(suite: Suite, backend: Backend) -> None:
+    result = suite(
+        f"""
+@pytest.fixture
+def seen(tmp_path):
+    yield tmp_path
+    print("SEEN:", *sorted(path.name for path in tmp_path.iterdir()))
+
+@pytest.mark.expect_speedup({backend.name}=3, at_least=1.5)
+{backend.define} test_body(concurrency_worker, seen):
+    worker = concurrency_worker
+    (seen / f"{{worker.backend}}-{{worker.index}}-of-{{worker.count}}").touch()
+    {backend.wait.format(0.01)}
+""",
+        "-s",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.re_match_lines_random([r".*SEEN: .*"])
+    line = next(line for line in result.stdout.lines if "SEEN:" in line)
+    for worker in (0, 1, 2):
+        assert f"{backend.name}-{worker}-of-3" in line
+    assert f"{backend.name}-0-of-1" in line, "the one worker alone"
+    if backend.name != "tasks":
+        assert "serial-0-of-1" in line, "the plain call"
+
+
+def test_outside_of_a_measurement_there_is_one_worker(suite: Suite) -> None:
+    result = suite(
+        """
+def test_body(concurrency_worker):
+    worker = concurrency_worker
+    assert (worker.index, worker.count, worker.backend) == (0, 1, "serial")
+"""
+    )
+    result.assert_outcomes(passed=2)
