@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pytest_concurrency.model import Interval, Reading, Round, Sample
 from pytest_concurrency.stats import median, rank_correlation
 
-_QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
+QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
 _TAKEN = 0.05  # CPUs that steal and throttling may take before a round does not count
 _COMPUTES = 0.1  # share of computing above which that matters
@@ -63,7 +63,7 @@ def readable(round_: Round) -> bool:
     if round_.serial.readings[0].delay is not None:
         return True
     foreign = round_.interference.foreign
-    return foreign is not None and foreign <= _QUIET
+    return foreign is not None and foreign <= QUIET
 
 
 def _robbed(round_: Round) -> bool:
@@ -140,7 +140,7 @@ def comparison(round_: Round) -> Interval | None:
     low = work / max(second.wall, _FEW)
     high = max(first.wall, _FEW) / max(second.wall - (second.delay or 0.0), second.wall * 0.1, _FEW)
     foreign = round_.interference.foreign
-    if foreign is None or foreign > _QUIET:
+    if foreign is None or foreign > QUIET:
         # Threads and wake-ups come late beside other programs, and not all of it is run delay.
         high *= _UNSEEN_LATENESS
         if round_.unseen_delay:

@@ -122,7 +122,8 @@ class ComparisonBench:
         self._close_control()
 
     def _time(self, call: Callable[[], Any]) -> tuple[Sample, float]:
-        with OwnWork() as work:
+        foreign = self._meter.read().foreign
+        with OwnWork(short_lived=foreign is not None and foreign > bounds.QUIET) as work:
             for _ in range(self._loops):
                 call()
         self._meter.add_own(work.children_cpu)

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.model import Reading
-from pytest_concurrency.probes.thread_state import ThreadClock, unavailable
+from pytest_concurrency.probes.thread_state import ThreadClock, lifetime_delay, unavailable
 
 __all__ = ["OwnWork", "unavailable"]
 
@@ -22,9 +22,14 @@ _Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, 
 class OwnWork:
     """Between enter and exit, everything that this process and its children do.
 
-    ``threading.Thread.run`` is replaced meanwhile. Threads that are made in native code, or by a
-    subclass with a ``run`` of its own, are missed if they end before the exit.
+    With ``short_lived``, ``threading.Thread.run`` is replaced meanwhile, and threads that come and go
+    report their run delay. It costs each of them some tenths of a millisecond (the kernel makes files
+    for a thread on first look), so it is for a busy machine only. Threads that are made in native code,
+    or by a subclass with a ``run`` of its own, are missed if they end before the exit.
     """
+
+    def __init__(self, short_lived: bool) -> None:
+        self._short_lived = short_lived
 
     def __enter__(self) -> OwnWork:
         self._ended_delay = 0.0
@@ -32,18 +37,15 @@ class OwnWork:
         self._original = original = threading.Thread.run
 
         def run(thread: threading.Thread) -> None:
-            clock = ThreadClock()
-            begun = clock.delay()
             try:
                 original(thread)
             finally:
-                ended = clock.delay()
-                clock.close()
-                if begun is not None and ended is not None:
-                    with self._lock:
-                        self._ended_delay += ended - begun
+                delay = lifetime_delay()
+                with self._lock:
+                    self._ended_delay += delay
 
-        threading.Thread.run = run  # type: ignore[method-assign, assignment]
+        if self._short_lived:
+            threading.Thread.run = run  # type: ignore[method-assign, assignment]
         self._clock = ThreadClock()
         self._before = _everyone()
         self._reaped_before = _reaped_cpu()
@@ -56,7 +58,8 @@ class OwnWork:
     ) -> None:
         own = self._clock.finish(self._begun, None)
         cpu = CLOCKS.process_cpu() - self._cpu
-        threading.Thread.run = self._original  # type: ignore[method-assign]
+        if self._short_lived:
+            threading.Thread.run = self._original  # type: ignore[method-assign]
         self._clock.close()
         after = _everyone()
         me, main = os.getpid(), threading.get_native_id()
