@@ -103,14 +103,20 @@ def read() -> list[dict[str, Any]]:
     return [json.loads(line) for line in RESULTS.read_text().splitlines()]
 
 
+def log_binomial(k: int, of: int, rate: float) -> float:
+    """Logarithm of the binomial probability, which stays in range for any number of trials."""
+    ways = math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
+    return ways + k * math.log(rate) + (of - k) * math.log1p(-rate)
+
+
 def upper_bound(wrong: int, of: int, confidence: float = 0.95) -> float:
     """One-sided exact (Clopper-Pearson) upper bound of a rate, found by bisection."""
     if of == 0 or wrong >= of:
         return 1.0
-    low, high = wrong / of, 1.0
+    low, high = wrong / of, 1 - 1e-12
     for _ in range(60):
         middle = (low + high) / 2
-        tail = sum(math.comb(of, k) * middle**k * (1 - middle) ** (of - k) for k in range(wrong + 1))
+        tail = sum(math.exp(log_binomial(k, of, middle)) for k in range(wrong + 1))
         low, high = (middle, high) if tail > 1 - confidence else (low, middle)
     return high
 

@@ -24,7 +24,7 @@ from pytest_concurrency.stats import median, rank_correlation
 
 QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
-_TAKEN = 0.05  # CPUs that steal and throttling may take before a round does not count
+_TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window
 _COMPUTES = 0.1  # share of computing above which that matters
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
 _STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident

@@ -17,7 +17,7 @@ from pytest_concurrency.units import formatter
 _COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
 _HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
 _DELIVERED = 0.75  # part of the CPUs that the control body must get
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pytest_concurrency.model import Interval
 from pytest_concurrency.stats import log_odds
 
-# How often a vote at this distance (as a ratio) from the cut is wrong, at most.
-# benchmarks/verdicts.py measures it: see docs/verdict-study.md.
-_ERROR_AT = ((1.30, 0.03), (1.15, 0.05), (1.05, 0.10), (1.0, 0.25))
+# How often a vote at this distance (as a ratio) from the cut is wrong, at most. The truth is another
+# sqrt(1 + margin) away. benchmarks/votes.py measures it: see docs/verdict-study.md.
+_ERROR_AT = ((1.70, 0.01), (1.50, 0.03), (1.30, 0.05), (1.15, 0.10), (1.05, 0.20), (1.0, 0.30))
+_FAR = 1.30
 # Batches this long average over most bursts of interference; the error of a far vote falls.
 _LONG = ((1.0, 0.001), (0.2, 0.01))
 
@@ -50,7 +51,7 @@ def cast(interval: Interval | None, cut: float, batch: float) -> Vote:
 
 def _weight(distance: float, batch: float) -> float:
     error = next(error for at, error in _ERROR_AT if distance >= at)
-    if distance >= _ERROR_AT[0][0]:
+    if distance >= _FAR:
         error = next((lower for at, lower in _LONG if batch >= at), error)
     return log_odds(error)
 

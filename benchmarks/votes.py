@@ -1,0 +1,124 @@
+"""How often a single round votes wrongly, by how far off its figure is: the table behind tally.py.
+
+    python benchmarks/votes.py [--rounds 60] [--loads idle,busy 1]
+
+For bodies whose true speedup is known, the round's bounds are set against the truth. A vote is wrong by a
+factor r if the pessimistic bound lies r times above the truth, or the optimistic one r times below it.
+Prints, per load and in all, the share of rounds wrong by each factor, with an exact 95 % upper bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import threading
+import time
+from pathlib import Path
+
+from loads import LOADS, load
+from verdicts import machine, print_rows, upper_bound
+
+from pytest_concurrency import bounds
+from pytest_concurrency.backends import Surroundings
+from pytest_concurrency.bench import Workbench
+from pytest_concurrency.claims import Knowledge
+from pytest_concurrency.model import Body
+from pytest_concurrency.plan import Setup
+
+FACTORS = (1.05, 1.12, 1.3, 1.5, 1.8, 2.2)
+BLOB = os.urandom(1 << 20)
+LOCK = threading.Lock()
+
+
+def pause() -> None:
+    time.sleep(0.01)
+
+
+def guarded_pause() -> None:
+    with LOCK:
+        time.sleep(0.008)
+
+
+def half_guarded_pause() -> None:
+    time.sleep(0.008)
+    with LOCK:
+        time.sleep(0.004)
+
+
+def count() -> None:
+    total = 0
+    for i in range(120_000):
+        total += i * i
+
+
+def digest() -> None:
+    for _ in range(12):
+        hashlib.sha256(BLOB).digest()
+
+
+def guarded_digest() -> None:
+    with LOCK:
+        digest()
+
+
+# body, backend, workers, true speedup on 2 CPUs, holds the GIL
+CASES = (
+    (pause, "threads", 4, 4.0, False),
+    (guarded_pause, "threads", 4, 1.0, False),
+    (half_guarded_pause, "threads", 4, 2.0, False),
+    (count, "threads", 2, 1.0, True),
+    (digest, "threads", 2, 2.0, False),
+    (guarded_digest, "threads", 2, 1.0, False),
+    (count, "processes", 2, 2.0, True),
+    (digest, "processes", 2, 2.0, False),
+)
+
+
+def readings(rounds: int) -> list[tuple[str, float, float]]:
+    """Per round: the case, and both bounds as a multiple of the truth."""
+    found = []
+    for function, backend, workers, truth, held in CASES:
+        setup = Setup(backend, workers)
+        known = Knowledge(2.0, "held" if held else "released", backend != "processes")
+        bench = Workbench(Body(function), Surroundings(Path.cwd()), patience=60.0)
+        try:
+            for _ in range(rounds):
+                interval = bounds.speedup(bench.round(setup), workers, known.cpus, known.computes_alone)
+                if interval is not None:
+                    found.append((f"{function.__name__} {backend}", interval.low / truth, interval.high / truth))
+        finally:
+            bench.close()
+    return found
+
+
+def rates(name: str, found: list[tuple[str, float, float]]) -> tuple[str, ...]:
+    cells = [name, str(len(found))]
+    for factor in FACTORS:
+        wrong = sum(low > factor or high < 1 / factor for _, low, high in found)
+        cells.append(f"{wrong / len(found) * 100:.2f} (<{upper_bound(wrong, len(found)) * 100:.2f})")
+    return tuple(cells)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--loads", default="idle,busy 1,busy 4,bursts 0.1 s,disk")
+    options = parser.parse_args()
+    rows = [("load", "rounds", *(f"> {factor:g}x, %" for factor in FACTORS))]
+    everything = []
+    for name in options.loads.split(","):
+        assert name in LOADS, f"{name!r} is not one of {', '.join(LOADS)}"
+        with load(name):
+            found = readings(options.rounds)
+        rows.append(rates(name, found))
+        everything += found
+    rows.append(rates("all", everything))
+    for case in dict.fromkeys(line[0] for line in everything):
+        rows.append(rates(case, [line for line in everything if line[0] == case]))
+    print_rows(rows, markdown=True)
+    print(f"\n{machine()}")
+
+
+if __name__ == "__main__":
+    main()
