@@ -13,8 +13,10 @@ from typing import Protocol
 
 from pytest_concurrency import bounds
 from pytest_concurrency.model import GilProbe, GilUse, Interval, Round
+from pytest_concurrency.stats import log_odds
 from pytest_concurrency.tally import Vote, cast
 
+_COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
 _BEATS = 0.1e-3 / 0.5e-3  # beats per beat's sleep that a released GIL allows at the very least
 
 
@@ -200,8 +202,13 @@ class LongestClaim:
         probe = round_.gil if self.kind == "hold" else round_.block
         if probe is None or not bounds.readable(round_):
             return Vote(0)
+        cut = margin_cut(self.margin)
         longest = Interval(max(probe.longest.low, 1e-6), max(probe.longest.high, 1e-6))
-        return cast(longest, margin_cut(self.margin), round_.serial.wall)
+        vote = cast(longest, cut, round_.serial.wall)
+        if vote.direction == 0 and isinstance(probe, GilProbe) and probe.coverage >= _COVERED and probe.witnessed < cut:
+            # The heart had no CPU for a while, and saw nothing for most of the time: not much, but a word.
+            return Vote(-1, log_odds(1 - _COVERED), vote.figure, Interval(min(longest.low, probe.witnessed), probe.witnessed))
+        return vote
 
 
 def gil_vote(probe: GilProbe | None) -> Vote:

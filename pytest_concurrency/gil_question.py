@@ -7,7 +7,7 @@ from pytest_concurrency.claims import gil_vote
 from pytest_concurrency.model import GilProbe, GilUse, Round
 from pytest_concurrency.tally import Tally
 
-_PROBES = 8  # heartbeats that may be spent before it stays unknown
+_PROBES = 16  # heartbeats that may be spent before it stays unknown
 _KNOWN = stats.log_odds(1e-3)
 _OVERLAPS = 1.15  # CPU time in a unit of wall time above which computing did overlap
 

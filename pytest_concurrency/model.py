@@ -130,6 +130,9 @@ class GilProbe:
     longest: Interval
     beats: int
     where: str | None = None
+    # The longest hold that beats with a CPU at hand saw, and their part of all the time.
+    witnessed: float = 0.0
+    coverage: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

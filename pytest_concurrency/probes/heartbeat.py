@@ -26,6 +26,7 @@ from pytest_concurrency.probes.thread_state import ThreadClock
 # Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
 _PATIENCE = 2.0
 _BEAT = 0.0005
+_ALERT = 0.001  # run delay of a beat below which it would have seen a hold
 _PACKAGE = str(Path(__file__).parent.parent)
 # Timer slack and waking up make every sleep late by about this much, without any GIL.
 _SLACK = 0.0004
@@ -120,13 +121,16 @@ def probe(run_one: Callable[[], Sample], watched: int | None) -> tuple[Sample, G
 
 def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None) -> GilProbe:
     """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
-    surely = perhaps = least = most = 0.0
+    surely = perhaps = least = most = witnessed = alert = total = 0.0
     seen = 0
     for beat in beats:
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         if waited <= -_BEAT or beat.due > reading.end:
             continue
         seen += 1
+        total += _BEAT + beat.late
+        if beat.delay < _ALERT:
+            alert += _BEAT + beat.late
         if not beat.found_taken:
             most = max(most, beat.delay)
             continue
@@ -140,12 +144,16 @@ def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None)
         least = max(least, sure, waited - _SLACK - (reading.delay or 0.0))
         # While the heart had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
+        if beat.delay < _ALERT:
+            witnessed = max(witnessed, waited + beat.delay)
     return GilProbe(
         window=reading.wall,
         cpu=reading.cpu,
         surely_held=surely,
         perhaps_held=max(surely, perhaps),
         longest=Interval(least, max(least, _upper(reading, most, seen))),
+        witnessed=witnessed + _BEAT,
+        coverage=alert / total if total else 0.0,
         beats=seen,
         where=place,
     )
