@@ -207,7 +207,9 @@ class LongestClaim:
         vote = cast(longest, cut, round_.serial.wall)
         if vote.direction == 0 and isinstance(probe, GilProbe) and probe.coverage >= _COVERED and probe.witnessed < cut:
             # The heart had no CPU for a while, and saw nothing for most of the time: not much, but a word.
-            return Vote(-1, log_odds(1 - _COVERED), vote.figure, Interval(min(longest.low, probe.witnessed), probe.witnessed))
+            return Vote(
+                -1, log_odds(1 - _COVERED), vote.figure, Interval(min(longest.low, probe.witnessed), probe.witnessed)
+            )
         return vote
 
 

@@ -44,11 +44,11 @@ def _is_unittest(item: pytest.Item) -> bool:
     return isinstance(cls, type) and issubclass(cls, unittest.TestCase)
 
 
-def body_of(item: pytest.Function) -> Body:
+def body_of(item: pytest.Function, function: Callable[..., Any]) -> Body:
     """Return a test's function with the fixture values that it asks for."""
-    wanted = inspect.signature(item.obj).parameters
+    wanted = inspect.signature(function).parameters
     values = {name: value for name, value in item.funcargs.items() if name in wanted}
-    return Body(item.obj, values=values, is_async=inspect.iscoroutinefunction(item.obj), label=item.name)
+    return Body(function, values=values, is_async=inspect.iscoroutinefunction(function), label=item.name)
 
 
 def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[str], None] | None) -> Circumstances:

@@ -23,6 +23,7 @@ SETTINGS = pytest.StashKey[options.Settings]()
 RECORDS = pytest.StashKey["list[dict[str, Any]]"]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
 TERMINAL = pytest.StashKey[TextIO]()
+FUNCTION = pytest.StashKey[Any]()
 EXPECTATIONS = pytest.StashKey["list[Any]"]()
 REPORT_ATTRIBUTE = "concurrency_record"
 
@@ -85,6 +86,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_concurrency import items
 
         item.stash[EXPECTATIONS] = items.read_markers(item, marks)
+        # Before pytest-asyncio puts a plain function in the place of an async def.
+        item.stash[FUNCTION] = getattr(item, "obj", None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -97,10 +100,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     __tracebackhide__ = True
     settings = pyfuncitem.config.stash[SETTINGS]
     if settings.disable:
-        return call.run_once(items.body_of(pyfuncitem))
+        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION]))
     with _live_line(pyfuncitem.config) as progress:
         call.run_marked(
-            items.body_of(pyfuncitem),
+            items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION]),
             expectations,
             items.circumstances_of(pyfuncitem, settings, progress),
             lambda outcome: _keep(pyfuncitem, outcome),

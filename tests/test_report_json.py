@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from conftest import Suite, text_of
 
@@ -148,3 +149,23 @@ def test_hooks_can_change_records_and_make_reports_of_their_own(suite: Suite, py
     run = load(pytester.path / "out.json")
     assert run["environment"]["farm"] == 7
     assert run["records"][0]["commit"] == "abc"
+
+
+def test_the_file_keeps_to_the_published_schema(suite: Suite, pytester: pytest.Pytester) -> None:
+    schema = json.loads((Path(__file__).parents[1] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
+    suite(
+        THREE
+        + """
+@pytest.mark.expect_scaling(threads=(1, 2, 3), efficiency=0.6)
+def test_curve():
+    time.sleep(0.004)
+
+@pytest.mark.expect_gil_released
+def test_unheld():
+    time.sleep(0.004)
+""",
+        "--concurrency-report=json:out.json",
+    )
+    run = load(pytester.path / "out.json")
+    assert len(run["records"]) == 5
+    jsonschema.validate(run, schema, jsonschema.Draft202012Validator)

@@ -14,7 +14,10 @@ from pytest_concurrency.units import count, duration, number, share
 
 _ORDER = ("broken", "undecided", "unmeasurable", "met")
 _COLORS = {"met": "green", "broken": "red", "undecided": "yellow", "unmeasurable": "yellow"}
-_HEADS = ("test", "expects", "figure", "needed", "bound", "workers", "rounds", "time")
+_HEADS = ("test", "verdict", "expects", "figure", "needed", "bound", "workers", "rounds", "time")
+# Narrow terminals lose first what can be read elsewhere, then the front of long test ids.
+_DISPENSABLE = tuple(map(_HEADS.index, ("rounds", "workers", "time", "needed")))
+_RIGHT = tuple(map(_HEADS.index, ("rounds", "time")))
 _NARROWEST_TEST = 12
 
 
@@ -64,6 +67,7 @@ def _row(record: Mapping[str, Any], expectation: Mapping[str, Any]) -> Row:
         expectation["verdict"],
         (
             record["nodeid"],
+            expectation["verdict"],
             expectation["marker"].removeprefix("expect_"),
             _figure(expectation["estimate"]),
             _needed(expectation),
@@ -102,9 +106,8 @@ def _table(reporter: Any, rows: Sequence[Row], width: int) -> None:
     if not rows:
         return
     widths = [max(len(head), *(len(row.cells[column]) for row in rows)) for column, head in enumerate(_HEADS)]
-    # Narrow terminals lose first what can be read elsewhere, then the front of long test ids.
     columns = list(range(len(_HEADS)))
-    for dispensable in (6, 5, 7, 3):
+    for dispensable in _DISPENSABLE:
         if _total(widths, columns) - widths[0] + min(widths[0], 28) <= width:
             break
         columns.remove(dispensable)
@@ -120,9 +123,8 @@ def _total(widths: Sequence[int], columns: Sequence[int]) -> int:
 
 
 def _cells(cells: Sequence[str], widths: Sequence[int], columns: Sequence[int]) -> str:
-    right = (6, 7)
     return "  ".join(
-        cells[column].rjust(widths[column]) if column in right else cells[column].ljust(widths[column])
+        cells[column].rjust(widths[column]) if column in _RIGHT else cells[column].ljust(widths[column])
         for column in columns
     )
 
@@ -181,9 +183,10 @@ def _name(nodeid: str) -> str:
 
 
 def _line(reporter: Any, row: Row, width: int) -> None:
-    text = f"{row.verdict.upper()} {row.nodeid} {row.cells[1]} {row.cells[2]}"
-    if row.cells[3] != "-":
-        text += f", needed {row.cells[3]}"
+    _, _, expects, found, needed, *_ = row.cells
+    text = f"{row.verdict.upper()} {row.nodeid} {expects} {found}"
+    if needed != "-":
+        text += f", needed {needed}"
     reporter.write_line(text, **{_COLORS[row.verdict]: True})
     if row.verdict != "broken":  # what broke is told in full where pytest shows failures
         for line in textwrap.wrap(row.reason, max(40, width - 2)):

@@ -96,9 +96,10 @@ def test_the_table_fits_the_terminal(width: int, colored: bool) -> None:
 def test_a_wide_terminal_shows_every_column_and_whole_names() -> None:
     lines = shown(200)
     head = next(line for line in lines if line.startswith("test "))
-    assert head.split() == ["test", "expects", "figure", "needed", "bound", "workers", "rounds", "time"]
+    assert head.split() == ["test", "verdict", "expects", "figure", "needed", "bound", "workers", "rounds", "time"]
     broken = next(line for line in lines if line.startswith(LONG))
     assert broken.split()[1:] == [
+        "broken",
         "speedup",
         "3.97x",
         "[3.91,",
@@ -117,7 +118,7 @@ def test_a_wide_terminal_shows_every_column_and_whole_names() -> None:
 def test_a_narrow_terminal_keeps_what_matters() -> None:
     lines = shown(80)
     head = next(line for line in lines if line.startswith("test "))
-    assert {"test", "expects", "figure", "bound"} <= set(head.split())
+    assert {"test", "verdict", "expects", "figure", "bound"} <= set(head.split())
     row = next(line for line in lines if line.startswith("..."))
     assert row.split()[0].endswith("[100-EUR]")
     assert "3.97x [3.91, 4.02]" in row
