@@ -36,7 +36,7 @@ def installed() -> dict[str, tuple[str, str]]:
 
 def seconds(*command: str) -> float:
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=compiled())
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=compiled())
     return time.perf_counter() - start
 
 
@@ -62,7 +62,7 @@ def importing(runs: int = 21) -> None:
         print(f"import   {name:24} {statistics.median(values) * 1e3:6.2f} ms")
 
 
-def plain_suite(tests: int = 5000, runs: int = 5) -> None:
+def plain_suite(tests: int = 5000, runs: int = 3) -> None:
     """A session of plain tests with and without each plugin; the promise is 2 % at most."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "test_plain.py")

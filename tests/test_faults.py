@@ -41,7 +41,7 @@ def body(backend: Backend, statement: str, when: str = IN_WORKER, decorators: st
         ("assert [1] == [2]", "FAILED", "assert [1] == [2]"),
         ("pytest.fail('boom')", "FAILED", "E Failed: boom"),
         ("pytest.skip('boom')", "SKIPPED", "SKIPPED [1] test_suite.py:5: boom"),
-        ("pytest.xfail('boom')", "XFAIL", "XFAIL test_suite.py::test_body - boom"),
+        ("pytest.xfail('boom')", "XFAIL", "XFAIL test_suite.py::test_body"),
         ("sys.exit(3)", "FAILED", "E SystemExit: 3"),
         ("warnings.warn('boom', DeprecationWarning)", "FAILED", "E DeprecationWarning: boom"),
     ],

@@ -64,7 +64,17 @@ def test_the_table_is_aligned_and_fits(suite: Suite, monkeypatch: pytest.MonkeyP
             words = [word.span() for word in re.finditer(r"\S+( \S+)*", row)]
             assert any(title.start() == start or title.end() == end for start, end in words), (title[0], row)
     if columns == 200:
-        assert lines[head].split() == ["test", "verdict", "expects", "figure", "needed", "bound", "workers", "rounds", "time"]
+        assert lines[head].split() == [
+            "test",
+            "verdict",
+            "expects",
+            "figure",
+            "needed",
+            "bound",
+            "workers",
+            "rounds",
+            "time",
+        ]
         assert "4 threads" in rows[0]
     assert lines[-1] == "3 verdicts: 1 met, 1 broken, 1 undecided"
 

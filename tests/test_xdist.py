@@ -44,7 +44,9 @@ def test_table_and_file_are_complete(suite: Suite, pytester: pytest.Pytester) ->
         "test_suite.py::test_asking": "met",
     }
     for name in ("test_met[1]", "test_met[2]", "test_broken", "test_asking"):
-        result.stdout.re_match_lines_random([rf"test_suite\.py::{re.escape(name)} +(met|broken) +(io_bound|speedup) +\d.*"])
+        result.stdout.re_match_lines_random(
+            [rf"test_suite\.py::{re.escape(name)} +(met|broken) +(io_bound|speedup) +\d.*"]
+        )
 
 
 def test_options_reach_the_workers(suite: Suite) -> None:
