@@ -171,7 +171,7 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
     longest = min(max(len(_name(nodeid)) for nodeid in advice), max(_NARROWEST_TEST, width // 2))
     for nodeid, text in advice.items():
         name = _shorten(_name(nodeid), longest)
-        lines = textwrap.wrap(text, max(20, width - longest - 4))
+        lines = textwrap.wrap(text, max(20, width - longest - 4), break_on_hyphens=False)
         reporter.write_line(f"  {name.ljust(longest)}  {lines[0]}")
         for line in lines[1:]:
             reporter.write_line(f"  {' ' * longest}  {line}")
