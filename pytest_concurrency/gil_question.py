@@ -22,12 +22,12 @@ class GilQuestion:
         self._askable = has_gil
         self._overlapped = False
 
-    def take(self, probe: GilProbe | None, round_: Round) -> None:
-        """Count one probe, made beside this round; None: it could not be made."""
+    def take(self, probe: GilProbe | None, round_: Round | None) -> None:
+        """Count one probe (None: it could not be made), and a round of workers that share its GIL, if any."""
         self._asked += 1
         self._askable = self._askable and probe is not None
         self._tally = self._tally.add(gil_vote(probe))
-        together = round_.concurrent
+        together = round_.concurrent if round_ is not None else None
         if together is not None and together.workers > 1 and together.cpu > _OVERLAPS * together.wall:
             self._overlapped = True
 

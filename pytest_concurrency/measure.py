@@ -103,7 +103,8 @@ class _Loop:
             self._learn(round_)
 
     def _learn(self, round_: Round) -> None:
-        self._gil.take(self._probe, round_)
+        # Workers with a GIL each overlap whatever they do with it.
+        self._gil.take(self._probe, round_ if self._plan.one_interpreter else None)
         self._known = Knowledge(self._bench.cpus, self._gil.answer, self._plan.one_interpreter)
 
     def _wonders(self) -> bool:

@@ -55,3 +55,10 @@ def test_where_it_cannot_be_asked_it_is_asked_once() -> None:
     question.take(None, IN_TURN)
     assert not question.open
     assert question.answer == "unknown"
+
+
+def test_workers_with_a_gil_each_say_nothing_about_it() -> None:
+    question = GilQuestion(has_gil=True)
+    for _ in range(4):
+        question.take(HELD, None)
+    assert question.answer == "held"
