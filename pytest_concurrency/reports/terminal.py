@@ -130,7 +130,14 @@ def _cells(cells: Sequence[str], widths: Sequence[int], columns: Sequence[int]) 
 
 
 def _shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else "..." + text[-(width - 3) :]
+    """Leave out first the file, then the middle of a name: its beginning says what, its end which one."""
+    if len(text) <= width:
+        return text
+    name = _name(text)
+    if len(name) <= width:
+        return name
+    front = (width - 2) // 2
+    return name[:front] + ".." + name[-(width - 2 - front) :]
 
 
 def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
