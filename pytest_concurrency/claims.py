@@ -145,8 +145,12 @@ class OverlapClaim:
         overlapping, queueing = self.expected(share)
         if overlapping < queueing * 1.15:
             return Vote(0)  # so much computing that the two cannot be told apart
-        cut = queueing * (overlapping / queueing) ** 0.4
-        return cast(interval, cut, shortest_batch(round_))
+        return cast(interval, self.cut(share), shortest_batch(round_))
+
+    def cut(self, cpu_share: float) -> float:
+        """The speedup below which the waits queue rather than overlap."""
+        overlapping, queueing = self.expected(cpu_share)
+        return queueing * math.pow(overlapping / queueing, 0.4)
 
     def expected(self, cpu_share: float) -> tuple[float, float]:
         """Speedups of waits that overlap and of waits that queue."""

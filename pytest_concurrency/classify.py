@@ -53,10 +53,10 @@ def classify(rounds: Sequence[Round], backend: str, workers: int | None, known: 
             intervals = [bounds.speedup(round_, workers, known.cpus, known.computes_alone) for round_ in rounds]
             figures = [stats.middle(interval) for interval in intervals if interval is not None]
             if figures:
-                overlapping, queueing = OverlapClaim(workers, 0.25).expected(computing)
-                cut = queueing * (overlapping / queueing) ** 0.4
+                claim = OverlapClaim(workers, slack=0.0)  # its cut does not depend on the margin
+                overlapping, _ = claim.expected(computing)
                 finish = duration(per_body(together).wall)
-                if stats.median(figures) < cut:
+                if stats.median(figures) < claim.cut(computing):
                     kind = "serialized"
                     evidence += f", and the waits of {workers} {backend} queue: all are done after {finish}"
                 else:

@@ -214,12 +214,7 @@ class Concurrency:
         return self._gauge
 
     def _limits(self, arguments: Mapping[str, Any]) -> Limits:
-        defaults = self._circumstances.defaults
-        return Limits(
-            margin=arguments.get("margin", defaults.margin),
-            max_time=arguments.get("max_time", defaults.max_time),
-            undecided=arguments.get("undecided", defaults.undecided),
-        )
+        return self._circumstances.defaults.overridden(arguments)
 
 
 class Speedup:

@@ -49,7 +49,7 @@ def judge(
         bound=bound,
         arms=arms_of(settlement.rounds, setup.backend, note),
         interference=interference or Interference(),
-        workers=_workers(setup),
+        workers=workers_of(setup),
         advice=advice.which_tool(bound),
         claim=decisive.claim.name,
         hint=_hint(plan, settlement, decisive),
@@ -77,7 +77,8 @@ def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tupl
     return (point_of(settlement.rounds, workers, speedup, tasks),)
 
 
-def _workers(setup: Setup) -> str:
+def workers_of(setup: Setup) -> str:
+    """Who works, for the table: ``4 threads``."""
     if setup.backend == "compare":
         return "2nd / 1st"
     return f"{setup.workers} {setup.backend}" if setup.workers else "alone"

@@ -11,7 +11,7 @@ from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
-from pytest_concurrency.judge import combine, judge
+from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Outcome
 from pytest_concurrency.plan import Plan
@@ -105,7 +105,7 @@ def unmeasured(marker: str, arguments: Mapping[str, Any], plan: Plan, reason: st
         threshold=plan.claims[0].threshold,
         rounds=0,
         seconds=0.0,
-        workers=f"{plan.setup.workers} {plan.setup.backend}",
+        workers=workers_of(plan.setup),
     )
 
 

@@ -24,6 +24,14 @@ class Limits:
     max_time: float = 10.0
     undecided: str = "skip"
 
+    def overridden(self, arguments: Mapping[str, Any]) -> Limits:
+        """Return these with what a marker or a call of the fixture says itself."""
+        return Limits(
+            margin=arguments.get("margin", self.margin),
+            max_time=arguments.get("max_time", self.max_time),
+            undecided=arguments.get("undecided", self.undecided),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -51,11 +59,7 @@ class Expectation:
         return f"{self.kind.name}({inside})" if inside else self.kind.name
 
     def limits(self, defaults: Limits) -> Limits:
-        return Limits(
-            margin=self.arguments.get("margin", defaults.margin),
-            max_time=self.arguments.get("max_time", defaults.max_time),
-            undecided=self.arguments.get("undecided", defaults.undecided),
-        )
+        return defaults.overridden(self.arguments)
 
     def plan(self, body: Body, limits: Limits) -> Plan:
         return self.kind.plan(self.arguments, body, limits)
