@@ -44,6 +44,7 @@ class Workbench:
         self._crews: dict[str, tuple[int, Crew]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
+        self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
         self._batch = _BATCH
         self._number = 0
         self._random = random.Random()
@@ -69,7 +70,7 @@ class Workbench:
             crew = OPENERS[setup.backend](self._body, setup.crew_size, self._around)
             self._crews[setup.backend] = (setup.crew_size, crew)
             self._run(setup.backend, setup.crew_size, 1)
-        if setup.backend not in self._loops:
+        if setup.backend not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
             long = self._expected >= _LONG_BODY
             self._loops[setup.backend] = 1 if long else self._calibrate(setup.backend, "body")
@@ -82,7 +83,8 @@ class Workbench:
             return self._beside_heartbeat(setup)
         if setup.method == "block":
             return self._beside_loop_beat(setup)
-        round_ = self._pair(setup, self._loops[setup.backend], "body")
+        round_ = self._pair(setup, self._loops[setup.backend], "body", self._first_serial.pop(setup.backend, None))
+        self._first_serial.clear()  # by then, anything else has become old
         if round_.serial.wall < self._batch / 4:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
             self._expected = 0.0
@@ -147,11 +149,13 @@ class Workbench:
         if crew is not None:
             crew.close()
 
-    def _pair(self, setup: Setup, loops: int, job: str) -> Round:
-        """One worker and several in random order, one right after the other."""
+    def _pair(self, setup: Setup, loops: int, job: str, serial: Sample | None = None) -> Round:
+        """One worker (unless just measured) and several in random order, one right after the other."""
         workers = setup.workers
         if workers is None:
-            serial, concurrent = self._run(setup.backend, 1, loops, job), None
+            serial, concurrent = serial or self._run(setup.backend, 1, loops, job), None
+        elif serial is not None:
+            concurrent = self._run(setup.backend, workers, loops, job)
         elif self._random.random() < 0.5:
             serial = self._run(setup.backend, 1, loops, job)
             concurrent = self._run(setup.backend, workers, loops, job)
@@ -175,10 +179,13 @@ class Workbench:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
         loops = 1
         while True:
-            seconds = bounds.quiet_time(self._run(backend, 1, loops, job).readings[0])
+            sample = self._run(backend, 1, loops, job)
+            seconds = bounds.quiet_time(sample.readings[0])
             if job == "body":
                 self._expected = seconds / loops
             if seconds >= 0.8 * self._batch:
+                if loops == 1 and job == "body":
+                    self._first_serial[backend] = sample
                 return loops
             # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
             loops = min(loops * 10, max(loops + 1, math.ceil(loops * self._batch / seconds)))

@@ -25,6 +25,7 @@ from pytest_concurrency.stats import median, rank_correlation
 QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
 _TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window
+_CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was in the way
 _COMPUTES = 0.1  # share of computing above which that matters
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
 _STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
@@ -73,6 +74,16 @@ def _robbed(round_: Round) -> bool:
     """
     taken = (round_.interference.steal or 0.0) + (round_.interference.throttled or 0.0)
     return taken > _TAKEN and cpu_share(round_.serial) > _COMPUTES
+
+
+def disturbed(round_: Round) -> bool:
+    """Whether something else kept the workers from their CPUs, whatever the round's figure is."""
+    if _robbed(round_) or not readable(round_):
+        return True
+    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+    if any(reading.delay is None for sample in samples for reading in sample.readings):
+        return False  # readable all the same: the machine did little else
+    return any(sample.delay > _CALM * sample.wall for sample in samples)
 
 
 def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interval | None:

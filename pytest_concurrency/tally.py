@@ -23,7 +23,7 @@ _LONG = ((1.0, 0.001), (0.2, 0.01))
 
 ENOUGH = log_odds(1e-5)
 # A conclusion that interference can imitate, and a red one, each need more.
-MORE = log_odds(1e-2)
+MORE = log_odds(0.1)
 CONFIRM = log_odds(1e-3)
 
 

@@ -173,12 +173,19 @@ def test_pauses_double_after_bad_rounds_and_stay_bounded() -> None:
     assert max(pauses) <= 0.1
 
 
+def test_pauses_stay_short_where_nothing_interferes() -> None:
+    """Waiting for a burst to pass buys nothing when there is none."""
+    bench = ScriptedBench(IN_A_LOCK)
+    assert end(bench, THREE).verdict == "broken"
+    assert len(set(bench.pauses)) == 1
+
+
 def test_a_good_round_ends_the_pauses() -> None:
-    bench = ScriptedBench(lambda bench: IN_A_LOCK if bench.rounds in (2, 3, 6) else WAITS)
+    bench = ScriptedBench(lambda bench: COMPUTES_IN_A_LOCK if bench.rounds in (2, 3, 4, 6) else WAITS, UNSURE, cpus=2)
     assert end(bench, THREE).verdict == "met"
-    first, second, third = bench.pauses
-    assert second > first
-    assert third == first
+    first, second, third, fourth = bench.pauses
+    assert first < second < third
+    assert fourth == first
 
 
 def test_batches_grow_while_rounds_cannot_tell() -> None:
