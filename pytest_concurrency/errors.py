@@ -32,3 +32,7 @@ class BrokenExpectation(AssertionError):
 
 class UndecidedExpectation(AssertionError):
     """No sure verdict in ``max_time``, and ``undecided="fail"`` was asked for."""
+
+
+class CommandError(ConcurrencyError):
+    """A command of the console script cannot do what it was asked; exit status 2."""

@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from pytest_concurrency.plain import PlainConcurrency
 
 SETTINGS = pytest.StashKey[options.Settings]()
-RECORDS = pytest.StashKey["list[dict[str, Any]]"]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
 TERMINAL = pytest.StashKey[TextIO]()
 FUNCTION = pytest.StashKey[Any]()
 EXPECTATIONS = pytest.StashKey["list[Any]"]()
-REPORT_ATTRIBUTE = "concurrency_record"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,7 +53,6 @@ def pytest_configure(config: pytest.Config) -> None:
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
-    config.stash[RECORDS] = []
     if settings.report_files and not _is_xdist_worker(config) and not config.option.collectonly:
         from pytest_concurrency.reports import files
 
@@ -200,6 +197,7 @@ def pytest_runtest_makereport(
         items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
         from pytest_concurrency import items, record
+        from pytest_concurrency.gathering import REPORT_ATTRIBUTE
 
         value = record.record_of(item.nodeid, outcomes)
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
@@ -209,65 +207,19 @@ def pytest_runtest_makereport(
     return report
 
 
-class _Collector:
-    """Gathers the records of all reports, of xdist workers too."""
-
-    def __init__(self, records: list[dict[str, Any]]) -> None:
-        self._records = records
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        value = getattr(report, REPORT_ATTRIBUTE, None)
-        if value is not None:
-            self._records.append(value)
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
-    if not _is_xdist_worker(config):
-        config.pluginmanager.register(_Collector(config.stash[RECORDS]), "concurrency_perf_collector")
-    if config.pluginmanager.has_plugin("terminalreporter") and not _is_xdist_worker(config):
+    if _is_xdist_worker(config):
+        return
+    from pytest_concurrency.gathering import Gathering
+
+    config.pluginmanager.register(Gathering(config, config.stash[SETTINGS]), "concurrency_perf_gathering")
+    if config.pluginmanager.has_plugin("terminalreporter"):
         from pytest_concurrency import progress
 
         if (file := progress.terminal()) is not None:
             config.stash[TERMINAL] = file
             config.add_cleanup(file.close)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    config = session.config
-    settings = config.stash[SETTINGS]
-    if _is_xdist_worker(config) or config.option.collectonly:
-        return
-    records = config.stash[RECORDS]
-    if not (records or settings.report_files):
-        return
-    from pytest_concurrency import record
-    from pytest_concurrency.reports import files
-
-    run = record.run_of(_environment(config), records)
-    config.hook.pytest_concurrency_report(config=config, run=run)
-    files.write(settings.report_files, run)
-
-
-def _environment(config: pytest.Config) -> dict[str, Any]:
-    from pytest_concurrency.machine import environment
-    from pytest_concurrency.probes import interference, thread_state
-
-    missing = [reason for reason in (thread_state.unavailable(), interference.unavailable()) if reason]
-    value = environment(missing)
-    config.hook.pytest_concurrency_update_environment(config=config, environment=value)
-    return value
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    records = config.stash[RECORDS]
-    settings = config.stash[SETTINGS]
-    if config.option.collectonly or not (records or settings.full_report):
-        return
-    from pytest_concurrency.reports import terminal
-
-    terminal.show(terminalreporter, records, settings)
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

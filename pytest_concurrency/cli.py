@@ -1,0 +1,40 @@
+"""The console script ``pytest-concurrency-perf``, also ``python -m pytest_concurrency``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+import pytest_concurrency
+from pytest_concurrency import commands
+from pytest_concurrency.errors import CommandError
+
+USAGE = 2  # exit status of bad usage, and of a file that cannot be read
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 0, 1 for a regression, 2 for bad usage or an unreadable file."""
+    parser = argparse.ArgumentParser(
+        prog="pytest-concurrency-perf", description="Explore, check and compare the concurrency of Python code."
+    )
+    parser.add_argument("--version", action="version", version=pytest_concurrency.__version__)
+    choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for found in pkgutil.iter_modules(commands.__path__):
+        module = importlib.import_module(f"{commands.__name__}.{found.name}")
+        name = found.name.replace("_", "-")
+        command = choices.add_parser(name, help=module.SUMMARY, description=module.__doc__)
+        module.configure(command)
+        command.set_defaults(run=module.run)
+    arguments = parser.parse_args(argv)
+    try:
+        status = arguments.run(arguments)
+    except CommandError as error:
+        print(f"pytest-concurrency-perf {arguments.command}: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        return 0
+    return int(status)
