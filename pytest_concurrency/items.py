@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.backends import Surroundings
+from pytest_concurrency.backends.guest import GuestLoop
 from pytest_concurrency.errors import BadArgument, BrokenExpectation, ConcurrencyError, UndecidedExpectation
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Limits
@@ -51,11 +52,16 @@ def body_of(item: pytest.Function, function: Callable[..., Any]) -> Body:
     return Body(function, values=values, is_async=inspect.iscoroutinefunction(function), label=item.name)
 
 
-def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[str], None] | None) -> Circumstances:
-    """Return what a trial needs to know of the session."""
+def circumstances_of(
+    item: pytest.Item,
+    settings: Settings,
+    progress: Callable[[str], None] | None,
+    guest: GuestLoop | None = None,
+) -> Circumstances:
+    """Return what a trial needs to know of the session; ``guest`` is the loop that the test runs on."""
     return Circumstances(
         defaults=Limits(settings.margin, settings.max_time, settings.undecided),
-        around=Surroundings(item.config.rootpath, settings.start_method),
+        around=Surroundings(item.config.rootpath, settings.start_method, guest),
         progress=progress,
     )
 

@@ -6,6 +6,7 @@ tests loads none of the machinery.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,6 +16,7 @@ from pytest_concurrency import options
 from pytest_concurrency.markers import MARKERS, marker_lines
 
 if TYPE_CHECKING:
+    from pytest_concurrency.backends.guest import GuestLoop
     from pytest_concurrency.fixture import Concurrency
     from pytest_concurrency.model import Outcome
     from pytest_concurrency.plain import PlainConcurrency
@@ -23,7 +25,7 @@ SETTINGS = pytest.StashKey[options.Settings]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
 TERMINAL = pytest.StashKey[TextIO]()
 FUNCTION = pytest.StashKey[Any]()
-EXPECTATIONS = pytest.StashKey["list[Any]"]()
+EXPECTATIONS = pytest.StashKey["Sequence[Any]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,29 +85,51 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_concurrency import items
 
         item.stash[EXPECTATIONS] = items.read_markers(item, marks)
-        # Before pytest-asyncio puts a plain function in the place of an async def.
-        item.stash[FUNCTION] = getattr(item, "obj", None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    if not (isinstance(item, pytest.Function) and item.stash.get(EXPECTATIONS, None)):
+        return (yield)
+    # Before pytest-asyncio puts a plain function in the place of an async def.
+    item.stash[FUNCTION] = item.obj
+    if not inspect.iscoroutinefunction(item.obj) or item.config.stash[SETTINGS].disable:
+        return (yield)
+    from pytest_concurrency import loops
+
+    with loops.lent(item, lambda guest: _run_marked(item, guest)):
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    expectations = pyfuncitem.stash.get(EXPECTATIONS, None)
-    if not expectations:
+    if not pyfuncitem.stash.get(EXPECTATIONS, None):
         return None
+    __tracebackhide__ = True
+    if inspect.iscoroutinefunction(pyfuncitem.stash[FUNCTION]):
+        from pytest_concurrency import loops
+
+        if loops.runs_elsewhere(pyfuncitem):
+            return None
+    if pyfuncitem.config.stash[SETTINGS].disable:
+        from pytest_concurrency import call, items
+
+        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION]))
+    _run_marked(pyfuncitem)
+    return True
+
+
+def _run_marked(item: pytest.Function, guest: GuestLoop | None = None) -> None:
     from pytest_concurrency import call, items
 
     __tracebackhide__ = True
-    settings = pyfuncitem.config.stash[SETTINGS]
-    if settings.disable:
-        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION]))
-    with _live_line(pyfuncitem.config) as progress:
+    with _live_line(item.config) as progress:
         call.run_marked(
-            items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION]),
-            expectations,
-            items.circumstances_of(pyfuncitem, settings, progress),
-            lambda outcome: _keep(pyfuncitem, outcome),
+            items.body_of(item, item.stash[FUNCTION]),
+            item.stash[EXPECTATIONS],
+            items.circumstances_of(item, item.config.stash[SETTINGS], progress, guest),
+            lambda outcome: _keep(item, outcome),
         )
-    return True
 
 
 def _keep(item: pytest.Item, outcome: Outcome) -> None:

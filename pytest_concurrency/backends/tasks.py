@@ -1,9 +1,10 @@
-"""asyncio tasks on one event loop, which lives in a thread of its own and is used again."""
+"""asyncio tasks on one event loop: one of our own in a thread, or the one that an async plugin runs the test on."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Coroutine
 from itertools import repeat
@@ -11,6 +12,7 @@ from typing import Any
 
 from pytest_concurrency.backends import places
 from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.guest import GuestLoop, GuestWorker
 from pytest_concurrency.backends.job import Worker, control_body, current_worker
 from pytest_concurrency.backends.threads import ThreadCrew
 from pytest_concurrency.model import BlockProbe, Sample
@@ -19,15 +21,22 @@ from pytest_concurrency.probes.loop_beat import LoopBeat
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
 
 
+class _Carrier(Exception):
+    """Brings out of the loop what would otherwise stop the loop itself."""
+
+    def __init__(self, carried: BaseException) -> None:
+        super().__init__(str(carried))
+        self.carried = carried
+
+
 class TaskCrew:
     """Runs batches as tasks. All of them are one worker to the machine: the loop's thread.
 
     A sample has one reading, the thread's; how many tasks it was is in the request.
     """
 
-    note = "one event loop in a thread of its own"
-
-    def __init__(self, call: Callable[[], Any], count: int) -> None:
+    def __init__(self, call: Callable[[], Any], count: int, guest: GuestLoop | None = None) -> None:
+        """``guest``: the loop that the test itself runs on, where an async plugin runs it."""
         self._call = call
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
@@ -35,11 +44,15 @@ class TaskCrew:
         self.block: BlockProbe | None = None  # of the last "beat" job
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
-        self._thread = ThreadCrew(
-            {"body": self._batch, "beat": self._beside_beat, "control": control_body, "close": self._end_loop},
-            1,
-            "tasks",
-        )
+        jobs = {"body": self._batch, "beat": self._body_beside_beat, "control": self._control}
+        self._thread: ThreadCrew | GuestWorker
+        if guest is not None:
+            self.note = f"the test's own event loop, {guest.name}"
+            self._thread = GuestWorker(guest, jobs)
+        else:
+            self.note = "one event loop in a thread of its own"
+            calls = {name: functools.partial(self._complete, job) for name, job in jobs.items()}
+            self._thread = ThreadCrew({**calls, "close": self._end_loop}, 1, "tasks")
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
@@ -47,7 +60,8 @@ class TaskCrew:
         try:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
-            raise Raised(raised.error, "tasks", self._failed or 0, workers) from None
+            error = raised.error.carried if isinstance(raised.error, _Carrier) else raised.error
+            raise Raised(error, "tasks", self._failed or 0, workers) from None
         except Hung as hung:
             stood = self._whereabouts(workers, hung.places[0])
             self._cancel()
@@ -56,6 +70,9 @@ class TaskCrew:
         return Sample(loops, sample.readings)
 
     def close(self) -> None:
+        """End the loop if it is our own."""
+        if isinstance(self._thread, GuestWorker):
+            return
         with contextlib.suppress(Exception):
             self._thread.run(1, 1, _CANCEL, "close")
         self._thread.close()
@@ -65,17 +82,17 @@ class TaskCrew:
             closing.start()
             closing.join(2 * _CANCEL)
 
-    def _batch(self) -> None:
-        self._complete(self._gather(*self._size))
+    async def _batch(self) -> None:
+        await self._gather(*self._size)
 
-    def _beside_beat(self) -> None:
-        self._complete(self._body_beside_beat())
+    async def _control(self) -> None:
+        control_body()
 
-    def _complete(self, batch: Coroutine[Any, Any, None]) -> None:
+    def _complete(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
-        self._pending = self._loop.create_task(batch)
+        self._pending = self._loop.create_task(job())
         try:
             self._loop.run_until_complete(self._pending)
         finally:
@@ -105,9 +122,11 @@ class TaskCrew:
         try:
             for _ in repeat(None, loops):
                 await self._call()
-        except BaseException:
+        except BaseException as error:
             if self._failed is None:
                 self._failed = index
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise _Carrier(error) from None
             raise
 
     def _whereabouts(self, workers: int, loop_at: str) -> list[str]:

@@ -37,7 +37,9 @@ PURE = [
     "scaling",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
-KNOWS_PYTEST = {f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "options")}
+KNOWS_PYTEST = {
+    f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "loops", "options")
+}
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
@@ -46,7 +48,7 @@ COMMON = {
     "reports": set[str](),
 }
 # ... and those that are one thing in two files.
-PAIRS = {"processes": {"process_worker"}, "tasks": {"threads"}}
+PAIRS = {"processes": {"process_worker"}, "tasks": {"threads", "guest"}, "trio_guest": {"guest"}}
 
 
 def imports_of(module: str) -> set[str]:
