@@ -25,7 +25,7 @@ SETTINGS = pytest.StashKey[options.Settings]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
 TERMINAL = pytest.StashKey[TextIO]()
 FUNCTION = pytest.StashKey[Any]()
-EXPECTATIONS = pytest.StashKey["Sequence[Any]"]()
+EXPECTATIONS = pytest.StashKey["list[Any]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -123,10 +123,11 @@ def _run_marked(item: pytest.Function, guest: GuestLoop | None = None) -> None:
     from pytest_concurrency import call, items
 
     __tracebackhide__ = True
+    expectations = item.stash[EXPECTATIONS]
     with _live_line(item.config) as progress:
         call.run_marked(
             items.body_of(item, item.stash[FUNCTION]),
-            item.stash[EXPECTATIONS],
+            expectations,
             items.circumstances_of(item, item.config.stash[SETTINGS], progress, guest),
             lambda outcome: _keep(item, outcome),
         )

@@ -125,6 +125,10 @@ class TaskCrew:
         except BaseException as error:
             if self._failed is None:
                 self._failed = index
+                # At once: some may be about to go on, into what blocks.
+                for other in self._workers:
+                    if other is not asyncio.current_task():
+                        other.cancel()
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise _Carrier(error) from None
             raise
