@@ -89,6 +89,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    __tracebackhide__ = True
     if not (isinstance(item, pytest.Function) and item.stash.get(EXPECTATIONS, None)):
         return (yield)
     # Before pytest-asyncio puts a plain function in the place of an async def.

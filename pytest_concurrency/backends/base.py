@@ -40,9 +40,10 @@ class Raised(Exception):
 class Hung(WorkerLost):
     """Workers that did not come back; says where each of them stood."""
 
-    def __init__(self, backend: str, workers: int, deadline: float, places: list[str]) -> None:
+    def __init__(self, backend: str, workers: int, deadline: float, places: list[str], why: str = "") -> None:
         self.places = places
         lines = "\n".join(f"  worker {index + 1}: {place}" for index, place in enumerate(places))
         super().__init__(
             f"{backend}: no answer from all {workers} workers within {duration(deadline)}. Where each stood:\n{lines}"
+            + (f"\n{why}" if why else "")
         )

@@ -21,6 +21,22 @@ from pytest_concurrency.probes.loop_beat import LoopBeat
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
 
 
+_FOREIGN = "measuring ran this on an event loop of its own, and it uses something that another loop has made. "
+_INSIDE = (
+    "The test's own loop stands still while the concurrency fixture measures: make it inside the measured function, "
+    "or mark a test with expect_speedup, whose body runs on the test's own loop."
+)
+_OUTSIDE = (
+    "Let pytest-asyncio or anyio run the test (pytest.mark.asyncio, pytest.mark.anyio): then the body runs on the loop "
+    "of its fixtures."
+)
+_STILL = (
+    "The test's own event loop stands still while the concurrency fixture measures. If the body waits for something on "
+    "that loop, make it inside the measured function, or mark a test with expect_speedup, whose body runs on the "
+    "test's own loop."
+)
+
+
 class _Carrier(Exception):
     """Brings out of the loop what would otherwise stop the loop itself."""
 
@@ -44,6 +60,7 @@ class TaskCrew:
         self.block: BlockProbe | None = None  # of the last "beat" job
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
+        self._inside = guest is None and _in_a_loop()  # whether the test itself is on a loop, and blocks it
         jobs = {"body": self._batch, "beat": self._body_beside_beat, "control": self._control}
         self._thread: ThreadCrew | GuestWorker
         if guest is not None:
@@ -61,12 +78,14 @@ class TaskCrew:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
             error = raised.error.carried if isinstance(raised.error, _Carrier) else raised.error
+            if isinstance(error, RuntimeError) and "different" in str(error) and "loop" in str(error):
+                _add_note(error, _FOREIGN + (_INSIDE if self._inside else _OUTSIDE))
             raise Raised(error, "tasks", self._failed or 0, workers) from None
         except Hung as hung:
             stood = self._whereabouts(workers, hung.places[0])
             self._cancel()
             self._thread.recover(_CANCEL)
-            raise Hung("tasks", workers, deadline, stood) from None
+            raise Hung("tasks", workers, deadline, stood, _STILL if self._inside else "") from None
         return Sample(loops, sample.readings)
 
     def close(self) -> None:
@@ -165,6 +184,18 @@ class TaskCrew:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _add_note(error: BaseException, note: str) -> None:
+    error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]  # as add_note() of 3.11 does
 
 
 def _awaiting(task: asyncio.Task[None]) -> list[places.Place]:
