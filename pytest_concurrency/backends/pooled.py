@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_concurrency import stats
-from pytest_concurrency.backends import pooled_worker, process_worker
+from pytest_concurrency.backends import pooled_worker
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.pooled_worker import Errand, Origin, Report, whereabouts, work
-from pytest_concurrency.backends.processes import exception_of, pack
+from pytest_concurrency.backends.travel import exception_of, pack, session_modules
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, NotPicklable, WorkerLost
 from pytest_concurrency.model import Body, Reading, Sample
@@ -163,7 +163,7 @@ class PooledCrew:
     def _pack(self) -> None:
         """Some worker is not of this interpreter: from now on the body travels."""
         packed = pack(self._body)
-        modules = process_worker.session_modules(self._root)
+        modules = session_modules(self._root)
         self._errand = replace(self._errand, packed=packed, modules=modules, path=tuple(sys.path))
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:
