@@ -27,6 +27,7 @@ class Settings(NamedTuple):
     only: bool
     skip: bool
     disable: bool
+    dask_address: str = ""
 
 
 class Option(NamedTuple):
@@ -80,6 +81,7 @@ OPTIONS = (
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
     ),
+    Option("dask_address", str, "", "ADDRESS", "scheduler for executor='dask' [a local cluster for each test]"),
 )
 FLAGS = (
     ("only", "run only the tests that measure"),

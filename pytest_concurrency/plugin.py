@@ -104,7 +104,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    if not pyfuncitem.stash.get(EXPECTATIONS, None):
+    expectations = pyfuncitem.stash.get(EXPECTATIONS, None)
+    if not expectations:
         return None
     __tracebackhide__ = True
     if inspect.iscoroutinefunction(pyfuncitem.stash[FUNCTION]):
@@ -115,7 +116,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if pyfuncitem.config.stash[SETTINGS].disable:
         from pytest_concurrency import call, items
 
-        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION]))
+        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations))
     _run_marked(pyfuncitem)
     return True
 
@@ -127,7 +128,7 @@ def _run_marked(item: pytest.Function, guest: GuestLoop | None = None) -> None:
     expectations = item.stash[EXPECTATIONS]
     with _live_line(item.config) as progress:
         call.run_marked(
-            items.body_of(item, item.stash[FUNCTION]),
+            items.body_of(item, item.stash[FUNCTION], expectations),
             expectations,
             items.circumstances_of(item, item.config.stash[SETTINGS], progress, guest),
             lambda outcome: _keep(item, outcome),
@@ -183,8 +184,15 @@ class _WorkerProxy:
 
     @property
     def backend(self) -> str:
-        """Where it runs: serial, threads, processes or tasks."""
+        """Where it runs: serial, threads, processes, tasks, interpreters, or an executor's name."""
         return _current().backend  # type: ignore[no-any-return]
+
+    @property
+    def input(self) -> Any:
+        """What the marker's ``setup=`` function made for this batch of this worker; None without one."""
+        from pytest_concurrency.backends.job import current_input
+
+        return current_input()
 
     def __repr__(self) -> str:
         return f"<worker {self.index} of {self.count}, {self.backend}>"
@@ -198,7 +206,7 @@ def _current() -> Any:
 
 @pytest.fixture(scope="session")
 def concurrency_worker() -> _WorkerProxy:
-    """Inside a measured body, which worker this is: .index, .count, .backend."""
+    """Inside a measured body, which worker this is: .index, .count, .backend; and its fresh .input."""
     return _WorkerProxy()
 
 

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_concurrency.backends.base import Crew
 from pytest_concurrency.model import Body
-
-if TYPE_CHECKING:
-    from pytest_concurrency.backends.guest import GuestLoop
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a backend may need to know of the session."""
-
-    root: Path
-    start_method: str = "auto"
-    guest: GuestLoop | None = None  # the event loop that the test runs on, where an async plugin runs it
+from pytest_concurrency.plan import Setup
+from pytest_concurrency.surroundings import Surroundings
 
 
 def _threads(body: Body, count: int, around: Surroundings) -> Crew:
-    from pytest_concurrency.backends.job import control_body
+    from pytest_concurrency.backends.job import jobs_of
     from pytest_concurrency.backends.threads import ThreadCrew
 
-    return ThreadCrew({"body": body.call, "control": control_body}, count)
+    return ThreadCrew(jobs_of(body), count)
 
 
 def _processes(body: Body, count: int, around: Surroundings) -> Crew:
@@ -40,14 +27,37 @@ def _tasks(body: Body, count: int, around: Surroundings) -> Crew:
     if around.guest is not None and around.guest.name == "trio":
         from pytest_concurrency.backends.trio_guest import TrioCrew
 
-        return TrioCrew(body.call, around.guest)
+        return TrioCrew(body, around.guest)
     from pytest_concurrency.backends.tasks import TaskCrew
 
-    return TaskCrew(body.call, count, around.guest)
+    return TaskCrew(body, count, around.guest)
+
+
+def _interpreters(body: Body, count: int, around: Surroundings) -> Crew:
+    from pytest_concurrency.backends.interpreters import open_pool
+    from pytest_concurrency.backends.pooled import PooledCrew
+
+    return PooledCrew(body, count, "interpreters", open_pool(count), around.root)
 
 
 OPENERS: dict[str, Callable[[Body, int, Surroundings], Crew]] = {
     "threads": _threads,
     "processes": _processes,
     "tasks": _tasks,
+    "interpreters": _interpreters,
 }
+
+
+def open_crew(setup: Setup, body: Body, around: Surroundings) -> Crew:
+    """Start the workers of a setup.
+
+    :raises CannotMeasure: this machine or interpreter has no such workers.
+    :raises BadArgument: nobody knows the executor.
+    """
+    if setup.executor is None:
+        return OPENERS[setup.backend](body, setup.crew_size, around)
+    from pytest_concurrency.backends.executors import open_pool
+    from pytest_concurrency.backends.pooled import PooledCrew
+
+    pool = open_pool(setup.executor, setup.crew_size, around)
+    return PooledCrew(body, setup.crew_size, setup.backend, pool, around.root)

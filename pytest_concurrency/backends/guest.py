@@ -167,8 +167,12 @@ class AsyncioGuest(GuestLoop):
     async def _do(self, request: Request, clock: ThreadClock, idle_delay: float | None) -> None:
         async def batch() -> None:
             begun = clock.begin()
-            await request.job()
-            request.answer = clock.finish(begun, idle_delay)
+            try:
+                await request.job()
+            except (KeyboardInterrupt, SystemExit) as error:  # these would stop the loop
+                request.answer = error
+            else:
+                request.answer = clock.finish(begun, idle_delay)
 
         # A task of its own, so that a batch can be ended and the test goes on.
         task = asyncio.ensure_future(batch())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import pickle
 import re
 import signal
 import sys
@@ -18,9 +17,11 @@ from typing import Protocol
 
 from pytest_concurrency.backends import places, process_worker
 from pytest_concurrency.backends.base import Hung, Raised
-from pytest_concurrency.backends.process_worker import Answer, Errand
+from pytest_concurrency.backends.job import jobs_of
+from pytest_concurrency.backends.process_worker import Errand
+from pytest_concurrency.backends.travel import Answer, exception_of, pack, session_modules
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.errors import CannotMeasure, NotPicklable, WorkerLost
+from pytest_concurrency.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.model import Body, Reading, Sample
 
 START_METHODS = ("auto", "fork", "forkserver", "spawn")
@@ -68,39 +69,12 @@ def _threads_alive() -> int:
         return threading.active_count()
 
 
-def pack(body: Body) -> bytes:
-    """Return the body as bytes for another process.
-
-    :raises NotPicklable: names the fixture or argument that cannot be sent, or the body itself.
-    """
-    import cloudpickle
-
-    try:
-        packed: bytes = cloudpickle.dumps(body.call)
-    except Exception as error:
-        raise NotPicklable(_blame(body, error)) from error
-    return packed
-
-
-def _blame(body: Body, error: Exception) -> str:
-    import cloudpickle
-
-    cure = (
-        "Make the value inside the body, pass something that can be pickled (a path, a URL), "
-        "or use --concurrency-start-method=fork where the platform has it"
-    )
-    named = [(f"fixture {name!r}", value) for name, value in body.values.items()]
-    named += [(f"argument {number}", value) for number, value in enumerate(body.positional, 1)]
-    for name, value in named:
-        try:
-            cloudpickle.dumps(value)
-        except Exception as reason:
-            return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
-    return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
-
-
 class ProcessCrew:
     """Processes that each wait at a pipe for the size of their next batch."""
+
+    one_interpreter = False
+    one_process = False
+    cpus = None
 
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
         method, why = choose_start_method(start_method, body)
@@ -113,14 +87,14 @@ class ProcessCrew:
         starter: _Starter = multiprocessing.get_context(method)  # type: ignore[assignment]
         try:
             packed = b"" if method == "fork" else pack(body)
-            modules = {} if method == "fork" else process_worker.session_modules(root)
+            modules = {} if method == "fork" else session_modules(root)
             for index in range(count):
                 ours, theirs = starter.Pipe()
                 self._pipes.append(ours)
                 errand = Errand(
                     index=index,
                     stack_file=str(self._stack_files[index]),
-                    call=body.call if method == "fork" else None,
+                    jobs=jobs_of(body) if method == "fork" else None,
                     packed=packed,
                     modules=modules,
                     inherited=tuple(self._pipes) if method == "fork" else (),
@@ -151,7 +125,7 @@ class ProcessCrew:
         readings: list[Reading] = []
         for index, answer in enumerate(self._answers(workers, deadline)):
             if answer.kind == "raised":
-                raise Raised(_exception_of(answer), "processes", index, workers)
+                raise Raised(exception_of(answer), "processes", index, workers)
             assert answer.reading is not None
             readings.append(answer.reading)
         return Sample(loops, tuple(readings))
@@ -239,22 +213,3 @@ def _place(stack_file: Path) -> str:
         _, _, current = text.rpartition("Current thread ")
         return places.describe((file, int(line), function) for file, line, function in _PLACE.findall(current))
     return "not readable here"
-
-
-class RemoteTraceback(Exception):
-    """The traceback text of an exception that was raised in another process."""
-
-    def __str__(self) -> str:
-        return f"\n\n{self.args[0]}"
-
-
-def _exception_of(answer: Answer) -> BaseException:
-    error: object = None
-    if answer.error:
-        with contextlib.suppress(Exception):
-            error = pickle.loads(answer.error)
-    if not isinstance(error, BaseException):
-        last = answer.text.strip().splitlines()[-1]
-        error = WorkerLost(f"the body raised an exception that cannot be pickled: {last}")
-    error.__cause__ = RemoteTraceback(answer.text)
-    return error

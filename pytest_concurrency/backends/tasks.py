@@ -13,9 +13,9 @@ from typing import Any
 from pytest_concurrency.backends import places
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.guest import GuestLoop, GuestWorker
-from pytest_concurrency.backends.job import Worker, control_body, current_worker
+from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
 from pytest_concurrency.backends.threads import ThreadCrew
-from pytest_concurrency.model import BlockProbe, Sample
+from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
@@ -51,9 +51,14 @@ class TaskCrew:
     A sample has one reading, the thread's; how many tasks it was is in the request.
     """
 
-    def __init__(self, call: Callable[[], Any], count: int, guest: GuestLoop | None = None) -> None:
+    one_interpreter = True
+    one_process = True
+    cpus = None
+
+    def __init__(self, body: Body, count: int, guest: GuestLoop | None = None) -> None:
         """``guest``: the loop that the test itself runs on, where an async plugin runs it."""
-        self._call = call
+        self._call = body.call
+        self._prepare = body.prepare
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
         self._size = (1, 1)  # tasks, loops
@@ -61,7 +66,12 @@ class TaskCrew:
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
         self._inside = guest is None and _in_a_loop()  # whether the test itself is on a loop, and blocks it
-        jobs = {"body": self._batch, "beat": self._body_beside_beat, "control": self._control}
+        jobs = {
+            "body": self._batch,
+            "beat": self._body_beside_beat,
+            "prepare": self._make_inputs,
+            "control": self._control,
+        }
         self._thread: ThreadCrew | GuestWorker
         if guest is not None:
             self.note = f"the test's own event loop, {guest.name}"
@@ -106,6 +116,12 @@ class TaskCrew:
 
     async def _control(self) -> None:
         control_body()
+
+    async def _make_inputs(self) -> None:
+        assert self._prepare is not None
+        for index in range(self._size[0]):
+            current_worker.set(Worker(index, self._size[0], "tasks"))
+            prepare_input(self._prepare)
 
     def _complete(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None:

@@ -10,8 +10,8 @@ import trio
 
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.guest import Abandoned, GuestLoop, GuestWorker, Request
-from pytest_concurrency.backends.job import Worker, control_body, current_worker
-from pytest_concurrency.model import BlockProbe, Sample
+from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
+from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 from pytest_concurrency.probes.thread_state import ThreadClock
 
@@ -63,14 +63,25 @@ class _Failed(Exception):
 class TrioCrew:
     """Runs batches as tasks of one nursery."""
 
-    def __init__(self, call: Callable[[], Any], guest: GuestLoop) -> None:
+    one_interpreter = True
+    one_process = True
+    cpus = None
+
+    def __init__(self, body: Body, guest: GuestLoop) -> None:
         self.note = "the test's own event loop, Trio's"
         self.block: BlockProbe | None = None  # of the last "beat" job
-        self._call = call
+        self._call = body.call
+        self._prepare = body.prepare
         self._size = (1, 1)  # tasks, loops
         self._failure: tuple[int, BaseException] | None = None
         self._worker = GuestWorker(
-            guest, {"body": self._batch, "beat": self._body_beside_beat, "control": self._control}
+            guest,
+            {
+                "body": self._batch,
+                "beat": self._body_beside_beat,
+                "prepare": self._make_inputs,
+                "control": self._control,
+            },
         )
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
@@ -107,6 +118,12 @@ class TrioCrew:
         self.block = beat.result()
         if self._failure is not None:
             raise _Failed
+
+    async def _make_inputs(self) -> None:
+        assert self._prepare is not None
+        for index in range(self._size[0]):
+            current_worker.set(Worker(index, self._size[0], "tasks"))
+            prepare_input(self._prepare)
 
     async def _control(self) -> None:
         control_body()

@@ -43,12 +43,19 @@ KNOWS_PYTEST = {
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
-    "backends": {"base", "job", "places"},
-    "expectations": {"base", "keywords"},
+    "backends": {"base", "job", "places", "travel"},
+    "expectations": {"base", "keywords", "where"},
     "reports": set[str](),
 }
 # ... and those that are one thing in two files.
-PAIRS = {"processes": {"process_worker"}, "tasks": {"threads", "guest"}, "trio_guest": {"guest"}}
+PAIRS = {
+    "processes": {"process_worker"},
+    "tasks": {"threads", "guest"},
+    "trio_guest": {"guest"},
+    "pooled": {"pooled_worker"},
+    "interpreters": {"pooled"},
+    "executors": {"pooled"},
+}
 
 
 def imports_of(module: str) -> set[str]:
