@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_concurrency import company
 from pytest_concurrency.backends.guest import GuestLoop
 from pytest_concurrency.errors import BadArgument, BrokenExpectation, ConcurrencyError, UndecidedExpectation
 from pytest_concurrency.expectations import read_marker
@@ -30,6 +31,8 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
             "Move the workload into a plain test function or method.",
             pytrace=False,
         )
+    if (why := company.why_not(function)) is not None:
+        raise pytest.fail.Exception(f"{item.nodeid} is marked {marks[0].name}, but {why}.", pytrace=False)
     expectations: list[Expectation] = []
     for mark in marks:
         try:

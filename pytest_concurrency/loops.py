@@ -42,7 +42,7 @@ def lent(item: pytest.Function, measure: Callable[[GuestLoop], None]) -> Iterato
         __tracebackhide__ = True
         guest = _guest()
         guests.append(guest)
-        await guest.serve(lambda: measure(guest))
+        await guest.serve(functools.partial(measure, guest))
 
     item.obj = lend
     try:

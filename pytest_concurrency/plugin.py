@@ -6,6 +6,7 @@ tests loads none of the machinery.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, TextIO
@@ -67,6 +68,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     settings = config.stash[SETTINGS]
+    if not settings.disable and config.pluginmanager.has_plugin("run-parallel"):
+        from pytest_concurrency import company
+
+        company.run_in_one_thread(item for item in items if _measures(item))
     if not (settings.only or settings.skip):
         return
     kept = [item for item in items if _measures(item) == settings.only]
@@ -94,12 +99,17 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     # Before pytest-asyncio puts a plain function in the place of an async def.
     item.stash[FUNCTION] = item.obj
-    if not inspect.iscoroutinefunction(item.obj) or item.config.stash[SETTINGS].disable:
+    if not inspect.iscoroutinefunction(item.obj) or _runs_plainly(item.config):
         return (yield)
     from pytest_concurrency import loops
 
-    with loops.lent(item, lambda guest: _run_marked(item, guest)):
+    with loops.lent(item, functools.partial(_run_marked, item)):
         return (yield)
+
+
+def _runs_plainly(config: pytest.Config) -> bool:
+    # Who wants to step through a test (--trace) wants its body, once.
+    return config.stash[SETTINGS].disable or bool(config.getoption("trace", False))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -113,7 +123,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
         if loops.runs_elsewhere(pyfuncitem):
             return None
-    if pyfuncitem.config.stash[SETTINGS].disable:
+    if _runs_plainly(pyfuncitem.config):
         from pytest_concurrency import call, items
 
         return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations))
@@ -230,10 +240,10 @@ def pytest_runtest_makereport(
 
         items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
-        from pytest_concurrency import items, record
+        from pytest_concurrency import items, record, tracing
         from pytest_concurrency.gathering import REPORT_ATTRIBUTE
 
-        value = record.record_of(item.nodeid, outcomes)
+        value = record.record_of(item.nodeid, outcomes, tracing.tracers())
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
         setattr(report, REPORT_ATTRIBUTE, value)
         del item.stash[OUTCOMES]  # a plugin may run the item again

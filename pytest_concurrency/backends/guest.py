@@ -106,7 +106,7 @@ class GuestLoop(ABC):
     def cancel(self, seconds: float) -> None:
         """From the measuring thread: end the batch that is late, and give it some time to do so."""
         request = self._current
-        if request is not None and request.cancel is not None:
+        if request is not None and request.cancel is not None and not self._abandoned:
             self._call_soon(request.cancel)
             request.answered.acquire(timeout=seconds)
 

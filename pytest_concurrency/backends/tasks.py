@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from itertools import repeat
 from typing import Any
@@ -15,6 +16,7 @@ from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.guest import GuestLoop, GuestWorker
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
 from pytest_concurrency.backends.threads import ThreadCrew
+from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 
@@ -29,6 +31,10 @@ _INSIDE = (
 _OUTSIDE = (
     "Let pytest-asyncio or anyio run the test (pytest.mark.asyncio, pytest.mark.anyio): then the body runs on the loop "
     "of its fixtures."
+)
+_FROZEN = (
+    "time.monotonic() stands still here, and with it the timers of asyncio. If freezegun has frozen the time, write "
+    "freeze_time(..., real_asyncio=True)."
 )
 _STILL = (
     "The test's own event loop stands still while the concurrency fixture measures. If the body waits for something on "
@@ -95,7 +101,12 @@ class TaskCrew:
             stood = self._whereabouts(workers, hung.places[0])
             self._cancel()
             self._thread.recover(_CANCEL)
-            raise Hung("tasks", workers, deadline, stood, _STILL if self._inside else "") from None
+            why = _FROZEN if _time_stands_still() else _STILL if self._inside else ""
+            raise Hung("tasks", workers, deadline, stood, why) from None
+        except BaseException:  # Ctrl-C, or a timeout of the test
+            self._cancel()
+            self._thread.recover(_CANCEL)
+            raise
         return Sample(loops, sample.readings)
 
     def close(self) -> None:
@@ -208,6 +219,12 @@ def _in_a_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _time_stands_still() -> bool:
+    before = time.monotonic()  # as asyncio reads it, not by our own clocks
+    CLOCKS.sleep(0.05)
+    return time.monotonic() == before
 
 
 def _add_note(error: BaseException, note: str) -> None:
