@@ -27,7 +27,7 @@ class Gathering:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         value = getattr(report, REPORT_ATTRIBUTE, None)
         # pytest-rerunfailures is about to run a "rerun" again: only the last run counts.
-        if value is not None and report.outcome != "rerun":
+        if value is not None and str(report.outcome) != "rerun":
             self._records.append(value)
 
     @pytest.hookimpl(trylast=True)

@@ -38,7 +38,7 @@ PURE = [
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
 KNOWS_PYTEST = {
-    f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "loops", "options")
+    f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "loops", "company", "options")
 }
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
