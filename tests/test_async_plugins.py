@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import Suite, assert_other_passed, assert_outcome, text_of
@@ -385,6 +387,22 @@ class TestAnyio:
         assert_outcome(result, "test_body", outcome)
         assert said in text_of(result)
         assert_other_passed(result)
+
+
+PAGE = Path(__file__).parent.parent / "docs" / "asyncio.md"
+EXAMPLES = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_examples_of_the_page(with_asyncio: Run, example: str) -> None:
+    """Those that need a plugin; docs/conftest.py runs the others."""
+    pytest.importorskip("anyio")
+    result = with_asyncio(example, "-p", "anyio.pytest_plugin", subprocess=True)
+    result.assert_outcomes(passed=2)
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == 3
 
 
 def test_a_loop_of_another_kind_is_unmeasurable(suite: Suite, pytester: pytest.Pytester) -> None:
