@@ -366,6 +366,22 @@ class TestAnyio:
         assert len(notes) == 1
         assert f"the test's own event loop, {note}" in notes.pop()
 
+    @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+    def test_each_task_has_its_own_fresh_input(self, with_anyio: Run, backend: str) -> None:
+        pytest.importorskip("trio" if backend == "trio" else "anyio")
+        result = with_anyio(
+            """
+            @pytest.mark.anyio
+            @pytest.mark.expect_speedup(tasks=4, at_least=2, setup=list)
+            async def test_body(concurrency_worker):
+                concurrency_worker.input.append(concurrency_worker.index)
+                assert set(concurrency_worker.input) == {concurrency_worker.index}
+                await anyio.sleep(0.004)
+            """,
+            backend=repr(backend),
+        )
+        result.assert_outcomes(passed=2)
+
     @pytest.mark.usefixtures("_impatient")
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     @pytest.mark.parametrize(
