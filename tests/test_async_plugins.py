@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -83,9 +84,9 @@ def with_anyio(suite: Suite) -> Run:
     """Run tests beside anyio's plugin; the backend is that of the fixture's name."""
     pytest.importorskip("anyio")
 
-    def run(source: str, *options: str, backend: str = "'asyncio'") -> pytest.RunResult:
+    def run(source: str, *options: str, backend: str = "'asyncio'", **how: bool) -> pytest.RunResult:
         head = f"import anyio\n@pytest.fixture\ndef anyio_backend():\n    return {backend}\n"
-        return suite(head + textwrap.dedent(source), "-p", "anyio.pytest_plugin", *options)
+        return suite(head + textwrap.dedent(source), "-p", "anyio.pytest_plugin", *options, **how)
 
     return run
 
@@ -403,6 +404,38 @@ class TestAnyio:
         assert_outcome(result, "test_body", outcome)
         assert said in text_of(result)
         assert_other_passed(result)
+
+
+CTRL_C = """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+@{mark}
+@pytest.mark.expect_io_bound
+async def test_body(concurrency_worker):
+    if concurrency_worker.index == 1:
+        os.kill(os.getpid(), signal.SIGINT)
+    await {sleep}(0.3)
+
+@pytest.fixture(scope="session", autouse=True)
+def _left():
+    yield
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("concurrency")]
+    print("threads left:", left, file=sys.__stderr__)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can send itself a Ctrl-C there")
+@pytest.mark.parametrize("who", ["pytest-asyncio", "anyio", "trio"])
+def test_ctrl_c_ends_the_session_and_all_threads(with_asyncio: Run, with_anyio: Run, who: str) -> None:
+    if who == "pytest-asyncio":
+        result = with_asyncio(CTRL_C.format(mark="pytest.mark.asyncio", sleep="asyncio.sleep"), "-s", subprocess=True)
+    else:
+        pytest.importorskip(who)
+        backend = {"anyio": "'asyncio'", "trio": "'trio'"}[who]
+        source = CTRL_C.format(mark="pytest.mark.anyio", sleep="anyio.sleep")
+        result = with_anyio(source, "-s", backend=backend, subprocess=True)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "threads left: []" in text_of(result)
 
 
 PAGE = Path(__file__).parent.parent / "docs" / "asyncio.md"
