@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from pytest_concurrency import bounds
 from pytest_concurrency.backends import OPENERS, Surroundings
@@ -45,6 +46,7 @@ class Workbench:
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
+        self._hold_at: str | None = None  # the place of a long hold; found out once
         self._batch = _BATCH
         self._number = 0
         self._random = random.Random()
@@ -95,6 +97,9 @@ class Workbench:
         """One body, not a batch: bodies one after the other would read as one long hold."""
         idents = getattr(self._crews[setup.backend][1], "idents", [None])
         sample, probe = heartbeat.probe(lambda: self._run(setup.backend, 1, 1), idents[0])
+        if self._hold_at is None and probe.longest.low > heartbeat.NOTABLE:
+            self._hold_at = heartbeat.locate(lambda: self._run(setup.backend, 1, 1), idents[0])
+        probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe)
 
     def _beside_loop_beat(self, setup: Setup) -> Round:

@@ -16,7 +16,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
-from pytest_concurrency.backends import places, process_worker
+from pytest_concurrency import places
+from pytest_concurrency.backends import process_worker
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.process_worker import Answer, Errand
 from pytest_concurrency.clocks import CLOCKS

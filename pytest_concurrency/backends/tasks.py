@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from itertools import repeat
 from typing import Any
 
-from pytest_concurrency.backends import places
+from pytest_concurrency import places
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.job import Worker, control_body, current_worker
 from pytest_concurrency.backends.threads import ThreadCrew

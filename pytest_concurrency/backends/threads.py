@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
-from pytest_concurrency.backends import places
+from pytest_concurrency import places
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
 from pytest_concurrency.clocks import CLOCKS

@@ -41,7 +41,7 @@ KNOWS_PYTEST = {f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items",
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
-    "backends": {"base", "job", "places"},
+    "backends": {"base", "job"},
     "expectations": {"base", "keywords"},
     "reports": set[str](),
 }
