@@ -11,6 +11,7 @@ from pytest_concurrency import bounds
 from pytest_concurrency.backends import OPENERS, Surroundings
 from pytest_concurrency.backends.base import Crew, Raised
 from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.machine import gil_enabled, usable_cpus
 from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
 from pytest_concurrency.plan import Setup
@@ -173,8 +174,8 @@ class Workbench:
         deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
         try:
             sample = self._crews[backend][1].run(workers, loops, deadline, job)
-        except Raised as raised:
-            raised.round = self._number
+        except (Raised, WorkerLost) as failure:
+            failure.round = self._number
             raise
         if backend == "processes":
             self._meter.add_own(sample.cpu)

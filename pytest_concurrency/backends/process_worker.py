@@ -19,9 +19,13 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
 
+from pytest_concurrency.backends import process_pipe
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, run_batch
 from pytest_concurrency.model import Reading
 from pytest_concurrency.probes.thread_state import ThreadClock
+
+# Where the test session found its modules: {dotted name: file, or folders of a package}.
+Modules = Mapping[str, tuple[str | None, tuple[str, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,7 @@ class Errand:
     stack_file: str
     call: Callable[[], Any] | None = None
     packed: bytes = b""
-    # Where the test session found its modules: {dotted name: file, or folders of a package}.
-    modules: Mapping[str, tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
+    modules: Modules = field(default_factory=dict)
     # Ends of other workers' pipes that fork would keep open, so that they never see the end of file.
     inherited: tuple[Connection, ...] = ()
 
@@ -54,14 +57,15 @@ def main(connection: Connection, errand: Errand) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the session's to handle
     for other in errand.inherited:
         other.close()
-    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, OSError):  # a pipe that is closed, or lost
         _tell_where_on_request(stack, errand.stack_file)
+        no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))
         try:
             jobs = {"body": errand.call or _unpack(errand), "control": control_body}
         except BaseException as error:
-            connection.send(_raised(error))
+            process_pipe.send(connection, pickle.dumps(_raised(error)))
             return
-        connection.send(Answer("ready"))
+        process_pipe.send(connection, pickle.dumps(Answer("ready")))
         clock = stack.enter_context(contextlib.closing(ThreadClock()))
         while True:
             idle_delay = clock.delay()
@@ -74,11 +78,18 @@ def main(connection: Connection, errand: Errand) -> None:
                 answer = Answer("reading", run_batch(jobs[job], loops, clock, idle_delay))
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 answer = _raised(error)
-            connection.send(answer)
+            try:
+                message = pickle.dumps(answer)
+            except MemoryError:
+                message = no_memory
+            process_pipe.send(connection, message)
 
 
 def _raised(error: BaseException) -> Answer:
-    text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
+    try:
+        text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
+    except Exception as second:  # a __str__ that fails; no memory, or no files left to read the source with
+        text = f"{type(error).__qualname__} ({type(second).__qualname__} while its traceback was written)"
     try:
         packed = _pack_error(error)
         pickle.loads(packed)  # many exceptions can be written and not be read again
@@ -125,10 +136,16 @@ def _of_the_body(frames: TracebackType | None) -> TracebackType | None:
 
 
 def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:
+    """Let a signal, or a crash, write to a file where the body stands; a crash without that tells nothing."""
+    try:
+        file = stack.enter_context(open(path, "w"))  # noqa: SIM115
+    except OSError:
+        return
+    faulthandler.enable(file)
+    stack.callback(faulthandler.disable)
     if hasattr(signal, "SIGUSR1") and hasattr(faulthandler, "register"):
-        with contextlib.suppress(OSError):
-            file = stack.enter_context(open(path, "w"))  # noqa: SIM115
-            faulthandler.register(signal.SIGUSR1, file=file, all_threads=True)
+        faulthandler.register(signal.SIGUSR1, file=file, all_threads=True)
+        stack.callback(faulthandler.unregister, signal.SIGUSR1)
 
 
 def _unpack(errand: Errand) -> Callable[[], Any]:
@@ -147,7 +164,7 @@ class _SessionFinder:
     other modes a second file of that name might be found first.
     """
 
-    def __init__(self, modules: Mapping[str, tuple[str | None, tuple[str, ...]]]) -> None:
+    def __init__(self, modules: Modules) -> None:
         self._modules = modules
 
     def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:

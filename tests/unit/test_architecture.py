@@ -45,8 +45,12 @@ COMMON = {
     "expectations": {"base", "keywords"},
     "reports": set[str](),
 }
-# ... and those that are one thing in two files.
-PAIRS = {"processes": {"process_worker"}, "tasks": {"threads"}}
+# ... and those that are one thing in several files.
+PAIRS = {
+    "processes": {"process_worker", "process_pipe"},
+    "process_worker": {"process_pipe"},
+    "tasks": {"threads"},
+}
 
 
 def imports_of(module: str) -> set[str]:
