@@ -50,6 +50,7 @@ class Hung(WorkerLost):
         )
 
 
+_NO_FOLDER = "Set TMPDIR to a folder that can be written to, or use --concurrency-start-method=spawn, which needs none."
 _CURES = {
     errno.EMFILE: "This process has as many files open as it may. Raise the limit (ulimit -n), ask for fewer workers, "
     "or look for a test that leaves files open.",
@@ -57,8 +58,9 @@ _CURES = {
     errno.EAGAIN: "The system gives no more processes or threads. Raise the limit (ulimit -u), or ask for fewer.",
     errno.ENOMEM: "There is not enough memory. Ask for fewer workers.",
     errno.ENOSPC: "A file system is full. Make room in the folder for temporary files, or set TMPDIR to another.",
-    errno.EROFS: "A file system is read-only. Set TMPDIR to a folder that can be written to.",
-    errno.EACCES: "Set TMPDIR to a folder that can be written to.",
+    errno.EROFS: _NO_FOLDER,
+    errno.EACCES: _NO_FOLDER,
+    errno.ENOENT: _NO_FOLDER,
 }
 
 

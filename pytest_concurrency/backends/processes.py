@@ -177,10 +177,12 @@ class ProcessCrew:
     def _make_stack_files(self, count: int) -> list[Path]:
         """Return a file for each worker to write its stack to; without a writable folder they tell less."""
         try:
-            folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="pytest-concurrency-"))
+            folder = tempfile.mkdtemp(prefix="pytest-concurrency-")
         except OSError:
-            folder = os.devnull  # nothing can be made below it
-        return [Path(folder, f"worker-{index}.txt") for index in range(count)]
+            return [Path(os.devnull, str(index)) for index in range(count)]  # nothing can be made below it
+        files = [Path(folder, f"worker-{index}.txt") for index in range(count)]
+        self._resources.callback(_remove, files)
+        return files
 
     def _start(
         self, body: Body, index: int, count: int, method: str, packed: bytes, modules: process_worker.Modules
@@ -303,10 +305,19 @@ def _state(process: BaseProcess) -> str:
         import psutil
 
         if not psutil.pid_exists(process.pid or 0):
-            return "ended"
+            # Without /proc, psutil says so of every process.
+            return "ended" if psutil.pid_exists(os.getpid()) else "alive"
         status = psutil.Process(process.pid).status()
         return {psutil.STATUS_STOPPED: "stopped", psutil.STATUS_ZOMBIE: "ended"}.get(status, "alive")
     return "alive"
+
+
+def _remove(files: Sequence[Path]) -> None:
+    """Remove files and their folder; unlike ``shutil.rmtree`` also where no file can be opened any more."""
+    with contextlib.suppress(OSError):
+        for file in files:
+            file.unlink(missing_ok=True)
+        files[0].parent.rmdir()
 
 
 def _await_end(processes: Sequence[BaseProcess], seconds: float) -> None:

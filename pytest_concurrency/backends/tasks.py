@@ -105,9 +105,9 @@ class TaskCrew:
         return loop
 
     def _take_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if self._unhandled is None:
+        if self._unhandled is None:  # the same again in each of some thousand bodies helps nobody
             self._unhandled = context
-        loop.default_exception_handler(context)
+            loop.default_exception_handler(context)
 
     def _tell_unhandled(self, workers: int) -> None:
         """Warn once, from the test's thread, of an exception that asyncio only logs."""
