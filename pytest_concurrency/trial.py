@@ -58,6 +58,10 @@ class Trial:
             return settle(plan, self._bench, limits.max_time, self._circumstances.progress)
         except Raised as raised:
             raise with_note(raised) from raised.error.__cause__
+        except WorkerLost as lost:
+            raise (
+                lost if lost.round is None else WorkerLost(f"{lost}\nwhile measuring: {_stage(lost.round)}")
+            ) from None
         except ConcurrencyError as error:
             # Where in this plugin it was noticed tells the test's author nothing.
             raise error.with_traceback(None) from None
@@ -112,12 +116,21 @@ def unmeasured(marker: str, arguments: Mapping[str, Any], plan: Plan, reason: st
 def with_note(raised: Raised) -> BaseException:
     """Return the body's own exception, with a note of the worker and round that it comes from."""
     error = raised.error
-    where = f"while measuring: {raised.worker}" + (f", round {raised.round}" if raised.round else ", warming up")
+    where = f"while measuring: {raised.worker}, {_stage(raised.round)}"
     if isinstance(error, WorkerLost):  # shown without notes, as all errors of this plugin are
         return WorkerLost(f"{error}\n{where}")
+    if isinstance(error, KeyboardInterrupt):
+        # Ctrl-C reaches the session's main thread. This one is the body's, and must not end the session.
+        return WorkerLost(
+            f"the body raised KeyboardInterrupt{f': {error}' if str(error) else ''}\n{where}"
+        ).with_traceback(error.__traceback__)
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, list):
         notes.append(where)
     else:
         error.__notes__ = [where]  # type: ignore[attr-defined]  # 3.10 has no add_note(), and pytest shows the notes there too
     return error
+
+
+def _stage(round_: int | None) -> str:
+    return f"round {round_}" if round_ else "warming up"

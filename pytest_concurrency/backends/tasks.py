@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import traceback
+import warnings
 from collections.abc import Coroutine
 from itertools import repeat
 from typing import Any
 
-from pytest_concurrency.backends import places
-from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency import places
+from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
 from pytest_concurrency.backends.threads import ThreadCrew
+from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
+_LOOP_IS_OURS = "It runs all tasks of the measurement: leave it running, and close only loops that the body has made."
 
 
 class TaskCrew:
@@ -39,6 +43,8 @@ class TaskCrew:
         self.block: BlockProbe | None = None  # of the last "beat" job
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
+        self._unhandled: dict[str, Any] | None = None  # the first exception that reached the loop only
+        self._told = False
         self._thread = ThreadCrew(
             {
                 "body": self._batch,
@@ -57,12 +63,13 @@ class TaskCrew:
         try:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
-            raise Raised(raised.error, "tasks", self._failed or 0, workers) from None
+            raise Raised(raised.error, "tasks", self._failed, workers) from None
         except Hung as hung:
             stood = self._whereabouts(workers, hung.places[0])
             self._cancel()
             self._thread.recover(_CANCEL)
             raise Hung("tasks", workers, deadline, stood) from None
+        self._tell_unhandled(workers)
         return Sample(loops, sample.readings)
 
     def close(self) -> None:
@@ -89,13 +96,54 @@ class TaskCrew:
 
     def _complete(self, batch: Coroutine[Any, Any, None]) -> None:
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            self._loop = self._new_loop(batch)
+        if self._loop.is_closed():
+            batch.close()
+            raise WorkerLost(f"tasks: the event loop was closed between two batches. {_LOOP_IS_OURS}")
         asyncio.set_event_loop(self._loop)
-        self._pending = self._loop.create_task(batch)
+        self._pending = pending = self._loop.create_task(batch)
         try:
-            self._loop.run_until_complete(self._pending)
+            self._loop.run_until_complete(pending)
+        except RuntimeError:
+            if pending.done():
+                raise
+            raise WorkerLost(f"tasks: the body stopped its event loop. {_LOOP_IS_OURS}") from None
         finally:
             self._pending = None
+
+    def _new_loop(self, batch: Coroutine[Any, Any, None]) -> asyncio.AbstractEventLoop:
+        try:
+            loop = asyncio.new_event_loop()
+        except OSError as error:
+            batch.close()
+            raise WorkerLost(f"tasks: the event loop could not be made: {not_started(error)}") from None
+        loop.set_exception_handler(self._take_unhandled)
+        return loop
+
+    def _take_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if self._unhandled is None:  # the same again in each of some thousand bodies helps nobody
+            self._unhandled = context
+            loop.default_exception_handler(context)
+
+    def _tell_unhandled(self, workers: int) -> None:
+        """Warn once, from the test's thread, of an exception that asyncio only logs."""
+        context, told = self._unhandled, self._told
+        if context is None or told:
+            return
+        self._told = True
+        error = context.get("exception")
+        stack = traceback.extract_tb(error.__traceback__) if error is not None else []
+        place = stack[-1] if stack else None
+        try:
+            warnings.warn_explicit(
+                f"while measuring {workers} tasks, asyncio's event loop reported: {context.get('message')}"
+                + (f": {error!r}" if error is not None else ""),
+                RuntimeWarning,
+                place.filename if place else "asyncio",
+                (place.lineno if place else 0) or 0,
+            )
+        except RuntimeWarning as warning:  # warnings are errors here
+            raise Raised(warning.with_traceback(None), "tasks", None, workers) from error
 
     async def _body_beside_beat(self) -> None:
         with LoopBeat(asyncio.get_running_loop()) as beat:
@@ -147,6 +195,9 @@ class TaskCrew:
     def _end_loop(self) -> None:
         loop, self._loop = self._loop, None
         if loop is None:
+            return
+        if loop.is_closed():
+            asyncio.set_event_loop(None)
             return
         try:
             leftover = asyncio.all_tasks(loop)

@@ -41,13 +41,14 @@ KNOWS_PYTEST = {f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items",
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
-    "backends": {"base", "job", "places", "travel"},
+    "backends": {"base", "job", "travel"},
     "expectations": {"base", "keywords", "where"},
     "reports": set[str](),
 }
-# ... and those that are one thing in two files.
+# ... and those that are one thing in several files.
 PAIRS = {
-    "processes": {"process_worker"},
+    "processes": {"process_worker", "process_pipe"},
+    "process_worker": {"process_pipe"},
     "tasks": {"threads"},
     "pooled": {"pooled_worker"},
     "interpreters": {"pooled"},
