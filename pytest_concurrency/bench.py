@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from pytest_concurrency import bounds
+from pytest_concurrency import bounds, topology
 from pytest_concurrency.backends import open_crew
 from pytest_concurrency.backends.base import Crew, Raised
 from pytest_concurrency.backends.job import forget_inputs
@@ -56,6 +56,7 @@ class Workbench:
         self._random = random.Random()
         self._meter = InterferenceMeter()
         self._cpus = usable_cpus()
+        self._cores = topology.cores()
         self._gil = GilWatch()
 
     def now(self) -> float:
@@ -83,7 +84,7 @@ class Workbench:
     def site(self, setup: Setup) -> Site:
         crew = self._crews[setup.key][1]
         cpus = self._cpus if crew.cpus is None else crew.cpus
-        return Site(cpus, gil_enabled(), crew.one_interpreter)
+        return Site(cpus, gil_enabled(), crew.one_interpreter, self._cores if crew.cpus is None else None)
 
     def round(self, setup: Setup) -> Round:
         """Measure what the setup's method says a round is."""

@@ -26,7 +26,8 @@ class Gathering:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         value = getattr(report, REPORT_ATTRIBUTE, None)
-        if value is not None:
+        # pytest-rerunfailures is about to run a "rerun" again: only the last run counts.
+        if value is not None and str(report.outcome) != "rerun":
             self._records.append(value)
 
     @pytest.hookimpl(trylast=True)

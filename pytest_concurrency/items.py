@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pytest_concurrency import company
+from pytest_concurrency.backends.guest import GuestLoop
 from pytest_concurrency.errors import BadArgument, BrokenExpectation, ConcurrencyError, UndecidedExpectation
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Limits
@@ -29,6 +31,8 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
             "Move the workload into a plain test function or method.",
             pytrace=False,
         )
+    if (why := company.why_not(function)) is not None:
+        raise pytest.fail.Exception(f"{item.nodeid} is marked {marks[0].name}, but {why}.", pytrace=False)
     expectations: list[Expectation] = []
     for mark in marks:
         try:
@@ -62,8 +66,13 @@ def body_of(item: pytest.Function, function: Callable[..., Any], expectations: S
     )
 
 
-def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[str], None] | None) -> Circumstances:
-    """Return what a trial needs to know of the session."""
+def circumstances_of(
+    item: pytest.Item,
+    settings: Settings,
+    progress: Callable[[str], None] | None,
+    guest: GuestLoop | None = None,
+) -> Circumstances:
+    """Return what a trial needs to know of the session; ``guest`` is the loop that the test runs on."""
     return Circumstances(
         defaults=Limits(settings.margin, settings.max_time, settings.undecided),
         around=Surroundings(
@@ -71,6 +80,7 @@ def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[
             settings.start_method,
             settings.dask_address,
             lambda: _registered_executors(item.config),
+            guest,
         ),
         progress=progress,
     )

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_concurrency import topology
+
 
 def usable_cpus() -> float:
     """Return how many CPUs this process may keep busy: affinity, then the control group's quota.
 
-    May be a fraction: a quota of 150 ms per 100 ms is 1.5 CPUs. ``PYTHON_CPU_COUNT`` (3.13) is honoured.
+    May be a fraction: a quota of 150 ms per 100 ms is 1.5 CPUs. ``PYTHON_CPU_COUNT`` and ``-X cpu_count``
+    (3.13) make it less, never more: what Python is told gives it no CPU.
     """
     allowed = float(_allowed_cpus())
     quota = cpu_quota()
@@ -23,11 +26,21 @@ def usable_cpus() -> float:
 
 
 def _allowed_cpus() -> int:
-    process_cpu_count = getattr(os, "process_cpu_count", None)
-    if process_cpu_count is not None:
-        return process_cpu_count() or 1
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    count = _affinity()
+    told = _told()
+    return count if told is None else min(count, told)
+
+
+def _affinity() -> int:
+    allowed = topology.allowed()
+    return len(allowed) if allowed is not None else os.cpu_count() or 1
+
+
+def _told() -> int | None:
+    """Return the count that PYTHON_CPU_COUNT or -X cpu_count give, or None."""
+    said = getattr(os, "process_cpu_count", None)
+    count = said() if said is not None else None
+    return None if count is None or count == _affinity() else count
 
 
 def auto_workers() -> int:
@@ -133,7 +146,11 @@ def environment(missing_readings: Sequence[str] = ()) -> dict[str, Any]:
         "machine": platform.machine(),
         "cpus_usable": round(usable_cpus(), 2),
         "cpus_logical": os.cpu_count(),
+        "cpus_allowed": _affinity(),
         "cpu_quota": cpu_quota(),
+        "python_cpu_count": _told(),
+        "cores": topology.cores(),
+        "core_kinds": dict(topology.kinds()),
         "switch_interval": sys.getswitchinterval(),
         "missing_readings": list(missing_readings),
     }
@@ -143,9 +160,26 @@ def describe() -> str:
     """One line for the head of a report: ``2 usable CPUs, CPython 3.11.7 with the GIL``."""
     cpus = usable_cpus()
     gil = "with the GIL" if gil_enabled() else "without a GIL"
-    quota = " (a quota)" if cpu_quota() is not None and cpus < _allowed_cpus() else ""
     noun = "CPU" if cpus == 1 else "CPUs"
     return (
-        f"{cpus:g} usable {noun}{quota}, {platform.python_implementation()} {platform.python_version()} {gil}, "
+        f"{cpus:g} usable {noun}{_limits(cpus)}, {platform.python_implementation()} {platform.python_version()} {gil}, "
         f"{platform.system()}"
     )
+
+
+def _limits(cpus: float) -> str:
+    """Say what makes the usable CPUs fewer than those of the machine, or less than they seem."""
+    told, affinity, logical = _told(), _affinity(), os.cpu_count() or 1
+    said = ""
+    if cpus < _allowed_cpus():
+        said += " (a quota)"
+    elif told is not None and told < affinity:
+        said += " (PYTHON_CPU_COUNT)"
+    elif affinity < logical:
+        said += f" of {logical} (affinity)"
+    if kinds := topology.kinds():
+        said += f" ({kinds['performance']} performance, {kinds['efficiency']} efficiency)"
+    cores = topology.cores()
+    if cores is not None and cores < min(cpus, affinity):
+        said += f" on {cores} {'core' if cores == 1 else 'cores'}"
+    return said

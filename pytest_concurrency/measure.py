@@ -179,7 +179,7 @@ class _Loop:
                 final, reason = "undecided", reasons.drifting(drift, len(self._rounds))
             elif final == "undecided":
                 interference = self._bench.interference()
-                reason = reasons.undecided(case, self._rounds, interference, self._site.cpus, self._max_time)
+                reason = reasons.undecided(case, self._rounds, interference, self._site, self._max_time)
             results.append(Result(case.claim, final, reason, case.estimate(), case.tally))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
 

@@ -52,6 +52,7 @@ class Site:
     cpus: float
     has_gil: bool = True
     one_interpreter: bool = True
+    cores: int | None = None  # what the CPUs are hardware threads of, if that is known
 
 
 def _no_reason(rounds: Sequence[Round], known: Knowledge) -> str | None:

@@ -6,6 +6,8 @@ tests loads none of the machinery.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,6 +19,7 @@ from pytest_concurrency.markers import MARKERS, marker_lines
 if TYPE_CHECKING:
     import pathlib
 
+    from pytest_concurrency.backends.guest import GuestLoop
     from pytest_concurrency.fixture import Concurrency
     from pytest_concurrency.model import Outcome
     from pytest_concurrency.plain import PlainConcurrency
@@ -67,6 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     settings = config.stash[SETTINGS]
+    if not settings.disable and config.pluginmanager.has_plugin("run-parallel"):
+        from pytest_concurrency import company
+
+        company.run_in_one_thread(item for item in items if _measures(item))
     if not (settings.only or settings.skip):
         return
     kept = [item for item in items if _measures(item) == settings.only]
@@ -85,8 +92,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_concurrency import items
 
         item.stash[EXPECTATIONS] = items.read_markers(item, marks)
-        # Before pytest-asyncio puts a plain function in the place of an async def.
-        item.stash[FUNCTION] = getattr(item, "obj", None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    __tracebackhide__ = True
+    if not (isinstance(item, pytest.Function) and item.stash.get(EXPECTATIONS, None)):
+        return (yield)
+    # Before pytest-asyncio puts a plain function in the place of an async def.
+    item.stash[FUNCTION] = item.obj
+    if not inspect.iscoroutinefunction(item.obj) or _runs_plainly(item.config):
+        return (yield)
+    from pytest_concurrency import loops
+
+    with loops.lent(item, functools.partial(_run_marked, item)):
+        return (yield)
+
+
+def _runs_plainly(config: pytest.Config) -> bool:
+    # Who wants to step through a test (--trace) wants its body, once.
+    return config.stash[SETTINGS].disable or bool(config.getoption("trace", False))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -94,20 +119,32 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     expectations = pyfuncitem.stash.get(EXPECTATIONS, None)
     if not expectations:
         return None
+    __tracebackhide__ = True
+    if inspect.iscoroutinefunction(pyfuncitem.stash[FUNCTION]):
+        from pytest_concurrency import loops
+
+        if loops.runs_elsewhere(pyfuncitem):
+            return None
+    if _runs_plainly(pyfuncitem.config):
+        from pytest_concurrency import call, items
+
+        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations))
+    _run_marked(pyfuncitem)
+    return True
+
+
+def _run_marked(item: pytest.Function, guest: GuestLoop | None = None) -> None:
     from pytest_concurrency import call, items
 
     __tracebackhide__ = True
-    settings = pyfuncitem.config.stash[SETTINGS]
-    if settings.disable:
-        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations))
-    with _live_line(pyfuncitem.config) as progress:
+    expectations = item.stash[EXPECTATIONS]
+    with _live_line(item.config) as progress:
         call.run_marked(
-            items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations),
+            items.body_of(item, item.stash[FUNCTION], expectations),
             expectations,
-            items.circumstances_of(pyfuncitem, settings, progress),
-            lambda outcome: _keep(pyfuncitem, outcome),
+            items.circumstances_of(item, item.config.stash[SETTINGS], progress, guest),
+            lambda outcome: _keep(item, outcome),
         )
-    return True
 
 
 def _keep(item: pytest.Item, outcome: Outcome) -> None:
@@ -213,10 +250,10 @@ def pytest_runtest_makereport(
 
         items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
-        from pytest_concurrency import items, record
+        from pytest_concurrency import items, record, tracing
         from pytest_concurrency.gathering import REPORT_ATTRIBUTE
 
-        value = record.record_of(item.nodeid, outcomes)
+        value = record.record_of(item.nodeid, outcomes, tracing.tracers())
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
         setattr(report, REPORT_ATTRIBUTE, value)
         del item.stash[OUTCOMES]  # a plugin may run the item again

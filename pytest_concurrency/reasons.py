@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pytest_concurrency import stats
 from pytest_concurrency.case import Case
 from pytest_concurrency.model import Interference, Round
+from pytest_concurrency.plan import Site
 from pytest_concurrency.units import count, duration, formatter, number, ratio
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
 
 
-def undecided(case: Case, rounds: Sequence[Round], interference: Interference, cpus: float, max_time: float) -> str:
+def undecided(case: Case, rounds: Sequence[Round], interference: Interference, site: Site, max_time: float) -> str:
     """Why the votes were not enough."""
     if case.verdict == "undecided":
         return _inside_margin(case)
@@ -27,7 +28,7 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, c
     if case.undelivered:
         return (
             f"{within}: in {count(case.undelivered, 'round')} the machine did not deliver its CPUs: a control body "
-            "that is known to run in parallel did not"
+            "that is known to run in parallel did not" + _shared_cores(site)
         )
     above = sum(vote.direction > 0 for vote in case.votes)
     below = sum(vote.direction < 0 for vote in case.votes)
@@ -40,8 +41,17 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, c
         f"{between}, {below if case.claim.met_when > 0 else above} against it, and {silent} could not tell"
     )
     if interference.foreign is not None and interference.foreign > _BUSY:
-        said += f"; other programs kept {interference.foreign:.1f} of {number(cpus)} CPUs busy"
+        said += f"; other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
     return said
+
+
+def _shared_cores(site: Site) -> str:
+    if site.cores is None or site.cores >= site.cpus:
+        return ""
+    return (
+        f". The {number(site.cpus)} CPUs are hardware threads of {count(site.cores, 'core')}, and two threads of one "
+        "core do not compute like two cores"
+    )
 
 
 def drifting(factor: float, rounds: int) -> str:

@@ -12,8 +12,11 @@ from pytest_concurrency.units import spelled
 SCHEMA = 1
 
 
-def record_of(nodeid: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return one test's record; all times in seconds, all values plain JSON types."""
+def record_of(nodeid: str, outcomes: Sequence[Outcome], traced_by: Sequence[str] = ()) -> dict[str, Any]:
+    """Return one test's record; all times in seconds, all values plain JSON types.
+
+    ``traced_by`` names what traced the test's code and so slowed it: coverage, a debugger.
+    """
     last = outcomes[-1]
     return {
         "nodeid": nodeid,
@@ -21,6 +24,7 @@ def record_of(nodeid: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "bound": asdict(last.bound) if last.bound else None,
         "arms": [_plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
         "interference": asdict(last.interference),
+        "traced_by": list(traced_by),
     }
 
 

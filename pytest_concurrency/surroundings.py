@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_concurrency.backends.guest import GuestLoop
 
 
 def _no_executors() -> Mapping[str, Any]:
@@ -21,3 +24,5 @@ class Surroundings:
     dask_address: str = ""
     # What the project has registered by pytest_concurrency_backends: {name: executor, or what makes one}.
     executors: Callable[[], Mapping[str, Any]] = _no_executors
+    # The event loop that the test itself runs on, where an async plugin runs it.
+    guest: GuestLoop | None = None

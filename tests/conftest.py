@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import pkgutil
 from collections.abc import Callable
@@ -20,6 +21,8 @@ pytest_plugins = ["pytester"]
 # pytester takes out of sys.modules what an inner session has imported. This package imports most of
 # its modules on use, so without this the halves of two inner sessions would meet each other.
 for _module in pkgutil.walk_packages(pytest_concurrency.__path__, "pytest_concurrency."):
+    if _module.name.endswith("trio_guest") and importlib.util.find_spec("trio") is None:
+        continue
     if not _module.name.endswith("__main__"):
         importlib.import_module(_module.name)
 

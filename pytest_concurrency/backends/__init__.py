@@ -24,9 +24,13 @@ def _processes(body: Body, count: int, around: Surroundings) -> Crew:
 
 
 def _tasks(body: Body, count: int, around: Surroundings) -> Crew:
+    if around.guest is not None and around.guest.name == "trio":
+        from pytest_concurrency.backends.trio_guest import TrioCrew
+
+        return TrioCrew(body, around.guest)
     from pytest_concurrency.backends.tasks import TaskCrew
 
-    return TaskCrew(body, count)
+    return TaskCrew(body, count, around.guest)
 
 
 def _interpreters(body: Body, count: int, around: Surroundings) -> Crew:

@@ -1,26 +1,57 @@
-"""asyncio tasks on one event loop, which lives in a thread of its own and is used again."""
+"""asyncio tasks on one event loop: one of our own in a thread, or the one that an async plugin runs the test on."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
+import time
 import traceback
 import warnings
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from itertools import repeat
 from typing import Any
 
 from pytest_concurrency import places
 from pytest_concurrency.backends.base import Hung, Raised, not_started
+from pytest_concurrency.backends.guest import GuestLoop, GuestWorker
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
 from pytest_concurrency.backends.threads import ThreadCrew
+from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
 _LOOP_IS_OURS = "It runs all tasks of the measurement: leave it running, and close only loops that the body has made."
+
+_FOREIGN = "measuring ran this on an event loop of its own, and it uses something that another loop has made. "
+_INSIDE = (
+    "The test's own loop stands still while the concurrency fixture measures: make it inside the measured function, "
+    "or mark a test with expect_speedup, whose body runs on the test's own loop."
+)
+_OUTSIDE = (
+    "Let pytest-asyncio or anyio run the test (pytest.mark.asyncio, pytest.mark.anyio): then the body runs on the loop "
+    "of its fixtures."
+)
+_FROZEN = (
+    "time.monotonic() stands still here, and with it the timers of asyncio. If freezegun has frozen the time, write "
+    "freeze_time(..., real_asyncio=True)."
+)
+_STILL = (
+    "The test's own event loop stands still while the concurrency fixture measures. If the body waits for something on "
+    "that loop, make it inside the measured function, or mark a test with expect_speedup, whose body runs on the "
+    "test's own loop."
+)
+
+
+class _Carrier(Exception):
+    """Brings out of the loop what would otherwise stop the loop itself."""
+
+    def __init__(self, carried: BaseException) -> None:
+        super().__init__(str(carried))
+        self.carried = carried
 
 
 class TaskCrew:
@@ -29,12 +60,12 @@ class TaskCrew:
     A sample has one reading, the thread's; how many tasks it was is in the request.
     """
 
-    note = "one event loop in a thread of its own"
     one_interpreter = True
     one_process = True
     cpus = None
 
-    def __init__(self, body: Body, count: int) -> None:
+    def __init__(self, body: Body, count: int, guest: GuestLoop | None = None) -> None:
+        """``guest``: the loop that the test itself runs on, where an async plugin runs it."""
         self._call = body.call
         self._prepare = body.prepare
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -45,17 +76,21 @@ class TaskCrew:
         self._failed: int | None = None  # the task that raised first
         self._unhandled: dict[str, Any] | None = None  # the first exception that reached the loop only
         self._told = False
-        self._thread = ThreadCrew(
-            {
-                "body": self._batch,
-                "beat": self._beside_beat,
-                "prepare": self._make_inputs,
-                "control": control_body,
-                "close": self._end_loop,
-            },
-            1,
-            "tasks",
-        )
+        self._inside = guest is None and _in_a_loop()  # whether the test itself is on a loop, and blocks it
+        jobs = {
+            "body": self._batch,
+            "beat": self._body_beside_beat,
+            "prepare": self._make_inputs,
+            "control": self._control,
+        }
+        self._thread: ThreadCrew | GuestWorker
+        if guest is not None:
+            self.note = f"the test's own event loop, {guest.name}"
+            self._thread = GuestWorker(guest, jobs)
+        else:
+            self.note = "one event loop in a thread of its own"
+            calls = {name: functools.partial(self._complete, job) for name, job in jobs.items()}
+            self._thread = ThreadCrew({**calls, "close": self._end_loop}, 1, "tasks")
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
@@ -63,16 +98,27 @@ class TaskCrew:
         try:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
-            raise Raised(raised.error, "tasks", self._failed, workers) from None
+            error = raised.error.carried if isinstance(raised.error, _Carrier) else raised.error
+            if isinstance(error, RuntimeError) and "different" in str(error) and "loop" in str(error):
+                _add_note(error, _FOREIGN + (_INSIDE if self._inside else _OUTSIDE))
+            raise Raised(error, "tasks", self._failed, workers) from None
         except Hung as hung:
             stood = self._whereabouts(workers, hung.places[0])
             self._cancel()
             self._thread.recover(_CANCEL)
-            raise Hung("tasks", workers, deadline, stood) from None
+            why = _FROZEN if _time_stands_still() else _STILL if self._inside else ""
+            raise Hung("tasks", workers, deadline, stood, why) from None
+        except BaseException:  # Ctrl-C, or a timeout of the test
+            self._cancel()
+            self._thread.recover(_CANCEL)
+            raise
         self._tell_unhandled(workers)
         return Sample(loops, sample.readings)
 
     def close(self) -> None:
+        """End the loop if it is our own."""
+        if isinstance(self._thread, GuestWorker):
+            return
         with contextlib.suppress(Exception):
             self._thread.run(1, 1, _CANCEL, "close")
         self._thread.close()
@@ -82,26 +128,25 @@ class TaskCrew:
             closing.start()
             closing.join(2 * _CANCEL)
 
-    def _batch(self) -> None:
-        self._complete(self._gather(*self._size))
+    async def _batch(self) -> None:
+        await self._gather(*self._size)
 
-    def _make_inputs(self) -> None:
+    async def _control(self) -> None:
+        control_body()
+
+    async def _make_inputs(self) -> None:
         assert self._prepare is not None
         for index in range(self._size[0]):
             current_worker.set(Worker(index, self._size[0], "tasks"))
             prepare_input(self._prepare)
 
-    def _beside_beat(self) -> None:
-        self._complete(self._body_beside_beat())
-
-    def _complete(self, batch: Coroutine[Any, Any, None]) -> None:
+    def _complete(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None:
-            self._loop = self._new_loop(batch)
+            self._loop = self._new_loop()
         if self._loop.is_closed():
-            batch.close()
             raise WorkerLost(f"tasks: the event loop was closed between two batches. {_LOOP_IS_OURS}")
         asyncio.set_event_loop(self._loop)
-        self._pending = pending = self._loop.create_task(batch)
+        self._pending = pending = self._loop.create_task(job())
         try:
             self._loop.run_until_complete(pending)
         except RuntimeError:
@@ -111,11 +156,10 @@ class TaskCrew:
         finally:
             self._pending = None
 
-    def _new_loop(self, batch: Coroutine[Any, Any, None]) -> asyncio.AbstractEventLoop:
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
         try:
             loop = asyncio.new_event_loop()
         except OSError as error:
-            batch.close()
             raise WorkerLost(f"tasks: the event loop could not be made: {not_started(error)}") from None
         loop.set_exception_handler(self._take_unhandled)
         return loop
@@ -169,9 +213,15 @@ class TaskCrew:
         try:
             for _ in repeat(None, loops):
                 await self._call()
-        except BaseException:
+        except BaseException as error:
             if self._failed is None:
                 self._failed = index
+                # At once: some may be about to go on, into what blocks.
+                for other in self._workers:
+                    if other is not asyncio.current_task():
+                        other.cancel()
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise _Carrier(error) from None
             raise
 
     def _whereabouts(self, workers: int, loop_at: str) -> list[str]:
@@ -209,6 +259,24 @@ class TaskCrew:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _time_stands_still() -> bool:
+    before = time.monotonic()  # as asyncio reads it, not by our own clocks
+    CLOCKS.sleep(0.05)
+    return time.monotonic() == before
+
+
+def _add_note(error: BaseException, note: str) -> None:
+    error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]  # as add_note() of 3.11 does
 
 
 def _awaiting(task: asyncio.Task[None]) -> list[places.Place]:

@@ -81,7 +81,12 @@ class ThreadCrew:
             self._owing[index] = True
         for index in range(workers):
             self._doors[index].release()
-        if not self._all_done.acquire(timeout=deadline):
+        try:
+            in_time = self._all_done.acquire(timeout=deadline)
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+            self._broken = True
+            raise
+        if not in_time:
             self._broken = True
             raise Hung(self._backend, workers, deadline, self._whereabouts(workers), _STAYS)
         readings: list[Reading] = []

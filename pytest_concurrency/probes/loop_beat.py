@@ -7,9 +7,10 @@ at the loop's thread when a beat is overdue, to tell where it stands.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
+from collections.abc import Callable
+from typing import Protocol
 
 from pytest_concurrency import places
 from pytest_concurrency.clocks import CLOCKS
@@ -26,10 +27,20 @@ def unavailable() -> str | None:
     return None
 
 
+class _Handle(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """What a beat needs of an event loop; asyncio's have it."""
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> _Handle: ...
+
+
 class LoopBeat:
     """Beats from enter to exit, which both happen in the loop's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: Timers) -> None:
         self._loop = loop
         self._least = self._most = 0.0
         self._seen = 0.0  # longest that the watcher has seen the loop overdue

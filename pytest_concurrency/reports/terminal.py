@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_concurrency import tracing
 from pytest_concurrency.explain import curve, figure
 from pytest_concurrency.machine import describe
 from pytest_concurrency.model import Estimate, Point
@@ -44,6 +45,8 @@ def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings
     if settings.full_report:
         if not reporter.config.getoption("no_header", False):
             reporter.write_line(describe())
+        if (remark := tracing.remark(records)) is not None:
+            reporter.write_line(textwrap.fill(remark, width))
         _table(reporter, rows, width)
         _recommendations(reporter, rows, width)
         _hints(reporter, rows, width)

@@ -37,7 +37,9 @@ PURE = [
     "scaling",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
-KNOWS_PYTEST = {f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "options")}
+KNOWS_PYTEST = {
+    f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "loops", "company", "options")
+}
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
@@ -49,7 +51,8 @@ COMMON = {
 PAIRS = {
     "processes": {"process_worker", "process_pipe"},
     "process_worker": {"process_pipe"},
-    "tasks": {"threads"},
+    "tasks": {"threads", "guest"},
+    "trio_guest": {"guest"},
     "pooled": {"pooled_worker"},
     "interpreters": {"pooled"},
     "executors": {"pooled"},

@@ -113,11 +113,51 @@ def test_usable_cpus_are_affinity_and_quota(
     assert ("(a quota)" in machine.describe()) is (usable < allowed)
 
 
-def test_pythons_own_count_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("told", "usable"), [(3, 3.0), (4, 4.0), (64, 4.0)])
+def test_what_python_is_told_makes_cpus_fewer_and_never_more(
+    told: int, usable: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """PYTHON_CPU_COUNT and -X cpu_count change what os.process_cpu_count() says, from 3.13 on."""
-    monkeypatch.setattr("os.process_cpu_count", lambda: 3, raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda who: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr("os.process_cpu_count", lambda: told, raising=False)
     monkeypatch.setattr(machine, "cpu_quota", lambda: None)
-    assert machine.usable_cpus() == 3.0
+    assert machine.usable_cpus() == usable
+    assert machine.environment()["python_cpu_count"] == (None if told == 4 else told)
+    assert ("(PYTHON_CPU_COUNT)" in machine.describe()) is (told == 3)
+
+
+@pytest.mark.parametrize(
+    ("logical", "affinity", "quota", "cores", "kinds", "said"),
+    [
+        (8, 8, None, 8, {}, "8 usable CPUs, "),
+        (8, 8, None, None, {}, "8 usable CPUs, "),
+        (8, 2, None, 2, {}, "2 usable CPUs of 8 (affinity), "),
+        (8, 8, 1.5, 4, {}, "1.5 usable CPUs (a quota), "),
+        (8, 8, None, 4, {}, "8 usable CPUs on 4 cores, "),
+        (2, 2, None, 1, {}, "2 usable CPUs on 1 core, "),
+        (8, 8, None, 8, {"performance": 2, "efficiency": 6}, "8 usable CPUs (2 performance, 6 efficiency), "),
+        (1, 1, None, 1, {}, "1 usable CPU, "),
+    ],
+)
+def test_the_header_states_what_was_found(
+    logical: int,
+    affinity: int,
+    quota: float | None,
+    cores: int | None,
+    kinds: dict[str, int],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: logical)
+    monkeypatch.delattr("os.process_cpu_count", raising=False)
+    monkeypatch.setattr(machine.topology, "allowed", lambda: set(range(affinity)))
+    monkeypatch.setattr(machine.topology, "cores", lambda: cores)
+    monkeypatch.setattr(machine.topology, "kinds", lambda: kinds)
+    monkeypatch.setattr(machine, "cpu_quota", lambda: quota)
+    assert machine.describe().startswith(said)
+    found = machine.environment()
+    assert (found["cpus_logical"], found["cpus_allowed"], found["cpu_quota"]) == (logical, affinity, quota)
+    assert (found["cores"], found["core_kinds"]) == (cores, kinds)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
