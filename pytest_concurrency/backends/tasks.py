@@ -99,6 +99,8 @@ class TaskCrew:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
             error = raised.error.carried if isinstance(raised.error, _Carrier) else raised.error
+            if isinstance(error, KeyboardInterrupt) and isinstance(self._thread, GuestWorker):
+                raise error from None  # the test's loop is in the main thread: it may well be Ctrl-C
             if isinstance(error, RuntimeError) and "different" in str(error) and "loop" in str(error):
                 _add_note(error, _FOREIGN + (_INSIDE if self._inside else _OUTSIDE))
             raise Raised(error, "tasks", self._failed, workers) from None
