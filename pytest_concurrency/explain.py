@@ -16,7 +16,7 @@ from pytest_concurrency.units import count, duration, formatter, number, share
 
 _WIDTH = 76
 _ONE = {"threads": "thread", "processes": "process", "tasks": "task"}
-_KINDS = {
+KINDS = {
     "io": "io (it waits, and waits overlap)",
     "cpu": "cpu (it computes)",
     "mixed": "mixed (it waits and computes)",
@@ -46,7 +46,7 @@ def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bou
     parts = [
         _wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
         arms_table(setup, settlement),
-        f"Bound type: {_KINDS[bound.kind]}\n{_wrap(bound.evidence + '.', '  ')}",
+        f"Bound type: {KINDS[bound.kind]}\n{_wrap(bound.evidence + '.', '  ')}",
         "What to try:\n" + _wrap(_advice(setup, result, bound), "  "),
         _wrap(_certainty(settlement), ""),
     ]

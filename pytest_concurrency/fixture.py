@@ -5,42 +5,28 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency import explain
-from pytest_concurrency.claims import OverlapClaim, ShareClaim, SpeedupClaim
-from pytest_concurrency.classify import COMPUTES, WAITS, classify
+from pytest_concurrency.claims import OverlapClaim, ShareClaim
+from pytest_concurrency.classify import COMPUTES, WAITS
 from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim, too_few_cpus
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup
 from pytest_concurrency.expectations.base import Limits, backend_for
 from pytest_concurrency.gauge import Gauge
-from pytest_concurrency.judge import arms_of, judge
+from pytest_concurrency.judge import judge
 from pytest_concurrency.measure import settle
-from pytest_concurrency.model import Arm, Body, Bound, BoundKind, Estimate, Outcome
+from pytest_concurrency.model import Body, BoundKind, Estimate, Outcome
 from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.survey import Figures, survey
 from pytest_concurrency.trial import Circumstances, Trial
 from pytest_concurrency.units import count, number
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-_ROUNDS = 10  # what measure() takes per backend, if there is time
 _BACKENDS = ("threads", "processes", "tasks")
 _KINDS = ("io", "cpu", "mixed", "serialized")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """All that :meth:`Concurrency.measure` found, without a verdict."""
-
-    bound: Bound
-    speedup: Mapping[str, Estimate]
-    arms: tuple[Arm, ...]
-    rounds: int
-
-    def __repr__(self) -> str:
-        speedups = ", ".join(f"{name} {explain.figure(value)}" for name, value in self.speedup.items())
-        return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
 
 
 class Concurrency:
@@ -181,29 +167,8 @@ class Concurrency:
             Setup(backend_for("concurrency.measure", name, body.is_async, True), arguments[name]) for name in chosen
         ]
         setups = setups or [Setup("tasks" if body.is_async else "threads")]
-        speedups: dict[str, Estimate] = {}
-        arms: tuple[Arm, ...] = ()
-        bound: Bound | None = None
-        total = 0
         with Trial(body, self._circumstances) as trial:
-            for setup in setups:
-                plan = Plan(
-                    setup=setup,
-                    claims=(SpeedupClaim(setup.crew_size, 1.0, limits.margin),),
-                    one_interpreter=setup.backend != "processes",
-                    answered=lambda said: False,
-                    most_rounds=_ROUNDS,
-                )
-                settlement = trial.settle(plan, limits)
-                total += len(settlement.rounds)
-                arms += arms_of(settlement.rounds, setup.backend)
-                found = settlement.results[0].estimate
-                if setup.workers and found is not None:
-                    speedups[setup.backend] = found
-                if bound is None or setup.backend != "processes":
-                    bound = classify(settlement.rounds, setup.backend, setup.workers, settlement.known)
-        assert bound is not None
-        return Figures(bound, speedups, arms, total)
+            return survey(trial, setups, limits)
 
     def in_flight(self) -> Gauge:
         """Return this test's gauge: a ``with`` block that counts how many are inside at the same time.

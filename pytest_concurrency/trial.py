@@ -13,7 +13,7 @@ from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLos
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
-from pytest_concurrency.model import Body, Outcome
+from pytest_concurrency.model import Body, Interference, Outcome
 from pytest_concurrency.plan import Plan
 
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
@@ -61,6 +61,10 @@ class Trial:
         except ConcurrencyError as error:
             # Where in this plugin it was noticed tells the test's author nothing.
             raise error.with_traceback(None) from None
+
+    def interference(self) -> Interference:
+        """What else the machine did since the trial began."""
+        return self._bench.interference()
 
     def decide(
         self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
