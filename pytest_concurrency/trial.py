@@ -14,7 +14,7 @@ from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Interference, Outcome
-from pytest_concurrency.plan import Plan
+from pytest_concurrency.plan import Plan, Setup
 
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 
@@ -61,6 +61,10 @@ class Trial:
         except ConcurrencyError as error:
             # Where in this plugin it was noticed tells the test's author nothing.
             raise error.with_traceback(None) from None
+
+    def note(self, setup: Setup) -> str:
+        """How the workers of a setup that was measured were started."""
+        return self._bench.note(setup)
 
     def interference(self) -> Interference:
         """What else the machine did since the trial began."""

@@ -35,6 +35,8 @@ PURE = [
     "judge",
     "record",
     "scaling",
+    "recommend",
+    "fitness",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
 KNOWS_PYTEST = {f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "options")}
@@ -44,6 +46,7 @@ COMMON = {
     "backends": {"base", "job", "places"},
     "expectations": {"base", "keywords"},
     "reports": set[str](),
+    "commands": set[str](),
 }
 # ... and those that are one thing in two files.
 PAIRS = {"processes": {"process_worker"}, "tasks": {"threads"}}
