@@ -73,7 +73,9 @@ class Concurrency:
                 label = _label("speedup", threshold)
                 return trial.decide(label, "speedup", {**options, **threshold}, plan, limits)[0]
 
-        return Speedup(decide, self._report, lambda outcome: self._follow(outcome, self._limits(arguments).undecided))
+        return Speedup(
+            decide, self._told(body), lambda outcome: self._follow(outcome, self._limits(arguments).undecided)
+        )
 
     def compare(
         self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
@@ -119,7 +121,7 @@ class Concurrency:
                 bench.interference(),
             )
 
-        return Speedup(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+        return Speedup(decide, self._told(_body(second, ())), lambda outcome: self._follow(outcome, limits.undecided))
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> BoundFinding:
         """Return the bound type of a call, to be compared with ``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``.
@@ -152,7 +154,7 @@ class Concurrency:
                 return outcome
             return _bound_outcome(outcome, [result.verdict for result in settlement.results])
 
-        return BoundFinding(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+        return BoundFinding(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
 
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
@@ -177,6 +179,16 @@ class Concurrency:
         ``.peak`` afterwards.
         """
         return self._gauge
+
+    def _told(self, body: Body) -> Callable[[Outcome], None]:
+        """What takes the outcomes about a body: the report, and a profiler if one was asked for."""
+
+        def take(outcome: Outcome) -> None:
+            self._report(outcome)
+            if self._circumstances.profiler is not None:
+                self._circumstances.profiler(body, [outcome])
+
+        return take
 
     def _limits(self, arguments: Mapping[str, Any]) -> Limits:
         return self._circumstances.defaults.overridden(arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ class Circumstances:
     defaults: Limits
     around: Surroundings
     progress: Callable[[str], None] | None = None
+    # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
+    profiler: Callable[[Body, Sequence[Outcome]], None] | None = None
 
 
 class Trial:

@@ -10,7 +10,7 @@ from types import FrameType
 
 Place = tuple[str, int, str]  # file, line, function
 
-_PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = str(Path(__file__).parents[1])
 _LIBRARY = sysconfig.get_paths()["stdlib"]
 
 
@@ -26,12 +26,13 @@ def describe(places: Iterable[Place]) -> str:
     known = list(places)
     if not known:
         return "not readable here"
-    file, line, function = next((place for place in known if _is_authors(place[0])), known[0])
+    file, line, function = next((place for place in known if is_authors(place[0])), known[0])
     source = linecache.getline(file, line).strip()
     return f"{file}:{line} in {function}" + (f": {source}" if source else "")
 
 
-def _is_authors(file: str) -> bool:
-    if file.startswith((_PACKAGE, "<frozen")):
+def is_authors(file: str) -> bool:
+    """Whether a file is neither this plugin's nor the standard library's."""
+    if file.startswith((PACKAGE, "<frozen")):
         return False
     return not file.startswith(_LIBRARY) or "site-packages" in file

@@ -36,6 +36,8 @@ PURE = [
     "record",
     "scaling",
     "recommend",
+    "profile.values",
+    "profile.text",
     "fitness",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
