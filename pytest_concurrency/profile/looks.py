@@ -137,11 +137,11 @@ def _stack(frame: FrameType | None) -> Iterator[tuple[places.Place, str]]:
 def standing(seen: Seen, workers: str, for_the_gil: bool) -> Standing:
     """Sum up where threads stood."""
     stands = tuple(
-        Stand(f"{short(file)}:{line} in {function}", linecache.getline(file, line).strip(), inside, amount / seen.looks)
+        Stand(f"{short(file)}:{line} in {function}", linecache.getline(file, line).strip(), inside, amount / seen.stood)
         for ((file, line, function), inside), amount in seen.at.most_common(_SHOWN)
-        if amount >= _LEAST * seen.looks
+        if amount >= _LEAST * seen.stood
     )
-    return Standing(workers, seen.looks, seen.stood / max(seen.looks, 1), stands, for_the_gil)
+    return Standing(workers, seen.stood, stands, for_the_gil)
 
 
 def short(file: str) -> str:

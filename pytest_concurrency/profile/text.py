@@ -65,12 +65,9 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _standing(standing: Standing) -> str:
     if not standing.looks:
-        return f"{standing.workers} in an extra round were too quick to be seen anywhere."
+        return f"{standing.workers} in an extra round were not seen standing anywhere."
     cause = " (for the GIL, above all: another thread had it)" if standing.for_the_gil else ""
-    said = (
-        f"Where {standing.workers} stood, in an extra round{cause}; {share(standing.share)} of "
-        f"{count(standing.looks, 'look')} found one standing:"
-    )
+    said = f"Where {standing.workers} stood, in an extra round{cause}; {count(standing.looks, 'look')}:"
     lines = [textwrap.fill(said, _WIDTH)]
     for stand in standing.stands:
         inside = f"  (in {stand.inside})" if stand.inside else ""

@@ -22,7 +22,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A line at which workers stood, as a share of all looks at them; ``inside`` is what the line called."""
+    """A line at which workers stood, as a share of the looks that found them standing.
+
+    ``inside`` is what the line called, if that was not a built-in function.
+    """
 
     where: str
     source: str
@@ -35,8 +38,7 @@ class Standing:
     """Where several threads stood while others went on."""
 
     workers: str  # "4 threads"
-    looks: int
-    share: float  # of looks at a thread that stood
+    looks: int  # that found one standing
     stands: tuple[Stand, ...] = ()
     for_the_gil: bool = False
 
