@@ -112,10 +112,10 @@ def timed(call: Callable[[], object]) -> float:
 
 def verdict(runs: int = 11) -> None:
     """Verdicts on a body that sleeps 20 ms, beside the shortest way to see both of its sides once."""
-    from pytest_concurrency.backends import Surroundings
     from pytest_concurrency.expectations import read_marker
     from pytest_concurrency.expectations.base import Limits
     from pytest_concurrency.model import Body
+    from pytest_concurrency.surroundings import Surroundings
     from pytest_concurrency.trial import Circumstances, Trial
 
     body = Body(time.sleep, positional=(0.02,), label="sleep")

@@ -20,11 +20,11 @@ from loads import LOADS, load
 from verdicts import machine, print_rows, upper_bound
 
 from pytest_concurrency import bounds
-from pytest_concurrency.backends import Surroundings
 from pytest_concurrency.bench import Workbench
 from pytest_concurrency.claims import Knowledge
 from pytest_concurrency.model import Body
 from pytest_concurrency.plan import Setup
+from pytest_concurrency.surroundings import Surroundings
 
 FACTORS = (1.05, 1.12, 1.3, 1.5, 1.8, 2.2)
 BLOB = os.urandom(1 << 20)

@@ -60,8 +60,8 @@ def what_holds(kind: str) -> str:
     )
 
 
-def what_to_try(bound: Bound, backend: str, wants_speed: bool) -> str:
-    """What the author of a broken expectation should look at first."""
+def what_to_try(bound: Bound, backend: str, wants_speed: bool, one_interpreter: bool = True) -> str:
+    """What the author of a broken expectation should look at first; ``one_interpreter``: its workers share it."""
     if not wants_speed:
         return "It runs more in parallel than the test allows. If that is now intended, raise at_most."
     if backend == "compare":
@@ -90,18 +90,18 @@ def what_to_try(bound: Bound, backend: str, wants_speed: bool) -> str:
             "An event loop runs in one thread, so tasks never compute at the same time. "
             "Use processes, or asyncio.to_thread() for computing that releases the GIL."
         )
-    if backend == "threads" and bound.gil == "held":
+    if one_interpreter and bound.gil == "held":
         return (
             "Python lets only one thread at a time compute (the global interpreter lock, GIL), so threads do not make "
             "this faster. Use processes (ProcessPoolExecutor, multiprocessing), a library that releases the GIL "
             "while it computes, or a free-threaded build of Python."
         )
-    if backend == "threads":
+    if one_interpreter:
         return (
             "The body computes, and its threads do not get further together: look for a lock around the computing, "
             "objects that all threads write to, or memory bandwidth."
         )
     return (
-        "The body computes in processes that do not get further together: look for a lock or file that they share, "
-        "memory bandwidth, or work that only one of them does."
+        "The body computes, and its workers do not get further together: look for a lock or file that they share, "
+        "memory bandwidth, work that only one of them does, or a pool that is too small."
     )

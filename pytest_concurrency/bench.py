@@ -7,14 +7,16 @@ import random
 from collections.abc import Callable
 
 from pytest_concurrency import bounds
-from pytest_concurrency.backends import OPENERS, Surroundings
+from pytest_concurrency.backends import open_crew
 from pytest_concurrency.backends.base import Crew, Raised
+from pytest_concurrency.backends.job import forget_inputs
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.machine import gil_enabled, usable_cpus
+from pytest_concurrency.machine import GilWatch, gil_enabled, usable_cpus
 from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
-from pytest_concurrency.plan import Setup
+from pytest_concurrency.plan import Setup, Site
 from pytest_concurrency.probes import heartbeat
 from pytest_concurrency.probes.interference import InterferenceMeter
+from pytest_concurrency.surroundings import Surroundings
 
 _BATCH = 0.008  # seconds that a batch should take at least
 _LONGEST_BATCH = 0.1  # seconds up to which batches grow where short ones say nothing
@@ -41,6 +43,7 @@ class Workbench:
         self._patience = patience
         self._progress = progress
         self._expected = expected  # seconds of one body, as far as known
+        # By the keys of setups.
         self._crews: dict[str, tuple[int, Crew]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
@@ -49,8 +52,8 @@ class Workbench:
         self._number = 0
         self._random = random.Random()
         self._meter = InterferenceMeter()
-        self.cpus = usable_cpus()
-        self.has_gil = gil_enabled()
+        self._cpus = usable_cpus()
+        self._gil = GilWatch()
 
     def now(self) -> float:
         return CLOCKS.wall()
@@ -60,20 +63,24 @@ class Workbench:
 
     def prepare(self, setup: Setup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
-        size, crew = self._crews.get(setup.backend, (0, None))
+        size, crew = self._crews.get(setup.key, (0, None))
         if crew is None or size < setup.crew_size:
             if self._progress is not None:
-                self._progress(f"starting {setup.crew_size} {setup.backend}")
-            self._close_crew(setup.backend)
+                self._progress(f"starting {setup.who()}")
+            self._close_crew(setup.key)
             if setup.backend == "processes":
                 self._close_crew("threads")  # so that fork finds a process of one thread
-            crew = OPENERS[setup.backend](self._body, setup.crew_size, self._around)
-            self._crews[setup.backend] = (setup.crew_size, crew)
-            self._run(setup.backend, setup.crew_size, 1)
-        if setup.backend not in self._loops and setup.method == "pair":
+            self._crews[setup.key] = (setup.crew_size, open_crew(setup, self._body, self._around))
+            self._run(setup, setup.crew_size, 1)
+        if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
             long = self._expected >= _LONG_BODY
-            self._loops[setup.backend] = 1 if long else self._calibrate(setup.backend, "body")
+            self._loops[setup.key] = 1 if long else self._calibrate(setup, "body")
+
+    def site(self, setup: Setup) -> Site:
+        crew = self._crews[setup.key][1]
+        cpus = self._cpus if crew.cpus is None else crew.cpus
+        return Site(cpus, gil_enabled(), crew.one_interpreter)
 
     def round(self, setup: Setup) -> Round:
         """Measure what the setup's method says a round is."""
@@ -83,31 +90,31 @@ class Workbench:
             return self._beside_heartbeat(setup)
         if setup.method == "block":
             return self._beside_loop_beat(setup)
-        round_ = self._pair(setup, self._loops[setup.backend], "body", self._first_serial.pop(setup.backend, None))
+        round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
         self._first_serial.clear()  # by then, anything else has become old
         if round_.serial.wall < self._batch / 4:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
             self._expected = 0.0
-            del self._loops[setup.backend]
+            del self._loops[setup.key]
         return round_
 
     def _beside_heartbeat(self, setup: Setup) -> Round:
         """One body, not a batch: bodies one after the other would read as one long hold."""
-        idents = getattr(self._crews[setup.backend][1], "idents", [None])
-        sample, probe = heartbeat.probe(lambda: self._run(setup.backend, 1, 1), idents[0])
-        return Round(self._number, sample, interference=self._meter.read(), gil=probe)
+        idents = getattr(self._crews[setup.key][1], "idents", [None])
+        sample, probe = heartbeat.probe(lambda: self._run(setup, 1, 1), idents[0])
+        return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
     def _beside_loop_beat(self, setup: Setup) -> Round:
-        sample = self._run(setup.backend, 1, 1, "beat")
-        probe = getattr(self._crews[setup.backend][1], "block", None)
-        return Round(self._number, sample, interference=self._meter.read(), block=probe)
+        sample = self._run(setup, 1, 1, "beat")
+        probe = getattr(self._crews[setup.key][1], "block", None)
+        return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
     def control(self, setup: Setup) -> Round:
         """The same with computing that is known to run in parallel."""
         self.prepare(setup)
-        if setup.backend not in self._control_loops:
-            self._control_loops[setup.backend] = self._calibrate(setup.backend, "control")
-        return self._pair(setup, self._control_loops[setup.backend], "control")
+        if setup.key not in self._control_loops:
+            self._control_loops[setup.key] = self._calibrate(setup, "control")
+        return self._pair(setup, self._control_loops[setup.key], "control")
 
     def probe_gil(self) -> GilProbe | None:
         """Run one batch in one thread beside a heartbeat; None without a GIL or with an async body."""
@@ -115,37 +122,37 @@ class Workbench:
             return None
         setup = Setup("threads")
         self.prepare(setup)
-        crew = self._crews["threads"][1]
-        loops = self._loops["threads"]
-        idents = getattr(crew, "idents", [None])
-        return heartbeat.probe(lambda: self._run("threads", 1, loops), idents[0])[1]
+        idents = getattr(self._crews[setup.key][1], "idents", [None])
+        loops = self._loops[setup.key]
+        return heartbeat.probe(lambda: self._run(setup, 1, loops), idents[0])[1]
 
     def refresh(self, setup: Setup) -> None:
         """Replace the workers by fresh ones."""
-        self._close_crew(setup.backend)
+        self._close_crew(setup.key)
         self.prepare(setup)
 
     def lengthen(self, setup: Setup) -> None:
         """Make the batches longer, where short ones do not get all workers onto their CPUs."""
         if self._batch < _LONGEST_BATCH:
             self._batch = min(self._batch * 2, _LONGEST_BATCH)
-            for backend in self._loops:
-                self._loops[backend] = self._calibrate(backend, "body")
+            self._loops.clear()
             self._control_loops.clear()
 
     def note(self, setup: Setup) -> str:
-        entry = self._crews.get(setup.backend)
-        return entry[1].note if entry else ""
+        entry = self._crews.get(setup.key)
+        notes = (entry[1].note if entry else "", self._gil.note())
+        return "; ".join(note for note in notes if note)
 
     def interference(self) -> Interference:
         return self._meter.overall()
 
     def close(self) -> None:
-        for backend in list(self._crews):
-            self._close_crew(backend)
+        for key in list(self._crews):
+            self._close_crew(key)
+        forget_inputs()
 
-    def _close_crew(self, backend: str) -> None:
-        _, crew = self._crews.pop(backend, (0, None))
+    def _close_crew(self, key: str) -> None:
+        _, crew = self._crews.pop(key, (0, None))
         if crew is not None:
             crew.close()
 
@@ -153,39 +160,42 @@ class Workbench:
         """One worker (unless just measured) and several in random order, one right after the other."""
         workers = setup.workers
         if workers is None:
-            serial, concurrent = serial or self._run(setup.backend, 1, loops, job), None
+            serial, concurrent = serial or self._run(setup, 1, loops, job), None
         elif serial is not None:
-            concurrent = self._run(setup.backend, workers, loops, job)
+            concurrent = self._run(setup, workers, loops, job)
         elif self._random.random() < 0.5:
-            serial = self._run(setup.backend, 1, loops, job)
-            concurrent = self._run(setup.backend, workers, loops, job)
+            serial = self._run(setup, 1, loops, job)
+            concurrent = self._run(setup, workers, loops, job)
         else:
-            concurrent = self._run(setup.backend, workers, loops, job)
-            serial = self._run(setup.backend, 1, loops, job)
-        return Round(self._number, serial, concurrent, self._meter.read())
+            concurrent = self._run(setup, workers, loops, job)
+            serial = self._run(setup, 1, loops, job)
+        return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
 
-    def _run(self, backend: str, workers: int, loops: int, job: str = "body") -> Sample:
+    def _run(self, setup: Setup, workers: int, loops: int, job: str = "body") -> Sample:
+        crew = self._crews[setup.key][1]
         deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
         try:
-            sample = self._crews[backend][1].run(workers, loops, deadline, job)
+            if self._body.prepare is not None and job != "control":
+                crew.run(workers, 1, deadline, "prepare")
+            sample = crew.run(workers, loops, deadline, job)
         except Raised as raised:
             raised.round = self._number
             raise
-        if backend == "processes":
+        if not crew.one_process:
             self._meter.add_own(sample.cpu)
         return sample
 
-    def _calibrate(self, backend: str, job: str) -> int:
+    def _calibrate(self, setup: Setup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
         loops = 1
         while True:
-            sample = self._run(backend, 1, loops, job)
+            sample = self._run(setup, 1, loops, job)
             seconds = bounds.quiet_time(sample.readings[0])
             if job == "body":
                 self._expected = seconds / loops
             if seconds >= 0.8 * self._batch:
                 if loops == 1 and job == "body":
-                    self._first_serial[backend] = sample
+                    self._first_serial[setup.key] = sample
                 return loops
             # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
             loops = min(loops * 10, max(loops + 1, math.ceil(loops * self._batch / seconds)))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from pytest_concurrency.backends.job import prepare_input
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import BrokenExpectation, UndecidedExpectation
 from pytest_concurrency.expectations.base import Expectation
@@ -17,6 +18,8 @@ from pytest_concurrency.trial import Circumstances, Trial
 def run_once(body: Body) -> bool | None:
     """Run a marked body as a plain test; None leaves a plain function to pytest."""
     __tracebackhide__ = True
+    if body.prepare is not None:
+        prepare_input(body.prepare)
     if not body.is_async:
         return None
     asyncio.run(body.call())
@@ -31,6 +34,8 @@ def run_marked(
     :raises BrokenExpectation: one or more are surely broken.
     """
     __tracebackhide__ = True
+    if body.prepare is not None:
+        prepare_input(body.prepare)
     began = CLOCKS.wall()
     if not body.is_async:
         body.call()  # what it raises, it raises here as in any plain test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import platform
@@ -9,11 +10,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_concurrency.backends import OPENERS, Surroundings
+from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.job import control_body
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim
-from pytest_concurrency.errors import ConcurrencyError
+from pytest_concurrency.errors import CannotMeasure, ConcurrencyError
 from pytest_concurrency.expectations.base import Limits, speedup_plan
 from pytest_concurrency.fitness import Checkup, Ruling
 from pytest_concurrency.machine import cpu_limits, gil_enabled, usable_cpus
@@ -22,6 +23,7 @@ from pytest_concurrency.model import Body, Estimate, Interference
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.probes import heartbeat, interference, thread_state
 from pytest_concurrency.probes.interference import InterferenceMeter
+from pytest_concurrency.surroundings import Surroundings
 from pytest_concurrency.survey import look
 from pytest_concurrency.trial import Circumstances, Trial
 
@@ -44,7 +46,10 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
     circumstances = Circumstances(Limits(max_time=max_time), Surroundings(Path.cwd()), show)
     with Trial(Body(control_body, label="the control body"), circumstances) as trial:
         for backend in OPENERS:
-            if backend != "tasks":  # they never compute together
+            if backend == "tasks":  # they never compute together
+                continue
+            show(f"computing in {workers} {backend}")
+            with contextlib.suppress(CannotMeasure):  # not a part of this interpreter
                 control[backend], notes[backend] = _control(trial, Setup(backend, workers), circumstances.defaults)
     waiting = _gate(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
     computing = None
@@ -89,7 +94,6 @@ def _same(max_time: float) -> Estimate | None:
     plan = Plan(
         setup=Setup("compare", 1),
         claims=(ComparisonClaim(1, 1.0, 0.25),),
-        one_interpreter=False,
         answered=lambda said: False,
         most_rounds=_TRIALS,
     )
@@ -102,6 +106,8 @@ def _same(max_time: float) -> Estimate | None:
 def _control(trial: Trial, setup: Setup, limits: Limits) -> tuple[Estimate | str, str]:
     try:
         estimate = look(trial, setup, limits).results[0].estimate
+    except CannotMeasure:
+        raise
     except (ConcurrencyError, OSError) as error:
         return str(error), ""
     return estimate or "no round could be read: other programs kept the machine busy", trial.note(setup)
@@ -110,7 +116,7 @@ def _control(trial: Trial, setup: Setup, limits: Limits) -> tuple[Estimate | str
 def _gate(body: Body, circumstances: Circumstances, backend: str, workers: int, at_least: float) -> Ruling:
     """Let a real verdict be found, of a body that is surely as concurrent as it should be."""
     began = CLOCKS.wall()
-    plan = speedup_plan(backend, workers, at_least, None, circumstances.defaults)
+    plan = speedup_plan(Setup(backend, workers), at_least, None, circumstances.defaults)
     with Trial(body, circumstances) as trial:
         outcome, _ = trial.decide("the gate", "expect_speedup", {}, plan, circumstances.defaults)
     return Ruling(outcome.verdict, CLOCKS.wall() - began, outcome.reason)

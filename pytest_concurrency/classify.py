@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pytest_concurrency import bounds, stats
 from pytest_concurrency.claims import Knowledge, OverlapClaim
 from pytest_concurrency.model import Bound, Round, Sample
+from pytest_concurrency.plan import Setup
 from pytest_concurrency.units import duration, ratio, share
 
 WAITS = 0.25  # computing below this share: it waits
@@ -40,13 +41,14 @@ def per_body(samples: Sequence[Sample], tasks: int = 1) -> PerBody:
     )
 
 
-def classify(rounds: Sequence[Round], backend: str, workers: int | None, known: Knowledge) -> Bound:
-    """Return the bound type of a body from the rounds of one worker against ``workers``."""
+def classify(rounds: Sequence[Round], setup: Setup, known: Knowledge) -> Bound:
+    """Return the bound type of a body from the rounds of one worker against several."""
+    workers = setup.workers
     computing = bounds.median_cpu_share(rounds)
     waiting = 1 - computing
     alone = per_body([round_.serial for round_ in rounds])
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
-    on_one_thread = backend == "tasks"
+    on_one_thread = setup.backend == "tasks"
     if computing <= WAITS:
         kind, evidence = "io", f"alone it waits for {share(waiting)} of {duration(alone.wall)}"
         if together and workers and workers > 1:
@@ -58,10 +60,10 @@ def classify(rounds: Sequence[Round], backend: str, workers: int | None, known: 
                 finish = duration(per_body(together).wall)
                 if stats.median(figures) < claim.cut(computing):
                     kind = "serialized"
-                    evidence += f", and the waits of {workers} {backend} queue: all are done after {finish}"
+                    evidence += f", and the waits of {setup.who()} queue: all are done after {finish}"
                 else:
                     wholly = "" if stats.median(figures) > 0.8 * overlapping else " in part"
-                    evidence += f", and the waits of {workers} {backend} overlap{wholly}: all are done after {finish}"
+                    evidence += f", and the waits of {setup.who()} overlap{wholly}: all are done after {finish}"
         return Bound("serialized" if kind == "serialized" else "io", computing, waiting, known.gil, evidence)
     evidence = f"alone it computes for {share(computing)} of {duration(alone.wall)}"
     if computing < COMPUTES:
@@ -71,7 +73,7 @@ def classify(rounds: Sequence[Round], backend: str, workers: int | None, known: 
         growth = per_body(together).cpu / max(alone.cpu, 1e-9)
         if growth > _CONTENDED:
             evidence += (
-                f"; CPU time per body grows {ratio(growth)} with {workers} {backend}: "
+                f"; CPU time per body grows {ratio(growth)} with {setup.who()}: "
                 "they contend for shared objects, caches or memory"
             )
     return Bound("cpu", computing, waiting, known.gil, evidence)

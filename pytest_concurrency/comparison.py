@@ -14,7 +14,7 @@ from pytest_concurrency.claims import Knowledge, SpeedupClaim, margin_cut, short
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.machine import gil_enabled, usable_cpus
 from pytest_concurrency.model import GilProbe, Interference, Round, Sample
-from pytest_concurrency.plan import Setup
+from pytest_concurrency.plan import Setup, Site
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.probes.own_work import OwnWork
 from pytest_concurrency.tally import Vote, cast
@@ -61,14 +61,16 @@ class ComparisonBench:
         self._meter = InterferenceMeter()
         self._control: Crew | None = None
         self._control_loops = 16
-        self.cpus = usable_cpus()
-        self.has_gil = gil_enabled()
+        self._cpus = usable_cpus()
 
     def now(self) -> float:
         return CLOCKS.wall()
 
     def sleep(self, seconds: float) -> None:
         CLOCKS.sleep(seconds)
+
+    def site(self, setup: Setup) -> Site:
+        return Site(self._cpus, gil_enabled(), one_interpreter=False)
 
     def prepare(self, setup: Setup) -> None:
         """Call each once to warm up, and find how many calls make a batch."""
@@ -88,7 +90,7 @@ class ComparisonBench:
             serial, _ = self._time(self._first)
         # Reaped CPU time ticks every 10 ms: less than a tick says nothing.
         hidden = unseen > max(_UNSEEN * concurrent.cpu, 0.015)
-        return Round(self._number, serial, concurrent, self._meter.read(), unseen_delay=hidden)
+        return Round(self._number, serial, concurrent, self._meter.read(), unseen_delay=hidden, has_gil=gil_enabled())
 
     def probe_gil(self) -> GilProbe | None:
         return None

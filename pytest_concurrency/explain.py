@@ -15,7 +15,6 @@ from pytest_concurrency.scaling import fit_usl, reading_of
 from pytest_concurrency.units import count, duration, formatter, number, share
 
 _WIDTH = 76
-_ONE = {"threads": "thread", "processes": "process", "tasks": "task"}
 KINDS = {
     "io": "io (it waits, and waits overlap)",
     "cpu": "cpu (it computes)",
@@ -47,7 +46,7 @@ def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bou
         _wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
         arms_table(setup, settlement),
         f"Bound type: {KINDS[bound.kind]}\n{_wrap(bound.evidence + '.', '  ')}",
-        "What to try:\n" + _wrap(_advice(setup, result, bound), "  "),
+        "What to try:\n" + _wrap(_advice(setup, result, bound, settlement.known.one_interpreter), "  "),
         _wrap(_certainty(settlement), ""),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -60,14 +59,14 @@ def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
         bound = f"at most {number(claim.threshold)}" if claim.at_most else f"at least {number(claim.threshold)}"
         if setup.backend == "compare":
             return f"the second function is {_times(result.estimate)} times as fast as the first; expected {bound}."
-        one = _ONE[setup.backend]
+        bodies = count(claim.workers, "body", "bodies")
         return (
-            f"{claim.workers} {setup.backend} got {claim.workers} bodies done {_times(result.estimate)} times as fast "
-            f"as one {one} does one after the other; expected {bound}."
+            f"{setup.who()} got {bodies} done {_times(result.estimate)} times as fast "
+            f"as one {setup.who(1).removeprefix('1 ')} does one after the other; expected {bound}."
         )
     if isinstance(claim, OverlapClaim):
         return (
-            f"the body waits, but the waits of {claim.workers} {setup.backend} do not overlap: together they are done "
+            f"the body waits, but the waits of {setup.who()} do not overlap: together they are done "
             f"{_times(result.estimate)} times as fast as one after the other."
         )
     if isinstance(claim, ShareClaim):
@@ -145,11 +144,11 @@ def arms_table(setup: Setup, settlement: Settlement) -> str:
     together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
     rows = [("", "until all done", "computing", "waiting", "waiting for a CPU")]
     compared = setup.backend == "compare"
-    one = "first" if compared else f"1 {_ONE[setup.backend]}"
+    one = "first" if compared else setup.who(1)
     rows.append(_row(one, [round_.serial for round_ in settlement.rounds], 1))
     if together and setup.workers:
         tasks = setup.workers if setup.backend == "tasks" else 1
-        rows.append(_row("second" if compared else f"{setup.workers} {setup.backend}", together, tasks))
+        rows.append(_row("second" if compared else setup.who(), together, tasks))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = [
         "  " + row[0].ljust(widths[0]) + "".join("  " + row[column].rjust(widths[column]) for column in range(1, 5))
@@ -165,7 +164,7 @@ def _row(name: str, samples: Sequence[Sample], tasks: int) -> tuple[str, str, st
     return name, duration(each.wall), duration(each.cpu), duration(each.blocked), delay
 
 
-def _advice(setup: Setup, result: Result, bound: Bound) -> str:
+def _advice(setup: Setup, result: Result, bound: Bound, one_interpreter: bool) -> str:
     claim = result.claim
     if isinstance(claim, GilClaim):
         if claim.use == "released":
@@ -181,7 +180,7 @@ def _advice(setup: Setup, result: Result, bound: Bound) -> str:
             )
         return "This is waiting, not computing: mark it expect_io_bound, and use threads or asyncio."
     wants_speed = not (isinstance(claim, SpeedupClaim) and claim.at_most)
-    return advice.what_to_try(bound, setup.backend, wants_speed)
+    return advice.what_to_try(bound, setup.backend, wants_speed, one_interpreter)
 
 
 def _certainty(settlement: Settlement) -> str:

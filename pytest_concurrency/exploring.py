@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_concurrency import bounds, console, targets
-from pytest_concurrency.backends import OPENERS, Surroundings
+from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.classify import PerBody, classify, per_body
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CommandError, ConcurrencyError
@@ -21,7 +21,8 @@ from pytest_concurrency.measure import Settlement
 from pytest_concurrency.model import Arm, Body, Bound, Interference
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.recommend import Side
-from pytest_concurrency.survey import ONE_INTERPRETER, look
+from pytest_concurrency.surroundings import Surroundings
+from pytest_concurrency.survey import look
 from pytest_concurrency.trial import Circumstances, Trial
 
 _ALONE = 3  # rounds of one worker alone, to choose the worker count by
@@ -174,6 +175,6 @@ def _side(trial: Trial, setup: Setup, limits: Limits) -> tuple[Side, Settlement 
 def _bound(alone: Setup, first: Settlement, measured: Sequence[tuple[Setup, Settlement]]) -> Bound:
     """The bound type, from workers that share one interpreter: they can queue for what others cannot."""
     for setup, settlement in reversed(measured):
-        if setup.backend in ONE_INTERPRETER:
-            return classify(settlement.rounds, setup.backend, setup.workers, settlement.known)
-    return classify(first.rounds, alone.backend, None, first.known)
+        if settlement.known.one_interpreter:
+            return classify(settlement.rounds, setup, settlement.known)
+    return classify(first.rounds, alone, first.known)

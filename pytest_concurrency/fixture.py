@@ -9,14 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency import explain
+from pytest_concurrency.backends.job import WithInput
 from pytest_concurrency.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.classify import COMPUTES, WAITS
 from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim, too_few_cpus
 from pytest_concurrency.errors import BadArgument
-from pytest_concurrency.expectations import keywords, speedup
-from pytest_concurrency.expectations.base import Limits, backend_for
+from pytest_concurrency.expectations import keywords, speedup, where
+from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.gauge import Gauge
 from pytest_concurrency.judge import judge
+from pytest_concurrency.machine import usable_cpus
 from pytest_concurrency.measure import settle
 from pytest_concurrency.model import Body, BoundKind, Estimate, Outcome
 from pytest_concurrency.plan import Plan, Setup
@@ -25,7 +27,6 @@ from pytest_concurrency.trial import Circumstances, Trial
 from pytest_concurrency.units import count, number
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-_BACKENDS = ("threads", "processes", "tasks")
 _KINDS = ("io", "cpu", "mixed", "serialized")
 
 
@@ -51,18 +52,15 @@ class Concurrency:
         """Return how many times faster N workers do N calls than one does; compare it with ``>=`` or ``<=``.
 
         :param function: called with ``args`` in every worker; ``async def`` with ``tasks=``.
-        :param options: one of ``threads=``, ``processes=``, ``tasks=``; ``margin=``, ``max_time=``, ``undecided=``.
+        :param options: one of ``threads=``, ``processes=``, ``tasks=``, ``interpreters=``, or ``executor=`` with
+            ``workers=``; ``margin=``, ``max_time=``, ``undecided=``; ``setup=``, a function whose result is
+            what ``function`` gets as its first argument, made anew for each batch of each worker.
         :raises BadArgument: an option has no meaning.
         """
-        body = _body(function, args)
-        arguments = keywords.read("concurrency.speedup", (), options, _WORKERS)
-        chosen = [name for name in _BACKENDS if name in arguments]
-        if len(chosen) != 1:
-            raise BadArgument(
-                f"concurrency.speedup takes one of {', '.join(name + '=N' for name in _BACKENDS)}, "
-                f"and has {' and '.join(chosen) or 'none'}."
-            )
-        backend_for("concurrency.speedup", chosen[0], body.is_async, explicit=True)
+        arguments = keywords.read("concurrency.speedup", (), options, where.parsers())
+        body = _body(function, args, arguments.get("setup"))
+        if where.the_one("concurrency.speedup", arguments, body.is_async) is None:
+            raise where.needed("concurrency.speedup")
 
         def decide(threshold: dict[str, float]) -> Outcome:
             given = {**arguments, **threshold}
@@ -89,6 +87,8 @@ class Concurrency:
         :raises BadArgument: an option has no meaning.
         """
         arguments = keywords.read("concurrency.compare", (), options, {})
+        if "setup" in arguments:
+            raise BadArgument("concurrency.compare has no setup=: each function prepares what it needs itself.")
         limits = self._limits(arguments)
         for function in (first, second):
             if not callable(function):
@@ -102,9 +102,8 @@ class Concurrency:
             )
             bench = ComparisonBench(first, second)
             plan = Plan(
-                setup=Setup("compare", max(1, int(bench.cpus))),
+                setup=Setup("compare", max(1, int(usable_cpus()))),
                 claims=claims,
-                one_interpreter=False,
                 unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
             )
             try:
@@ -130,9 +129,9 @@ class Concurrency:
             overlap; ``margin=``, ``max_time=``, ``undecided=``.
         :raises BadArgument: an option has no meaning.
         """
-        body = _body(function, args)
         known = {name: keywords.workers(name) for name in ("threads", "tasks")}
         arguments = keywords.read("concurrency.bound", (), options, known)
+        body = _body(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
         backend = "tasks" if body.is_async else "threads"
         workers = arguments.get(backend, 4)
@@ -159,15 +158,13 @@ class Concurrency:
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
 
-        :param options: any of ``threads=``, ``processes=``, ``tasks=``; ``max_time=``.
+        :param options: any of the places that :meth:`speedup` knows; ``max_time=``; ``setup=``.
         """
-        body = _body(function, args)
-        arguments = keywords.read("concurrency.measure", (), options, _WORKERS)
+        arguments = keywords.read("concurrency.measure", (), options, where.parsers())
+        body = _body(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
-        chosen = [name for name in _BACKENDS if name in arguments]
-        setups = [
-            Setup(backend_for("concurrency.measure", name, body.is_async, True), arguments[name]) for name in chosen
-        ]
+        chosen = where.chosen("concurrency.measure", arguments, body.is_async)
+        setups = [place.setup(place.size) for place in chosen]
         setups = setups or [Setup("tasks" if body.is_async else "threads")]
         with Trial(body, self._circumstances) as trial:
             return survey(trial, setups, limits)
@@ -322,11 +319,17 @@ def _bound_outcome(outcome: Outcome, said: list[str]) -> Outcome:
     return replace(outcome, verdict="met", reason="", bound=found, estimate=share, threshold=None, claim="computing")
 
 
-def _body(function: Callable[..., Any], args: tuple[Any, ...]) -> Body:
+def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Body:
     if not callable(function):
         raise BadArgument(f"{function!r} cannot be called: give a function, and its arguments after it.")
     name = getattr(function, "__name__", type(function).__name__)
-    return Body(function, positional=args, is_async=inspect.iscoroutinefunction(function), label=f"{name}()")
+    return Body(
+        function if prepare is None else WithInput(function),
+        positional=args,
+        is_async=inspect.iscoroutinefunction(function),
+        label=f"{name}()",
+        prepare=prepare,
+    )
 
 
 def _label(name: str, threshold: Mapping[str, float]) -> str:
@@ -339,6 +342,3 @@ def _short(outcome: Outcome) -> str:
     return (
         f"<speedup {explain.figure(outcome.estimate)} with {outcome.workers}{bound}, {count(outcome.rounds, 'round')}>"
     )
-
-
-_WORKERS = {name: keywords.workers(name) for name in _BACKENDS}

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
+
+@pytest.hookspec
+def pytest_concurrency_backends(config: pytest.Config) -> Mapping[str, Any] | None:
+    """Return backends for ``executor="name"``: ``{name: what}``.
+
+    ``what`` is a ``concurrent.futures.Executor``, which stays yours to shut down, or a function that
+    makes one, which is called for each measured test (with the number of workers, if it takes an
+    argument), and whose executor is shut down after it.
+    """
 
 
 @pytest.hookspec

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends import Surroundings
 from pytest_concurrency.errors import BadArgument, BrokenExpectation, ConcurrencyError, UndecidedExpectation
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Limits
 from pytest_concurrency.model import Body, Outcome
 from pytest_concurrency.options import Settings
 from pytest_concurrency.profile.values import Profile
+from pytest_concurrency.surroundings import Surroundings
 from pytest_concurrency.trial import Circumstances
+from pytest_concurrency.units import spelled
 
 PROFILES = pytest.StashKey[list[Profile]]()
 
@@ -40,6 +41,13 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
             raise pytest.fail.Exception(f"{item.nodeid}: {error}", pytrace=False) from None
         if expectation not in expectations:
             expectations.append(expectation)
+    prepares = {one.arguments["setup"] for one in expectations if "setup" in one.arguments}
+    if len(prepares) > 1:
+        names = " and ".join(sorted(spelled(prepare) for prepare in prepares))
+        raise pytest.fail.Exception(
+            f"{item.nodeid}: its markers name different setup= functions, {names}. Name one: they measure one body.",
+            pytrace=False,
+        )
     return expectations
 
 
@@ -48,18 +56,26 @@ def _is_unittest(item: pytest.Item) -> bool:
     return isinstance(cls, type) and issubclass(cls, unittest.TestCase)
 
 
-def body_of(item: pytest.Function, function: Callable[..., Any]) -> Body:
-    """Return a test's function with the fixture values that it asks for."""
+def body_of(item: pytest.Function, function: Callable[..., Any], expectations: Sequence[Expectation]) -> Body:
+    """Return a test's function with the fixture values that it asks for, and what prepares its input."""
     wanted = inspect.signature(function).parameters
     values = {name: value for name, value in item.funcargs.items() if name in wanted}
-    return Body(function, values=values, is_async=inspect.iscoroutinefunction(function), label=item.name)
+    prepare = next((found for one in expectations if (found := one.arguments.get("setup"))), None)
+    return Body(
+        function, values=values, is_async=inspect.iscoroutinefunction(function), label=item.name, prepare=prepare
+    )
 
 
 def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[str], None] | None) -> Circumstances:
     """Return what a trial needs to know of the session."""
     return Circumstances(
         defaults=Limits(settings.margin, settings.max_time, settings.undecided),
-        around=Surroundings(item.config.rootpath, settings.start_method),
+        around=Surroundings(
+            item.config.rootpath,
+            settings.start_method,
+            settings.dask_address,
+            lambda: _registered_executors(item.config),
+        ),
         progress=progress,
         profiler=_profiler_for(item, settings),
     )
@@ -82,6 +98,14 @@ def add_profiles(item: pytest.Item, report: pytest.TestReport, record: dict[str,
         report.sections.extend((f"concurrency profile of {profile.label}", show(profile)) for profile in profiles)
         record["profile"] = [{**asdict(profile), "text": show(profile)} for profile in profiles]
         del item.stash[PROFILES]
+
+
+def _registered_executors(config: pytest.Config) -> dict[str, Any]:
+    """Return the backends of other plugins and conftest files: {name: executor, or what makes one}."""
+    found: dict[str, Any] = {}
+    for given in config.hook.pytest_concurrency_backends(config=config):
+        found.update(given)
+    return found
 
 
 def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:

@@ -27,7 +27,7 @@ def judge(
 ) -> Outcome:
     """Return one expectation's outcome; its reason is what the user reads."""
     setup = plan.setup
-    bound = classify(settlement.rounds, setup.backend, setup.workers, settlement.known)
+    bound = classify(settlement.rounds, setup, settlement.known)
     decisive = deciding(settlement)
     verdict = settlement.verdict
     if verdict == "broken":
@@ -81,7 +81,7 @@ def workers_of(setup: Setup) -> str:
     """Who works, for the table: ``4 threads``."""
     if setup.backend == "compare":
         return "2nd / 1st"
-    return f"{setup.workers} {setup.backend}" if setup.workers else "alone"
+    return setup.who() if setup.workers else "alone"
 
 
 def combine(outcomes: Sequence[Outcome]) -> Outcome:

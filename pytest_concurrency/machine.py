@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.machinery
 import os
 import platform
 import sys
@@ -128,6 +129,30 @@ def gil_enabled() -> bool:
     """Return whether this interpreter has a GIL that is switched on at this moment."""
     check = getattr(sys, "_is_gil_enabled", None)
     return True if check is None else bool(check())
+
+
+class GilWatch:
+    """Notices that an import has switched the GIL on in a free-threaded build, and names suspects.
+
+    An extension module that does not declare that it can do without the GIL does so, unless the
+    interpreter was told ``-X gil=0`` (PEP 703).
+    """
+
+    def __init__(self) -> None:
+        self._before = None if gil_enabled() else set(sys.modules)
+
+    def note(self) -> str:
+        """Say what happened, if it did."""
+        if self._before is None or not gil_enabled():
+            return ""
+        endings = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+        new = [
+            name
+            for name, module in list(sys.modules.items())
+            if name not in self._before and str(getattr(module, "__file__", "")).endswith(endings)
+        ]
+        who = f"the import of {' or '.join(new)}" if new else "an import"
+        return f"{who} switched the GIL on while this was measured; rounds without it were left out"
 
 
 def environment(missing_readings: Sequence[str] = ()) -> dict[str, Any]:

@@ -27,13 +27,15 @@ MARKERS: dict[str, Marker] = {
         "cpu_bound",
     ),
     "expect_speedup": Marker(
-        "expect_speedup(*, at_least=None, at_most=None, threads= | processes= | tasks=)",
+        "expect_speedup(*, at_least=None, at_most=None, threads= | processes= | tasks= | interpreters= | "
+        "executor=, workers=None)",
         "N workers get N test bodies done at_least (or at_most) that many times faster than one worker gets them "
         "done one after the other",
         "speedup",
     ),
     "expect_scaling": Marker(
-        "expect_scaling(*, threads=(1, 2, 4) | processes= | tasks=, efficiency=0.7)",
+        "expect_scaling(*, threads=(1, 2, 4) | processes= | tasks= | interpreters= | executor=, workers=, "
+        "efficiency=0.7)",
         "speedup divided by workers stays at or above efficiency at every count",
         "scaling",
     ),
@@ -50,7 +52,7 @@ MARKERS: dict[str, Marker] = {
     ),
 }
 
-COMMON_SUMMARY = "also takes margin=0.25, max_time='10s' and undecided='skip'|'fail'|'pass'"
+COMMON_SUMMARY = "also takes margin=0.25, max_time='10s', undecided='skip'|'fail'|'pass' and setup=FUNCTION"
 
 
 def marker_lines() -> list[str]:

@@ -10,7 +10,7 @@ from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.gil_question import GilQuestion
 from pytest_concurrency.model import Estimate, GilProbe, Round, VerdictName
-from pytest_concurrency.plan import Bench, Plan
+from pytest_concurrency.plan import Bench, Plan, Site
 from pytest_concurrency.tally import Tally, Vote
 from pytest_concurrency.units import formatter
 
@@ -63,15 +63,20 @@ class _Loop:
         self._progress = progress
         self._began = bench.now()
         self._end = self._began + max_time
-        self._cases = [Case(claim) for claim in plan.claims]
-        self._rounds: list[Round] = []
-        self._gil = GilQuestion(bench.has_gil)
-        self._known = Knowledge(bench.cpus, self._gil.answer, plan.one_interpreter)
-        self._cpu_share = 0.0
         self._pause = _FIRST_PAUSE
+
+    def _begin(self, site: Site) -> None:
+        """Forget all rounds so far."""
+        self._site = site
+        self._cases = [Case(claim) for claim in self._plan.claims]
+        self._rounds: list[Round] = []
+        self._gil = GilQuestion(site.has_gil)
+        self._known = Knowledge(site.cpus, self._gil.answer, site.one_interpreter)
+        self._cpu_share = 0.0
 
     def run(self) -> Settlement:
         self._bench.prepare(self._plan.setup)
+        self._begin(self._bench.site(self._plan.setup))
         longest = 0.0
         while True:
             started = self._bench.now()
@@ -93,6 +98,9 @@ class _Loop:
     def _measure(self) -> None:
         plan = self._plan
         round_ = self._bench.round(plan.setup)
+        if round_.has_gil != self._site.has_gil:
+            # An import has switched the GIL on: what was measured without it says nothing any more.
+            self._begin(self._bench.site(plan.setup))
         self._rounds.append(round_)
         self._cpu_share = bounds.median_cpu_share(self._rounds)
         self._probe: GilProbe | None = round_.gil
@@ -104,15 +112,15 @@ class _Loop:
 
     def _learn(self, round_: Round) -> None:
         # Workers with a GIL each overlap whatever they do with it.
-        self._gil.take(self._probe, round_ if self._plan.one_interpreter else None)
-        self._known = Knowledge(self._bench.cpus, self._gil.answer, self._plan.one_interpreter)
+        self._gil.take(self._probe, round_ if self._site.one_interpreter else None)
+        self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter)
 
     def _wonders(self) -> bool:
         """Whether it matters who holds the GIL, and can still be found out."""
         return self._plan.setup.method == "pair" and self._cpu_share > _COMPUTES and self._gil.open
 
     def _unmeasurable(self) -> str | None:
-        if len(self._rounds) < 2 or (self._plan.one_interpreter and self._wonders()):
+        if len(self._rounds) < 2 or (self._site.one_interpreter and self._wonders()):
             return None
         return self._plan.unmeasurable(self._rounds, self._known)
 
@@ -171,7 +179,7 @@ class _Loop:
                 final, reason = "undecided", reasons.drifting(drift, len(self._rounds))
             elif final == "undecided":
                 interference = self._bench.interference()
-                reason = reasons.undecided(case, self._rounds, interference, self._bench.cpus, self._max_time)
+                reason = reasons.undecided(case, self._rounds, interference, self._site.cpus, self._max_time)
             results.append(Result(case.claim, final, reason, case.estimate(), case.tally))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
 
@@ -179,6 +187,5 @@ class _Loop:
         case, setup = self._cases[0], self._plan.setup
         estimate = case.estimate()
         figure = f" {formatter(case.claim.unit)(estimate.value)}" if estimate else ""
-        workers = f" x{setup.workers}" if setup.workers else ""
         stage = ", confirming" if any(case.open and case.confirming for case in self._cases) else ""
-        return f"{setup.backend}{workers} round {len(self._rounds)}{figure}{stage}"
+        return f"{setup.who()} round {len(self._rounds)}{figure}{stage}"

@@ -26,6 +26,8 @@ class Body:
     values: Mapping[str, Any] = field(default_factory=dict)
     is_async: bool = False
     label: str = "the body"
+    # Makes fresh input, outside of the timed part, for each batch of each worker.
+    prepare: Callable[[], Any] | None = None
 
     @property
     def call(self) -> Callable[[], Any]:
@@ -33,6 +35,18 @@ class Body:
         if not self.positional and not self.values:
             return self.function
         return functools.partial(self.function, *self.positional, **self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorChoice:
+    """A ``concurrent.futures.Executor`` to measure with, as it was asked for.
+
+    ``given`` is an executor, what makes one (called with the number of workers), or None for the
+    backend that is registered by this ``name``.
+    """
+
+    name: str
+    given: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +172,7 @@ class Round:
     gil: GilProbe | None = None
     block: BlockProbe | None = None
     unseen_delay: bool = False  # workers took part whose run delay is not in the readings
+    has_gil: bool = True  # at its end: an import can switch the GIL on in a free-threaded build
 
 
 @dataclass(frozen=True, slots=True)

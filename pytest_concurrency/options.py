@@ -29,6 +29,7 @@ class Settings(NamedTuple):
     skip: bool
     disable: bool
     profile: tuple[str, bool] | None = None  # the tool, and whether verdicts that are met are profiled too
+    dask_address: str = ""
 
 
 class Option(NamedTuple):
@@ -109,6 +110,7 @@ OPTIONS = (
         "cprofile:always and line:always profile every measured test",
         bare="cprofile",
     ),
+    Option("dask_address", str, "", "ADDRESS", "scheduler for executor='dask' [a local cluster for each test]"),
 )
 FLAGS = (
     ("only", "run only the tests that measure"),

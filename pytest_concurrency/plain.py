@@ -17,17 +17,17 @@ class PlainConcurrency:
         self._gauge = Gauge()
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
-        return _run(function, args)
+        return _run(function, args, options.get("setup"))
 
     def compare(self, first: Callable[[], Any], second: Callable[[], Any], **options: Any) -> Granted:
         _run(first, ())
         return _run(second, ())
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
-        return _run(function, args)
+        return _run(function, args, options.get("setup"))
 
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
-        return _run(function, args)
+        return _run(function, args, options.get("setup"))
 
     def in_flight(self) -> Gauge:
         return self._gauge
@@ -53,9 +53,9 @@ class Granted:
         return "<not measured: --concurrency-disable>"
 
 
-def _run(function: Callable[..., Any], args: tuple[Any, ...]) -> Granted:
+def _run(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Granted:
     __tracebackhide__ = True
-    answer = function(*args)
+    answer = function(*args) if prepare is None else function(prepare(), *args)
     if inspect.iscoroutine(answer):
         asyncio.run(answer)
     return Granted()

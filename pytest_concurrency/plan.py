@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pytest_concurrency.claims import Claim, Knowledge
-from pytest_concurrency.model import GilProbe, Interference, Round, VerdictName
+from pytest_concurrency.model import ExecutorChoice, GilProbe, Interference, Round, VerdictName
+from pytest_concurrency.units import count
 
 Method = Literal["pair", "hold", "block"]
+_ONE = {"threads": "thread", "processes": "process", "tasks": "task", "interpreters": "interpreter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,33 @@ class Setup:
     backend: str
     workers: int | None = None
     method: Method = "pair"
+    executor: ExecutorChoice | None = None  # what stands behind a backend that is not one of ours
 
     @property
     def crew_size(self) -> int:
         return self.workers or 1
+
+    def who(self, workers: int | None = None) -> str:
+        """In words, who works: ``4 threads``, ``1 process``, ``2 dask workers``."""
+        number = self.crew_size if workers is None else workers
+        if self.backend in _ONE:
+            return count(number, _ONE[self.backend], self.backend)
+        return count(number, f"{self.backend} worker")
+
+    @property
+    def key(self) -> str:
+        """What two setups have in common whose workers can be the same."""
+        given = self.executor.given if self.executor is not None else None
+        return self.backend if given is None else f"{self.backend}#{id(given)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the workers of a setup run: the CPUs that they have together, and what they share."""
+
+    cpus: float
+    has_gil: bool = True
+    one_interpreter: bool = True
 
 
 def _no_reason(rounds: Sequence[Round], known: Knowledge) -> str | None:
@@ -43,7 +68,6 @@ class Plan:
 
     setup: Setup
     claims: tuple[Claim, ...]
-    one_interpreter: bool = True
     needs_gil: bool = False
     # Says why this machine cannot show it, once some rounds have been seen; None if it can.
     unmeasurable: Callable[[Sequence[Round], Knowledge], str | None] = _no_reason
@@ -57,13 +81,13 @@ class Plan:
 class Bench(Protocol):
     """What the measuring loop needs; the tests have a scripted one."""
 
-    @property
-    def cpus(self) -> float: ...
-    @property
-    def has_gil(self) -> bool: ...
     def now(self) -> float: ...
     def sleep(self, seconds: float) -> None: ...
     def prepare(self, setup: Setup) -> None: ...
+    def site(self, setup: Setup) -> Site:
+        """Where a prepared setup's workers run."""
+        ...
+
     def round(self, setup: Setup) -> Round: ...
     def probe_gil(self) -> GilProbe | None: ...
     def control(self, setup: Setup) -> Round: ...

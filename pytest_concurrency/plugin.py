@@ -97,10 +97,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     __tracebackhide__ = True
     settings = pyfuncitem.config.stash[SETTINGS]
     if settings.disable:
-        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION]))
+        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations))
     with _live_line(pyfuncitem.config) as progress:
         call.run_marked(
-            items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION]),
+            items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations),
             expectations,
             items.circumstances_of(pyfuncitem, settings, progress),
             lambda outcome: _keep(pyfuncitem, outcome),
@@ -157,8 +157,15 @@ class _WorkerProxy:
 
     @property
     def backend(self) -> str:
-        """Where it runs: serial, threads, processes or tasks."""
+        """Where it runs: serial, threads, processes, tasks, interpreters, or an executor's name."""
         return _current().backend  # type: ignore[no-any-return]
+
+    @property
+    def input(self) -> Any:
+        """What the marker's ``setup=`` function made for this batch of this worker; None without one."""
+        from pytest_concurrency.backends.job import current_input
+
+        return current_input()
 
     def __repr__(self) -> str:
         return f"<worker {self.index} of {self.count}, {self.backend}>"
@@ -172,7 +179,7 @@ def _current() -> Any:
 
 @pytest.fixture(scope="session")
 def concurrency_worker() -> _WorkerProxy:
-    """Inside a measured body, which worker this is: .index, .count, .backend."""
+    """Inside a measured body, which worker this is: .index, .count, .backend; and its fresh .input."""
     return _WorkerProxy()
 
 

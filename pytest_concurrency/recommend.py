@@ -58,7 +58,7 @@ def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
     """One or two sentences: which tool, and what the figures say for it."""
     if side is None:
         backend = next((side.backend for side in sides if side.speedup), "threads")
-        return f"No tool made it faster here. {advice.what_to_try(bound, backend, True)}"
+        return f"No tool made it faster here. {advice.what_to_try(bound, backend, wants_speed=True)}"
     rest = [other for other in sides if other.speedup and other.backend != side.backend]
     if bound.kind == "serialized" and side.backend not in ("threads", "tasks"):
         return (

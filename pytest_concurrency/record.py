@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pytest_concurrency.model import Outcome
+from pytest_concurrency.units import spelled
 
 SCHEMA = 1
 
@@ -55,4 +56,4 @@ def _plain(value: object) -> Any:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return repr(value)
+    return spelled(value)

@@ -17,7 +17,6 @@ from pytest_concurrency.trial import Trial
 from pytest_concurrency.units import count
 
 _ROUNDS = 10  # per backend, if there is time
-ONE_INTERPRETER = ("threads", "tasks")  # backends whose workers share one interpreter, and so its GIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,6 @@ def look(trial: Trial, setup: Setup, limits: Limits, rounds: int = _ROUNDS) -> S
     plan = Plan(
         setup=setup,
         claims=(SpeedupClaim(setup.crew_size, 1.0, limits.margin),),
-        one_interpreter=setup.backend in ONE_INTERPRETER,
         answered=lambda said: False,
         most_rounds=rounds,
     )
@@ -63,7 +61,7 @@ def survey(trial: Trial, setups: Sequence[Setup], limits: Limits) -> Figures:
         if setup.workers and found is not None:
             speedups[setup.backend] = found
         # Workers that share a GIL and a process can queue for what others cannot.
-        if bound is None or setup.backend in ONE_INTERPRETER:
-            bound = classify(settlement.rounds, setup.backend, setup.workers, settlement.known)
+        if bound is None or settlement.known.one_interpreter:
+            bound = classify(settlement.rounds, setup, settlement.known)
     assert bound is not None, "a survey without a setup"
     return Figures(bound, speedups, arms, total)

@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_concurrency.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
-from pytest_concurrency.plan import Setup
+from pytest_concurrency.plan import Setup, Site
 
 __all__ = ["Noise", "ScriptedBench", "ScriptedBody", "ScriptedClock"]
 
@@ -151,9 +151,14 @@ class ScriptedBench:
     def prepare(self, setup: Setup) -> None:
         self.prepared += 1
 
+    def site(self, setup: Setup) -> Site:
+        return Site(self.cpus, self.has_gil, one_interpreter=setup.backend in ("threads", "tasks"))
+
     def round(self, setup: Setup) -> Round:
         self.rounds += 1
-        return self._pair(setup, self._body()) if setup.method == "pair" else self._stretch(setup, self._body())
+        body = self._body()
+        round_ = self._pair(setup, body) if setup.method == "pair" else self._stretch(setup, body)
+        return replace(round_, has_gil=self.has_gil)
 
     def control(self, setup: Setup) -> Round:
         self.controls += 1

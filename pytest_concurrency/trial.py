@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_concurrency.backends import Surroundings
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
@@ -15,6 +14,7 @@ from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Interference, Outcome
 from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.surroundings import Surroundings
 
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 

@@ -62,6 +62,15 @@ def number(value: float) -> str:
     return f"{value:g}"
 
 
+def spelled(value: object) -> str:
+    """A value as its author wrote it, as far as that can be known: ``'10ms'``, ``4``, ``make_input``."""
+    name = getattr(value, "__qualname__", None)
+    if isinstance(name, str):
+        return name
+    text = repr(value)
+    return type(value).__qualname__ if " at 0x" in text else text
+
+
 def count(amount: int, noun: str, plural: str = "") -> str:
     """``1 round``, ``2 rounds``."""
     return f"{amount} {noun if amount == 1 else plural or noun + 's'}"

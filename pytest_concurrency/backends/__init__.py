@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 from pytest_concurrency.backends.base import Crew
 from pytest_concurrency.model import Body
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a backend may need to know of the session."""
-
-    root: Path
-    start_method: str = "auto"
+from pytest_concurrency.plan import Setup
+from pytest_concurrency.surroundings import Surroundings
 
 
 def _threads(body: Body, count: int, around: Surroundings) -> Crew:
-    from pytest_concurrency.backends.job import control_body
+    from pytest_concurrency.backends.job import jobs_of
     from pytest_concurrency.backends.threads import ThreadCrew
 
-    return ThreadCrew({"body": body.call, "control": control_body}, count)
+    return ThreadCrew(jobs_of(body), count)
 
 
 def _processes(body: Body, count: int, around: Surroundings) -> Crew:
@@ -34,11 +26,34 @@ def _processes(body: Body, count: int, around: Surroundings) -> Crew:
 def _tasks(body: Body, count: int, around: Surroundings) -> Crew:
     from pytest_concurrency.backends.tasks import TaskCrew
 
-    return TaskCrew(body.call, count)
+    return TaskCrew(body, count)
+
+
+def _interpreters(body: Body, count: int, around: Surroundings) -> Crew:
+    from pytest_concurrency.backends.interpreters import open_pool
+    from pytest_concurrency.backends.pooled import PooledCrew
+
+    return PooledCrew(body, count, "interpreters", open_pool(count), around.root)
 
 
 OPENERS: dict[str, Callable[[Body, int, Surroundings], Crew]] = {
     "threads": _threads,
     "processes": _processes,
     "tasks": _tasks,
+    "interpreters": _interpreters,
 }
+
+
+def open_crew(setup: Setup, body: Body, around: Surroundings) -> Crew:
+    """Start the workers of a setup.
+
+    :raises CannotMeasure: this machine or interpreter has no such workers.
+    :raises BadArgument: nobody knows the executor.
+    """
+    if setup.executor is None:
+        return OPENERS[setup.backend](body, setup.crew_size, around)
+    from pytest_concurrency.backends.executors import open_pool
+    from pytest_concurrency.backends.pooled import PooledCrew
+
+    pool = open_pool(setup.executor, setup.crew_size, around)
+    return PooledCrew(body, setup.crew_size, setup.backend, pool, around.root)

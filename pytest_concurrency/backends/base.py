@@ -12,7 +12,25 @@ from pytest_concurrency.units import duration
 class Crew(Protocol):
     """Workers that are alive, warm and wait for a batch."""
 
-    note: str
+    @property
+    def note(self) -> str:
+        """What a report should say of the workers."""
+        ...
+
+    @property
+    def one_interpreter(self) -> bool:
+        """Whether the workers share this interpreter, and its GIL if it has one."""
+        ...
+
+    @property
+    def one_process(self) -> bool:
+        """Whether the CPU time of the workers is this process's own."""
+        ...
+
+    @property
+    def cpus(self) -> float | None:
+        """The CPUs that the workers have together, where those are not this machine's."""
+        ...
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Let the first ``workers`` of the crew run ``job`` ``loops`` times each.

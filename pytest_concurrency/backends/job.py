@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
-from pytest_concurrency.model import Reading
+from pytest_concurrency.model import Body, Reading
 from pytest_concurrency.probes.thread_state import ThreadClock
 
 
@@ -25,6 +26,45 @@ class Worker:
 # Outside of any backend the body runs once, alone, in the test's own thread.
 ALONE = Worker(index=0, count=1, backend="serial")
 current_worker: ContextVar[Worker] = ContextVar("pytest_concurrency_worker", default=ALONE)
+
+# What a body's ``setup=`` made for this batch, of each worker in this process.
+_inputs: dict[tuple[str, int], Any] = {}
+
+
+def current_input() -> Any:
+    """What ``setup=`` has made for the worker that asks; None without one."""
+    worker = current_worker.get()
+    return _inputs.get((worker.backend, worker.index))
+
+
+def prepare_input(prepare: Callable[[], Any]) -> None:
+    """Make fresh input for the worker that runs this."""
+    worker = current_worker.get()
+    _inputs.pop((worker.backend, worker.index), None)  # two of them at a time may be too much memory
+    _inputs[worker.backend, worker.index] = prepare()
+
+
+@dataclass(frozen=True, slots=True)
+class WithInput:
+    """A function that gets the fresh input as its first argument."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(current_input(), *args)
+
+
+def forget_inputs() -> None:
+    """Let go of what was made for batches that are over."""
+    _inputs.clear()
+
+
+def jobs_of(body: Body) -> dict[str, Callable[[], Any]]:
+    """What workers can be told to do."""
+    jobs: dict[str, Callable[[], Any]] = {"body": body.call, "control": control_body}
+    if body.prepare is not None:
+        jobs["prepare"] = functools.partial(prepare_input, body.prepare)
+    return jobs
 
 
 def run_batch(call: Callable[[], Any], loops: int, clock: ThreadClock, idle_delay: float | None) -> Reading:

@@ -19,18 +19,18 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
 
-from pytest_concurrency.backends.job import Worker, control_body, current_worker, run_batch
+from pytest_concurrency.backends.job import Worker, current_worker, run_batch
 from pytest_concurrency.model import Reading
 from pytest_concurrency.probes.thread_state import ThreadClock
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """All that a worker process needs to start. ``call`` is set under fork, ``packed`` elsewhere."""
+    """All that a worker process needs to start. ``jobs`` is set under fork, ``packed`` elsewhere."""
 
     index: int
     stack_file: str
-    call: Callable[[], Any] | None = None
+    jobs: Mapping[str, Callable[[], Any]] | None = None
     packed: bytes = b""
     # Where the test session found its modules: {dotted name: file, or folders of a package}.
     modules: Mapping[str, tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Errand:
 class Answer:
     """What goes back over the pipe, pickled: an exception travels as bytes of its own."""
 
-    kind: Literal["ready", "reading", "raised"]
+    kind: Literal["ready", "reading", "raised", "lost"]  # lost: the body could not be loaded
     reading: Reading | None = None
     error: bytes = b""
     text: str = ""
@@ -57,9 +57,9 @@ def main(connection: Connection, errand: Errand) -> None:
     with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         _tell_where_on_request(stack, errand.stack_file)
         try:
-            jobs = {"body": errand.call or _unpack(errand), "control": control_body}
+            jobs = errand.jobs or unpack(errand.packed, errand.modules)
         except BaseException as error:
-            connection.send(_raised(error))
+            connection.send(raised(error))
             return
         connection.send(Answer("ready"))
         clock = stack.enter_context(contextlib.closing(ThreadClock()))
@@ -73,11 +73,12 @@ def main(connection: Connection, errand: Errand) -> None:
             try:
                 answer = Answer("reading", run_batch(jobs[job], loops, clock, idle_delay))
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
-                answer = _raised(error)
+                answer = raised(error)
             connection.send(answer)
 
 
-def _raised(error: BaseException) -> Answer:
+def raised(error: BaseException) -> Answer:
+    """Return an exception as it travels."""
     text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
     try:
         packed = _pack_error(error)
@@ -131,13 +132,14 @@ def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:
             faulthandler.register(signal.SIGUSR1, file=file, all_threads=True)
 
 
-def _unpack(errand: Errand) -> Callable[[], Any]:
-    if errand.modules:
-        sys.meta_path.insert(0, _SessionFinder(errand.modules))
+def unpack(packed: bytes, modules: Mapping[str, tuple[str | None, tuple[str, ...]]]) -> Mapping[str, Callable[[], Any]]:
+    """Return a body's jobs in another process or interpreter than the session's."""
+    if modules:
+        sys.meta_path.insert(0, _SessionFinder(modules))
     import cloudpickle
 
-    call: Callable[[], Any] = cloudpickle.loads(errand.packed)
-    return call
+    jobs: Mapping[str, Callable[[], Any]] = cloudpickle.loads(packed)
+    return jobs
 
 
 class _SessionFinder:

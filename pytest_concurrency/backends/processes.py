@@ -18,6 +18,7 @@ from typing import Protocol
 
 from pytest_concurrency.backends import places, process_worker
 from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.process_worker import Answer, Errand
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, NotPicklable, WorkerLost
@@ -76,7 +77,7 @@ def pack(body: Body) -> bytes:
     import cloudpickle
 
     try:
-        packed: bytes = cloudpickle.dumps(body.call)
+        packed: bytes = cloudpickle.dumps(jobs_of(body))
     except Exception as error:
         raise NotPicklable(_blame(body, error)) from error
     return packed
@@ -91,6 +92,7 @@ def _blame(body: Body, error: Exception) -> str:
     )
     named = [(f"fixture {name!r}", value) for name, value in body.values.items()]
     named += [(f"argument {number}", value) for number, value in enumerate(body.positional, 1)]
+    named.append(("setup=", body.prepare))
     for name, value in named:
         try:
             cloudpickle.dumps(value)
@@ -101,6 +103,10 @@ def _blame(body: Body, error: Exception) -> str:
 
 class ProcessCrew:
     """Processes that each wait at a pipe for the size of their next batch."""
+
+    one_interpreter = False
+    one_process = False
+    cpus = None
 
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
         method, why = choose_start_method(start_method, body)
@@ -120,7 +126,7 @@ class ProcessCrew:
                 errand = Errand(
                     index=index,
                     stack_file=str(self._stack_files[index]),
-                    call=body.call if method == "fork" else None,
+                    jobs=jobs_of(body) if method == "fork" else None,
                     packed=packed,
                     modules=modules,
                     inherited=tuple(self._pipes) if method == "fork" else (),
@@ -151,7 +157,7 @@ class ProcessCrew:
         readings: list[Reading] = []
         for index, answer in enumerate(self._answers(workers, deadline)):
             if answer.kind == "raised":
-                raise Raised(_exception_of(answer), "processes", index, workers)
+                raise Raised(exception_of(answer), "processes", index, workers)
             assert answer.reading is not None
             readings.append(answer.reading)
         return Sample(loops, tuple(readings))
@@ -248,7 +254,8 @@ class RemoteTraceback(Exception):
         return f"\n\n{self.args[0]}"
 
 
-def _exception_of(answer: Answer) -> BaseException:
+def exception_of(answer: Answer) -> BaseException:
+    """Return an exception that has travelled, with its traceback's text as its cause."""
     error: object = None
     if answer.error:
         with contextlib.suppress(Exception):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from itertools import repeat
 from typing import Any
 
 from pytest_concurrency.backends import places
 from pytest_concurrency.backends.base import Hung, Raised
-from pytest_concurrency.backends.job import Worker, control_body, current_worker
+from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
 from pytest_concurrency.backends.threads import ThreadCrew
-from pytest_concurrency.model import BlockProbe, Sample
+from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
@@ -26,9 +26,13 @@ class TaskCrew:
     """
 
     note = "one event loop in a thread of its own"
+    one_interpreter = True
+    one_process = True
+    cpus = None
 
-    def __init__(self, call: Callable[[], Any], count: int) -> None:
-        self._call = call
+    def __init__(self, body: Body, count: int) -> None:
+        self._call = body.call
+        self._prepare = body.prepare
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
         self._size = (1, 1)  # tasks, loops
@@ -36,7 +40,13 @@ class TaskCrew:
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
         self._thread = ThreadCrew(
-            {"body": self._batch, "beat": self._beside_beat, "control": control_body, "close": self._end_loop},
+            {
+                "body": self._batch,
+                "beat": self._beside_beat,
+                "prepare": self._make_inputs,
+                "control": control_body,
+                "close": self._end_loop,
+            },
             1,
             "tasks",
         )
@@ -67,6 +77,12 @@ class TaskCrew:
 
     def _batch(self) -> None:
         self._complete(self._gather(*self._size))
+
+    def _make_inputs(self) -> None:
+        assert self._prepare is not None
+        for index in range(self._size[0]):
+            current_worker.set(Worker(index, self._size[0], "tasks"))
+            prepare_input(self._prepare)
 
     def _beside_beat(self) -> None:
         self._complete(self._body_beside_beat())

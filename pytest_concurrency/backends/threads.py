@@ -27,6 +27,9 @@ class ThreadCrew:
     """
 
     note = ""
+    one_interpreter = True
+    one_process = True
+    cpus = None
 
     def __init__(self, jobs: dict[str, Callable[[], Any]], count: int, backend: str = "threads") -> None:
         self._jobs = jobs

@@ -9,11 +9,10 @@ from typing import Any
 
 from pytest_concurrency import bounds
 from pytest_concurrency.claims import Claim, Knowledge, SpeedupClaim
-from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations.keywords import Parser
 from pytest_concurrency.model import Body, Round
 from pytest_concurrency.plan import Plan, Setup
-from pytest_concurrency.units import number, share
+from pytest_concurrency.units import number, share, spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Expectation:
     @property
     def label(self) -> str:
         """As the author wrote it: ``expect_speedup(threads=4, at_least=3)``."""
-        inside = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
+        inside = ", ".join(f"{name}={spelled(value)}" for name, value in self.given.items())
         return f"{self.kind.name}({inside})" if inside else self.kind.name
 
     def limits(self, defaults: Limits) -> Limits:
@@ -68,8 +67,9 @@ class Expectation:
 _COMPUTES = 0.05  # share of computing below which CPUs are no limit worth naming
 
 
-def speedup_plan(backend: str, workers: int, least: float | None, most: float | None, limits: Limits) -> Plan:
+def speedup_plan(setup: Setup, least: float | None, most: float | None, limits: Limits) -> Plan:
     """Return the plan for a speedup, with the reason why a machine may not be able to show it."""
+    backend, workers = setup.backend, setup.crew_size
     claims: list[Claim] = []
     if least is not None:
         claims.append(SpeedupClaim(workers, least, limits.margin))
@@ -91,18 +91,13 @@ def speedup_plan(backend: str, workers: int, least: float | None, most: float | 
         if wanted <= ceiling * 1.01:
             return None
         return (
-            f"{workers} {backend} of a body that computes for {share(cpu_share)} of its time can be at most "
+            f"{setup.who()} of a body that computes for {share(cpu_share)} of its time can be at most "
             f"{number(round(ceiling, 1))}x as fast on {known.cpus:g} usable CPUs, so this machine cannot tell whether "
             f"{number(least if least is not None else most or 0)}x is reached. It needs "
             f"{_cpus_for(wanted, workers, cpu_share)} CPUs"
         )
 
-    return Plan(
-        setup=Setup(backend, workers),
-        claims=tuple(claims),
-        one_interpreter=backend != "processes",
-        unmeasurable=unmeasurable,
-    )
+    return Plan(setup=setup, claims=tuple(claims), unmeasurable=unmeasurable)
 
 
 def _ceiling(workers: int, cpu_share: float, cpus: float) -> float:
@@ -112,23 +107,3 @@ def _ceiling(workers: int, cpu_share: float, cpus: float) -> float:
 
 def _cpus_for(speedup: float, workers: int, cpu_share: float) -> int:
     return max(1, math.ceil(min(speedup, workers) * cpu_share - 0.01))
-
-
-def backend_for(name: str, wanted: str, body_is_async: bool, explicit: bool) -> str:
-    """Return the backend that a body of its kind can run in.
-
-    :raises BadArgument: the author asked for one that cannot run it.
-    """
-    if body_is_async and wanted != "tasks":
-        if explicit:
-            raise BadArgument(
-                f"{name}({wanted}=...) is for a plain function, and this test is an async def: "
-                "its bodies run as tasks of one event loop. Write tasks=N instead."
-            )
-        return "tasks"
-    if not body_is_async and wanted == "tasks":
-        raise BadArgument(
-            f"{name}(tasks=...) is for an async def body, and this test is a plain function. "
-            "Write async def, or threads=N."
-        )
-    return wanted

@@ -8,7 +8,8 @@ from typing import Any
 from pytest_concurrency.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords
-from pytest_concurrency.expectations.base import Kind, Limits, backend_for
+from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.expectations.where import backend_for
 from pytest_concurrency.model import Body
 from pytest_concurrency.plan import Plan, Setup
 

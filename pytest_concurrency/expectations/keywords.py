@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from pytest_concurrency.units import parse_duration
 Parser = Callable[[object], Any]
 T = TypeVar("T")
 
-MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000}
+MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000, "interpreters": 64, "workers": 512}
 UNDECIDED = ("skip", "fail", "pass")
 
 
@@ -85,7 +86,19 @@ def one_of(*choices: str) -> Parser:
     return parse
 
 
-COMMON: Mapping[str, Parser] = {"margin": margin, "max_time": time, "undecided": one_of(*UNDECIDED)}
+def prepare(value: object) -> Callable[[], Any]:
+    """Accept a function without parameters that makes fresh input."""
+    if not callable(value) or inspect.iscoroutinefunction(value):
+        raise ValueError("must be a plain function that is called without arguments and returns fresh input")
+    return value
+
+
+COMMON: Mapping[str, Parser] = {
+    "margin": margin,
+    "max_time": time,
+    "undecided": one_of(*UNDECIDED),
+    "setup": prepare,
+}
 
 
 def read(

@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.errors import BadArgument
-from pytest_concurrency.expectations import keywords
-from pytest_concurrency.expectations.base import Kind, Limits, backend_for, speedup_plan
+from pytest_concurrency.expectations import keywords, where
+from pytest_concurrency.expectations.base import Kind, Limits, speedup_plan
 from pytest_concurrency.model import Body
 from pytest_concurrency.plan import Plan
 from pytest_concurrency.units import number
 
-_BACKENDS = ("threads", "processes", "tasks")
 _COUNTS = (1, 2, 4)
 
 
@@ -29,38 +28,38 @@ def counts(backend: str) -> keywords.Parser:
     return parse
 
 
-def _chosen(arguments: Mapping[str, Any], is_async: bool) -> tuple[str, tuple[int, ...]]:
-    backend = next((backend for backend in _BACKENDS if backend in arguments), "tasks" if is_async else "threads")
-    return backend, arguments.get(backend, _COUNTS)
+def _chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> where.Where:
+    place = where.the_one(name, arguments, is_async)
+    return place or where.Where("tasks" if is_async else "threads", _COUNTS)
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
-    chosen = [backend for backend in _BACKENDS if backend in arguments]
-    if len(chosen) > 1:
-        raise BadArgument(f"{name} takes one of {', '.join(_BACKENDS)}, and has {' and '.join(chosen)}.")
-    backend, sizes = _chosen(arguments, is_async)
-    backend_for(name, backend, is_async, explicit=True)
-    if max(sizes) < 2:
-        raise BadArgument(f"{name}({backend}={sizes}) has no count above 1, so nothing can scale. Write (1, 2, 4).")
-    efficiency = arguments.get("efficiency", 0.7)
-    if efficiency * min(size for size in sizes if size > 1) <= 1:
+    place = _chosen(name, arguments, is_async)
+    if isinstance(place.size, int):
+        raise BadArgument(f"{name} with an executor needs several counts: add workers=(1, 2, 4).")
+    if max(place.size) < 2:
         raise BadArgument(
-            f"{name}(efficiency={number(efficiency)}) at {min(size for size in sizes if size > 1)} workers asks for no "
-            "more than one worker gives. Raise efficiency, or leave out the smallest counts."
+            f"{name}({place.backend}={place.size}) has no count above 1: nothing can scale. Write (1, 2, 4)."
+        )
+    efficiency = arguments.get("efficiency", 0.7)
+    if efficiency * min(size for size in place.size if size > 1) <= 1:
+        raise BadArgument(
+            f"{name}(efficiency={number(efficiency)}) at {min(size for size in place.size if size > 1)} workers asks "
+            "for no more than one worker gives. Raise efficiency, or leave out the smallest counts."
         )
 
 
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
-    backend, sizes = _chosen(arguments, body.is_async)
+    place = _chosen(KIND.name, arguments, body.is_async)
     efficiency = arguments.get("efficiency", 0.7)
     # One worker has a speedup of 1 by definition.
-    plans = [speedup_plan(backend, size, efficiency * size, None, limits) for size in sizes if size > 1]
+    plans = [speedup_plan(place.setup(size), efficiency * size, None, limits) for size in place.size if size > 1]
     return replace(plans[-1], steps=tuple(plans[:-1]))
 
 
 KIND = Kind(
     name="expect_scaling",
-    keywords={"efficiency": keywords.part, **{backend: counts(backend) for backend in _BACKENDS}},
+    keywords={"efficiency": keywords.part, **where.parsers(counts)},
     check=_check,
     plan=_plan,
 )

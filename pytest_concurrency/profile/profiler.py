@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.job import forget_inputs, prepare_input
 from pytest_concurrency.backends.threads import ThreadCrew
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.model import Body, Outcome
@@ -49,9 +50,11 @@ class Profiler:
             self._keep(_Run(body, self._tool, wanted, self._seconds).profile())
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # a profile never changes what becomes of a test
             note = f"There is no profile: {type(error).__name__}: {error}"
             self._keep(Profile(body.label, self._tool, notes=(note,)))
+        finally:
+            forget_inputs()
 
 
 class _Run:
@@ -207,6 +210,8 @@ class _TooLong(Exception):
 def _runner(body: Body) -> Any:
     """Yield what calls the body some times in this thread; an ``async def`` one on an event loop."""
     call = body.call
+    if body.prepare is not None:
+        prepare_input(body.prepare)
     if not body.is_async:
 
         def run(calls: int) -> None:

@@ -46,12 +46,19 @@ KNOWS_PYTEST = {f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items",
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
     "backends": {"base", "job", "places"},
-    "expectations": {"base", "keywords"},
+    "expectations": {"base", "keywords", "where"},
     "reports": set[str](),
     "commands": set[str](),
 }
 # ... and those that are one thing in two files.
-PAIRS = {"processes": {"process_worker"}, "tasks": {"threads"}}
+PAIRS = {
+    "processes": {"process_worker"},
+    "tasks": {"threads"},
+    "pooled_worker": {"process_worker"},
+    "pooled": {"pooled_worker", "process_worker", "processes"},
+    "interpreters": {"pooled"},
+    "executors": {"pooled"},
+}
 
 
 def imports_of(module: str) -> set[str]:

@@ -18,7 +18,7 @@ COMPUTES = ScriptedBody(cpu=0.01)
 def bound_of(body: ScriptedBody, gil: str = "unknown", backend: str = "threads", workers: int | None = 4) -> Bound:
     bench = ScriptedBench(body, Noise(jitter=0.02), cpus=8)
     rounds = [bench.round(Setup(backend, workers)) for _ in range(9)]
-    return classify(rounds, backend, workers, Knowledge(8.0, gil, backend != "processes"))
+    return classify(rounds, Setup(backend, workers), Knowledge(8.0, gil, backend != "processes"))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_each_bound_type_has_its_tool(kind: str, gil: str, tool: str, not_tool: 
     ],
 )
 def test_what_to_try_fits_the_cause(kind: str, gil: str, backend: str, said: str) -> None:
-    assert said in what_to_try(Bound(kind, 0.5, 0.5, gil), backend, wants_speed=True)
+    assert said in what_to_try(Bound(kind, 0.5, 0.5, gil), backend, True, one_interpreter=backend != "processes")
 
 
 def test_too_much_speed_is_answered_with_the_bound_above() -> None:

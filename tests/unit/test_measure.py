@@ -55,7 +55,7 @@ def test_a_quiet_machine_tells_the_truth(
     body: ScriptedBody, claims: list[Claim], backend: str, workers: int | None, verdict: str
 ) -> None:
     bench = ScriptedBench(body, Noise(jitter=0.01))
-    settlement = end(bench, *claims, backend=backend, workers=workers, one_interpreter=backend != "processes")
+    settlement = end(bench, *claims, backend=backend, workers=workers)
     assert settlement.verdict == verdict
 
 
@@ -271,7 +271,7 @@ def test_a_plan_may_end_before_every_claim_has() -> None:
 def test_progress_tells_round_figure_and_stage() -> None:
     lines: list[str] = []
     settle(plan(THREE), ScriptedBench(IN_A_LOCK), 10.0, lines.append)
-    assert lines[0] == "threads x4 round 1 1.00x"
+    assert lines[0] == "4 threads round 1 1.00x"
     assert any(line.endswith(", confirming") for line in lines)
 
 

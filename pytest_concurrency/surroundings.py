@@ -1,0 +1,23 @@
+"""What workers may need to know of the session that they are started for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+def _no_executors() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The session's root, and where its options say that workers come from."""
+
+    root: Path
+    start_method: str = "auto"
+    dask_address: str = ""
+    # What the project has registered by pytest_concurrency_backends: {name: executor, or what makes one}.
+    executors: Callable[[], Mapping[str, Any]] = _no_executors
