@@ -134,7 +134,7 @@ def answer(checkup: Checkup, wanted: int) -> str:
         )
     problems = [line for line in lines(checkup) if line.mark == "bad"]
     if problems:
-        why = "; ".join(f"{line.label}: {line.text}" for line in problems)
+        why = f"see {' and '.join(line.label for line in problems)} above"
     elif _half_delivered(checkup):
         why = f"the control body got {count(wide, 'CPU')}, though {number(round(checkup.usable, 2))} are usable"
     else:

@@ -98,19 +98,17 @@ def _remarks(found: Exploration) -> list[str]:
 
 
 def _table(found: Exploration, best: Side | None) -> str:
-    heads = ("", "speedup", "efficiency", "computing", "waiting", "rounds")
-    alone = ("alone", "", "", duration(found.alone.cpu), duration(found.alone.blocked), "")
-    rows = [_row(side) for side in found.sides]
-    measured = [row for row, side in zip(rows, found.sides, strict=True) if side.speedup]
-    widths = [max(len(row[column]) for row in (heads, alone, *measured)) for column in range(len(heads))]
-    widths[0] = max(len(row[0]) for row in (alone, *rows))
-    lines = [console.paint(_cells(heads, widths), "bold"), _cells(alone, widths)]
-    for side, row in zip(found.sides, rows, strict=True):
-        if side.speedup is None:
-            lines.append(console.wrap(side.reason, " " * (widths[0] + 4), f"  {row[0].ljust(widths[0])}  "))
-        else:
-            line = _cells(row, widths)
-            lines.append(console.paint(line, "green") if side is best else line)
+    heads = ("", "speedup", "efficiency", "computing", "waiting")
+    measured = [side for side in found.sides if side.speedup is not None]
+    rows = [heads, ("alone", "", "", duration(found.alone.cpu), duration(found.alone.blocked)), *map(_row, measured)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    lines = [_cells(row, widths) for row in rows]
+    lines[0] = console.paint(lines[0], "bold")
+    if best is not None:
+        place = 2 + measured.index(best)
+        lines[place] = console.paint(lines[place], "green")
+    others = [side for side in found.sides if side.speedup is None]
+    lines += [console.wrap(f"{_who(side)}: {side.reason}", " " * 6, "  ") for side in others]
     return "\n".join(lines)
 
 
@@ -121,16 +119,19 @@ def _cells(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _row(side: Side) -> tuple[str, ...]:
-    if side.speedup is None or side.each is None:
-        return (f"{side.workers} {side.backend}", "", "", "", "", "")
+    assert side.speedup is not None
+    assert side.each is not None
     return (
-        f"{side.workers} {side.backend}",
+        _who(side),
         figure(side.speedup).replace(" to ", ", "),
         f"{share(side.efficiency).rjust(5)} {bar(side.efficiency)}",
         duration(side.each.cpu),
         duration(side.each.blocked),
-        str(side.rounds),
     )
+
+
+def _who(side: Side) -> str:
+    return f"{side.workers} {side.backend}"
 
 
 def json_of(found: Exploration, arguments: str) -> dict[str, Any]:

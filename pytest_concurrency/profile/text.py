@@ -70,8 +70,9 @@ def _standing(standing: Standing) -> str:
     said = f"Where {standing.workers} stood, in an extra round{cause}; {count(standing.looks, 'look')}:"
     lines = [textwrap.fill(said, _WIDTH)]
     for stand in standing.stands:
-        inside = f"  (in {stand.inside})" if stand.inside else ""
-        lines.append(_cut(f"  {share(stand.share).rjust(6)}  {stand.where}: {stand.source}{inside}", _WIDTH))
+        lines.append(_cut(f"  {share(stand.share).rjust(6)}  {stand.where}: {stand.source}", _WIDTH))
+        if stand.inside:
+            lines.append(_cut(f"          in {stand.inside}", _WIDTH))
     return "\n".join(lines)
 
 
