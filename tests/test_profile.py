@@ -239,6 +239,25 @@ def other():
     assert "another profiler is active (somebodys profiler)" in " ".join(section_of(result).split())
 
 
+@pytest.mark.parametrize(
+    ("tool", "part"),
+    [("cprofile", "so lines of Python seem slower"), ("line", "line_profiler would take the place of")],
+)
+def test_what_traces_the_run_is_told(suite: Suite, tool: str, part: str) -> None:
+    if tool == "line":
+        pytest.importorskip("line_profiler")
+    source = """
+@pytest.fixture(autouse=True)
+def tracing():
+    threading.settrace(lambda *event: None)
+    yield
+    threading.settrace(None)
+"""
+    result = suite(source + LOCKED, f"--concurrency-profile={tool}")
+    assert_outcome(result, "test_body", "FAILED")
+    assert part in " ".join(section_of(result).split())
+
+
 def test_the_record_has_it_and_keeps_to_the_schema(suite: Suite, pytester: pytest.Pytester) -> None:
     suite(LOCKED, "--concurrency-profile", "--concurrency-report=json:out.json")
     run = json.loads((pytester.path / "out.json").read_text(encoding="utf-8"))

@@ -23,6 +23,8 @@ from pytest_concurrency.units import count, duration
 
 _SPAN = 0.2  # seconds that a run should take, for short bodies
 _MOST_CALLS = 1000
+_TRACED = "Something traces this run (coverage, a debugger), so lines of Python seem slower than they are."
+_NO_LINES = "line_profiler would take the place of what traces this run (coverage, a debugger)"
 _NOT_MET = ("broken", "undecided")
 
 
@@ -115,9 +117,12 @@ class _Run:
         answer: list[Any] = []
 
         def job() -> None:
-            if why := functions.conflict() or self._traced():
+            traced = sys.gettrace() is not None
+            if why := functions.conflict() or (traced and self._tool == "line" and _NO_LINES):
                 answer.append(why)
                 return
+            if traced and _TRACED not in self._notes:
+                self._notes.append(_TRACED)
             with _runner(self._body) as run:
                 answer.append(tool(lambda: run(calls)))
 
@@ -126,11 +131,6 @@ class _Run:
             self._notes.append(f"No profile of functions: {answer[0]}.")
             return None
         return answer[0]
-
-    def _traced(self) -> str | None:
-        if self._tool == "line" and sys.gettrace() is not None:
-            return "line_profiler would take the place of what traces this run (coverage, a debugger)"
-        return None
 
     def _standing(self) -> Any:
         widths = [arm.workers for outcome in self._outcomes for arm in outcome.arms if arm.backend == "threads"]
