@@ -78,7 +78,8 @@ def test_what_the_line_called_is_named(suite: Suite) -> None:
         JOBS.put(job)
     """
     section = section_of(suite(source.replace("\n    ", "\n"), "--concurrency-profile"))
-    assert "test_body: job = JOBS.get() in queue.Queue.get" in " ".join(section.split())
+    called = "queue.Queue.get" if sys.version_info >= (3, 11) else "queue.get"  # 3.10 does not know the class
+    assert f"test_body: job = JOBS.get() in {called}" in " ".join(section.split())
 
 
 def test_lines(suite: Suite) -> None:
