@@ -82,7 +82,8 @@ def text_of(found: Exploration, arguments: str) -> str:
 
 
 def _labelled(label: str, text: str) -> str:
-    return console.wrap(text, " " * 7, console.paint(label, "bold") + " " * (7 - len(label)))
+    lines = console.wrap(text, " " * 7, label.ljust(7))
+    return console.paint(label, "bold") + lines[len(label) :]
 
 
 def _markers(found: Exploration, best: Side) -> list[str]:
