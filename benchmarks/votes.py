@@ -1,6 +1,6 @@
 """How often a single round votes wrongly, by how far off its figure is: the table behind tally.py.
 
-    python benchmarks/votes.py [--rounds 60] [--loads idle,busy 1]
+    python benchmarks/votes.py [--rounds 200] [--loads "idle,busy 1"]
 
 For bodies whose true speedup is known, the round's bounds are set against the truth. A vote is wrong by a
 factor r if the pessimistic bound lies r times above the truth, or the optimistic one r times below it.
@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from loads import LOADS, load
 from verdicts import machine, print_rows, upper_bound
 
 from pytest_concurrency import bounds
 from pytest_concurrency.bench import Workbench
-from pytest_concurrency.claims import Knowledge
+from pytest_concurrency.claims import Knowledge, shortest_batch
 from pytest_concurrency.model import Body
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.surroundings import Surroundings
 
+DATA = Path(__file__).parent / "results" / "rounds.jsonl"
 FACTORS = (1.05, 1.12, 1.3, 1.5, 1.8, 2.2)
 BLOB = os.urandom(1 << 20)
 LOCK = threading.Lock()
@@ -75,34 +78,51 @@ CASES = (
 )
 
 
-def readings(rounds: int) -> list[tuple[str, float, float]]:
-    """Per round: the case, and both bounds as a multiple of the truth."""
+class Series(NamedTuple):
+    """One body's rounds beside one load, in their order: bounds as multiples of the truth, seconds of a batch.
+
+    None for a round that said nothing.
+    """
+
+    load: str
+    case: str
+    workers: int
+    rounds: list[tuple[float, float, float] | None]
+
+
+def record(load_name: str, rounds: int) -> list[Series]:
+    """Measure every body beside the load that runs."""
     found = []
     for function, backend, workers, truth, held in CASES:
         setup = Setup(backend, workers)
         known = Knowledge(2.0, "held" if held else "released", backend != "processes")
         bench = Workbench(Body(function), Surroundings(Path.cwd()), patience=60.0)
+        series = Series(load_name, f"{function.__name__} {backend}", workers, [])
         try:
             for _ in range(rounds):
-                interval = bounds.speedup(bench.round(setup), workers, known.cpus, known.computes_alone)
-                if interval is not None:
-                    found.append((f"{function.__name__} {backend}", interval.low / truth, interval.high / truth))
+                round_ = bench.round(setup)
+                interval = bounds.speedup(round_, workers, known.cpus, known.computes_alone)
+                said = (interval.low / truth, interval.high / truth, shortest_batch(round_)) if interval else None
+                series.rounds.append(said)
         finally:
             bench.close()
+        found.append(series)
     return found
 
 
-def rates(name: str, found: list[tuple[str, float, float]]) -> tuple[str, ...]:
+def rates(name: str, recorded: list[Series]) -> tuple[str, ...]:
+    found = [said for series in recorded for said in series.rounds if said is not None]
     cells = [name, str(len(found))]
     for factor in FACTORS:
-        wrong = sum(low > factor or high < 1 / factor for _, low, high in found)
+        wrong = sum(low > factor or high < 1 / factor for low, high, _ in found)
         cells.append(f"{wrong / len(found) * 100:.2f} (<{upper_bound(wrong, len(found)) * 100:.2f})")
     return tuple(cells)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--data", type=Path, default=DATA, help="where the rounds go, for replay.py")
     parser.add_argument("--loads", default="idle,busy 1,busy 4,bursts 0.1 s,disk")
     options = parser.parse_args()
     rows = [("load", "rounds", *(f"> {factor:g}x, %" for factor in FACTORS))]
@@ -110,12 +130,14 @@ def main() -> None:
     for name in options.loads.split(","):
         assert name in LOADS, f"{name!r} is not one of {', '.join(LOADS)}"
         with load(name):
-            found = readings(options.rounds)
+            found = record(name, options.rounds)
         rows.append(rates(name, found))
         everything += found
     rows.append(rates("all", everything))
-    for case in dict.fromkeys(line[0] for line in everything):
-        rows.append(rates(case, [line for line in everything if line[0] == case]))
+    for case in dict.fromkeys(series.case for series in everything):
+        rows.append(rates(case, [series for series in everything if series.case == case]))
+    options.data.parent.mkdir(exist_ok=True)
+    options.data.write_text("".join(json.dumps(series._asdict()) + "\n" for series in everything))
     print_rows(rows, markdown=True)
     print(f"\n{machine()}")
 

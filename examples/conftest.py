@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,8 @@ def _usable_cpus() -> float:
         return min(allowed, int(quota) / int(period))
     except (OSError, ValueError):
         return allowed
+
+
+def pytest_concurrency_backends(config):
+    """Name an executor, for ``executor="crawler"``; it is made and shut down for each test."""
+    return {"crawler": lambda workers: ThreadPoolExecutor(workers, thread_name_prefix="crawler")}

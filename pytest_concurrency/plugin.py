@@ -15,6 +15,8 @@ from pytest_concurrency import options
 from pytest_concurrency.markers import MARKERS, marker_lines
 
 if TYPE_CHECKING:
+    import pathlib
+
     from pytest_concurrency.fixture import Concurrency
     from pytest_concurrency.model import Outcome
     from pytest_concurrency.plain import PlainConcurrency
@@ -181,6 +183,14 @@ def _current() -> Any:
 def concurrency_worker() -> _WorkerProxy:
     """Inside a measured body, which worker this is: .index, .count, .backend; and its fresh .input."""
     return _WorkerProxy()
+
+
+@pytest.fixture
+def concurrency_tmp_path(tmp_path: pathlib.Path) -> Any:
+    """A temporary folder of each worker's own: an os.PathLike; concurrency_tmp_path / "name" is a Path in it."""
+    from pytest_concurrency.backends.job import WorkerFolder
+
+    return WorkerFolder(tmp_path)
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:

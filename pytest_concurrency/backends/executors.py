@@ -79,7 +79,7 @@ def _dask(workers: int, around: Surroundings) -> Pool:
     try:
         if around.dask_address:
             try:
-                client = stack.enter_context(Client(around.dask_address, timeout=10, set_as_default=False))
+                client = stack.enter_context(Client(around.dask_address, timeout=5, set_as_default=False))
             except (OSError, ValueError) as error:
                 raise CannotMeasure(
                     f"no Dask scheduler answers at {around.dask_address} ({error}): "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 from pytest_concurrency.model import Body, Reading
@@ -26,6 +28,27 @@ class Worker:
 # Outside of any backend the body runs once, alone, in the test's own thread.
 ALONE = Worker(index=0, count=1, backend="serial")
 current_worker: ContextVar[Worker] = ContextVar("pytest_concurrency_worker", default=ALONE)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFolder:
+    """Below a folder, one for each worker; made when it is asked for, by the worker that asks."""
+
+    base: Path
+
+    @property
+    def path(self) -> Path:
+        worker = current_worker.get()
+        path = self.base / f"{worker.backend}-{worker.index}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def __truediv__(self, name: str | os.PathLike[str]) -> Path:
+        return self.path / name
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
 
 # What a body's ``setup=`` made for this batch, of each worker in this process.
 _inputs: dict[tuple[str, int], Any] = {}

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_concurrency import stats
-from pytest_concurrency.backends import pooled_worker, process_worker
+from pytest_concurrency.backends import pooled_worker
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.pooled_worker import Errand, Origin, Report, whereabouts, work
-from pytest_concurrency.backends.processes import exception_of, pack
+from pytest_concurrency.backends.travel import exception_of, pack, session_modules
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, NotPicklable, WorkerLost
 from pytest_concurrency.model import Body, Reading, Sample
@@ -28,7 +28,7 @@ _FIRST_LEAD = 0.02  # seconds from sending a batch to its common start
 _LONGEST_LEAD = 2.0
 _ASSEMBLING = 30.0  # seconds in which a pool's workers must have turned up
 _STUCK = 5  # tries without a new worker after which no more are awaited
-_TRIES = 3  # for a batch whose workers were late
+_TRIES = 4  # for a batch whose workers were late, or did not all take part
 _LATE = 0.0005  # seconds after the common start that do not matter
 
 
@@ -109,8 +109,15 @@ class PooledCrew:
         for attempt in itertools.count(1):
             start_at, reports = self._send(workers, loops, deadline, job)
             late = max(self._here_time(report, report.arrived) for report in reports) - start_at
-            self._together = max(self._together, _at_once(reports))
-            if late <= _LATE or attempt == _TRIES or _at_once(reports) < workers:
+            missed = _at_once(reports) < workers <= self._together
+            if missed and attempt == _TRIES:
+                raise WorkerLost(
+                    f"{self._backend}: {workers} workers ran at the same time before, and only {_at_once(reports)} do "
+                    "now. Was one lost, or is the pool used by something else?"
+                )
+            if missed:
+                self._lead = min(2 * self._lead, _LONGEST_LEAD)
+            elif late <= _LATE or attempt == _TRIES or _at_once(reports) < workers:
                 break
         return Sample(loops, tuple(self._reading(report, index, workers) for index, report in enumerate(reports)))
 
@@ -163,7 +170,7 @@ class PooledCrew:
     def _pack(self) -> None:
         """Some worker is not of this interpreter: from now on the body travels."""
         packed = pack(self._body)
-        modules = process_worker.session_modules(self._root)
+        modules = session_modules(self._root)
         self._errand = replace(self._errand, packed=packed, modules=modules, path=tuple(sys.path))
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
-from pytest_concurrency.backends.process_worker import Answer, raised, unpack
+from pytest_concurrency.backends.travel import Answer, Modules, raised, unpack
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.machine import usable_cpus
 from pytest_concurrency.probes.thread_state import ThreadClock
@@ -37,8 +37,7 @@ class Errand:
     start_at: float  # when all begin, on the clock of the session's host
     offsets: Mapping[str, float]  # by which the clocks of hosts are ahead of it, as far as known
     packed: bytes | None = None
-    # Where the test session found its modules.
-    modules: Mapping[str, tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
+    modules: Modules = field(default_factory=dict)
     path: tuple[str, ...] = ()
 
 

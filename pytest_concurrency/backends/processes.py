@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import pickle
 import re
 import signal
 import sys
@@ -19,9 +18,10 @@ from typing import Protocol
 from pytest_concurrency.backends import places, process_worker
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.job import jobs_of
-from pytest_concurrency.backends.process_worker import Answer, Errand
+from pytest_concurrency.backends.process_worker import Errand
+from pytest_concurrency.backends.travel import Answer, exception_of, pack, session_modules
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.errors import CannotMeasure, NotPicklable, WorkerLost
+from pytest_concurrency.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.model import Body, Reading, Sample
 
 START_METHODS = ("auto", "fork", "forkserver", "spawn")
@@ -69,38 +69,6 @@ def _threads_alive() -> int:
         return threading.active_count()
 
 
-def pack(body: Body) -> bytes:
-    """Return the body as bytes for another process.
-
-    :raises NotPicklable: names the fixture or argument that cannot be sent, or the body itself.
-    """
-    import cloudpickle
-
-    try:
-        packed: bytes = cloudpickle.dumps(jobs_of(body))
-    except Exception as error:
-        raise NotPicklable(_blame(body, error)) from error
-    return packed
-
-
-def _blame(body: Body, error: Exception) -> str:
-    import cloudpickle
-
-    cure = (
-        "Make the value inside the body, pass something that can be pickled (a path, a URL), "
-        "or use --concurrency-start-method=fork where the platform has it"
-    )
-    named = [(f"fixture {name!r}", value) for name, value in body.values.items()]
-    named += [(f"argument {number}", value) for number, value in enumerate(body.positional, 1)]
-    named.append(("setup=", body.prepare))
-    for name, value in named:
-        try:
-            cloudpickle.dumps(value)
-        except Exception as reason:
-            return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
-    return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
-
-
 class ProcessCrew:
     """Processes that each wait at a pipe for the size of their next batch."""
 
@@ -119,7 +87,7 @@ class ProcessCrew:
         starter: _Starter = multiprocessing.get_context(method)  # type: ignore[assignment]
         try:
             packed = b"" if method == "fork" else pack(body)
-            modules = {} if method == "fork" else process_worker.session_modules(root)
+            modules = {} if method == "fork" else session_modules(root)
             for index in range(count):
                 ours, theirs = starter.Pipe()
                 self._pipes.append(ours)
@@ -245,23 +213,3 @@ def _place(stack_file: Path) -> str:
         _, _, current = text.rpartition("Current thread ")
         return places.describe((file, int(line), function) for file, line, function in _PLACE.findall(current))
     return "not readable here"
-
-
-class RemoteTraceback(Exception):
-    """The traceback text of an exception that was raised in another process."""
-
-    def __str__(self) -> str:
-        return f"\n\n{self.args[0]}"
-
-
-def exception_of(answer: Answer) -> BaseException:
-    """Return an exception that has travelled, with its traceback's text as its cause."""
-    error: object = None
-    if answer.error:
-        with contextlib.suppress(Exception):
-            error = pickle.loads(answer.error)
-    if not isinstance(error, BaseException):
-        last = answer.text.strip().splitlines()[-1]
-        error = WorkerLost(f"the body raised an exception that cannot be pickled: {last}")
-    error.__cause__ = RemoteTraceback(answer.text)
-    return error

@@ -45,7 +45,7 @@ KNOWS_PYTEST = {f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items",
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
-    "backends": {"base", "job", "places"},
+    "backends": {"base", "job", "places", "travel"},
     "expectations": {"base", "keywords", "where"},
     "reports": set[str](),
     "commands": set[str](),
@@ -54,8 +54,7 @@ COMMON = {
 PAIRS = {
     "processes": {"process_worker"},
     "tasks": {"threads"},
-    "pooled_worker": {"process_worker"},
-    "pooled": {"pooled_worker", "process_worker", "processes"},
+    "pooled": {"pooled_worker"},
     "interpreters": {"pooled"},
     "executors": {"pooled"},
 }

@@ -188,6 +188,23 @@ def test_a_good_round_ends_the_pauses() -> None:
     assert fourth == first
 
 
+def test_rounds_without_the_gil_do_not_count_once_it_is_on() -> None:
+    """An import in the body can switch it on in a free-threaded build."""
+    changes: list[bool] = []
+
+    def body(bench: ScriptedBench) -> ScriptedBody:
+        bench.has_gil = bench.rounds > 2
+        changes.append(bench.has_gil)
+        return UNDER_THE_GIL
+
+    bench = ScriptedBench(body, has_gil=False)
+    settlement = end(bench, TWO, workers=2)
+    assert settlement.verdict == "broken"
+    assert True in changes
+    assert all(round_.has_gil for round_ in settlement.rounds)
+    assert settlement.rounds[0].number == 3
+
+
 def test_batches_grow_while_rounds_cannot_tell() -> None:
     bench = ScriptedBench(COMPUTES_IN_A_LOCK, UNSURE, cpus=2)
     settlement = end(bench, TWO, workers=2, max_time=10.0)

@@ -1,0 +1,13 @@
+"""Subinterpreters: threads with a GIL each, from Python 3.14 on. Earlier, the tests are skipped and say so."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+
+@pytest.mark.usefixtures("two_cpus")
+@pytest.mark.expect_speedup(interpreters=2, at_least=1.5)
+def test_square_roots_in_interpreters():
+    sum(math.sqrt(number) for number in range(200_000))

@@ -1,0 +1,127 @@
+"""``interpreters=``: for real on 3.14 and later, and told as impossible before."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from conftest import ALONE
+
+HAVE = sys.version_info >= (3, 14)
+needs_interpreters = pytest.mark.skipif(not HAVE, reason="subinterpreters need Python 3.14")
+
+SUITE = """
+    import time
+    import pytest
+    from helper import count_down
+
+    @pytest.fixture
+    def size():
+        return 100_000
+
+    @pytest.mark.expect_speedup(interpreters=2, at_least=1.4)
+    def test_computes(size):
+        count_down(size)
+
+    @pytest.mark.expect_speedup(interpreters=4, at_least=3)
+    def test_waits():
+        time.sleep(0.01)
+
+    @pytest.mark.expect_scaling(interpreters=(1, 2), efficiency=0.7)
+    def test_scales():
+        time.sleep(0.01)
+
+    def test_fixture(concurrency):
+        wait = 0.01
+        assert concurrency.speedup(lambda: time.sleep(wait), interpreters=2) >= 1.6
+"""
+HELPER = """
+    def count_down(n):
+        while n:
+            n -= 1
+"""
+
+
+@pytest.mark.skipif(HAVE, reason="this Python has subinterpreters")
+def test_before_3_14_it_is_unmeasurable_and_says_what_is_needed(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.expect_speedup(interpreters=2, at_least=1.5)
+        def test_it():
+            pass
+        """
+    )
+    result = pytester.runpytest(*ALONE, "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines("*unmeasurable: subinterpreters need Python 3.14*")
+
+
+@needs_interpreters
+def test_bodies_of_all_kinds_run_in_parallel(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(helper=HELPER, test_suite=SUITE)
+    result = pytester.runpytest_subprocess(*ALONE, "--concurrency-max-time=20s")
+    outcomes = result.parseoutcomes()
+    assert outcomes.get("failed", 0) == 0
+    assert outcomes.get("passed", 0) >= 3  # a busy machine may leave the computing undecided
+
+
+@needs_interpreters
+def test_a_loss_is_found(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import fcntl, time
+        import pytest
+
+        @pytest.mark.expect_speedup(interpreters=4, at_least=3)
+        def test_it(tmp_path):
+            with open(tmp_path / "lock", "w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                time.sleep(0.01)
+        """
+    )
+    result = pytester.runpytest_subprocess(*ALONE)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*4 interpreters got 4 bodies done*")
+
+
+@needs_interpreters
+def test_the_bodys_own_exception_keeps_its_meaning(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.expect_speedup(interpreters=2, at_least=1.5)
+        def test_raises(concurrency_worker):
+            if concurrency_worker.backend == "interpreters":
+                raise ValueError("from inside")
+
+        @pytest.mark.expect_speedup(interpreters=2, at_least=1.5)
+        def test_skips(concurrency_worker):
+            if concurrency_worker.backend == "interpreters":
+                pytest.skip("not here")
+        """
+    )
+    result = pytester.runpytest_subprocess(*ALONE, "-rs")
+    result.assert_outcomes(failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*ValueError: from inside*", "*not here*"])
+    result.stdout.fnmatch_lines("*interpreters worker * of 2*")
+
+
+@needs_interpreters
+def test_a_module_that_refuses_to_load_there_is_named(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("_testsinglephase")
+    pytester.makepyfile(
+        """
+        import _testsinglephase
+        import pytest
+
+        @pytest.mark.expect_speedup(interpreters=2, at_least=1.5)
+        def test_it():
+            _testsinglephase.sum(1, 2)
+        """
+    )
+    result = pytester.runpytest_subprocess(*ALONE, "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines("*unmeasurable: *_testsinglephase does not support loading in subinterpreters*")
