@@ -183,8 +183,10 @@ def _same(checkup: Checkup) -> Line:
     if found is None:
         return Line(label, "no round could be read", "bad")
     text = f"a function is {ratio(found.value)} [{found.low:.2f}, {found.high:.2f}] as fast as itself"
-    if not 1 / _EQUAL < found.value < _EQUAL:
+    if found.low > _EQUAL or found.high < 1 / _EQUAL:
         return Line(label, text + ": figures of this machine cannot be believed", "bad")
+    if found.high > found.low * _EQUAL**2:
+        return Line(label, text + ": a wide interval, the machine is busy", "note")
     # The interval is one of 95 %, so that it misses 1 by a little now and then.
     return Line(label, text, "ok" if found.low - 0.02 <= 1 <= found.high + 0.02 else "note")
 

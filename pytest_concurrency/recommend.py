@@ -10,8 +10,8 @@ from pytest_concurrency.classify import PerBody
 from pytest_concurrency.model import Bound, Estimate
 from pytest_concurrency.units import duration, number, ratio
 
-# The simpler tool comes first; what is not named here comes last.
-_SIMPLEST = ("threads", "tasks", "interpreters", "processes")
+# The simpler tool comes first, and what most libraries can live in; what is not named here comes last.
+_SIMPLEST = ("threads", "tasks", "processes", "interpreters")
 _AS_GOOD = 0.85  # part of the best figure up to which the simpler tool is the better one
 _WORTH_IT = 1.2  # speedup below which no tool helps
 _SMALL = 200e-6  # seconds of one call below which handing it to a pool costs as much

@@ -113,6 +113,7 @@ def test_a_missing_reading_says_what_it_costs() -> None:
         ({"interference": Interference(0.7, 0.3, 0.1)}, "interference", "the hypervisor takes 0.30; the quota"),
         ({"interference": Interference()}, "interference", "not readable here"),
         ({"same": Estimate(1.1, 1.05, 1.15)}, "A/A trial", "1.10x"),
+        ({"same": Estimate(1.3, 0.5, 3.4)}, "A/A trial", "the machine is busy"),
         ({"control": {"threads": figure(1.2), "processes": figure(1.9)}}, "2 threads", "1.20x"),
     ],
 )

@@ -26,7 +26,7 @@ def side(backend: str, figure: float | None, workers: int = 4) -> Side:
     [
         ([side("threads", 3.9), side("processes", 3.99)], "threads"),
         ([side("threads", 3.0), side("processes", 3.99)], "processes"),
-        ([side("threads", 0.99), side("interpreters", 3.8), side("processes", 3.9)], "interpreters"),
+        ([side("threads", 0.99), side("interpreters", 3.99), side("processes", 3.9)], "processes"),
         ([side("threads", 0.99), side("interpreters", None), side("processes", 3.9)], "processes"),
         ([side("threads", 1.0), side("processes", 1.15)], None),
         ([side("threads", None)], None),
