@@ -48,6 +48,8 @@ def run_marked(
             outcome, _ = trial.decide(expectation.label, expectation.kind.name, expectation.given, plan, limits)
             report(outcome)
             pending.append((outcome, limits.undecided))
+    if circumstances.profiler is not None:
+        circumstances.profiler(body, [outcome for outcome, _ in pending])
     # All verdicts are in before the first one that is not met speaks: each goes into the report.
     broken = [outcome.reason for outcome, _ in pending if outcome.verdict == "broken"]
     if broken:

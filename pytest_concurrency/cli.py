@@ -12,6 +12,7 @@ import pytest_concurrency
 from pytest_concurrency import commands
 from pytest_concurrency.errors import CommandError
 
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 USAGE = 2  # exit status of bad usage, and of a file that cannot be read
 
 
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print(f"pytest-concurrency-perf {arguments.command}: {error}", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:
+        print(f"pytest-concurrency-perf {arguments.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return 0

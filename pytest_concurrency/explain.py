@@ -15,7 +15,7 @@ from pytest_concurrency.scaling import fit_usl, reading_of
 from pytest_concurrency.units import count, duration, formatter, number, share
 
 _WIDTH = 76
-_KINDS = {
+KINDS = {
     "io": "io (it waits, and waits overlap)",
     "cpu": "cpu (it computes)",
     "mixed": "mixed (it waits and computes)",
@@ -45,7 +45,7 @@ def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bou
     parts = [
         _wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
         arms_table(setup, settlement),
-        f"Bound type: {_KINDS[bound.kind]}\n{_wrap(bound.evidence + '.', '  ')}",
+        f"Bound type: {KINDS[bound.kind]}\n{_wrap(bound.evidence + '.', '  ')}",
         "What to try:\n" + _wrap(_advice(setup, result, bound, settlement.known.one_interpreter), "  "),
         _wrap(_certainty(settlement), ""),
     ]

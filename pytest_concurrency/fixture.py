@@ -5,43 +5,29 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency import explain
 from pytest_concurrency.backends.job import WithInput
-from pytest_concurrency.claims import OverlapClaim, ShareClaim, SpeedupClaim
-from pytest_concurrency.classify import COMPUTES, WAITS, classify
+from pytest_concurrency.claims import OverlapClaim, ShareClaim
+from pytest_concurrency.classify import COMPUTES, WAITS
 from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim, too_few_cpus
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup, where
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.gauge import Gauge
-from pytest_concurrency.judge import arms_of, judge
+from pytest_concurrency.judge import judge
 from pytest_concurrency.machine import usable_cpus
 from pytest_concurrency.measure import settle
-from pytest_concurrency.model import Arm, Body, Bound, BoundKind, Estimate, Outcome
+from pytest_concurrency.model import Body, BoundKind, Estimate, Outcome
 from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.survey import Figures, survey
 from pytest_concurrency.trial import Circumstances, Trial
 from pytest_concurrency.units import count, number
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-_ROUNDS = 10  # what measure() takes per backend, if there is time
 _KINDS = ("io", "cpu", "mixed", "serialized")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """All that :meth:`Concurrency.measure` found, without a verdict."""
-
-    bound: Bound
-    speedup: Mapping[str, Estimate]
-    arms: tuple[Arm, ...]
-    rounds: int
-
-    def __repr__(self) -> str:
-        speedups = ", ".join(f"{name} {explain.figure(value)}" for name, value in self.speedup.items())
-        return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
 
 
 class Concurrency:
@@ -85,7 +71,9 @@ class Concurrency:
                 label = _label("speedup", threshold)
                 return trial.decide(label, "speedup", {**options, **threshold}, plan, limits)[0]
 
-        return Speedup(decide, self._report, lambda outcome: self._follow(outcome, self._limits(arguments).undecided))
+        return Speedup(
+            decide, self._told(body), lambda outcome: self._follow(outcome, self._limits(arguments).undecided)
+        )
 
     def compare(
         self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
@@ -132,7 +120,7 @@ class Concurrency:
                 bench.interference(),
             )
 
-        return Speedup(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+        return Speedup(decide, self._told(_body(second, ())), lambda outcome: self._follow(outcome, limits.undecided))
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> BoundFinding:
         """Return the bound type of a call, to be compared with ``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``.
@@ -165,7 +153,7 @@ class Concurrency:
                 return outcome
             return _bound_outcome(outcome, [result.verdict for result in settlement.results])
 
-        return BoundFinding(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+        return BoundFinding(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
 
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
@@ -178,28 +166,8 @@ class Concurrency:
         chosen = where.chosen("concurrency.measure", arguments, body.is_async)
         setups = [place.setup(place.size) for place in chosen]
         setups = setups or [Setup("tasks" if body.is_async else "threads")]
-        speedups: dict[str, Estimate] = {}
-        arms: tuple[Arm, ...] = ()
-        bound: Bound | None = None
-        total = 0
         with Trial(body, self._circumstances) as trial:
-            for setup in setups:
-                plan = Plan(
-                    setup=setup,
-                    claims=(SpeedupClaim(setup.crew_size, 1.0, limits.margin),),
-                    answered=lambda said: False,
-                    most_rounds=_ROUNDS,
-                )
-                settlement = trial.settle(plan, limits)
-                total += len(settlement.rounds)
-                arms += arms_of(settlement.rounds, setup.backend)
-                found = settlement.results[0].estimate
-                if setup.workers and found is not None:
-                    speedups[setup.backend] = found
-                if bound is None or settlement.known.one_interpreter:
-                    bound = classify(settlement.rounds, setup, settlement.known)
-        assert bound is not None
-        return Figures(bound, speedups, arms, total)
+            return survey(trial, setups, limits)
 
     def in_flight(self) -> Gauge:
         """Return this test's gauge: a ``with`` block that counts how many are inside at the same time.
@@ -208,6 +176,16 @@ class Concurrency:
         ``.peak`` afterwards.
         """
         return self._gauge
+
+    def _told(self, body: Body) -> Callable[[Outcome], None]:
+        """What takes the outcomes about a body: the report, and a profiler if one was asked for."""
+
+        def take(outcome: Outcome) -> None:
+            self._report(outcome)
+            if self._circumstances.profiler is not None:
+                self._circumstances.profiler(body, [outcome])
+
+        return take
 
     def _limits(self, arguments: Mapping[str, Any]) -> Limits:
         return self._circumstances.defaults.overridden(arguments)

@@ -23,12 +23,15 @@ class Gathering:
         self._config = config
         self._settings = settings
         self._records: list[dict[str, Any]] = []
+        self._profiles: list[tuple[str, str]] = []  # of tests that do not fail: pytest shows those of the others
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         value = getattr(report, REPORT_ATTRIBUTE, None)
         # pytest-rerunfailures is about to run a "rerun" again: only the last run counts.
         if value is not None and str(report.outcome) != "rerun":
             self._records.append(value)
+            if not report.failed:
+                self._profiles += [(report.nodeid, profile["text"]) for profile in value.get("profile", ())]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -56,3 +59,6 @@ class Gathering:
         from pytest_concurrency.reports import terminal
 
         terminal.show(terminalreporter, self._records, self._settings)
+        for nodeid, text in self._profiles:
+            terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")
+            terminalreporter.write_line(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import unittest
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -14,11 +15,14 @@ from pytest_concurrency.backends.guest import GuestLoop
 from pytest_concurrency.errors import BadArgument, BrokenExpectation, ConcurrencyError, UndecidedExpectation
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Limits
-from pytest_concurrency.model import Body
+from pytest_concurrency.model import Body, Outcome
 from pytest_concurrency.options import Settings
+from pytest_concurrency.profile.values import Profile
 from pytest_concurrency.surroundings import Surroundings
 from pytest_concurrency.trial import Circumstances
 from pytest_concurrency.units import spelled
+
+PROFILES = pytest.StashKey[list[Profile]]()
 
 
 def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectation]:
@@ -83,7 +87,27 @@ def circumstances_of(
             guest,
         ),
         progress=progress,
+        profiler=_profiler_for(item, settings),
     )
+
+
+def _profiler_for(item: pytest.Item, settings: Settings) -> Callable[[Body, Sequence[Outcome]], None] | None:
+    if settings.profile is None:
+        return None
+    from pytest_concurrency.profile.profiler import Profiler
+
+    tool, always = settings.profile
+    return Profiler(tool, always, settings.max_time, item.stash.setdefault(PROFILES, []).append)
+
+
+def add_profiles(item: pytest.Item, report: pytest.TestReport, record: dict[str, Any]) -> None:
+    """Put what a profiler found below the failure, and into the record."""
+    if profiles := item.stash.get(PROFILES, None):
+        from pytest_concurrency.profile.text import show
+
+        report.sections.extend((f"concurrency profile of {profile.label}", show(profile)) for profile in profiles)
+        record["profile"] = [{**asdict(profile), "text": show(profile)} for profile in profiles]
+        del item.stash[PROFILES]
 
 
 def _registered_executors(config: pytest.Config) -> dict[str, Any]:

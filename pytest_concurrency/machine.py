@@ -43,6 +43,39 @@ def _told() -> int | None:
     return None if count is None or count == _affinity() else count
 
 
+def cpu_limits() -> list[tuple[str, str]]:
+    """What was found on the way to :func:`usable_cpus`, as pairs of a limit and what it says."""
+    found = [("logical", str(os.cpu_count() or "unknown"))]
+    affinity = getattr(os, "sched_getaffinity", None)
+    if affinity is not None:
+        found.append(("affinity", str(len(affinity(0)))))
+    asked = os.environ.get("PYTHON_CPU_COUNT") or dict(sys._xoptions).get("cpu_count")
+    if asked and hasattr(os, "process_cpu_count"):
+        found.append(("asked for", str(asked)))
+    quota = cpu_quota()
+    found.append(("quota", "none" if quota is None else f"{quota:g}"))
+    cores = physical_cores()
+    if cores is not None:
+        shared = _allowed_cpus() > cores
+        found.append(("cores", f"{cores}, two CPUs to a core" if shared else str(cores)))
+    return found
+
+
+def physical_cores() -> int | None:
+    """Return how many cores the allowed CPUs belong to; CPUs of one core share its units (SMT). None if not known."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    if affinity is None:
+        return None
+    cores = set()
+    for cpu in affinity(0):
+        try:
+            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+        except OSError:
+            return None
+        cores.add(siblings.strip())
+    return len(cores) or None
+
+
 def auto_workers() -> int:
     """Return the worker count that ``"auto"`` stands for: usable CPUs, rounded up, at least 1."""
     return max(1, round(usable_cpus() + 0.49))

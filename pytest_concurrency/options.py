@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 REPORT_FORMATS = ("json", "jsonl")
+PROFILERS = ("cprofile", "line")
 
 
 class Settings(NamedTuple):
@@ -27,6 +28,7 @@ class Settings(NamedTuple):
     only: bool
     skip: bool
     disable: bool
+    profile: tuple[str, bool] | None = None  # the tool, and whether verdicts that are met are profiled too
     dask_address: str = ""
 
 
@@ -38,6 +40,7 @@ class Option(NamedTuple):
     default: object
     metavar: str
     help: str
+    bare: str | None = None  # what the option means without a value
 
 
 def _margin(value: object) -> float:
@@ -68,6 +71,23 @@ def _choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
+def _profile(value: object) -> tuple[str, bool] | None:
+    tool, colon, when = str(value).partition(":")
+    if not value:
+        return None
+    if tool not in PROFILERS or (colon and when != "always"):
+        raise ValueError(
+            f"must be one of {', '.join(PROFILERS)}, with :always to profile verdicts that are met too. If it is what "
+            "to test, put it before --concurrency-profile, or write --concurrency-profile=cprofile"
+        )
+    if tool == "line":
+        from pytest_concurrency.profile import lines
+
+        if why := lines.unavailable():
+            raise ValueError(why)
+    return tool, bool(colon)
+
+
 OPTIONS = (
     Option("margin", _margin, "0.25", "PART", "how far below its threshold a loss must be caught for sure [0.25]"),
     Option("max_time", _max_time, "10s", "TIME", "longest time for one verdict, such as 500ms or 10s [10s]"),
@@ -80,6 +100,15 @@ OPTIONS = (
         "auto",
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
+    ),
+    Option(
+        "profile",
+        _profile,
+        "",
+        "TOOL[:always]",
+        "after a verdict that is not met, show where the time goes: cprofile (without a value too) or line; "
+        "cprofile:always and line:always profile every measured test",
+        bare="cprofile",
     ),
     Option("dask_address", str, "", "ADDRESS", "scheduler for executor='dask' [a local cluster for each test]"),
 )
@@ -107,7 +136,8 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("concurrency_report", "reports to make in every run", type="linelist", default=[])
     for option in OPTIONS:
         flag = "--concurrency-" + option.name.replace("_", "-")
-        group.addoption(flag, default=None, metavar=option.metavar, help=option.help)
+        bare: dict[str, Any] = {} if option.bare is None else {"nargs": "?", "const": option.bare}
+        group.addoption(flag, default=None, metavar=option.metavar, help=option.help, **bare)
         parser.addini(f"concurrency_{option.name}", option.help, default=None)
     for name, text in FLAGS:
         group.addoption(f"--concurrency-{name}", action="store_true", default=None, help=text)

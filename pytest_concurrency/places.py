@@ -11,7 +11,7 @@ from types import FrameType
 
 Place = tuple[str, int, str]  # file, line, function
 
-_PACKAGE = str(Path(__file__).parent) + os.sep
+PACKAGE = str(Path(__file__).parent) + os.sep
 _LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 
 
@@ -27,7 +27,7 @@ def describe(places: Iterable[Place]) -> str:
     known = list(places)
     if not known:
         return "not readable here"
-    file, line, function = next((place for place in known if _is_authors(place[0])), known[0])
+    file, line, function = next((place for place in known if is_authors(place[0])), known[0])
     source = linecache.getline(file, line).strip()
     return f"{file}:{line} in {function}" + (f": {source}" if source else "")
 
@@ -35,12 +35,13 @@ def describe(places: Iterable[Place]) -> str:
 def in_body(places: Iterable[Place]) -> str | None:
     """Describe where a worker is in its body; None if it is not inside: the body has ended, or not begun."""
     known = list(places)
-    if not known or (known[0][0].startswith(_PACKAGE) and not any(_is_authors(place[0]) for place in known)):
+    if not known or (known[0][0].startswith(PACKAGE) and not any(is_authors(place[0]) for place in known)):
         return None
     return describe(known)
 
 
-def _is_authors(file: str) -> bool:
-    if file.startswith((_PACKAGE, "<frozen")):
+def is_authors(file: str) -> bool:
+    """Whether a file is neither this plugin's nor the standard library's."""
+    if file.startswith((PACKAGE, "<frozen")):
         return False
     return not file.startswith(_LIBRARY) or "site-packages" in file

@@ -254,6 +254,7 @@ def pytest_runtest_makereport(
         from pytest_concurrency.gathering import REPORT_ATTRIBUTE
 
         value = record.record_of(item.nodeid, outcomes, tracing.tracers())
+        items.add_profiles(item, report, value)
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
         setattr(report, REPORT_ATTRIBUTE, value)
         del item.stash[OUTCOMES]  # a plugin may run the item again

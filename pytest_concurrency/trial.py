@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,8 @@ from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLos
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
-from pytest_concurrency.model import Body, Outcome
-from pytest_concurrency.plan import Plan
+from pytest_concurrency.model import Body, Interference, Outcome
+from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.surroundings import Surroundings
 
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
@@ -26,6 +26,8 @@ class Circumstances:
     defaults: Limits
     around: Surroundings
     progress: Callable[[str], None] | None = None
+    # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
+    profiler: Callable[[Body, Sequence[Outcome]], None] | None = None
 
 
 class Trial:
@@ -65,6 +67,14 @@ class Trial:
         except ConcurrencyError as error:
             # Where in this plugin it was noticed tells the test's author nothing.
             raise error.with_traceback(None) from None
+
+    def note(self, setup: Setup) -> str:
+        """How the workers of a setup that was measured were started."""
+        return self._bench.note(setup)
+
+    def interference(self) -> Interference:
+        """What else the machine did since the trial began."""
+        return self._bench.interference()
 
     def decide(
         self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits

@@ -35,6 +35,10 @@ PURE = [
     "judge",
     "record",
     "scaling",
+    "recommend",
+    "profile.values",
+    "profile.text",
+    "fitness",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
 KNOWS_PYTEST = {
@@ -46,6 +50,7 @@ COMMON = {
     "backends": {"base", "job", "travel"},
     "expectations": {"base", "keywords", "where"},
     "reports": set[str](),
+    "commands": set[str](),
 }
 # ... and those that are one thing in several files.
 PAIRS = {
