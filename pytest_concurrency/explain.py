@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from pytest_concurrency import advice
 from pytest_concurrency.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
-from pytest_concurrency.classify import PerBody, per_body
+from pytest_concurrency.classify import per_body
 from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Bound, Estimate, Point, Sample
+from pytest_concurrency.model import Bound, Estimate, PerBody, Point, Sample
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.scaling import fit_usl, reading_of
 from pytest_concurrency.units import count, duration, formatter, number, share

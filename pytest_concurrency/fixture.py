@@ -196,7 +196,7 @@ class Concurrency:
                 )
                 settlement = trial.settle(plan, limits)
                 total += len(settlement.rounds)
-                arms += arms_of(settlement.rounds, setup.backend)
+                arms += arms_of(settlement.rounds, setup)
                 found = settlement.results[0].estimate
                 if setup.workers and found is not None:
                     speedups[setup.backend] = found

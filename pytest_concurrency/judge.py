@@ -9,9 +9,9 @@ from typing import Any
 
 from pytest_concurrency import advice, bounds, explain
 from pytest_concurrency.claims import SpeedupClaim
-from pytest_concurrency.classify import classify
+from pytest_concurrency.classify import classify, per_body
 from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, Point, Round, Sample
+from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.scaling import point_of
 
@@ -47,7 +47,7 @@ def judge(
         rounds=len(settlement.rounds),
         seconds=settlement.seconds,
         bound=bound,
-        arms=arms_of(settlement.rounds, setup.backend, note),
+        arms=arms_of(settlement.rounds, setup, note),
         interference=interference or Interference(),
         workers=workers_of(setup),
         advice=advice.which_tool(bound),
@@ -110,27 +110,36 @@ def deciding(settlement: Settlement) -> Result:
     )
 
 
-def arms_of(rounds: tuple[Round, ...], backend: str, note: str = "") -> tuple[Arm, ...]:
+def arms_of(rounds: tuple[Round, ...], setup: Setup, note: str = "") -> tuple[Arm, ...]:
     """The two sides of some rounds, with their totals."""
-    arms = [_arm(backend, [round_.serial for round_ in rounds], note)]
+    arms = [_arm(setup.backend, [round_.serial for round_ in rounds], note)]
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
     if together:
-        arms.append(_arm(backend, together, note))
+        # All tasks of an event loop run in its one thread.
+        tasks = setup.workers or 1 if setup.backend == "tasks" else 1
+        arms.append(_arm(setup.backend, together, note, tasks))
     return tuple(arms)
 
 
-def _arm(backend: str, samples: list[Sample], note: str) -> Arm:
+def _arm(backend: str, samples: list[Sample], note: str, tasks: int = 1) -> Arm:
     known = bool(samples) and all(reading.delay is not None for sample in samples for reading in sample.readings)
     return Arm(
         backend=backend,
-        workers=samples[0].workers if samples else 0,
+        workers=samples[0].workers * tasks if samples else 0,
         loops=samples[-1].loops if samples else 0,
         wall=tuple(_tidy(sample.wall) for sample in samples),
         cpu=tuple(_tidy(sample.cpu) for sample in samples),
         delay=tuple(_tidy(sample.delay) for sample in samples) if known else None,
         blocked=tuple(_tidy(sample.blocked) for sample in samples),
         note=note,
+        body=_per_body(samples, tasks) if samples else None,
     )
+
+
+def _per_body(samples: Sequence[Sample], tasks: int) -> PerBody:
+    each = per_body(samples, tasks)
+    delay = None if each.delay is None else _tidy(each.delay)
+    return PerBody(_tidy(each.wall), _tidy(each.cpu), _tidy(each.blocked), delay)
 
 
 def _tidy(seconds: float) -> float:

@@ -182,6 +182,16 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class PerBody:
+    """One body's part of a worker's time, in seconds; medians over rounds, means over workers."""
+
+    wall: float
+    cpu: float
+    blocked: float
+    delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     """One side of a measurement, with its rounds' totals."""
 
@@ -193,6 +203,7 @@ class Arm:
     delay: tuple[float, ...] | None
     blocked: tuple[float, ...]
     note: str = ""
+    body: PerBody | None = None
 
 
 @dataclass(frozen=True, slots=True)

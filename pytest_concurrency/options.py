@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pytest
 
-REPORT_FORMATS = ("json", "jsonl")
-
-
 class Settings(NamedTuple):
     """What was asked for on the command line, in the ini file, or nowhere.
 
@@ -27,6 +24,8 @@ class Settings(NamedTuple):
     only: bool
     skip: bool
     disable: bool
+    columns: tuple[str, ...]
+    sort: str
 
 
 class Option(NamedTuple):
@@ -67,6 +66,18 @@ def _choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
+def _columns(value: object) -> tuple[str, ...]:
+    from pytest_concurrency.columns import parse_columns
+
+    return parse_columns(value)
+
+
+def _sort(value: object) -> str:
+    from pytest_concurrency.columns import parse_sort
+
+    return parse_sort(value)
+
+
 OPTIONS = (
     Option("margin", _margin, "0.25", "PART", "how far below its threshold a loss must be caught for sure [0.25]"),
     Option("max_time", _max_time, "10s", "TIME", "longest time for one verdict, such as 500ms or 10s [10s]"),
@@ -80,6 +91,10 @@ OPTIONS = (
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
     ),
+    Option(
+        "columns", _columns, "", "NAMES", "columns of the table that --concurrency-report prints, such as test,figure,cpu"
+    ),
+    Option("sort", _sort, "", "COLUMN", "column to sort that table by; -COLUMN for the reverse order"),
 )
 FLAGS = (
     ("only", "run only the tests that measure"),
@@ -99,7 +114,7 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         type=_report,
         metavar="FORMAT:PATH",
-        help="print the full table of verdicts; with json:PATH or jsonl:PATH also write the records. "
+        help="print the full table of verdicts; html:PATH, markdown:PATH, json:PATH or jsonl:PATH also writes a file. "
         "May be repeated. Without a value it goes last on the command line",
     )
     parser.addini("concurrency_report", "reports to make in every run", type="linelist", default=[])
@@ -113,10 +128,12 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def _report(value: str) -> str:
+    from pytest_concurrency.reports import formats as known
+
     kind, colon, path = value.partition(":")
-    if value == "terminal" or (kind in REPORT_FORMATS and colon and path):
+    if value == "terminal" or (kind in known.names() and colon and path):
         return value
-    formats = ", ".join(f"{kind}:PATH" for kind in REPORT_FORMATS)
+    formats = ", ".join(f"{kind}:PATH" for kind in known.names())
     raise argparse.ArgumentTypeError(
         f"{value!r} is not a report: write {formats}, or nothing. If {value!r} is what to test, put it before "
         "--concurrency-report, or write --concurrency-report=terminal"

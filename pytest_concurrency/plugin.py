@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_concurrency.reports import files
 
         try:
-            files.check_writable(settings.report_files)
+            files.check(settings.report_files)
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
 

@@ -1,30 +1,28 @@
-"""``json:PATH`` and ``jsonl:PATH``: the records as they are."""
+"""Report files: found out to be writable before a long run, and written whole or not at all."""
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_concurrency.reports import formats
 
-def check_writable(reports: Sequence[tuple[str, str]]) -> None:
-    """Find out before a long run whether its reports can be written.
+_JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+def check(reports: Sequence[tuple[str, str]]) -> None:
+    """Find out before a long run whether its reports can be made.
 
     :raises ValueError: names the report and the reason.
     """
     for kind, path in reports:
-        target = Path(path)
+        if reason := formats.load(kind).unavailable():
+            raise ValueError(f"--concurrency-report={kind}:{path} cannot be made: {reason} Nothing was run.")
         try:
-            if target.is_dir():
-                raise IsADirectoryError(f"{path} is a folder")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=target.parent):
-                pass
-            if target.exists() and not os.access(target, os.W_OK):
-                raise PermissionError(f"{path} is read-only")
+            check_writable(Path(path))
         except OSError as error:
             raise ValueError(
                 f"--concurrency-report={kind}:{path} cannot be written: {error}. Nothing was run. "
@@ -32,19 +30,50 @@ def check_writable(reports: Sequence[tuple[str, str]]) -> None:
             ) from None
 
 
-def write(reports: Sequence[tuple[str, str]], run: Mapping[str, Any]) -> None:
-    """Write every report; each appears whole or not at all."""
+def check_writable(target: Path) -> None:
+    """Make the folder of a file, and try whether files can be made in it.
+
+    :raises OSError: they cannot.
+    """
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=target.parent):
+        pass
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(f"{target} is read-only")
+
+
+def write(
+    reports: Sequence[tuple[str, str]], run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Write every report and return what went wrong: one that cannot be written costs nobody else's."""
+    complaints = []
     for kind, path in reports:
-        if kind == "json":
-            text = json.dumps(run, indent=1) + "\n"
-        else:
-            head = {name: value for name, value in run.items() if name != "records"}
-            text = "".join(json.dumps(line) + "\n" for line in (head, *run["records"]))
-        _write_whole(Path(path), text)
+        try:
+            write_text(Path(path), formats.load(kind).render(run, history))
+        except Exception as error:
+            complaints.append(f"{kind}:{path} could not be written: {type(error).__name__}: {error}")
+    return complaints
 
 
-def _write_whole(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all; add to the summary of a job on GitHub Actions."""
+    if _is_job_summary(path):
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    else:
+        _replace(path, text)
+
+
+def _is_job_summary(path: Path) -> bool:
+    """What earlier commands of the same step wrote there is to stay."""
+    summary = os.environ.get(_JOB_SUMMARY)
+    return bool(summary) and path.absolute() == Path(str(summary)).absolute()
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     try:
         with open(handle, "w", encoding="utf-8") as file:
             file.write(text)

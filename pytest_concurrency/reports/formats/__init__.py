@@ -1,0 +1,33 @@
+"""The formats of report files: one file each, found by its name and loaded on use.
+
+``html.py`` is what ``--concurrency-report=html:PATH`` asks for. A run is what ``json:PATH`` writes, with
+plain JSON types only; ``created`` and ``name`` are there if it was saved. Earlier runs, oldest first,
+are for formats that show a history.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+
+class Format(Protocol):
+    """What a module of this package offers."""
+
+    def unavailable(self) -> str | None:
+        """Return why the format cannot be written here, and what to do about it; None if it can."""
+
+    def render(self, run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
+        """Return the whole file's text."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the formats that there are; loads none of them."""
+    return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
+
+
+def load(name: str) -> Format:
+    """Return a format by its name."""
+    return cast(Format, importlib.import_module(f"{__name__}.{name}"))
