@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from pytest_concurrency import record
+from pytest_concurrency.store import write_whole
 
 
 def check_writable(reports: Sequence[tuple[str, str]]) -> None:
@@ -35,23 +37,4 @@ def check_writable(reports: Sequence[tuple[str, str]]) -> None:
 def write(reports: Sequence[tuple[str, str]], run: Mapping[str, Any]) -> None:
     """Write every report; each appears whole or not at all."""
     for kind, path in reports:
-        if kind == "json":
-            text = json.dumps(run, indent=1) + "\n"
-        else:
-            head = {name: value for name, value in run.items() if name != "records"}
-            text = "".join(json.dumps(line) + "\n" for line in (head, *run["records"]))
-        _write_whole(Path(path), text)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        write_whole(Path(path), record.text_of(run) if kind == "json" else record.lines_of(run))
