@@ -22,7 +22,7 @@ class Column(NamedTuple):
 
 
 def _bound(row: Row, name: str) -> Any:
-    bound = row.record["bound"]
+    bound = row.record.get("bound")
     return None if bound is None else bound[name]
 
 
@@ -32,17 +32,17 @@ def _share(row: Row, name: str) -> str:
 
 
 def _efficiency(row: Row) -> float | None:
-    curve = row.expectation["curve"]
+    curve = row.curve
     if curve:
         return float(min(point["efficiency"] for point in curve))
-    amount = row.expectation["workers"].partition(" ")[0]
-    if row.expectation["claim"] != "speedup" or row.value is None or not amount.isdecimal():
+    amount = row.workers.partition(" ")[0]
+    if row.claim != "speedup" or row.value is None or not amount.isdecimal():
         return None
     return row.value / int(amount)
 
 
 def _foreign(row: Row) -> float | None:
-    value: float | None = row.record["interference"]["foreign"]
+    value: float | None = row.record.get("interference", {}).get("foreign")
     return value
 
 
@@ -72,7 +72,7 @@ COLUMNS: dict[str, Column] = {
         "the threshold alone", lambda row: row.threshold, lambda row: row.expectation["threshold"], right=True
     ),
     "bound": Column(
-        "the bound type", lambda row: row.expectation["bound"] or "-", lambda row: row.expectation["bound"]
+        "the bound type", lambda row: row.bound or "-", lambda row: row.bound or None
     ),
     "cpu": Column(
         "the body's share of computing",
@@ -87,7 +87,7 @@ COLUMNS: dict[str, Column] = {
         right=True,
     ),
     "gil": Column("held, released, disabled, unknown", lambda row: _bound(row, "gil") or "-", lambda r: _bound(r, "gil")),
-    "workers": Column("who works", lambda row: row.expectation["workers"], lambda row: row.expectation["workers"]),
+    "workers": Column("who works", lambda row: row.workers, lambda row: row.workers),
     "efficiency": Column(
         "speedup per worker; the lowest of a curve", lambda row: _optional(share, _efficiency(row)), _efficiency, True
     ),
@@ -110,14 +110,14 @@ COLUMNS: dict[str, Column] = {
 
 
 def parse_columns(value: object) -> tuple[str, ...]:
-    """Return the columns named in text such as ``test,figure,cpu``; empty text stands for the usual ones.
+    """Return the columns named in text such as ``test,figure,cpu``.
 
     :raises ValueError: a name is unknown; the message lists the valid ones.
     """
     names = tuple(name.strip() for name in str(value).split(",") if name.strip())
     if unknown := [name for name in names if name not in COLUMNS]:
         raise ValueError(f"{_no_columns(unknown)}; the columns are {', '.join(COLUMNS)}")
-    return tuple(dict.fromkeys(names)) or DEFAULT
+    return tuple(dict.fromkeys(names))
 
 
 def parse_sort(value: object) -> str:

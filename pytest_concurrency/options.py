@@ -67,12 +67,16 @@ def _choice(*choices: str) -> Callable[[object], str]:
 
 
 def _columns(value: object) -> tuple[str, ...]:
+    if not value:
+        return ()
     from pytest_concurrency.columns import parse_columns
 
     return parse_columns(value)
 
 
 def _sort(value: object) -> str:
+    if not value:
+        return ""
     from pytest_concurrency.columns import parse_sort
 
     return parse_sort(value)

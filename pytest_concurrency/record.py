@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -46,6 +47,22 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
 def run_of(environment: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the content of a report file."""
     return {"schema": SCHEMA, "environment": dict(environment), "records": [dict(record) for record in records]}
+
+
+def text_of(run: Mapping[str, Any]) -> Iterator[str]:
+    """Return a run as one JSON document, in pieces: a line for each record, quick to write and to diff."""
+    head = json.dumps({name: value for name, value in run.items() if name != "records"}, indent=1)
+    yield head[: head.rindex("}")].rstrip() + ',\n "records": ['
+    for number, value in enumerate(run["records"]):
+        yield (",\n  " if number else "\n  ") + json.dumps(value)
+    yield "\n ]\n}\n"
+
+
+def lines_of(run: Mapping[str, Any]) -> Iterator[str]:
+    """Return a run as JSON lines, one by one: first all that is not a record."""
+    yield json.dumps({name: value for name, value in run.items() if name != "records"}) + "\n"
+    for value in run["records"]:
+        yield json.dumps(value) + "\n"
 
 
 def _plain(value: object) -> Any:

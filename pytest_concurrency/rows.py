@@ -50,6 +50,41 @@ class Row(NamedTuple):
         return self.marker.removeprefix("expect_")
 
     @property
+    def claim(self) -> str:
+        """Which figure the verdict is about."""
+        return str(self.expectation.get("claim", ""))
+
+    @property
+    def workers(self) -> str:
+        return str(self.expectation.get("workers", ""))
+
+    @property
+    def bound(self) -> str:
+        """The bound type; empty if it is not known."""
+        return str(self.expectation.get("bound") or "")
+
+    @property
+    def advice(self) -> str:
+        """The tool for this kind of work."""
+        return str(self.expectation.get("advice", ""))
+
+    @property
+    def hint(self) -> str:
+        """What is wrong with the threshold; empty if nothing is."""
+        return str(self.expectation.get("hint", ""))
+
+    @property
+    def curve(self) -> Sequence[Mapping[str, Any]]:
+        """The points of a scaling curve."""
+        points: Sequence[Mapping[str, Any]] = self.expectation.get("curve", ())
+        return points
+
+    @property
+    def change(self) -> str:
+        """How the figure stands to that of the run it was compared with; empty if it was not."""
+        return str((self.expectation.get("change") or {}).get("text", ""))
+
+    @property
     def value(self) -> float | None:
         estimate = self.expectation["estimate"]
         return None if estimate is None else estimate["value"]
@@ -79,7 +114,7 @@ class Row(NamedTuple):
     @property
     def threshold(self) -> str:
         """The threshold alone, with its unit; ``-`` without one."""
-        threshold, claim = self.expectation["threshold"], self.expectation["claim"]
+        threshold, claim = self.expectation["threshold"], self.claim
         if threshold is None:
             return "-"
         if claim.startswith("longest"):
@@ -89,7 +124,7 @@ class Row(NamedTuple):
     @property
     def needed(self) -> str:
         """The comparison that decides: ``>= 3x``, ``GIL released``."""
-        threshold, claim = self.expectation["threshold"], self.expectation["claim"]
+        threshold, claim = self.expectation["threshold"], self.claim
         if threshold is None or claim == "GIL":
             use = self.expectation["arguments"].get("gil")
             return f"GIL {use}" if use else "-"
@@ -100,9 +135,9 @@ class Row(NamedTuple):
     @property
     def comparison(self) -> str:
         """How the figure must stand to the threshold."""
-        if self.expectation["claim"].startswith("longest"):
+        if self.claim.startswith("longest"):
             return "<="
-        return str(self.expectation["comparison"])
+        return str(self.expectation.get("comparison", ">="))
 
     @property
     def reason(self) -> str:

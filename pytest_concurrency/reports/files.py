@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_concurrency.reports import formats
+from pytest_concurrency.store import write_whole
 
 _JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -47,7 +48,7 @@ def check_writable(target: Path) -> None:
 def write(
     reports: Sequence[tuple[str, str]], run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Write every report and return what went wrong: one that cannot be written costs nobody else's."""
+    """Write every report and return what went wrong: one that cannot be written costs no other."""
     complaints = []
     for kind, path in reports:
         try:
@@ -57,30 +58,19 @@ def write(
     return complaints
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all; add to the summary of a job on GitHub Actions."""
-    if _is_job_summary(path):
+def write_text(path: Path, chunks: Iterator[str]) -> None:
+    """Write a file that appears whole or not at all; the summary of a job on GitHub Actions is added to.
+
+    :raises OSError: it cannot be written.
+    """
+    if _is_job_summary(path):  # what earlier commands of the same step wrote there is to stay
+        text = "".join(chunks)
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
     else:
-        _replace(path, text)
+        write_whole(path, chunks)
 
 
 def _is_job_summary(path: Path) -> bool:
-    """What earlier commands of the same step wrote there is to stay."""
     summary = os.environ.get(_JOB_SUMMARY)
     return bool(summary) and path.absolute() == Path(str(summary)).absolute()
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -34,6 +34,8 @@ PURE = [
     "explain",
     "judge",
     "record",
+    "fingerprint",
+    "shape",
     "scaling",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}

@@ -1,26 +1,27 @@
 """The formats of report files: one file each, found by its name and loaded on use.
 
-``html.py`` is what ``--concurrency-report=html:PATH`` asks for. A run is what ``json:PATH`` writes, with
-plain JSON types only; ``created`` and ``name`` are there if it was saved. Earlier runs, oldest first,
-are for formats that show a history.
+``html.py`` is what ``--concurrency-report=html:PATH`` asks for. A run is what ``json:PATH`` writes: plain
+JSON types only. If it was saved, it also has ``name`` and ``created``.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 
 class Format(Protocol):
     """What a module of this package offers."""
 
+    NEEDS_HISTORY: bool  # whether earlier runs are worth the time to load them
+
     def unavailable(self) -> str | None:
         """Return why the format cannot be written here, and what to do about it; None if it can."""
 
-    def render(self, run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
-        """Return the whole file's text."""
+    def render(self, run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """Return the text of the file, in pieces; ``history`` are earlier runs, oldest first."""
 
 
 def names() -> tuple[str, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from pytest_concurrency import record
+
+NEEDS_HISTORY = False
 
 
 def unavailable() -> str | None:
     return None
 
 
-def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(run, indent=1) + "\n"
+def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    return record.text_of(run)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from pytest_concurrency import record
+
+NEEDS_HISTORY = False
 
 
 def unavailable() -> str | None:
     return None
 
 
-def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
-    head = {name: value for name, value in run.items() if name != "records"}
-    return "".join(json.dumps(line) + "\n" for line in (head, *run["records"]))
+def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    return record.lines_of(run)
