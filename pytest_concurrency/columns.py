@@ -71,9 +71,7 @@ COLUMNS: dict[str, Column] = {
     "threshold": Column(
         "the threshold alone", lambda row: row.threshold, lambda row: row.expectation["threshold"], right=True
     ),
-    "bound": Column(
-        "the bound type", lambda row: row.bound or "-", lambda row: row.bound or None
-    ),
+    "bound": Column("the bound type", lambda row: row.bound or "-", lambda row: row.bound or None),
     "cpu": Column(
         "the body's share of computing",
         lambda row: _share(row, "cpu_share"),
@@ -86,7 +84,9 @@ COLUMNS: dict[str, Column] = {
         lambda row: _bound(row, "wait_share"),
         right=True,
     ),
-    "gil": Column("held, released, disabled, unknown", lambda row: _bound(row, "gil") or "-", lambda r: _bound(r, "gil")),
+    "gil": Column(
+        "held, released, disabled, unknown", lambda row: _bound(row, "gil") or "-", lambda r: _bound(r, "gil")
+    ),
     "workers": Column("who works", lambda row: row.workers, lambda row: row.workers),
     "efficiency": Column(
         "speedup per worker; the lowest of a curve", lambda row: _optional(share, _efficiency(row)), _efficiency, True
@@ -101,7 +101,10 @@ COLUMNS: dict[str, Column] = {
         True,
     ),
     "seconds": Column(
-        "the same as a bare number", lambda row: number(row.expectation["seconds"]), lambda r: r.expectation["seconds"], True
+        "the same as a bare number",
+        lambda row: number(row.expectation["seconds"]),
+        lambda r: r.expectation["seconds"],
+        True,
     ),
     "interference": Column(
         "CPUs that others kept busy meanwhile", lambda row: _optional(_cpus, _foreign(row)), _foreign, right=True

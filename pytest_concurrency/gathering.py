@@ -23,6 +23,7 @@ class Gathering:
         self._config = config
         self._settings = settings
         self._records: list[dict[str, Any]] = []
+        self._complaints: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         value = getattr(report, REPORT_ATTRIBUTE, None)
@@ -30,7 +31,7 @@ class Gathering:
             self._records.append(value)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._config.option.collectonly or not (self._records or self._settings.report_files):
             return
         from pytest_concurrency import record
@@ -38,7 +39,15 @@ class Gathering:
 
         run = record.run_of(self._environment(), self._records)
         self._config.hook.pytest_concurrency_report(config=self._config, run=run)
-        files.write(self._settings.report_files, run)
+        self._complaints = files.write(self._settings.report_files, run, self._history)
+        if self._complaints and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _history(self) -> list[dict[str, Any]]:
+        from pytest_concurrency.reports.history import earlier_runs
+        from pytest_concurrency.store import DEFAULT, Storage
+
+        return earlier_runs(Storage(getattr(self._settings, "storage", DEFAULT)))
 
     def _environment(self) -> dict[str, Any]:
         from pytest_concurrency.machine import environment
@@ -50,8 +59,8 @@ class Gathering:
         return value
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._config.option.collectonly or not (self._records or self._settings.full_report):
+        if self._config.option.collectonly or not (self._records or self._settings.full_report or self._complaints):
             return
         from pytest_concurrency.reports import terminal
 
-        terminal.show(terminalreporter, self._records, self._settings)
+        terminal.show(terminalreporter, self._records, self._settings, self._complaints)

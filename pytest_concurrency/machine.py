@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +117,13 @@ def environment(missing_readings: Sequence[str] = ()) -> dict[str, Any]:
 
 def describe() -> str:
     """One line for the head of a report: ``2 usable CPUs, CPython 3.11.7 with the GIL``."""
-    cpus = usable_cpus()
-    gil = "with the GIL" if gil_enabled() else "without a GIL"
-    quota = " (a quota)" if cpu_quota() is not None and cpus < _allowed_cpus() else ""
+    return describe_environment(environment())
+
+
+def describe_environment(facts: Mapping[str, Any]) -> str:
+    """The same of a recorded environment."""
+    cpus = facts["cpus_usable"]
+    gil = "with the GIL" if facts["gil"] else "without a GIL"
+    quota = " (a quota)" if (facts.get("cpu_quota") or math.inf) < cpus + 0.01 else ""
     noun = "CPU" if cpus == 1 else "CPUs"
-    return (
-        f"{cpus:g} usable {noun}{quota}, {platform.python_implementation()} {platform.python_version()} {gil}, "
-        f"{platform.system()}"
-    )
+    return f"{cpus:g} usable {noun}{quota}, {facts['implementation']} {facts['python']} {gil}, {facts['system']}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pytest
 
+
 class Settings(NamedTuple):
     """What was asked for on the command line, in the ini file, or nowhere.
 
@@ -96,7 +97,11 @@ OPTIONS = (
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
     ),
     Option(
-        "columns", _columns, "", "NAMES", "columns of the table that --concurrency-report prints, such as test,figure,cpu"
+        "columns",
+        _columns,
+        "",
+        "NAMES",
+        "columns of the table that --concurrency-report prints, such as test,figure,cpu",
     ),
     Option("sort", _sort, "", "COLUMN", "column to sort that table by; -COLUMN for the reverse order"),
 )

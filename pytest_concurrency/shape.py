@@ -185,9 +185,7 @@ _ARM = _object(
         "delay": _or_null(_numbers),
         "loops": _count,
         "note": _text,
-        "body": _or_null(
-            _object({"wall": _number, "cpu": _number, "blocked": _number, "delay": _or_null(_number)})
-        ),
+        "body": _or_null(_object({"wall": _number, "cpu": _number, "blocked": _number, "delay": _or_null(_number)})),
     },
 )
 _BOUND = _object({"kind": _KIND, "cpu_share": _number, "wait_share": _number, "gil": _text, "evidence": _text})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,19 @@ def check_writable(target: Path) -> None:
 
 
 def write(
-    reports: Sequence[tuple[str, str]], run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
+    reports: Sequence[tuple[str, str]], run: Mapping[str, Any], history: Callable[[], Sequence[Mapping[str, Any]]]
 ) -> list[str]:
-    """Write every report and return what went wrong: one that cannot be written costs no other."""
+    """Write every report and return what went wrong: one that cannot be written costs no other.
+
+    :param history: gives earlier runs, oldest first; asked only if a report shows them.
+    """
     complaints = []
     for kind, path in reports:
         try:
-            write_text(Path(path), formats.load(kind).render(run, history))
+            made = formats.load(kind)
+            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            chunks = made.render({"created": now, **run}, history()) if made.FOR_PEOPLE else made.render(run, ())
+            write_text(Path(path), chunks)
         except Exception as error:
             complaints.append(f"{kind}:{path} could not be written: {type(error).__name__}: {error}")
     return complaints

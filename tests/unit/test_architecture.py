@@ -36,6 +36,8 @@ PURE = [
     "record",
     "fingerprint",
     "shape",
+    "rows",
+    "columns",
     "scaling",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
@@ -45,7 +47,7 @@ COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
     "backends": {"base", "job", "places"},
     "expectations": {"base", "keywords"},
-    "reports": set[str](),
+    "reports": {"formats"},  # the list of them
 }
 # ... and those that are one thing in two files.
 PAIRS = {"processes": {"process_worker"}, "tasks": {"threads"}}

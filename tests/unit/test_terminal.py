@@ -47,7 +47,7 @@ class FakeReporter:
 
 
 def settings(full: bool) -> Settings:
-    return Settings(0.25, 10.0, "skip", "auto", full, (), False, False, False)
+    return Settings(0.25, 10.0, "skip", "auto", full, (), False, False, False, (), "")
 
 
 RECORDS = [

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 class Format(Protocol):
     """What a module of this package offers."""
 
-    NEEDS_HISTORY: bool  # whether earlier runs are worth the time to load them
+    FOR_PEOPLE: bool  # shows the date and earlier runs too, and is not the record as it is
 
     def unavailable(self) -> str | None:
         """Return why the format cannot be written here, and what to do about it; None if it can."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_concurrency import record
 
-NEEDS_HISTORY = False
+FOR_PEOPLE = False
 
 
 def unavailable() -> str | None:
