@@ -10,6 +10,10 @@ from pytest_concurrency.units import count, duration, formatter, number, share
 
 ORDER = ("broken", "undecided", "unmeasurable", "met")  # what a reader must see comes first
 _TRY = "What to try:\n"
+_SAID_ALREADY = ("raise max_time", "move the threshold", "Start each call")
+_UNDECIDED = (
+    "Run it when the machine is less busy, give it more time (max_time), or choose a threshold farther from the figure."
+)
 
 
 class Row(NamedTuple):
@@ -155,6 +159,13 @@ class Row(NamedTuple):
             if paragraph.startswith(_TRY):
                 return " ".join(paragraph.removeprefix(_TRY).split())
         return ""
+
+    @property
+    def what_to_do(self) -> str:
+        """The next step of whoever reads a verdict that is not met; empty if the reason says it already."""
+        if self.verdict == "undecided" and not any(words in self.reason for words in _SAID_ALREADY):
+            return _UNDECIDED
+        return self.what_to_try
 
 
 def rows_of(records: Sequence[Mapping[str, Any]]) -> Iterator[Row]:

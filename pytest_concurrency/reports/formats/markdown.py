@@ -46,8 +46,8 @@ def _told(row: Row) -> str:
     if row.verdict == "broken":  # "expect_speedup(...) is broken: 4 threads got ..."
         what = what.partition(" is broken: ")[2] or what
     lines = [f"- {_SIGNS[row.verdict]} {_code(row.nodeid)} is **{row.verdict}**: {_text(what)}"]
-    if row.what_to_try:
-        lines.append(f"  **What to try:** {_text(row.what_to_try)}")
+    if row.what_to_do:
+        lines.append(f"  **What to try:** {_text(row.what_to_do)}")
     if row.change:
         lines.append(f"  {_text(row.change)}")
     return "  \n".join(lines) + "\n\n"

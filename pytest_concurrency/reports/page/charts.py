@@ -81,7 +81,7 @@ class _Drawing:
     def grid(self, values: Sequence[float], say: Callable[[float], str]) -> None:
         """Level lines with their values at the left."""
         for value in values:
-            self.line([(self._x[0], value), (self._x[1], value)], _LINE, linewidth=1)
+            self.line([(self._x[0], value), (self._x[1], value)], _LINE, linewidth=1, zorder=0)
             self.text(self._x[0], value, say(value), _MUTED, dx=-6, ha="right")
 
     def svg(self, number: int, label: str) -> str:

@@ -14,8 +14,9 @@ import pytest_concurrency
 from pytest_concurrency.machine import describe_environment
 from pytest_concurrency.reports.page import charts, view
 from pytest_concurrency.rows import ORDER, counts_of, rows_of
-from pytest_concurrency.units import duration, formatter, ratio, share
+from pytest_concurrency.units import duration, formatter, number, ratio, share
 
+_TICKS = {"ratio": lambda value: f"{number(value)}x", "share": share, "seconds": duration}
 _FOLDER = resources.files("pytest_concurrency.reports.page")
 
 
@@ -24,7 +25,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(duration=duration, ratio=ratio, share=share)
+    environment.filters.update(duration=duration, ratio=ratio, share=share, sentence=view.sentence)
     rows = list(rows_of(run["records"]))
     past = view.comparable(run, history)
     numbers = count(1)
@@ -37,13 +38,14 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         return Markup(charts.curve(points, efficiency, next(numbers), f"Scaling curve: {said}"))
 
     def development(history_: view.History) -> Markup:
-        say = formatter(history_.estimates[0]["unit"])
+        unit = history_.estimates[0]["unit"]
+        say = formatter(unit)
         said = ", ".join(say(estimate["value"]) for estimate in history_.estimates)
         return Markup(
             charts.history(
                 history_.estimates,
                 history_.threshold,
-                say,
+                _TICKS[unit],
                 next(numbers),
                 f"The figure over the runs, oldest first: {said}",
             )

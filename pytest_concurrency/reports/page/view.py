@@ -11,6 +11,7 @@ from pytest_concurrency.rows import Row, name_of, rows_of, shorten
 from pytest_concurrency.units import count, duration, formatter, number, share
 
 LONGEST_ID = 140
+_LABEL = 16  # percentages of a scale's length that a label takes
 _ONE = {"threads": "thread", "processes": "process", "tasks": "task", "interpreters": "interpreter"}
 _EFFICIENCY = 0.7  # what expect_scaling asks for if it is not told
 _KINDS = {
@@ -37,6 +38,8 @@ class Scale(NamedTuple):
     ideal: float | None
     met_above: bool
     label: str  # for those who do not see it
+    threshold_text: str
+    ideal_text: str  # empty where it would run into the other one
 
 
 class Verdict(NamedTuple):
@@ -237,9 +240,9 @@ def _scale(row: Row) -> Scale | None:
         return None
     amount = row.workers.partition(" ")[0]
     ideal = float(amount) if row.claim == "speedup" and amount.isdecimal() and int(amount) > 1 else None
-    longest = max(estimate["high"], estimate["value"], threshold or 0.0, ideal or 0.0) * 1.08
+    longest: float = max(estimate["high"], estimate["value"], threshold or 0.0, ideal or 0.0) * 1.08
     if estimate["unit"] == "share":
-        longest = 1.0
+        longest = 1.03
     if longest <= 0:
         return None
 
@@ -251,6 +254,7 @@ def _scale(row: Row) -> Scale | None:
     if threshold is not None:
         words += f"; needed: {row.needed}"
     low, high = percent(estimate["low"]), percent(estimate["high"])
+    apart = ideal is not None and (threshold is None or percent(ideal) - percent(threshold) > _LABEL)
     return Scale(
         low=low,
         width=max(0.6, round(high - low, 2)),
@@ -259,7 +263,15 @@ def _scale(row: Row) -> Scale | None:
         ideal=None if ideal is None else percent(ideal),
         met_above=row.comparison == ">=" and not (row.claim == "GIL" and row.needed == "GIL released"),
         label=words,
+        threshold_text="" if row.needed == "overlap" else f"needed {row.threshold}",
+        ideal_text=f"ideal {number(ideal)}x" if ideal is not None and apart else "",
     )
+
+
+def sentence(text: str) -> str:
+    """A clause as a sentence of its own."""
+    whole = text[:1].upper() + text[1:]
+    return whole if not whole or whole[-1] in ".!?:" else whole + "."
 
 
 class _Part(NamedTuple):
@@ -272,7 +284,7 @@ class _Part(NamedTuple):
 
 
 def _arms(arms: Sequence[Mapping[str, Any]]) -> tuple[ArmBar, ...]:
-    parts = [part for part in map(_part, _distinct(arms)) if part is not None]
+    parts = [part for arm in _distinct(arms) if (part := _part(arm, arms)) is not None]
     longest = max((part.cpu + part.waiting + (part.delay or 0.0) for part in parts), default=0.0)
     if longest <= 0:
         return ()
@@ -303,11 +315,14 @@ def _distinct(arms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(best.values(), key=lambda arm: arm["workers"]) if len(best) > 1 else list(best.values())
 
 
-def _part(arm: Mapping[str, Any]) -> _Part | None:
+def _part(arm: Mapping[str, Any], all_arms: Sequence[Mapping[str, Any]]) -> _Part | None:
     body, workers, backend = arm.get("body"), arm["workers"], arm["backend"]
     if not body or not workers:
         return None
     name = f"{workers} {_ONE.get(backend, backend) if workers == 1 else backend}"
+    if backend == "compare":
+        before = [other for other in all_arms if other["backend"] == "compare"]
+        name = "second version" if [other is arm for other in before].index(True) % 2 else "first version"
     every = body["wall"] / workers
     return _Part(name, body["cpu"], body["blocked"], body["delay"], every, arm.get("note", ""))
 
