@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pytest_concurrency.model import Outcome
+from pytest_concurrency.model import Outcome, Series
 
 SCHEMA = 1
 
@@ -41,7 +41,15 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
         "advice": outcome.advice,
         "hint": outcome.hint,
         "curve": [asdict(point) for point in outcome.curve] if len(outcome.curve) > 1 else [],
+        "series": [_series(series) for series in outcome.series],
+        "change": asdict(outcome.change) if outcome.change else None,
     }
+
+
+def _series(series: Series) -> dict[str, Any]:
+    """Five digits: more than any clock can tell of a ratio, and a file half as large."""
+    bounds = [[float(f"{bound.low:.5g}"), float(f"{bound.high:.5g}")] for bound in series.bounds]
+    return {"workers": series.workers, "bounds": bounds}
 
 
 def run_of(environment: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

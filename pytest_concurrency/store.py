@@ -181,7 +181,7 @@ class Storage:
             number = 1
             while True:
                 name = wanted if number == 1 else f"{wanted}-{number}"
-                head = {"name": name, "created": now.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+                head = {"name": name, "created": now.isoformat(timespec="microseconds").replace("+00:00", "Z")}
                 kept = {"schema": run["schema"], **head, **{key: run[key] for key in run if key not in head}}
                 try:
                     if not self._file(name).exists():
@@ -209,8 +209,11 @@ class Storage:
         if _NAME.fullmatch(text) and self._file(text).is_file():
             return load(self._file(text))
         path = Path(name_or_path)
-        if path.exists():
-            return load(path)
+        try:
+            if path.exists():
+                return load(path)
+        except OSError:  # too long for any file
+            pass
         names = self.names()
         known = f"Saved there: {', '.join(names[-10:])}" if names else "Nothing is saved there yet"
         raise UnreadableRun(f"there is no file {text}, and no run of this name in {self.path}. {known}")
