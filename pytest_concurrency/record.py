@@ -19,7 +19,7 @@ def record_of(nodeid: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "nodeid": nodeid,
         "expectations": [_expectation(outcome) for outcome in outcomes],
         "bound": asdict(last.bound) if last.bound else None,
-        "arms": [_plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
+        "arms": [plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
         "interference": asdict(last.interference),
     }
 
@@ -27,7 +27,7 @@ def record_of(nodeid: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def _expectation(outcome: Outcome) -> dict[str, Any]:
     return {
         "marker": outcome.marker,
-        "arguments": {name: _plain(value) for name, value in outcome.arguments.items()},
+        "arguments": {name: plain(value) for name, value in outcome.arguments.items()},
         "claim": outcome.claim,
         "comparison": outcome.comparison,
         "verdict": outcome.verdict,
@@ -73,11 +73,12 @@ def lines_of(run: Mapping[str, Any]) -> Iterator[str]:
         yield json.dumps(value) + "\n"
 
 
-def _plain(value: object) -> Any:
+def plain(value: object) -> Any:
+    """Return a value as plain JSON types; what has none by its repr."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return repr(value)

@@ -35,6 +35,24 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
     return Interval(ordered[j - 1], ordered[n - j])
 
 
+def sure_median(values: Sequence[float], error: float) -> Interval | None:
+    """Return bounds of the median, each of which is wrong with a probability of at most ``error``.
+
+    The same as :func:`median_interval`, one side at a time; None if there are too few values for any.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    tail, j = 0.0, 0
+    while j < n // 2 and (tail := tail + math.comb(n, j) / 2**n) <= error:
+        j += 1
+    return Interval(ordered[j - 1], ordered[n - j]) if j else None
+
+
+def least_for(error: float) -> int:
+    """Return how many values :func:`sure_median` needs."""
+    return max(2, math.ceil(-math.log2(error)))
+
+
 def estimate(values: Sequence[float], unit: str = "ratio") -> Estimate | None:
     """Median and 95 % interval of some rounds' figures; None if there are none."""
     if not values:

@@ -35,6 +35,8 @@ PURE = [
     "judge",
     "record",
     "fingerprint",
+    "limits",
+    "compare",
     "shape",
     "scaling",
 ]
