@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from pytest_concurrency import fingerprint, stats
@@ -58,6 +58,7 @@ class Change:
     workers: int | None = None
     verdicts: tuple[str, str] = ("", "")
     reason: str = ""
+    key: Key = ("", "", 0)
 
     @property
     def is_regression(self) -> bool:
@@ -98,7 +99,7 @@ def _changes(
         known = old.get(nodeid, {})
         for key, expectation in expectations.items():
             if key in known:
-                yield change_of(nodeid, known[key], expectation, limits)
+                yield replace(change_of(nodeid, known[key], expectation, limits), key=key)
             else:
                 yield Change(nodeid, label(expectation), "new", after=_shown(expectation))
     for nodeid, expectations in old.items():
@@ -197,7 +198,9 @@ def spread(rounds: Sequence[tuple[float, float]], error: float) -> Interval | No
 
 def middle(rounds: Sequence[tuple[float, float]]) -> float:
     """Return the median speedup of some rounds."""
-    return stats.median([stats.middle(Interval(low, high)) for low, high in rounds])
+    bounds = [Interval(low, high) for low, high in rounds]
+    close = [interval for interval in bounds if stats.close(interval)]
+    return stats.median([stats.middle(interval) for interval in (close if len(close) >= 3 else bounds)])
 
 
 def _shown(expectation: Mapping[str, Any]) -> float | None:

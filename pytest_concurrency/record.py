@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -59,10 +59,16 @@ def run_of(environment: Mapping[str, Any], records: Sequence[Mapping[str, Any]])
 
 def text_of(run: Mapping[str, Any]) -> Iterator[str]:
     """Return a run as one JSON document, in pieces: a line for each record, quick to write and to diff."""
-    head = json.dumps({name: value for name, value in run.items() if name != "records"}, indent=1)
-    yield head[: head.rindex("}")].rstrip() + ',\n "records": ['
-    for number, value in enumerate(run["records"]):
-        yield (",\n  " if number else "\n  ") + json.dumps(value)
+    head = {name: value for name, value in run.items() if name != "records"}
+    return text_of_lines(head, map(json.dumps, run["records"]))
+
+
+def text_of_lines(head: Mapping[str, Any], records: Iterable[str]) -> Iterator[str]:
+    """Return the same from records that are text already."""
+    text = json.dumps(head, indent=1)
+    yield text[: text.rindex("}")].rstrip() + ',\n "records": ['
+    for number, line in enumerate(records):
+        yield (",\n  " if number else "\n  ") + line
     yield "\n ]\n}\n"
 
 

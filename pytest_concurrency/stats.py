@@ -8,12 +8,19 @@ from statistics import median
 
 from pytest_concurrency.model import Estimate, Interval
 
-__all__ = ["estimate", "inside", "log_odds", "median", "median_interval", "middle"]
+__all__ = ["close", "estimate", "inside", "log_odds", "median", "median_interval", "middle"]
+
+_CLOSE = 1.3  # ratio of a round's bounds up to which its middle is a figure
 
 
 def middle(interval: Interval) -> float:
     """Geometric middle of an interval of ratios."""
     return math.sqrt(max(interval.low, 1e-12) * max(interval.high, 1e-12))
+
+
+def close(interval: Interval) -> bool:
+    """Whether two bounds lie so close together that their middle is a figure."""
+    return interval.high <= interval.low * _CLOSE
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:

@@ -216,14 +216,17 @@ class Storage:
             return False
 
     def load(self, name_or_path: str | Path) -> dict[str, Any]:
-        """Return a run by its name, or by its file's path.
+        """Return a run by its name, or by its file's path; the newest one by ``latest``.
 
         :raises UnreadableRun: there is none, or it cannot be read.
         """
         text = str(name_or_path)
         if _NAME.fullmatch(text) and self._file(text).is_file():
             return load(self._file(text))
-        if self.has(name_or_path):
+        if text == "latest" and not self.has(text):
+            if (run := self.latest()) is not None:
+                return run
+        elif self.has(name_or_path):
             return load(Path(name_or_path))
         names = self.names()
         known = f"Saved there: {', '.join(names[-10:])}" if names else "Nothing is saved there yet"
@@ -260,10 +263,10 @@ def check_name(name: str) -> None:
 
     :raises ValueError: it cannot.
     """
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name in ("latest", "auto"):
         raise ValueError(
             f"{name!r:.120} cannot be a run's name: letters, digits and . _ + - only, at most 100, "
-            "beginning with a letter or a digit"
+            "beginning with a letter or a digit, and not latest or auto"
         )
 
 

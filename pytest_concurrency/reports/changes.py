@@ -6,6 +6,7 @@ import textwrap
 from typing import NamedTuple
 
 from pytest_concurrency.compare import Change, Comparison, Kind
+from pytest_concurrency.tables import shorten
 from pytest_concurrency.units import count, ratio
 
 _WORDS: dict[Kind, tuple[str, str]] = {
@@ -88,12 +89,3 @@ def _says(expectation: str, workers: int) -> bool:
 def percent(before: float, after: float) -> str:
     """``-74 %``."""
     return f"{(after / before - 1) * 100:+.0f} %" if before > 0 else "?"
-
-
-def shorten(nodeid: str, width: int) -> str:
-    """A test's name in one line of ``width``: its beginning says what, its end which one."""
-    text = "".join(char if char.isprintable() else "?" for char in nodeid)
-    if len(text) <= width:
-        return text
-    front = (width - 2) // 2
-    return text[:front] + ".." + text[-(width - 2 - front) :]

@@ -36,6 +36,8 @@ PURE = [
     "record",
     "fingerprint",
     "limits",
+    "tables",
+    "sessions",
     "compare",
     "shape",
     "scaling",
@@ -48,6 +50,7 @@ COMMON = {
     "backends": {"base", "job", "places"},
     "expectations": {"base", "keywords"},
     "reports": set[str](),
+    "commands": set[str](),
 }
 # ... and those that are one thing in two files.
 PAIRS = {"processes": {"process_worker"}, "tasks": {"threads"}}
