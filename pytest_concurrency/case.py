@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pytest_concurrency import stats, tally
 from pytest_concurrency.claims import Claim
-from pytest_concurrency.model import Estimate, Interval, VerdictName
+from pytest_concurrency.model import Estimate, VerdictName
 from pytest_concurrency.tally import Tally, Vote
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
