@@ -2,6 +2,7 @@
 
 Each module has ``SUMMARY`` (one line for the list of commands), ``configure(parser)``, which adds its
 arguments, and ``run(arguments)``, which returns the exit status: 0, 1 for a regression, 2 for bad usage.
+With ``TAKES_REST = True``, what follows ``--`` on the command line is in ``arguments.rest``.
 """
 
 from __future__ import annotations

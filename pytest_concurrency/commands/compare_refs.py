@@ -18,6 +18,7 @@ from pytest_concurrency.sessions import compare_sessions
 from pytest_concurrency.worktrees import checked_out, measure, set_up
 
 SUMMARY = "measure two git revisions against each other"
+TAKES_REST = True
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="COMMAND",
         help="interpreter to run pytest with, such as .venv/bin/python that --setup has made [this one]",
     )
-    parser.add_argument("pytest", nargs="*", metavar="-- ARGUMENTS", help="what to pass to pytest")
+    parser.usage = "%(prog)s [options] BASE HEAD [-- ARGUMENTS FOR PYTEST]"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         runs = {base: [], head: []}  # type: ignore[var-annotated]
         for number, tree in enumerate(order, 1):
             _say(f"session {number} of {len(order)}: {tree.ref}")
-            runs[tree].append(measure(tree, arguments.python, arguments.pytest))
+            runs[tree].append(measure(tree, arguments.python, arguments.rest))
     found = compare_sessions(runs[base], runs[head], wanted)
     if found.differences:
         raise CommandError(f"the two environments cannot be compared: {'; '.join(found.differences)}")
