@@ -40,6 +40,13 @@ def describe(environment: Mapping[str, Any]) -> str:
     return f"{facts['cpus_usable']:g} CPUs, {facts['implementation']} {facts['python']} {gil}, {facts['system']}"
 
 
+def brief(environment: Mapping[str, Any]) -> str:
+    """The same for a table: ``2 CPUs, 3.11``, with a ``t`` where there is no GIL."""
+    facts = of(environment)
+    python = facts["python"] if facts["implementation"] == "CPython" else f"{facts['implementation']} {facts['python']}"
+    return f"{facts['cpus_usable']:g} CPUs, {python}{'' if facts['gil'] else 't'}"
+
+
 def _word(name: str, value: object) -> str:
     if name == "gil":
         return "on" if value else "off"

@@ -11,7 +11,7 @@ from pytest_concurrency import advice, bounds, explain
 from pytest_concurrency.claims import SpeedupClaim
 from pytest_concurrency.classify import classify, per_body
 from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample
+from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample, Series
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.scaling import point_of
 
@@ -55,6 +55,7 @@ def judge(
         hint=_hint(plan, settlement, decisive),
         comparison=">=" if decisive.claim.met_when > 0 else "<=",
         curve=_curve(plan, settlement, decisive.estimate),
+        series=_series(plan, settlement),
     )
 
 
@@ -77,6 +78,15 @@ def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tupl
     return (point_of(settlement.rounds, workers, speedup, tasks),)
 
 
+def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
+    """What later runs are compared by: the ratio that the rounds are about, if they are about one."""
+    ratios = [result for result in settlement.results if result.claim.unit == "ratio"]
+    if not ratios or settlement.verdict == "unmeasurable":
+        return ()
+    workers = None if plan.setup.backend == "compare" else plan.setup.workers
+    return (Series(workers, ratios[0].bounds),) if ratios[0].bounds else ()
+
+
 def workers_of(setup: Setup) -> str:
     """Who works, for the table: ``4 threads``."""
     if setup.backend == "compare":
@@ -90,6 +100,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
     # Where all are met, the largest count is the one to show.
     worst = min(reversed(outcomes), key=lambda outcome: order.index(outcome.verdict))
     curve = tuple(point for outcome in outcomes for point in outcome.curve)
+    series = tuple(points for outcome in outcomes for points in outcome.series)
     reason = worst.reason
     if worst.verdict == "broken":
         reason += "\n\n" + explain.curve(curve)
@@ -100,6 +111,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         seconds=sum(outcome.seconds for outcome in outcomes),
         arms=tuple(arm for outcome in outcomes for arm in outcome.arms),
         curve=curve,
+        series=series,
     )
 
 

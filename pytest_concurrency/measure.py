@@ -9,7 +9,7 @@ from pytest_concurrency import bounds, reasons
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.gil_question import GilQuestion
-from pytest_concurrency.model import Estimate, GilProbe, Round, VerdictName
+from pytest_concurrency.model import Estimate, GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.plan import Bench, Plan
 from pytest_concurrency.tally import Tally, Vote
 from pytest_concurrency.units import formatter
@@ -30,6 +30,7 @@ class Result:
     reason: str
     estimate: Estimate | None
     tally: Tally
+    bounds: tuple[Interval, ...] = ()  # of each round that said something
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class _Loop:
         return Vote(0, 0.0, vote.figure, vote.interval)
 
     def _done(self) -> bool:
+        if len(self._rounds) < self._plan.least_rounds:
+            return False
         verdicts = [case.verdict for case in self._cases]
         return self._plan.answered(verdicts) or len(self._rounds) == self._plan.most_rounds
 
@@ -172,7 +175,8 @@ class _Loop:
             elif final == "undecided":
                 interference = self._bench.interference()
                 reason = reasons.undecided(case, self._rounds, interference, self._bench.cpus, self._max_time)
-            results.append(Result(case.claim, final, reason, case.estimate(), case.tally))
+            seen = tuple(vote.interval for vote in case.votes if vote.interval is not None)
+            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, seen))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
 
     def _line(self) -> str:

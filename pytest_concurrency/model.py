@@ -207,6 +207,14 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """Bounds of one ratio, round by round, as later runs are compared by. ``workers``: None if they do not count."""
+
+    workers: int | None
+    bounds: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """One worker count of a scaling curve.
 
@@ -223,6 +231,14 @@ class Point:
     more_cpu: float
     more_blocked: float
     more_delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a look at the baseline found while the test ran: ``regression``, or a loss that was not ``confirmed``."""
+
+    kind: Literal["regression", "unconfirmed"]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +262,5 @@ class Outcome:
     hint: str = ""  # about the threshold, where it is a bad one
     comparison: str = ">="  # how the figure must stand to the threshold
     curve: tuple[Point, ...] = ()
+    series: tuple[Series, ...] = ()
+    change: Change | None = None  # how it stands to the baseline, where one was asked for

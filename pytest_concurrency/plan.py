@@ -50,6 +50,7 @@ class Plan:
     # Whether the claims' verdicts so far, None while open, are all that is wanted.
     answered: Callable[[Sequence[VerdictName | None]], bool] = _all_decided
     most_rounds: int | None = None
+    least_rounds: int = 0  # measured even if all is decided, as far as the time allows
     # Plans that belong to the same expectation and come first: the smaller counts of a curve.
     steps: tuple[Plan, ...] = ()
 

@@ -149,18 +149,25 @@ class Storage:
     def __init__(self, path: Path | str = DEFAULT) -> None:
         self.path = Path(path)
 
+    def check_folder(self) -> None:
+        """Find out whether runs can be looked for here.
+
+        :raises CommandError: the folder is a file.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise CommandError(f"{self.path} is a file, and saved runs need a folder: name another one")
+
     def check(self, name: str | None = None) -> None:
         """Find out before a long run whether it can be saved.
 
         :raises CommandError: the folder is a file or cannot be written to, or the name is taken or no name.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise CommandError(f"{self.path} is a file, and saved runs need a folder: name another one")
+        self.check_folder()
         above = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not above.is_dir() or not os.access(above, os.W_OK):
             raise CommandError(f"{self.path} cannot be written to: {above} does not allow it")
         if name is not None:
-            self._check_name(name)
+            _check_name(name)
             if self._file(name).exists():
                 raise CommandError(
                     f"a run named {name} is there already: {self._file(name)}. "
@@ -175,13 +182,13 @@ class Storage:
         """
         now = datetime.now(timezone.utc)
         wanted = name if name is not None else now.strftime("%Y%m%d-%H%M%S")
-        self._check_name(wanted)
+        _check_name(wanted)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             number = 1
             while True:
                 name = wanted if number == 1 else f"{wanted}-{number}"
-                head = {"name": name, "created": now.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+                head = {"name": name, "created": now.isoformat(timespec="microseconds").replace("+00:00", "Z")}
                 kept = {"schema": run["schema"], **head, **{key: run[key] for key in run if key not in head}}
                 try:
                     if not self._file(name).exists():
@@ -200,17 +207,27 @@ class Storage:
         files = [file for file in self.path.iterdir() if file.suffix == _SUFFIX and not file.name.startswith(".")]
         return [file.stem for file in sorted(files, key=lambda file: (_created(file), file.name))]
 
+    def has(self, name_or_path: str | Path) -> bool:
+        """Whether there is a run of this name, or such a file."""
+        text = str(name_or_path)
+        try:
+            return bool(_NAME.fullmatch(text) and self._file(text).is_file()) or Path(text).exists()
+        except OSError:  # too long for any file
+            return False
+
     def load(self, name_or_path: str | Path) -> dict[str, Any]:
-        """Return a run by its name, or by its file's path.
+        """Return a run by its name, or by its file's path; the newest one by ``latest``.
 
         :raises UnreadableRun: there is none, or it cannot be read.
         """
         text = str(name_or_path)
         if _NAME.fullmatch(text) and self._file(text).is_file():
             return load(self._file(text))
-        path = Path(name_or_path)
-        if path.exists():
-            return load(path)
+        if text == "latest" and not self.has(text):
+            if (run := self.latest()) is not None:
+                return run
+        elif self.has(name_or_path):
+            return load(Path(name_or_path))
         names = self.names()
         known = f"Saved there: {', '.join(names[-10:])}" if names else "Nothing is saved there yet"
         raise UnreadableRun(f"there is no file {text}, and no run of this name in {self.path}. {known}")
@@ -240,13 +257,24 @@ class Storage:
     def _file(self, name: str) -> Path:
         return self.path / f"{name}{_SUFFIX}"
 
-    @staticmethod
-    def _check_name(name: str) -> None:
-        if not _NAME.fullmatch(name):
-            raise CommandError(
-                f"{name!r} cannot be a run's name: letters, digits and . _ + - only, at most 100, "
-                "beginning with a letter or a digit"
-            )
+
+def check_name(name: str) -> None:
+    """Find out whether a run can have this name, on every file system.
+
+    :raises ValueError: it cannot.
+    """
+    if not _NAME.fullmatch(name) or name in ("latest", "auto"):
+        raise ValueError(
+            f"{name!r:.120} cannot be a run's name: letters, digits and . _ + - only, at most 100, "
+            "beginning with a letter or a digit, and not latest or auto"
+        )
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def _created(file: Path) -> str:

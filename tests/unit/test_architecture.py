@@ -35,6 +35,10 @@ PURE = [
     "judge",
     "record",
     "fingerprint",
+    "limits",
+    "tables",
+    "sessions",
+    "compare",
     "shape",
     "rows",
     "columns",
@@ -47,7 +51,8 @@ COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
     "backends": {"base", "job", "places"},
     "expectations": {"base", "keywords"},
-    "reports": {"formats"},  # the list of them
+    "reports": {"formats", "page", "page.charts", "page.view", "page.page"},  # their list, and what html.py is made of
+    "commands": set[str](),
 }
 # ... and those that are one thing in two files.
 PAIRS = {"processes": {"process_worker"}, "tasks": {"threads"}}

@@ -13,7 +13,7 @@ from markupsafe import Markup
 import pytest_concurrency
 from pytest_concurrency.machine import describe_environment
 from pytest_concurrency.reports.page import charts, view
-from pytest_concurrency.rows import ORDER, counts_of, rows_of
+from pytest_concurrency.rows import ORDER, counts_of, rows_of, shorten
 from pytest_concurrency.units import duration, formatter, number, ratio, share
 
 _TICKS = {"ratio": lambda value: f"{number(value)}x", "share": share, "seconds": duration}
@@ -25,7 +25,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(duration=duration, ratio=ratio, share=share, sentence=view.sentence)
+    environment.filters.update(duration=duration, ratio=ratio, share=share, sentence=view.sentence, shorten=shorten)
     rows = list(rows_of(run["records"]))
     past = view.comparable(run, history)
     numbers = count(1)
