@@ -37,6 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     storage = Storage(arguments.storage)
     # Where the files do not say when they were made, the order of the arguments does.
     runs = sorted((storage.load(wanted) for wanted in arguments.runs), key=lambda one: str(one.get("created", "")))
+    if out is not None and any(
+        out.exists() and Path(wanted).exists() and out.samefile(wanted) for wanted in arguments.runs
+    ):
+        raise CommandError(f"{out} is one of the runs, and would be lost: name another file")
     reported = runs.pop()
     history = runs
     if made.FOR_PEOPLE and not runs:

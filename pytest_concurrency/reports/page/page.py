@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import count
@@ -16,6 +17,8 @@ from pytest_concurrency.reports.page import charts, view
 from pytest_concurrency.rows import ORDER, counts_of, rows_of, shorten
 from pytest_concurrency.units import duration, formatter, number, ratio, share
 
+# Control characters, directional marks, and halves of characters from file names that are no text.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TICKS = {"ratio": lambda value: f"{number(value)}x", "share": share, "seconds": duration}
 _FOLDER = resources.files("pytest_concurrency.reports.page")
 
@@ -23,7 +26,11 @@ _FOLDER = resources.files("pytest_concurrency.reports.page")
 def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Return the page in pieces; every text of the run is escaped."""
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
     )
     environment.filters.update(duration=duration, ratio=ratio, share=share, sentence=view.sentence, shorten=shorten)
     rows = list(rows_of(run["records"]))
@@ -72,6 +79,11 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         curve=curve,
         development=development,
     )
+
+
+def _visible(value: Any) -> Any:
+    """Replace what nobody sees, cannot be written, or turns the text after it around."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
 
 
 def _interference(run: Mapping[str, Any], number: int) -> Markup | None:
