@@ -77,7 +77,7 @@ def test_without_the_extra_nothing_is_run(
     result = suite(COUNTED, *([] if where == "ini" else ["--concurrency-report=html:out.html"]))
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     text = text_of(result)
-    assert "--concurrency-report=html:out.html cannot be made: matplotlib not installed" in text
+    assert "--concurrency-report=html:out.html cannot be made: matplotlib is not installed" in text
     assert 'pip install "pytest-concurrency-perf[html]"' in text
     assert "Traceback" not in text
     assert not (pytester.path / "ran.txt").exists()

@@ -14,7 +14,8 @@ def unavailable() -> str | None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if not missing:
         return None
-    return f'{" and ".join(missing)} not installed. Run: pip install "pytest-concurrency-perf[html]".'
+    verb = "is" if len(missing) == 1 else "are"
+    return f'{" and ".join(missing)} {verb} not installed. Run: pip install "pytest-concurrency-perf[html]".'
 
 
 def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
