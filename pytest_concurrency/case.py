@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pytest_concurrency import stats, tally
 from pytest_concurrency.claims import Claim
-from pytest_concurrency.model import Estimate, VerdictName
+from pytest_concurrency.model import Estimate, Interval, VerdictName
 from pytest_concurrency.tally import Tally, Vote
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
@@ -93,11 +93,15 @@ class Case:
         close = [figure for figure, interval in seen if stats.close(interval)]
         return close if len(close) >= 3 else [figure for figure, _ in seen]
 
+    def bounds(self) -> list[Interval]:
+        """Of each round that said something."""
+        return [vote.interval for vote in self.votes if vote.interval is not None]
+
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""
         figures = self.figures()
         found = stats.estimate(figures, self.claim.unit)
-        intervals = [vote.interval for vote in self.votes if vote.interval is not None]
+        intervals = self.bounds()
         if found is None or len(figures) < len(intervals) or all(map(stats.close, intervals)):
             return found
         low = stats.median([interval.low for interval in intervals])

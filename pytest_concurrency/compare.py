@@ -26,7 +26,9 @@ Kind = Literal["regression", "improvement", "verdict", "unsure", "noise", "same"
 Key = tuple[str, str, int]
 
 ERROR = 1e-4
-ROUNDS = 24  # that runs to be compared should have, so that a stray round or two do no harm
+_ROUNDS = 24  # that a run to be compared should have, so that a stray round or two do no harm,
+_MOST_ROUNDS = 96  # and up to which it may have more where the rounds differ much
+_TIGHT = 1.05
 # What an author may change without measuring something else.
 _ABOUT_VERDICTS = {
     *("at_least", "at_most", "efficiency", "min_wait", "min_cpu", "max_hold", "max_block", "gil", "expected"),
@@ -194,6 +196,17 @@ def spread(rounds: Sequence[tuple[float, float]], error: float) -> Interval | No
     low = stats.sure_median([low for low, _ in rounds], error)
     high = stats.sure_median([high for _, high in rounds], error)
     return Interval(low.low, high.high) if low and high else None
+
+
+def enough(seen: Sequence[Interval], rounds: int) -> bool:
+    """Whether a run's rounds will do: more of them would not bring the bounds of the medians much nearer."""
+    if len(seen) < _ROUNDS or rounds >= _MOST_ROUNDS:
+        return rounds >= _MOST_ROUNDS
+    lows, highs = [bound.low for bound in seen], [bound.high for bound in seen]
+    low, high = stats.sure_median(lows, ERROR), stats.sure_median(highs, ERROR)
+    if low is None or high is None:
+        return False
+    return stats.median(lows) <= low.low * _TIGHT and high.high <= stats.median(highs) * _TIGHT
 
 
 def middle(rounds: Sequence[tuple[float, float]]) -> float:

@@ -40,7 +40,8 @@ class Gate:
     def look(self, outcome: Outcome, again: Callable[[], Again]) -> Outcome:
         """Return the outcome, with the change if it has surely become slower; measures again before it says so."""
         before = self._before(outcome)
-        if before is None or outcome.verdict == "broken":
+        # What is broken fails of itself; of a bound type, the claims' own verdicts do not say that.
+        if before is None or (outcome.verdict == "broken" and outcome.marker != "bound"):
             return outcome
         suspects = self._losses(before, outcome.series, _LOOK, 1.0)
         if not suspects:

@@ -71,7 +71,7 @@ def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[
         defaults=Limits(settings.margin, settings.max_time, settings.undecided),
         around=Surroundings(item.config.rootpath, settings.start_method),
         progress=progress,
-        rounds=compare.ROUNDS if settings.save or settings.compare else 0,
+        comparable=compare.enough if settings.save or settings.compare else None,
         gate=found.gate(item.nodeid, settings.compare_fail) if found else None,
     )
 

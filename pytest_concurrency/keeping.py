@@ -98,6 +98,6 @@ def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:
 
 def _heed(change: Change, unconfirmed: Mapping[str, str], gated: bool) -> Change:
     """Call no loss certain that the gate itself did not confirm."""
-    if gated and change.kind == "regression" and change.nodeid in unconfirmed:
+    if gated and change.kind in ("regression", "unsure") and change.nodeid in unconfirmed:
         return replace(change, kind="unsure", reason=unconfirmed[change.nodeid])
     return change

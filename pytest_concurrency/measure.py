@@ -147,7 +147,8 @@ class _Loop:
         return Vote(0, 0.0, vote.figure, vote.interval)
 
     def _done(self) -> bool:
-        if len(self._rounds) < self._plan.least_rounds:
+        ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
+        if ratio is not None and not self._plan.comparable(ratio.bounds(), len(self._rounds)):
             return False
         verdicts = [case.verdict for case in self._cases]
         return self._plan.answered(verdicts) or len(self._rounds) == self._plan.most_rounds
@@ -175,8 +176,7 @@ class _Loop:
             elif final == "undecided":
                 interference = self._bench.interference()
                 reason = reasons.undecided(case, self._rounds, interference, self._bench.cpus, self._max_time)
-            seen = tuple(vote.interval for vote in case.votes if vote.interval is not None)
-            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, seen))
+            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, tuple(case.bounds())))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
 
     def _line(self) -> str:

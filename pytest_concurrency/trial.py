@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.gate import Again, Gate
 from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
-from pytest_concurrency.model import Body, Outcome
+from pytest_concurrency.model import Body, Interval, Outcome
 from pytest_concurrency.plan import Plan, Setup
 
 _HINGES = 0.3  # share of computing above which a speedup hangs on the CPUs
@@ -31,13 +31,12 @@ class Circumstances:
     defaults: Limits
     around: Surroundings
     progress: Callable[[str], None] | None = None
-    rounds: int = 0  # of a ratio that runs will be compared by, as far as the time allows
+    comparable: Callable[[Sequence[Interval], int], bool] | None = None  # whether rounds will do to compare runs by
     gate: Gate | None = None
 
     def extended(self, plan: Plan) -> Plan:
         """Return a plan that measures as many rounds as a comparison needs."""
-        ratios = any(claim.unit == "ratio" for claim in plan.claims)
-        return replace(plan, least_rounds=self.rounds) if self.rounds and ratios else plan
+        return replace(plan, comparable=self.comparable) if self.comparable is not None else plan
 
 
 class Trial:

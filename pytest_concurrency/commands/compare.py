@@ -36,10 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
         )
     found = compare(baseline, later, wanted or limits.DEFAULT)
     if found.differences:
-        why = f"the runs cannot be compared: {'; '.join(found.differences)}"
+        why = "; ".join(found.differences)
         if not arguments.anyway:
-            raise CommandError(f"{why}. Speedups depend on that. To see them side by side all the same: --anyway")
-        print(why)
+            raise CommandError(
+                f"the runs cannot be compared: {why}. Speedups depend on that. "
+                "To see them side by side all the same: --anyway"
+            )
+        print(f"the machines differ: {why}")
     for line in lines_of(found, terminal_width()):
         print(line.text)
     return 1 if wanted and found.regressions else 0

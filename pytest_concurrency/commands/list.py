@@ -34,14 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
             found = storage.load(name)
         except UnreadableRun as error:
             damaged.append(str(error))
-            rows.append((name, "", "", "", "cannot be read: see below"))
+            rows.append((name, "", "", "cannot be read: see below"))
             continue
         saved = str(found.get("created", ""))[:16].replace("T", " ")
-        rows.append(
-            (name, saved, fingerprint.brief(found["environment"]), str(len(found["records"])), _verdicts(found))
-        )
-    heads = ("run", "saved (UTC)", "machine", "tests", "verdicts")
-    for line in table(heads, rows, terminal_width(), elastic=4, right=(3,)):
+        rows.append((name, saved, fingerprint.brief(found["environment"]), _verdicts(found)))
+    heads = ("run", "saved (UTC)", "machine", "verdicts")
+    for line in table(heads, rows, terminal_width(), elastic=3):
         print(line)
     for reason in damaged:
         print(f"\n{reason}")
