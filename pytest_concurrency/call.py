@@ -52,6 +52,7 @@ def run_marked(
         circumstances.profiler(body, [outcome for outcome, _ in pending])
     # All verdicts are in before the first one that is not met speaks: each goes into the report.
     broken = [outcome.reason for outcome, _ in pending if outcome.verdict == "broken"]
+    broken += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
     if broken:
         raise BrokenExpectation("\n\n".join(broken))
     for outcome, policy in pending:
@@ -61,6 +62,8 @@ def run_marked(
 def follow_policy(outcome: Outcome, policy: str) -> bool:
     """Return whether an outcome counts as met; skip or fail the test if it is neither met nor broken."""
     __tracebackhide__ = True
+    if outcome.change is not None and outcome.change.kind == "regression":
+        raise BrokenExpectation(outcome.change.text)
     if outcome.verdict in ("met", "broken"):
         return outcome.verdict == "met"
     if outcome.verdict == "unmeasurable":

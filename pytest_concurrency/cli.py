@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="pytest-concurrency-perf", description="Explore, check and compare the concurrency of Python code."
     )
     parser.add_argument("--version", action="version", version=pytest_concurrency.__version__)
+    takers: set[str] = set()
     choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for found in pkgutil.iter_modules(commands.__path__):
         module = importlib.import_module(f"{commands.__name__}.{found.name}")
@@ -29,7 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = choices.add_parser(name, help=module.SUMMARY, description=module.__doc__)
         module.configure(command)
         command.set_defaults(run=module.run)
-    arguments = parser.parse_args(argv)
+        if getattr(module, "TAKES_REST", False):
+            takers.add(name)
+    own, rest = _split(sys.argv[1:] if argv is None else argv, takers)
+    arguments = parser.parse_args(own)
+    arguments.rest = rest
     try:
         status = arguments.run(arguments)
     except CommandError as error:
@@ -42,3 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return int(status)
+
+
+def _split(argv: Sequence[str], takers: set[str]) -> tuple[list[str], list[str]]:
+    """Take off what follows ``--`` for the commands that pass it on; argparse itself loses it after an option."""
+    command = next((word for word in argv if not word.startswith("-")), "")
+    at = argv.index("--") if command in takers and "--" in argv else len(argv)
+    return list(argv[:at]), list(argv[at + 1 :])

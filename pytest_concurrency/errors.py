@@ -41,3 +41,7 @@ class UndecidedExpectation(AssertionError):
 
 class CommandError(ConcurrencyError):
     """A command of the console script cannot do what it was asked; exit status 2."""
+
+
+class UnreadableRun(CommandError):
+    """A file is not a run, or not one that this version can read. The message names the file and the reason."""

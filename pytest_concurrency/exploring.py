@@ -11,14 +11,14 @@ from typing import Any
 
 from pytest_concurrency import bounds, console, targets
 from pytest_concurrency.backends import OPENERS
-from pytest_concurrency.classify import PerBody, classify, per_body
+from pytest_concurrency.classify import classify, per_body
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CommandError, ConcurrencyError
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.judge import arms_of
 from pytest_concurrency.machine import auto_workers, usable_cpus
 from pytest_concurrency.measure import Settlement
-from pytest_concurrency.model import Arm, Body, Bound, Interference
+from pytest_concurrency.model import Arm, Body, Bound, Interference, PerBody
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.recommend import Side
 from pytest_concurrency.surroundings import Surroundings
@@ -102,7 +102,7 @@ def explore(
         bound=_bound(alone, first, measured),
         alone=per_body([round_.serial for round_ in first.rounds]),
         sides=tuple(sides),
-        arms=tuple(arm for setup, each in measured for arm in arms_of(each.rounds, setup.backend)),
+        arms=tuple(arm for setup, each in measured for arm in arms_of(each.rounds, setup)),
         interference=interference,
         cpus=usable_cpus(),
         is_async=body.is_async,

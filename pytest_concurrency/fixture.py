@@ -16,6 +16,7 @@ from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim, too_
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup, where
 from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.gate import Again
 from pytest_concurrency.gauge import Gauge
 from pytest_concurrency.judge import judge
 from pytest_concurrency.machine import usable_cpus
@@ -95,6 +96,11 @@ class Concurrency:
                 raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
 
         def decide(threshold: dict[str, float]) -> Outcome:
+            gate = self._circumstances.gate
+            outcome = once(threshold)
+            return gate.look(outcome, lambda: Again(once(threshold))) if gate is not None else outcome
+
+        def once(threshold: dict[str, float]) -> Outcome:
             if same_result and (one := first()) != (two := second()):
                 raise AssertionError(f"the two do not compute the same: {one!r:.200} against {two!r:.200}")
             claims = tuple(
@@ -107,7 +113,9 @@ class Concurrency:
                 unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
             )
             try:
-                settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
+                settlement = settle(
+                    self._circumstances.extended(plan), bench, limits.max_time, self._circumstances.progress
+                )
             finally:
                 bench.close()
             return judge(
@@ -282,6 +290,8 @@ class BoundFinding:
         if other not in _KINDS:
             raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
         outcome = self._measured(str(other))
+        if outcome.change is not None:
+            self._follow(outcome)
         if outcome.verdict in ("met", "broken"):
             return self.kind == other
         return self._follow(outcome)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib.machinery
+import math
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -191,28 +192,32 @@ def environment(missing_readings: Sequence[str] = ()) -> dict[str, Any]:
 
 def describe() -> str:
     """One line for the head of a report: ``2 usable CPUs, CPython 3.11.7 with the GIL``."""
-    cpus = usable_cpus()
-    gil = "with the GIL" if gil_enabled() else "without a GIL"
+    return describe_environment(environment())
+
+
+def describe_environment(facts: Mapping[str, Any]) -> str:
+    """The same of an environment that was recorded."""
+    cpus = facts["cpus_usable"]
+    gil = "with the GIL" if facts["gil"] else "without a GIL"
     noun = "CPU" if cpus == 1 else "CPUs"
-    return (
-        f"{cpus:g} usable {noun}{_limits(cpus)}, {platform.python_implementation()} {platform.python_version()} {gil}, "
-        f"{platform.system()}"
-    )
+    python = f"{facts['implementation']} {facts['python']}"
+    return f"{cpus:g} usable {noun}{_limits(cpus, facts)}, {python} {gil}, {facts['system']}"
 
 
-def _limits(cpus: float) -> str:
+def _limits(cpus: float, facts: Mapping[str, Any]) -> str:
     """Say what makes the usable CPUs fewer than those of the machine, or less than they seem."""
-    told, affinity, logical = _told(), _affinity(), os.cpu_count() or 1
+    told, logical = facts.get("python_cpu_count"), facts.get("cpus_logical") or 1
+    affinity = facts.get("cpus_allowed") or logical
     said = ""
-    if cpus < _allowed_cpus():
+    if (facts.get("cpu_quota") or math.inf) < cpus + 0.01:
         said += " (a quota)"
     elif told is not None and told < affinity:
         said += " (PYTHON_CPU_COUNT)"
     elif affinity < logical:
         said += f" of {logical} (affinity)"
-    if kinds := topology.kinds():
+    if kinds := facts.get("core_kinds"):
         said += f" ({kinds['performance']} performance, {kinds['efficiency']} efficiency)"
-    cores = topology.cores()
+    cores = facts.get("cores")
     if cores is not None and cores < min(cpus, affinity):
         said += f" on {cores} {'core' if cores == 1 else 'cores'}"
     return said

@@ -58,11 +58,19 @@ def pytest_configure(config: pytest.Config) -> None:
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
+    if (settings.save or settings.compare) and not _is_xdist_worker(config) and not config.option.collectonly:
+        from pytest_concurrency import items
+        from pytest_concurrency.errors import CommandError
+
+        try:
+            items.check_storage(config, settings)
+        except CommandError as error:
+            raise pytest.UsageError(str(error)) from None
     if settings.report_files and not _is_xdist_worker(config) and not config.option.collectonly:
         from pytest_concurrency.reports import files
 
         try:
-            files.check_writable(settings.report_files)
+            files.check(settings.report_files)
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_concurrency import advice
-from pytest_concurrency.classify import PerBody
-from pytest_concurrency.model import Bound, Estimate
+from pytest_concurrency.model import Bound, Estimate, PerBody
 from pytest_concurrency.units import duration, number, ratio
 
 # The simpler tool comes first, and what most libraries can live in; what is not named here comes last.

@@ -56,7 +56,7 @@ def survey(trial: Trial, setups: Sequence[Setup], limits: Limits) -> Figures:
     for setup in setups:
         settlement = look(trial, setup, limits)
         total += len(settlement.rounds)
-        arms += arms_of(settlement.rounds, setup.backend)
+        arms += arms_of(settlement.rounds, setup)
         found = settlement.results[0].estimate
         if setup.workers and found is not None:
             speedups[setup.backend] = found

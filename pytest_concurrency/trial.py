@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_concurrency import bounds, stats
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.gate import Again, Gate
 from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
-from pytest_concurrency.model import Body, Interference, Outcome
+from pytest_concurrency.model import Body, Interference, Interval, Outcome
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.surroundings import Surroundings
 
+_HINGES = 0.3  # share of computing above which a speedup hangs on the CPUs
+_CONTROLS = 5
+_NOTHING = 1e-6
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 
 
@@ -28,6 +33,12 @@ class Circumstances:
     progress: Callable[[str], None] | None = None
     # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
     profiler: Callable[[Body, Sequence[Outcome]], None] | None = None
+    comparable: Callable[[Sequence[Interval], int], bool] | None = None  # whether rounds will do to compare runs by
+    gate: Gate | None = None
+
+    def extended(self, plan: Plan) -> Plan:
+        """Return a plan that measures as many rounds as a comparison needs."""
+        return replace(plan, comparable=self.comparable) if self.comparable is not None else plan
 
 
 class Trial:
@@ -81,6 +92,47 @@ class Trial:
     ) -> tuple[Outcome, Settlement | None]:
         """Return the outcome of one expectation, with the last rounds behind it if any were measured."""
         __tracebackhide__ = True
+        outcome, settlement = self._decide_steps(label, marker, arguments, plan, limits)
+        if self._circumstances.gate is not None:
+            outcome = self._circumstances.gate.look(
+                outcome, lambda: self._again(label, marker, arguments, plan, limits, settlement)
+            )
+        return outcome, settlement
+
+    def _again(
+        self,
+        label: str,
+        marker: str,
+        arguments: Mapping[str, Any],
+        plan: Plan,
+        limits: Limits,
+        settlement: Settlement | None,
+    ) -> Again:
+        """Measure once more with fresh workers."""
+        self._bench.refresh(plan.setup)
+        outcome, _ = self._decide_steps(label, marker, arguments, plan, limits)
+        return Again(outcome, self._delivered(plan.setup, settlement))
+
+    def _delivered(self, setup: Setup, settlement: Settlement | None) -> float:
+        """Return the part of its CPUs that the machine lets a body have which is known to be parallel."""
+        workers = setup.workers
+        if settlement is None or workers is None or setup.backend == "tasks" or settlement.known.computes_alone:
+            return 1.0
+        if bounds.median_cpu_share(settlement.rounds) < _HINGES:
+            return 1.0
+        seen = [
+            bounds.speedup(self._bench.control(setup), workers, settlement.known.cpus, gil_held=False)
+            for _ in range(_CONTROLS)
+        ]
+        lows = [control.low for control in seen if control is not None]
+        if len(lows) <= _CONTROLS // 2:
+            return _NOTHING  # nobody can tell what the machine delivers
+        return min(1.0, stats.median(lows) / min(workers, settlement.known.cpus))
+
+    def _decide_steps(
+        self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
+    ) -> tuple[Outcome, Settlement | None]:
+        __tracebackhide__ = True
         outcomes = []
         settlement = None
         for step in (*plan.steps, plan):
@@ -93,7 +145,7 @@ class Trial:
     ) -> tuple[Outcome, Settlement | None]:
         __tracebackhide__ = True
         try:
-            settlement = self.settle(plan, limits)
+            settlement = self.settle(self._circumstances.extended(plan), limits)
         except CannotMeasure as reason:
             return unmeasured(marker, arguments, plan, str(reason)), None
         outcome = judge(

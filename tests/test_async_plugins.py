@@ -129,7 +129,8 @@ class TestPytestAsyncio:
         if not hasattr(importlib.import_module("pytest_asyncio.plugin"), "LoopFactory"):
             pytest.skip("this pytest-asyncio has no hook for loop factories")
         pytester.makeconftest(
-            "import uvloop\ndef pytest_asyncio_loop_factories(config, item):\n    return {'uv': uvloop.new_event_loop}\n"
+            "import uvloop\n"
+            "def pytest_asyncio_loop_factories(config, item):\n    return {'uv': uvloop.new_event_loop}\n"
         )
         result = with_asyncio(
             """

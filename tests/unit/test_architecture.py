@@ -34,6 +34,14 @@ PURE = [
     "explain",
     "judge",
     "record",
+    "fingerprint",
+    "limits",
+    "tables",
+    "sessions",
+    "compare",
+    "shape",
+    "rows",
+    "columns",
     "scaling",
     "recommend",
     "profile.values",
@@ -49,7 +57,7 @@ COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
     "backends": {"base", "job", "travel"},
     "expectations": {"base", "keywords", "where"},
-    "reports": set[str](),
+    "reports": {"formats", "page", "page.charts", "page.view", "page.page"},  # their list, and what html.py is made of
     "commands": set[str](),
 }
 # ... and those that are one thing in several files.

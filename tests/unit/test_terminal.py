@@ -46,8 +46,9 @@ class FakeReporter:
         return self._file.getvalue().splitlines()
 
 
-def settings(full: bool) -> Settings:
-    return Settings(0.25, 10.0, "skip", "auto", full, (), False, False, False)
+def settings(full: bool, columns: tuple[str, ...] = (), sort: str = "") -> Settings:
+    nothing: dict[str, Any] = dict.fromkeys(Settings._fields)
+    return Settings(**{**nothing, "full_report": full, "columns": columns, "sort": sort})
 
 
 RECORDS = [
