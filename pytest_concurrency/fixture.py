@@ -83,7 +83,7 @@ class Concurrency:
             speedup.KIND.check("concurrency.speedup", given, body.is_async)
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
-            with Trial(body, self._circumstances) as trial:
+            with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
                 label = _label("speedup", threshold)
                 return trial.decide(label, "speedup", {**options, **threshold}, plan, limits)[0]
 
@@ -112,26 +112,27 @@ class Concurrency:
             claims = tuple(
                 ComparisonClaim(1, value, limits.margin, at_most=name == "at_most") for name, value in threshold.items()
             )
-            bench = ComparisonBench(first, second)
-            plan = Plan(
-                setup=Setup("compare", max(1, int(bench.cpus))),
-                claims=claims,
-                one_interpreter=False,
-                unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
-            )
-            try:
-                settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
-            finally:
-                bench.close()
-            return judge(
-                _label("compare", threshold),
-                "compare",
-                {**options, **threshold},
-                plan,
-                settlement,
-                bench.note(plan.setup),
-                bench.interference(),
-            )
+            with self._circumstances.alone():
+                bench = ComparisonBench(first, second)
+                plan = Plan(
+                    setup=Setup("compare", max(1, int(bench.cpus))),
+                    claims=claims,
+                    one_interpreter=False,
+                    unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
+                )
+                try:
+                    settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
+                finally:
+                    bench.close()
+                return judge(
+                    _label("compare", threshold),
+                    "compare",
+                    {**options, **threshold},
+                    plan,
+                    settlement,
+                    bench.note(plan.setup),
+                    bench.interference(),
+                )
 
         return Speedup(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
 
@@ -160,7 +161,7 @@ class Concurrency:
         )
 
         def decide() -> Outcome:
-            with Trial(body, self._circumstances) as trial:
+            with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
                 outcome, settlement = trial.decide("bound", "bound", dict(options), plan, limits)
             if settlement is None:
                 return outcome
@@ -185,7 +186,7 @@ class Concurrency:
         arms: tuple[Arm, ...] = ()
         bound: Bound | None = None
         total = 0
-        with Trial(body, self._circumstances) as trial:
+        with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
             for setup in setups:
                 plan = Plan(
                     setup=setup,

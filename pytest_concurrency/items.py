@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from pytest_concurrency import sharing
 from pytest_concurrency.backends import Surroundings
 from pytest_concurrency.errors import BadArgument, BrokenExpectation, ConcurrencyError, UndecidedExpectation
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Limits
 from pytest_concurrency.model import Body
 from pytest_concurrency.options import Settings
+from pytest_concurrency.properties import PREFIX, properties_of
 from pytest_concurrency.trial import Circumstances
 
 
@@ -57,7 +59,16 @@ def circumstances_of(item: pytest.Item, settings: Settings, progress: Callable[[
         defaults=Limits(settings.margin, settings.max_time, settings.undecided),
         around=Surroundings(item.config.rootpath, settings.start_method),
         progress=progress,
+        alone=sharing.alone(item, progress),
     )
+
+
+def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
+    """Put a record's figures where JUnit files take them from, in the place of those of an earlier run."""
+    kept = [(name, value) for name, value in item.user_properties if not name.startswith(PREFIX)]
+    # pytest takes them from the item for its last report, which the JUnit file is written from.
+    item.user_properties[:] = [*kept, *properties_of(record)]
+    report.user_properties = list(item.user_properties)
 
 
 def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
-from pytest_concurrency import options
+from pytest_concurrency import options, xdist
 from pytest_concurrency.markers import MARKERS, marker_lines
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SETTINGS = pytest.StashKey[options.Settings]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
 TERMINAL = pytest.StashKey[TextIO]()
+RECORD = pytest.StashKey["dict[str, Any]"]()
 FUNCTION = pytest.StashKey[Any]()
 EXPECTATIONS = pytest.StashKey["list[Any]"]()
 
@@ -53,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
-    if settings.report_files and not _is_xdist_worker(config) and not config.option.collectonly:
+    if settings.report_files and not xdist.is_worker(config) and not config.option.collectonly:
         from pytest_concurrency.reports import files
 
         try:
@@ -73,7 +74,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _measures(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in MARKERS) or "concurrency" in getattr(item, "fixturenames", ())
+    return any(mark.name in MARKERS for mark in item.iter_markers()) or "concurrency" in getattr(
+        item, "fixturenames", ()
+    )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    config = session.config
+    settings = config.stash[SETTINGS]
+    if settings.disable or not settings.quiet_host or config.option.collectonly:
+        return
+    if any(map(_measures, session.items)):
+        from pytest_concurrency import sharing
+
+        sharing.start(config, settings.quiet_host)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -196,20 +210,31 @@ def pytest_runtest_makereport(
 
         items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
-        from pytest_concurrency import items, record
+        from pytest_concurrency import items, record, sharing
         from pytest_concurrency.gathering import REPORT_ATTRIBUTE
 
-        value = record.record_of(item.nodeid, outcomes)
+        value = record.record_of(item.nodeid, outcomes, sharing.told(item))
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
         setattr(report, REPORT_ATTRIBUTE, value)
+        item.stash[RECORD] = value
         del item.stash[OUTCOMES]  # a plugin may run the item again
+        items.add_properties(item, report, value)
         items.point_at_test(item, report)
     return report
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_json_runtest_metadata(item: pytest.Item) -> dict[str, Any]:
+    """Give pytest-json-report the record."""
+    from pytest_concurrency.gathering import REPORT_ATTRIBUTE
+
+    value = item.stash.get(RECORD, None)
+    return {} if value is None else {REPORT_ATTRIBUTE: value}
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
-    if _is_xdist_worker(config):
+    if xdist.is_worker(config):
         return
     from pytest_concurrency.gathering import Gathering
 
@@ -220,7 +245,3 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         if (file := progress.terminal()) is not None:
             config.stash[TERMINAL] = file
             config.add_cleanup(file.close)
-
-
-def _is_xdist_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")

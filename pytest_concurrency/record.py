@@ -11,7 +11,7 @@ from pytest_concurrency.model import Outcome
 SCHEMA = 1
 
 
-def record_of(nodeid: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def record_of(nodeid: str, outcomes: Sequence[Outcome], quiet_host: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return one test's record; all times in seconds, all values plain JSON types."""
     last = outcomes[-1]
     return {
@@ -20,6 +20,7 @@ def record_of(nodeid: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "bound": asdict(last.bound) if last.bound else None,
         "arms": [_plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
         "interference": asdict(last.interference),
+        "quiet_host": dict(quiet_host) if quiet_host else None,
     }
 
 

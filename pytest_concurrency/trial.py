@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ class Circumstances:
     defaults: Limits
     around: Surroundings
     progress: Callable[[str], None] | None = None
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext  # what a measurement goes on in
 
 
 class Trial:

@@ -53,6 +53,7 @@ def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings
             _line(reporter, row, width)
     if rows or settings.full_report:
         reporter.write_line(tally(rows))
+    _disturbed(reporter, records, width)
 
 
 def tally(rows: Sequence[Row]) -> str:
@@ -183,6 +184,20 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
         for line in lines[1:]:
             reporter.write_line(f"  {' ' * longest}  {line}")
     reporter.write_line("")
+
+
+def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:
+    """Say which tests had no quiet host, by the reason."""
+    by_reason: dict[str, list[str]] = {}
+    for record in records:
+        stay = record.get("quiet_host")
+        if stay is not None and not stay["alone"]:
+            by_reason.setdefault(stay["reason"], []).append(_name(record["nodeid"]))
+    for reason, names in by_reason.items():
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        text = f"{count(len(names), 'test')} measured without a quiet host ({some}): {reason}"
+        for line in textwrap.wrap(text, width, subsequent_indent="  "):
+            reporter.write_line(line)
 
 
 def _name(nodeid: str) -> str:

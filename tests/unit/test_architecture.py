@@ -34,10 +34,13 @@ PURE = [
     "explain",
     "judge",
     "record",
+    "properties",
     "scaling",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
-KNOWS_PYTEST = {f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "options")}
+KNOWS_PYTEST = {
+    f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "options", "sharing", "xdist")
+}
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
