@@ -131,25 +131,35 @@ class QuietHost:
         if os.getpid() == self._process:
             self._room.release()
 
-    @contextlib.contextmanager
-    def alone(self, progress: Callable[[str], None] | None = None) -> Iterator[Stay]:
-        """Measure: no other test that takes part runs meanwhile, unless they took too long to end."""
+    def begin(self, progress: Callable[[str], None] | None = None) -> Stay:
+        """Begin to measure: no other test that takes part runs until the end, unless they take too long to end."""
         if os.getpid() != self._process:
-            yield Stay(False, 0.0, "the test runs in a process that was forked for it")
-            return
+            return Stay(False, 0.0, "the test runs in a process that was forked for it")
         with self._threads:
             if not self._inside:
                 self._stay = self._clear_room(progress)
             self._inside += 1
+            return self._stay
+
+    def end(self) -> None:
+        """End what was begun."""
+        if os.getpid() != self._process:
+            return
+        with self._threads:
+            self._inside -= 1
+            if not self._inside:
+                self._room.release()
+                if self._present:  # what is left of the test is ordinary
+                    self._share()
+
+    @contextlib.contextmanager
+    def alone(self, progress: Callable[[str], None] | None = None) -> Iterator[Stay]:
+        """Measure in a ``with`` block."""
+        stay = self.begin(progress)
         try:
-            yield self._stay
+            yield stay
         finally:
-            with self._threads:
-                self._inside -= 1
-                if not self._inside:
-                    self._room.release()
-                    if self._present:  # what is left of the test is ordinary
-                        self._share()
+            self.end()
 
     def close(self) -> None:
         """Give everything back; for the end of the session."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,6 +15,7 @@ from pytest_concurrency import quiet
 
 HOST = pytest.StashKey["quiet.QuietHost | str"]()  # or why there is none
 STAYS = pytest.StashKey[list[quiet.Stay]]()
+TIME_LIMIT = pytest.StashKey[Any]()
 
 
 class Sharing:
@@ -30,6 +32,31 @@ class Sharing:
             return (yield)
         finally:
             self._host.leave()
+
+    # pytest-timeout calls these when it begins and ends to time a test.
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> None:
+        item.stash[TIME_LIMIT] = settings
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_cancel_timer(self, item: pytest.Item) -> None:
+        if TIME_LIMIT in item.stash:
+            del item.stash[TIME_LIMIT]
+
+
+@contextlib.contextmanager
+def _untimed(item: pytest.Item) -> Iterator[None]:
+    """Wait without pytest-timeout's limit, which is started anew afterwards: others' tests are not this test's time."""
+    settings = item.stash.get(TIME_LIMIT, None)
+    # Its alarm can be set in the main thread only.
+    if settings is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    item.config.hook.pytest_timeout_cancel_timer(item=item)
+    try:
+        yield
+    finally:
+        item.config.hook.pytest_timeout_set_timer(item=item, settings=settings)
 
 
 def start(config: pytest.Config, patience: float) -> None:
@@ -67,9 +94,13 @@ def alone(item: pytest.Item, progress: Callable[[str], None] | None) -> Callable
             stays.append(quiet.Stay(False, 0.0, host))
             yield
             return
-        with host.alone(progress) as stay:
-            stays.append(stay)
+        with _untimed(item):
+            stays.append(host.begin(progress))
+        try:
             yield
+        finally:
+            with _untimed(item):
+                host.end()
 
     return measuring
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import ALONE, IMPORTS, Suite, rerun, text_of
+from conftest import ALONE, IMPORTS, Suite, assert_outcome, rerun, text_of
 
 from pytest_concurrency import quiet
 
@@ -126,7 +127,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return json.loads((folder / "out.json").read_text())["records"]  # type: ignore[no-any-return]
 
 
-needs_xdist = pytest.mark.skipif(not __import__("importlib.util").util.find_spec("xdist"), reason="needs pytest-xdist")
+needs_xdist = pytest.mark.skipif(not importlib.util.find_spec("xdist"), reason="needs pytest-xdist")
 
 
 @needs_xdist
@@ -364,6 +365,53 @@ def test_a_test_that_does_not_end_is_not_waited_for_for_ever(
     assert "1 test measured without a quiet host (test_measured): other tests did not end within 50.0 ms" in text_of(
         result
     )
+
+
+TIMED = """
+import subprocess
+from pytest_concurrency import quiet
+
+OTHER = '''
+import sys, time
+from pytest_concurrency import quiet
+host = quiet.QuietHost(quiet.folder(), 1.0)
+host.enter()
+print("running", flush=True)
+time.sleep(4)
+host.leave()
+'''
+
+@pytest.fixture
+def other_session():
+    with subprocess.Popen([sys.executable, "-c", OTHER], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "running\\n"
+        yield
+
+@pytest.mark.expect_io_bound(max_time="300ms", undecided="pass")
+def test_measured(other_session):
+    time.sleep(0.005)
+
+def test_hanging(concurrency):
+    concurrency.measure(time.sleep, 0.001, max_time="10ms")
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytest_timeout"), reason="needs pytest-timeout")
+@pytest.mark.parametrize("method", ["signal", "thread"])
+def test_waiting_is_not_the_time_that_pytest_timeout_limits(
+    suite: Suite, pytester: pytest.Pytester, method: str
+) -> None:
+    result = suite(
+        TIMED, FILE, "-p", "pytest_timeout", "--timeout=3", f"--timeout-method={method}", other=False, subprocess=True
+    )
+    assert_outcome(result, "test_measured", "PASSED")
+    assert "Timeout" in text_of(result)
+    if method == "signal":  # the other one ends the session
+        result.assert_outcomes(passed=1, failed=1)
+        (record,) = records(pytester.path)
+        assert record["quiet_host"]["alone"]
+        assert record["quiet_host"]["waited"] > 3
 
 
 def test_without_sqlite3(suite: Suite, pytester: pytest.Pytester) -> None:
