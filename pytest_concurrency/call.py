@@ -41,7 +41,7 @@ def run_marked(
         body.call()  # what it raises, it raises here as in any plain test
     seconds = CLOCKS.wall() - began
     pending: list[tuple[Outcome, str]] = []
-    with Trial(body, circumstances, expected=seconds) as trial:
+    with circumstances.alone(), Trial(body, circumstances, expected=seconds) as trial:
         for expectation in expectations:
             limits = expectation.limits(circumstances.defaults)
             plan = expectation.plan(body, limits)

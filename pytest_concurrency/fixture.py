@@ -68,7 +68,7 @@ class Concurrency:
             speedup.KIND.check("concurrency.speedup", given, body.is_async)
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
-            with Trial(body, self._circumstances) as trial:
+            with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
                 label = _label("speedup", threshold)
                 return trial.decide(label, "speedup", {**options, **threshold}, plan, limits)[0]
 
@@ -106,27 +106,28 @@ class Concurrency:
             claims = tuple(
                 ComparisonClaim(1, value, limits.margin, at_most=name == "at_most") for name, value in threshold.items()
             )
-            bench = ComparisonBench(first, second)
-            plan = Plan(
-                setup=Setup("compare", max(1, int(usable_cpus()))),
-                claims=claims,
-                unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
-            )
-            try:
-                settlement = settle(
-                    self._circumstances.extended(plan), bench, limits.max_time, self._circumstances.progress
+            with self._circumstances.alone():
+                bench = ComparisonBench(first, second)
+                plan = Plan(
+                    setup=Setup("compare", max(1, int(usable_cpus()))),
+                    claims=claims,
+                    unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
                 )
-            finally:
-                bench.close()
-            return judge(
-                _label("compare", threshold),
-                "compare",
-                {**options, **threshold},
-                plan,
-                settlement,
-                bench.note(plan.setup),
-                bench.interference(),
-            )
+                try:
+                    settlement = settle(
+                        self._circumstances.extended(plan), bench, limits.max_time, self._circumstances.progress
+                    )
+                finally:
+                    bench.close()
+                return judge(
+                    _label("compare", threshold),
+                    "compare",
+                    {**options, **threshold},
+                    plan,
+                    settlement,
+                    bench.note(plan.setup),
+                    bench.interference(),
+                )
 
         return Speedup(decide, self._told(_body(second, ())), lambda outcome: self._follow(outcome, limits.undecided))
 
@@ -155,7 +156,7 @@ class Concurrency:
         )
 
         def decide() -> Outcome:
-            with Trial(body, self._circumstances) as trial:
+            with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
                 outcome, settlement = trial.decide("bound", "bound", dict(options), plan, limits)
             if settlement is None:
                 return outcome
@@ -174,7 +175,7 @@ class Concurrency:
         chosen = where.chosen("concurrency.measure", arguments, body.is_async)
         setups = [place.setup(place.size) for place in chosen]
         setups = setups or [Setup("tasks" if body.is_async else "threads")]
-        with Trial(body, self._circumstances) as trial:
+        with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
             return survey(trial, setups, limits)
 
     def in_flight(self) -> Gauge:

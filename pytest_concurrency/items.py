@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import unittest
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from pytest_concurrency import baseline, company, compare, machine
+from pytest_concurrency import baseline, company, compare, machine, sharing
 from pytest_concurrency.backends.guest import GuestLoop
 from pytest_concurrency.baseline import Baseline
 from pytest_concurrency.errors import (
@@ -26,6 +26,7 @@ from pytest_concurrency.keeping import AUTO
 from pytest_concurrency.model import Body, Outcome
 from pytest_concurrency.options import Settings
 from pytest_concurrency.profile.values import Profile
+from pytest_concurrency.properties import PREFIX, properties_of
 from pytest_concurrency.store import Storage
 from pytest_concurrency.surroundings import Surroundings
 from pytest_concurrency.trial import Circumstances
@@ -100,6 +101,7 @@ def circumstances_of(
             guest,
         ),
         progress=progress,
+        alone=sharing.alone(item, progress),
         profiler=_profiler_for(item, settings),
         comparable=compare.enough if settings.save or settings.compare else None,
         gate=found.gate(item.nodeid, settings.compare_fail) if found else None,
@@ -166,6 +168,14 @@ def baseline_of(config: pytest.Config, settings: Settings) -> Baseline | None:
         wanted = getattr(config, "workerinput", {}).get(WORKER_KEY, settings.compare)
         config.stash[BASELINE] = baseline.find(settings.storage, wanted, machine.environment())
     return config.stash[BASELINE]
+
+
+def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
+    """Put a record's figures where JUnit files take them from, in the place of those of an earlier run."""
+    kept = [(name, value) for name, value in item.user_properties if not name.startswith(PREFIX)]
+    # pytest takes them from the item for its last report, which the JUnit file is written from.
+    item.user_properties[:] = [*kept, *properties_of(record)]
+    report.user_properties = list(item.user_properties)
 
 
 def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:

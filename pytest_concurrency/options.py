@@ -22,6 +22,7 @@ class Settings(NamedTuple):
     max_time: float
     undecided: str
     start_method: str
+    quiet_host: float
     full_report: bool
     report_files: tuple[tuple[str, str], ...]
     only: bool
@@ -59,6 +60,18 @@ def _max_time(value: object) -> float:
     from pytest_concurrency.units import parse_duration
 
     return parse_duration(value)
+
+
+def _quiet_host(value: object) -> float:
+    """Seconds to wait at most; 0 is off."""
+    from pytest_concurrency.units import parse_duration
+
+    if value == "off":
+        return 0.0
+    try:
+        return 30.0 if value == "auto" else parse_duration(value)
+    except ValueError:
+        raise ValueError('must be auto, off, or the longest wait, such as "2min"') from None
 
 
 def _number(value: object) -> object:
@@ -151,6 +164,14 @@ OPTIONS = (
         "auto",
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
+    ),
+    Option(
+        "quiet_host",
+        _quiet_host,
+        "auto",
+        "WAIT",
+        "whether tests of xdist's workers and of other sessions pause while one measures: auto (waits 30s at most), "
+        "off, or the longest wait, such as 2min [auto]",
     ),
     Option(
         "profile",

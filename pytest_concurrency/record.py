@@ -13,10 +13,16 @@ from pytest_concurrency.units import spelled
 SCHEMA = 1
 
 
-def record_of(nodeid: str, outcomes: Sequence[Outcome], traced_by: Sequence[str] = ()) -> dict[str, Any]:
+def record_of(
+    nodeid: str,
+    outcomes: Sequence[Outcome],
+    traced_by: Sequence[str] = (),
+    quiet_host: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return one test's record; all times in seconds, all values plain JSON types.
 
-    ``traced_by`` names what traced the test's code and so slowed it: coverage, a debugger.
+    ``traced_by`` names what traced the test's code and so slowed it: coverage, a debugger. ``quiet_host``
+    says whether the measurement had the host for itself.
     """
     last = outcomes[-1]
     return {
@@ -26,6 +32,7 @@ def record_of(nodeid: str, outcomes: Sequence[Outcome], traced_by: Sequence[str]
         "arms": [plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
         "interference": asdict(last.interference),
         "traced_by": list(traced_by),
+        "quiet_host": dict(quiet_host) if quiet_host else None,
     }
 
 

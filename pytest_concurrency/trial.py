@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +32,7 @@ class Circumstances:
     defaults: Limits
     around: Surroundings
     progress: Callable[[str], None] | None = None
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext  # what a measurement goes on in
     # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
     profiler: Callable[[Body, Sequence[Outcome]], None] | None = None
     comparable: Callable[[Sequence[Interval], int], bool] | None = None  # whether rounds will do to compare runs by

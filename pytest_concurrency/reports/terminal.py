@@ -13,6 +13,7 @@ from pytest_concurrency.machine import describe
 from pytest_concurrency.model import Estimate, Point
 from pytest_concurrency.options import Settings
 from pytest_concurrency.rows import Row, name_of, rows_of, shorten, tally
+from pytest_concurrency.units import count
 
 _COLORS = {"met": "green", "broken": "red", "undecided": "yellow", "unmeasurable": "yellow"}
 # Narrow terminals lose first what can be read elsewhere, then the front of long test ids.
@@ -50,6 +51,7 @@ def show(
         reporter.write_line(tally(rows))
     for complaint in complaints:
         reporter.write_line(complaint, red=True)
+    _disturbed(reporter, records, width)
 
 
 def _table(reporter: Any, rows: Sequence[Row], chosen: Sequence[str], width: int) -> None:
@@ -133,6 +135,24 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
         for line in lines[1:]:
             reporter.write_line(f"  {' ' * longest}  {line}")
     reporter.write_line("")
+
+
+def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:
+    """Say which tests had no quiet host, by the reason."""
+    by_reason: dict[str, list[str]] = {}
+    for record in records:
+        stay = record.get("quiet_host")
+        if stay is not None and not stay["alone"]:
+            by_reason.setdefault(stay["reason"], []).append(_name(record["nodeid"]))
+    for reason, names in by_reason.items():
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        text = f"{count(len(names), 'test')} measured without a quiet host ({some}): {reason}"
+        for line in textwrap.wrap(text, width, subsequent_indent="  "):
+            reporter.write_line(line)
+
+
+def _name(nodeid: str) -> str:
+    return nodeid.rpartition("::")[2]
 
 
 def _line(reporter: Any, row: Row, width: int) -> None:

@@ -42,6 +42,7 @@ PURE = [
     "shape",
     "rows",
     "columns",
+    "properties",
     "scaling",
     "recommend",
     "profile.values",
@@ -50,7 +51,19 @@ PURE = [
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
 KNOWS_PYTEST = {
-    f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "loops", "company", "options")
+    f"{PACKAGE}.{name}"
+    for name in (
+        "plugin",
+        "gathering",
+        "items",
+        "call",
+        "hookspecs",
+        "loops",
+        "company",
+        "sharing",
+        "xdist",
+        "options",
+    )
 }
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
