@@ -119,11 +119,14 @@ def measured_with(
 ) -> pytest.RunResult:
     body = backend.wait.format(wait or 0.005)
     if wait is None:
-        body = f"async with ALOCK: {body}" if backend is TASKS else f"with LOCK: {body}"
+        body = f"async with lock_of_loop(): {body}" if backend is TASKS else f"with LOCK: {body}"
     pytester.makepyfile(
         test_suite=IMPORTS
         + f"""
-LOCK, ALOCK = threading.Lock(), asyncio.Lock()
+LOCK, LOCKS = threading.Lock(), {{}}
+
+def lock_of_loop():  # fresh workers have a loop of their own
+    return LOCKS.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 @pytest.mark.expect_speedup({backend.name}={workers}, at_least={workers // 4}, {more})
 {backend.define} test_body():

@@ -20,7 +20,7 @@ from typing import Protocol
 from pytest_concurrency import places
 from pytest_concurrency.backends import process_worker
 from pytest_concurrency.backends.base import Hung, Raised, not_started
-from pytest_concurrency.backends.process_pipe import Inbox
+from pytest_concurrency.backends.process_pipe import Inbox, Watch
 from pytest_concurrency.backends.process_worker import Answer, Errand
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, NotPicklable, WorkerLost
@@ -120,6 +120,7 @@ class ProcessCrew:
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
         self._inboxes: list[Inbox] = []
+        self._watch = Watch()
         self._resources = contextlib.ExitStack()
         self._lost = False
         try:
@@ -142,9 +143,10 @@ class ProcessCrew:
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Run one batch on the first ``workers`` processes; ``deadline`` is in seconds."""
         assert not self._lost, "a crew that has lost a worker cannot be used again"
+        task = pickle.dumps((job, loops, workers))
         for index in range(workers):
             try:
-                self._pipes[index].send((job, loops, workers))
+                self._pipes[index].send_bytes(task)
             except OSError:
                 raise self._gone(index, workers, "while it waited for work") from None
         readings: list[Reading] = []
@@ -193,6 +195,7 @@ class ProcessCrew:
             ours, theirs = starter.Pipe()
             self._pipes.append(ours)
             self._inboxes.append(Inbox(ours))
+            self._watch.add(index, ours)
             errand = Errand(
                 index=index,
                 stack_file=str(self._stack_files[index]),
@@ -227,9 +230,9 @@ class ProcessCrew:
             if patience <= 0:
                 self._lost = True
                 raise Hung("processes", workers, deadline, self._whereabouts(workers, answers))
-            ready = wait([self._pipes[index] for index in missing], timeout=min(patience, _LOOK))
+            ready = self._watch.wait(missing, min(patience, _LOOK))
             for index in missing:
-                if self._pipes[index] in ready:
+                if index in ready:
                     answer = self._receive(index, workers)
                     if answer is not None:
                         answers[index] = answer
@@ -243,7 +246,7 @@ class ProcessCrew:
             message = self._inboxes[index].read()
             if message is None:
                 return None
-            answer = pickle.loads(message)
+            answer = process_worker.unpack(message)
         except (EOFError, ConnectionError):
             raise self._gone(index, workers) from None
         except Exception as error:
