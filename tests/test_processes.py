@@ -73,6 +73,36 @@ def test_body():
     assert all("start method fork:" not in arm["note"] for arm in record["arms"])
 
 
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
+def test_fork_beside_threads_is_done_where_it_is_asked_for(suite: Suite, pytester: pytest.Pytester) -> None:
+    """Python 3.12 and newer warn of it; the record says it, and nobody has to read it in each summary."""
+    result = suite(
+        """
+@pytest.fixture
+def background():
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+@pytest.mark.usefixtures("background")
+@pytest.mark.expect_speedup(processes=2, at_least=1.2, max_time="1us", undecided="pass")
+def test_body():
+    time.sleep(0.004)
+""",
+        "--concurrency-start-method=fork",
+        "--concurrency-report=json:out.json",
+        "-Wdefault",
+        subprocess=True,
+    )
+    result.assert_outcomes(passed=2)
+    assert "multi-threaded" not in text_of(result)
+    (record,) = json.loads((pytester.path / "out.json").read_text())["records"]
+    assert all("fork: asked for, though the test process has 2 threads" in arm["note"] for arm in record["arms"])
+
+
 LOCKED = """
 @pytest.fixture
 def url():

@@ -208,7 +208,7 @@ class ProcessCrew:
                 target=process_worker.main, args=(theirs, errand), name=f"concurrency-processes-{index}"
             )
             with warnings.catch_warnings():
-                # Said in the record, if it was asked for; with -W error nobody could ask for it.
+                # Forking beside threads happens only where it was asked for, and the record says so.
                 warnings.filterwarnings("ignore", r".*fork\(\)", DeprecationWarning)
                 process.start()
             self._processes.append(process)
