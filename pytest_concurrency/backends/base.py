@@ -79,6 +79,7 @@ _CURES = {
     errno.EROFS: _NO_FOLDER,
     errno.EACCES: _NO_FOLDER,
     errno.ENOENT: _NO_FOLDER,
+    errno.ENAMETOOLONG: "Set TMPDIR to a folder with a shorter name, or use --concurrency-start-method=spawn.",
 }
 
 
@@ -87,5 +88,7 @@ def not_started(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if isinstance(error, RuntimeError) and "thread" in str(error):
         number = errno.EAGAIN
+    if "AF_UNIX path too long" in str(error):
+        number = errno.ENAMETOOLONG
     cure = _CURES.get(number or 0, "Ask for fewer workers, or look at what the machine is short of.")
     return f"{error or type(error).__qualname__}.\n{cure}"

@@ -21,7 +21,7 @@ from pytest_concurrency import places
 from pytest_concurrency.backends import process_worker
 from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.job import jobs_of
-from pytest_concurrency.backends.process_pipe import Inbox
+from pytest_concurrency.backends.process_pipe import Inbox, Watch
 from pytest_concurrency.backends.process_worker import Errand
 from pytest_concurrency.backends.travel import Answer, Modules, exception_of, pack, session_modules
 from pytest_concurrency.clocks import CLOCKS
@@ -95,6 +95,7 @@ class ProcessCrew:
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
         self._inboxes: list[Inbox] = []
+        self._watch = Watch()
         self._resources = contextlib.ExitStack()
         self._lost = False
         try:
@@ -117,9 +118,10 @@ class ProcessCrew:
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Run one batch on the first ``workers`` processes; ``deadline`` is in seconds."""
         assert not self._lost, "a crew that has lost a worker cannot be used again"
+        task = pickle.dumps((job, loops, workers))
         for index in range(workers):
             try:
-                self._pipes[index].send((job, loops, workers))
+                self._pipes[index].send_bytes(task)
             except OSError:
                 raise self._gone(index, workers, "while it waited for work") from None
         readings: list[Reading] = []
@@ -166,6 +168,7 @@ class ProcessCrew:
             ours, theirs = starter.Pipe()
             self._pipes.append(ours)
             self._inboxes.append(Inbox(ours))
+            self._watch.add(index, ours)
             errand = Errand(
                 index=index,
                 stack_file=str(self._stack_files[index]),
@@ -178,7 +181,7 @@ class ProcessCrew:
                 target=process_worker.main, args=(theirs, errand), name=f"concurrency-processes-{index}"
             )
             with warnings.catch_warnings():
-                # Said in the record, if it was asked for; with -W error nobody could ask for it.
+                # Forking beside threads happens only where it was asked for, and the record says so.
                 warnings.filterwarnings("ignore", r".*fork\(\)", DeprecationWarning)
                 process.start()
             self._processes.append(process)
@@ -200,9 +203,9 @@ class ProcessCrew:
             if patience <= 0:
                 self._lost = True
                 raise Hung("processes", workers, deadline, self._whereabouts(workers, answers))
-            ready = wait([self._pipes[index] for index in missing], timeout=min(patience, _LOOK))
+            ready = self._watch.wait(missing, min(patience, _LOOK))
             for index in missing:
-                if self._pipes[index] in ready:
+                if index in ready:
                     answer = self._receive(index, workers)
                     if answer is not None:
                         answers[index] = answer
@@ -216,7 +219,7 @@ class ProcessCrew:
             message = self._inboxes[index].read()
             if message is None:
                 return None
-            answer = pickle.loads(message)
+            answer = process_worker.answer_in(message)
         except (EOFError, ConnectionError):
             raise self._gone(index, workers) from None
         except Exception as error:
