@@ -122,8 +122,8 @@ def measure(kind: str) -> None:
     # Made by one thread: on an idle machine it takes as long as it computes.
     kept = (longest is None or computing <= longest) and (largest is None or size <= largest) and peak <= PEAK
     print(
-        f"{kind:9} {len(run['records']):6} records  {seconds:6.2f} s ({computing:.2f} computing)  {size / 1e6:6.2f} MB  "
-        f"peak {peak / 1e6:4.0f} MB  {'as promised' if kept else 'MORE THAN PROMISED'}"
+        f"{kind:9} {len(run['records']):6} records  {seconds:6.2f} s ({computing:.2f} computing)  {size / 1e6:5.1f} MB "
+        f" peak {peak / 1e6:4.0f} MB  {'as promised' if kept else 'MORE THAN PROMISED'}"
     )
 
 
