@@ -39,6 +39,7 @@ def test_every_file_format_is_found_and_offered(suite: Suite) -> None:
 
 
 def test_all_formats_of_one_run(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("matplotlib")
     files = [f"--concurrency-report={name}:out/report.{name}" for name in formats.names()]
     suite(TWO, *files)
     folder = pytester.path / "out"
@@ -52,6 +53,7 @@ def test_all_formats_of_one_run(suite: Suite, pytester: pytest.Pytester) -> None
 
 
 def test_the_page_shows_saved_runs_as_history(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("matplotlib")
     suite(MET, "--concurrency-save")
     suite(MET, "--concurrency-save", "--concurrency-report=html:out.html")
     text = (pytester.path / "out.html").read_text(encoding="utf-8")
@@ -60,6 +62,7 @@ def test_the_page_shows_saved_runs_as_history(suite: Suite, pytester: pytest.Pyt
 
 
 def test_a_damaged_saved_run_is_no_part_of_the_history(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("matplotlib")
     (pytester.path / ".concurrency").mkdir()
     (pytester.path / ".concurrency" / "bad.json").write_text("{")
     result = suite(MET, "--concurrency-report=html:out.html")
@@ -77,7 +80,8 @@ def test_without_the_extra_nothing_is_run(
     result = suite(COUNTED, *([] if where == "ini" else ["--concurrency-report=html:out.html"]))
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     text = text_of(result)
-    assert "--concurrency-report=html:out.html cannot be made: matplotlib is not installed" in text
+    assert "--concurrency-report=html:out.html cannot be made: " in text
+    assert "matplotlib" in text
     assert 'pip install "pytest-concurrency-perf[html]"' in text
     assert "Traceback" not in text
     assert not (pytester.path / "ran.txt").exists()

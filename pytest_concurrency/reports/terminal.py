@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -71,21 +72,15 @@ def _table(reporter: Any, rows: Sequence[Row], chosen: Sequence[str], width: int
         widths[test] = max(_NARROWEST_TEST, min(widths[test], width - (_total(widths, shown) - widths[test])))
         for line in cells:
             line[test] = _shorten_id(line[test], widths[test])
-    right = [COLUMNS[name].right for name in names]
-    reporter.write_line(_joined(names, widths, shown, right), bold=True)
+    # Made once: a table may have thousands of rows.
+    form = "  ".join(f"{{{at}:{'>' if COLUMNS[names[at]].right else '<'}{widths[at]}}}" for at in shown)
+    reporter.write_line(form.format(*names).rstrip(), bold=True)
     for row, line in zip(rows, cells, strict=True):
-        reporter.write_line(_joined(line, widths, shown, right), **{_COLORS[row.verdict]: True})
+        reporter.write_line(form.format(*line).rstrip(), **{_COLORS[row.verdict]: True})
 
 
 def _total(widths: Sequence[int], shown: Sequence[int]) -> int:
     return sum(widths[column] for column in shown) + 2 * (len(shown) - 1)
-
-
-def _joined(cells: Sequence[str], widths: Sequence[int], shown: Sequence[int], right: Sequence[bool]) -> str:
-    return "  ".join(
-        cells[column].rjust(widths[column]) if right[column] else cells[column].ljust(widths[column])
-        for column in shown
-    ).rstrip()
 
 
 def _shorten_id(nodeid: str, width: int) -> str:
@@ -130,7 +125,7 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
     longest = min(max(len(name_of(nodeid)) for nodeid in advice), max(_NARROWEST_TEST, width // 2))
     for nodeid, text in advice.items():
         name = shorten(name_of(nodeid), longest)
-        lines = textwrap.wrap(text, max(20, width - longest - 4), break_on_hyphens=False)
+        lines = _wrapped(text, max(20, width - longest - 4))
         reporter.write_line(f"  {name.ljust(longest)}  {lines[0]}")
         for line in lines[1:]:
             reporter.write_line(f"  {' ' * longest}  {line}")
@@ -143,7 +138,7 @@ def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) 
     for record in records:
         stay = record.get("quiet_host")
         if stay is not None and not stay["alone"]:
-            by_reason.setdefault(stay["reason"], []).append(_name(record["nodeid"]))
+            by_reason.setdefault(stay["reason"], []).append(name_of(record["nodeid"]))
     for reason, names in by_reason.items():
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         text = f"{count(len(names), 'test')} measured without a quiet host ({some}): {reason}"
@@ -151,8 +146,10 @@ def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) 
             reporter.write_line(line)
 
 
-def _name(nodeid: str) -> str:
-    return nodeid.rpartition("::")[2]
+@functools.lru_cache(maxsize=256)
+def _wrapped(text: str, width: int) -> tuple[str, ...]:
+    """The same few recommendations stand beside thousands of tests."""
+    return tuple(textwrap.wrap(text, width, break_on_hyphens=False))
 
 
 def _line(reporter: Any, row: Row, width: int) -> None:
