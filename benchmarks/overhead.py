@@ -1,8 +1,9 @@
 """What the plugin costs, each figure beside a peer's in the same run.
 
-    python benchmarks/overhead.py [import] [suite] [batch] [verdict]
+    python benchmarks/overhead.py [import] [suite] [verdict]
 
-Run it on a machine that does nothing else. Peers that are not installed are left out.
+What a batch costs on each backend: see backends.py. Run it on a machine that does nothing else.
+Peers that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 IMPORT = "import pytest, time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
@@ -83,33 +82,6 @@ def plain_suite(tests: int = 5000, runs: int = 3) -> None:
             print(f"suite    {name:24} {(statistics.median(values) - 1) * 100:+6.1f} % of {tests} plain tests")
 
 
-def empty_batch(runs: int = 2000) -> None:
-    """One batch of an empty body on 4 warm threads beside ThreadPoolExecutor.map; at most 3 times."""
-    from pytest_concurrency.backends.threads import ThreadCrew
-
-    def nothing(_: object = None) -> None:
-        pass
-
-    crew = ThreadCrew({"body": nothing}, 4)
-    ours: list[float] = []
-    theirs: list[float] = []
-    with ThreadPoolExecutor(4) as pool:
-        for _ in range(runs):
-            ours.append(timed(lambda: crew.run(4, 1, 10.0)))
-            theirs.append(timed(lambda: list(pool.map(nothing, range(4)))))
-    crew.close()
-    one, other = statistics.median(ours), statistics.median(theirs)
-    print(
-        f"batch    4 threads {one * 1e6:6.0f} us, ThreadPoolExecutor.map {other * 1e6:6.0f} us: {one / other:.2f} times"
-    )
-
-
-def timed(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
 def verdict(runs: int = 11) -> None:
     """Verdicts on a body that sleeps 20 ms, beside the shortest way to see both of its sides once."""
     from pytest_concurrency.expectations import read_marker
@@ -131,7 +103,7 @@ def verdict(runs: int = 11) -> None:
     print(f"verdict  20 ms sleep, 4 threads: {typical:.3f} s, {typical / 0.04:.1f} times both batches once")
 
 
-PARTS = {"import": importing, "suite": plain_suite, "batch": empty_batch, "verdict": verdict}
+PARTS = {"import": importing, "suite": plain_suite, "verdict": verdict}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

@@ -29,17 +29,21 @@ def which_tool(bound: Bound) -> str:
     return "it computes under the GIL: processes (or a free-threaded build)"
 
 
+def safe_threshold(estimate: Estimate, ceiling: float, room: float) -> float:
+    """A threshold far enough below a figure for the margin, rounded down to a number that a person would write."""
+    return math.floor(min(estimate.low, ceiling) * room * 10) / 10
+
+
 def threshold(at_least: float, estimate: Estimate, ceiling: float, margin: Interval) -> str:
     """Say that a threshold asks for trouble, and propose one that does not; empty if it is a good one."""
-    # Far enough below the figure for the margin, rounded down to a number that a person would write.
-    proposal = math.floor(min(estimate.low, ceiling) * (margin.low / margin.high) * 10) / 10
+    better_one = safe_threshold(estimate, ceiling, margin.low / margin.high)
     if at_least > _CEILING * ceiling:
         what = f"at_least={number(at_least)} sits at the ceiling of what is possible here, {number(round(ceiling, 2))}x"
     elif estimate.value < at_least:
         what = f"the figure, {ratio(estimate.value)}, lies below at_least={number(at_least)}, inside the margin"
     else:
         return ""
-    better = f": at_least={number(proposal)} leaves room for noise" if 1 < proposal < at_least else ""
+    better = f": at_least={number(better_one)} leaves room for noise" if 1 < better_one < at_least else ""
     return what + better
 
 

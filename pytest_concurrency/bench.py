@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from pytest_concurrency import bounds, topology
 from pytest_concurrency.backends import open_crew
 from pytest_concurrency.backends.base import Crew, Raised
 from pytest_concurrency.backends.job import forget_inputs
 from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.machine import GilWatch, gil_enabled, usable_cpus
 from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
 from pytest_concurrency.plan import Setup, Site
@@ -48,6 +50,7 @@ class Workbench:
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
+        self._hold_at: str | None = None  # the place of a long hold; found out once
         self._batch = _BATCH
         self._number = 0
         self._random = random.Random()
@@ -103,6 +106,9 @@ class Workbench:
         """One body, not a batch: bodies one after the other would read as one long hold."""
         idents = getattr(self._crews[setup.key][1], "idents", [None])
         sample, probe = heartbeat.probe(lambda: self._run(setup, 1, 1), idents[0])
+        if self._hold_at is None and probe.longest.low > heartbeat.NOTABLE:
+            self._hold_at = heartbeat.locate(lambda: self._run(setup, 1, 1), idents[0])
+        probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
     def _beside_loop_beat(self, setup: Setup) -> Round:
@@ -179,8 +185,8 @@ class Workbench:
             if self._body.prepare is not None and job != "control":
                 crew.run(workers, 1, deadline, "prepare")
             sample = crew.run(workers, loops, deadline, job)
-        except Raised as raised:
-            raised.round = self._number
+        except (Raised, WorkerLost) as failure:
+            failure.round = self._number
             raise
         if not crew.one_process:
             self._meter.add_own(sample.cpu)

@@ -41,15 +41,18 @@ def run_marked(
         body.call()  # what it raises, it raises here as in any plain test
     seconds = CLOCKS.wall() - began
     pending: list[tuple[Outcome, str]] = []
-    with Trial(body, circumstances, expected=seconds) as trial:
+    with circumstances.alone(), Trial(body, circumstances, expected=seconds) as trial:
         for expectation in expectations:
             limits = expectation.limits(circumstances.defaults)
             plan = expectation.plan(body, limits)
             outcome, _ = trial.decide(expectation.label, expectation.kind.name, expectation.given, plan, limits)
             report(outcome)
             pending.append((outcome, limits.undecided))
+    if circumstances.profiler is not None:
+        circumstances.profiler(body, [outcome for outcome, _ in pending])
     # All verdicts are in before the first one that is not met speaks: each goes into the report.
     broken = [outcome.reason for outcome, _ in pending if outcome.verdict == "broken"]
+    broken += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
     if broken:
         raise BrokenExpectation("\n\n".join(broken))
     for outcome, policy in pending:
@@ -59,6 +62,8 @@ def run_marked(
 def follow_policy(outcome: Outcome, policy: str) -> bool:
     """Return whether an outcome counts as met; skip or fail the test if it is neither met nor broken."""
     __tracebackhide__ = True
+    if outcome.change is not None and outcome.change.kind == "regression":
+        raise BrokenExpectation(outcome.change.text)
     if outcome.verdict in ("met", "broken"):
         return outcome.verdict == "met"
     if outcome.verdict == "unmeasurable":

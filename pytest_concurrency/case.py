@@ -10,7 +10,6 @@ from pytest_concurrency.model import Estimate, Interval, VerdictName
 from pytest_concurrency.tally import Tally, Vote
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
-_CLOSE = 1.3  # ratio of a round's bounds up to which its middle is a figure
 _CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
 
 
@@ -91,20 +90,20 @@ class Case:
     def figures(self) -> list[float]:
         """What the rounds said: those whose bounds are close together, if there are enough."""
         seen = [(vote.figure, vote.interval) for vote in self.votes if vote.figure is not None and vote.interval]
-        close = [figure for figure, interval in seen if _close(interval)]
+        close = [figure for figure, interval in seen if stats.close(interval)]
         return close if len(close) >= 3 else [figure for figure, _ in seen]
+
+    def bounds(self) -> list[Interval]:
+        """Of each round that said something."""
+        return [vote.interval for vote in self.votes if vote.interval is not None]
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""
         figures = self.figures()
         found = stats.estimate(figures, self.claim.unit)
-        intervals = [vote.interval for vote in self.votes if vote.interval is not None]
-        if found is None or len(figures) < len(intervals) or all(map(_close, intervals)):
+        intervals = self.bounds()
+        if found is None or len(figures) < len(intervals) or all(map(stats.close, intervals)):
             return found
         low = stats.median([interval.low for interval in intervals])
         high = stats.median([interval.high for interval in intervals])
         return Estimate(found.value, low, high, self.claim.unit)
-
-
-def _close(interval: Interval) -> bool:
-    return interval.high <= interval.low * _CLOSE

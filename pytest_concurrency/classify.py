@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pytest_concurrency import bounds, stats
 from pytest_concurrency.claims import Knowledge, OverlapClaim
-from pytest_concurrency.model import Bound, Round, Sample
+from pytest_concurrency.model import Bound, PerBody, Round, Sample
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.units import duration, ratio, share
 
 WAITS = 0.25  # computing below this share: it waits
 COMPUTES = 0.75  # computing above this share: it computes
 _CONTENDED = 1.35  # growth of CPU time per body from one worker to several
-
-
-@dataclass(frozen=True, slots=True)
-class PerBody:
-    """One body's part of a worker's time, in seconds; medians over rounds, means over workers."""
-
-    wall: float
-    cpu: float
-    blocked: float
-    delay: float | None
 
 
 def per_body(samples: Sequence[Sample], tasks: int = 1) -> PerBody:

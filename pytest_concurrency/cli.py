@@ -12,6 +12,7 @@ import pytest_concurrency
 from pytest_concurrency import commands
 from pytest_concurrency.errors import CommandError
 
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 USAGE = 2  # exit status of bad usage, and of a file that cannot be read
 
 
@@ -21,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="pytest-concurrency-perf", description="Explore, check and compare the concurrency of Python code."
     )
     parser.add_argument("--version", action="version", version=pytest_concurrency.__version__)
+    takers: set[str] = set()
     choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for found in pkgutil.iter_modules(commands.__path__):
         module = importlib.import_module(f"{commands.__name__}.{found.name}")
@@ -28,13 +30,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = choices.add_parser(name, help=module.SUMMARY, description=module.__doc__)
         module.configure(command)
         command.set_defaults(run=module.run)
-    arguments = parser.parse_args(argv)
+        if getattr(module, "TAKES_REST", False):
+            takers.add(name)
+    own, rest = _split(sys.argv[1:] if argv is None else argv, takers)
+    arguments = parser.parse_args(own)
+    arguments.rest = rest
     try:
         status = arguments.run(arguments)
     except CommandError as error:
         print(f"pytest-concurrency-perf {arguments.command}: {error}", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:
+        print(f"pytest-concurrency-perf {arguments.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return 0
     return int(status)
+
+
+def _split(argv: Sequence[str], takers: set[str]) -> tuple[list[str], list[str]]:
+    """Take off what follows ``--`` for the commands that pass it on; argparse itself loses it after an option."""
+    command = next((word for word in argv if not word.startswith("-")), "")
+    at = argv.index("--") if command in takers and "--" in argv else len(argv)
+    return list(argv[:at]), list(argv[at + 1 :])

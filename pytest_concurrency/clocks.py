@@ -18,6 +18,7 @@ class _Clocks:
     thread_cpu: Callable[[], float]
     process_cpu: Callable[[], float]
     sleep: Callable[[float], None]
+    has_thread_cpu: bool
 
     def __init__(self) -> None:
         spec = BuiltinImporter.find_spec("time")
@@ -25,7 +26,9 @@ class _Clocks:
         real = importlib.util.module_from_spec(spec)
         BuiltinImporter.exec_module(real)
         self.wall = real.perf_counter
-        self.thread_cpu = real.thread_time
+        # Few platforms have none; who needs a true one asks first.
+        self.has_thread_cpu = hasattr(real, "thread_time")
+        self.thread_cpu = getattr(real, "thread_time", real.process_time)
         self.process_cpu = real.process_time
         self.sleep = real.sleep
 

@@ -19,7 +19,12 @@ class CannotMeasure(ConcurrencyError):
 
 
 class WorkerLost(ConcurrencyError):
-    """A worker died, hung or answered with something that is not an answer."""
+    """A worker could not start, died, hung or answered with something that is not an answer.
+
+    ``round`` is the round in which it happened; 0 while workers were warmed up, None if that is not known.
+    """
+
+    round: int | None = None
 
 
 class NotPicklable(ConcurrencyError):
@@ -36,3 +41,7 @@ class UndecidedExpectation(AssertionError):
 
 class CommandError(ConcurrencyError):
     """A command of the console script cannot do what it was asked; exit status 2."""
+
+
+class UnreadableRun(CommandError):
+    """A file is not a run, or not one that this version can read. The message names the file and the reason."""

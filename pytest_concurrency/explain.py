@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from pytest_concurrency import advice
 from pytest_concurrency.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
-from pytest_concurrency.classify import PerBody, per_body
+from pytest_concurrency.classify import per_body
 from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Bound, Estimate, Point, Sample
+from pytest_concurrency.model import Bound, Estimate, PerBody, Point, Sample
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.scaling import fit_usl, reading_of
 from pytest_concurrency.units import count, duration, formatter, number, share
 
 _WIDTH = 76
-_KINDS = {
+KINDS = {
     "io": "io (it waits, and waits overlap)",
     "cpu": "cpu (it computes)",
     "mixed": "mixed (it waits and computes)",
@@ -43,11 +43,11 @@ def _times(estimate: Estimate | None) -> str:
 def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bound: Bound) -> str:
     """The message of a failed test: figure, threshold, what each side did, why, what to try."""
     parts = [
-        _wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
+        wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
         arms_table(setup, settlement),
-        f"Bound type: {_KINDS[bound.kind]}\n{_wrap(bound.evidence + '.', '  ')}",
-        "What to try:\n" + _wrap(_advice(setup, result, bound, settlement.known.one_interpreter), "  "),
-        _wrap(_certainty(settlement), ""),
+        f"Bound type: {KINDS[bound.kind]}\n{wrap(bound.evidence + '.', '  ')}",
+        "What to try:\n" + wrap(_advice(setup, result, bound, settlement.known.one_interpreter), "  "),
+        wrap(_certainty(settlement), ""),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -118,7 +118,7 @@ def curve(points: Sequence[Point]) -> str:
     if usl is not None:
         parts.append(f"  contention {share(usl.contention)}, coherency {usl.coherency:.4f} (Universal Scalability Law)")
     if said := reading_of(points):
-        parts.append(_wrap(said, "  "))
+        parts.append(wrap(said, "  "))
     return "\n".join(parts)
 
 
@@ -190,7 +190,7 @@ def _certainty(settlement: Settlement) -> str:
     )
 
 
-def _wrap(text: str, indent: str = "") -> str:
+def wrap(text: str, indent: str = "") -> str:
     return textwrap.fill(
         text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

@@ -5,43 +5,30 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency import explain
 from pytest_concurrency.backends.job import WithInput
-from pytest_concurrency.claims import OverlapClaim, ShareClaim, SpeedupClaim
-from pytest_concurrency.classify import COMPUTES, WAITS, classify
+from pytest_concurrency.claims import OverlapClaim, ShareClaim
+from pytest_concurrency.classify import COMPUTES, WAITS
 from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim, too_few_cpus
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup, where
 from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.gate import Again
 from pytest_concurrency.gauge import Gauge
-from pytest_concurrency.judge import arms_of, judge
+from pytest_concurrency.judge import judge
 from pytest_concurrency.machine import usable_cpus
 from pytest_concurrency.measure import settle
-from pytest_concurrency.model import Arm, Body, Bound, BoundKind, Estimate, Outcome
+from pytest_concurrency.model import Body, BoundKind, Estimate, Outcome
 from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.survey import Figures, survey
 from pytest_concurrency.trial import Circumstances, Trial
 from pytest_concurrency.units import count, number
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-_ROUNDS = 10  # what measure() takes per backend, if there is time
 _KINDS = ("io", "cpu", "mixed", "serialized")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """All that :meth:`Concurrency.measure` found, without a verdict."""
-
-    bound: Bound
-    speedup: Mapping[str, Estimate]
-    arms: tuple[Arm, ...]
-    rounds: int
-
-    def __repr__(self) -> str:
-        speedups = ", ".join(f"{name} {explain.figure(value)}" for name, value in self.speedup.items())
-        return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
 
 
 class Concurrency:
@@ -81,11 +68,13 @@ class Concurrency:
             speedup.KIND.check("concurrency.speedup", given, body.is_async)
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
-            with Trial(body, self._circumstances) as trial:
+            with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
                 label = _label("speedup", threshold)
                 return trial.decide(label, "speedup", {**options, **threshold}, plan, limits)[0]
 
-        return Speedup(decide, self._report, lambda outcome: self._follow(outcome, self._limits(arguments).undecided))
+        return Speedup(
+            decide, self._told(body), lambda outcome: self._follow(outcome, self._limits(arguments).undecided)
+        )
 
     def compare(
         self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
@@ -107,32 +96,40 @@ class Concurrency:
                 raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
 
         def decide(threshold: dict[str, float]) -> Outcome:
+            gate = self._circumstances.gate
+            outcome = once(threshold)
+            return gate.look(outcome, lambda: Again(once(threshold))) if gate is not None else outcome
+
+        def once(threshold: dict[str, float]) -> Outcome:
             if same_result and (one := first()) != (two := second()):
                 raise AssertionError(f"the two do not compute the same: {one!r:.200} against {two!r:.200}")
             claims = tuple(
                 ComparisonClaim(1, value, limits.margin, at_most=name == "at_most") for name, value in threshold.items()
             )
-            bench = ComparisonBench(first, second)
-            plan = Plan(
-                setup=Setup("compare", max(1, int(usable_cpus()))),
-                claims=claims,
-                unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
-            )
-            try:
-                settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
-            finally:
-                bench.close()
-            return judge(
-                _label("compare", threshold),
-                "compare",
-                {**options, **threshold},
-                plan,
-                settlement,
-                bench.note(plan.setup),
-                bench.interference(),
-            )
+            with self._circumstances.alone():
+                bench = ComparisonBench(first, second)
+                plan = Plan(
+                    setup=Setup("compare", max(1, int(usable_cpus()))),
+                    claims=claims,
+                    unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
+                )
+                try:
+                    settlement = settle(
+                        self._circumstances.extended(plan), bench, limits.max_time, self._circumstances.progress
+                    )
+                finally:
+                    bench.close()
+                return judge(
+                    _label("compare", threshold),
+                    "compare",
+                    {**options, **threshold},
+                    plan,
+                    settlement,
+                    bench.note(plan.setup),
+                    bench.interference(),
+                )
 
-        return Speedup(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+        return Speedup(decide, self._told(_body(second, ())), lambda outcome: self._follow(outcome, limits.undecided))
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> BoundFinding:
         """Return the bound type of a call, to be compared with ``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``.
@@ -159,13 +156,13 @@ class Concurrency:
         )
 
         def decide() -> Outcome:
-            with Trial(body, self._circumstances) as trial:
+            with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
                 outcome, settlement = trial.decide("bound", "bound", dict(options), plan, limits)
             if settlement is None:
                 return outcome
             return _bound_outcome(outcome, [result.verdict for result in settlement.results])
 
-        return BoundFinding(decide, self._report, lambda outcome: self._follow(outcome, limits.undecided))
+        return BoundFinding(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
 
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
@@ -178,28 +175,8 @@ class Concurrency:
         chosen = where.chosen("concurrency.measure", arguments, body.is_async)
         setups = [place.setup(place.size) for place in chosen]
         setups = setups or [Setup("tasks" if body.is_async else "threads")]
-        speedups: dict[str, Estimate] = {}
-        arms: tuple[Arm, ...] = ()
-        bound: Bound | None = None
-        total = 0
-        with Trial(body, self._circumstances) as trial:
-            for setup in setups:
-                plan = Plan(
-                    setup=setup,
-                    claims=(SpeedupClaim(setup.crew_size, 1.0, limits.margin),),
-                    answered=lambda said: False,
-                    most_rounds=_ROUNDS,
-                )
-                settlement = trial.settle(plan, limits)
-                total += len(settlement.rounds)
-                arms += arms_of(settlement.rounds, setup.backend)
-                found = settlement.results[0].estimate
-                if setup.workers and found is not None:
-                    speedups[setup.backend] = found
-                if bound is None or settlement.known.one_interpreter:
-                    bound = classify(settlement.rounds, setup, settlement.known)
-        assert bound is not None
-        return Figures(bound, speedups, arms, total)
+        with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
+            return survey(trial, setups, limits)
 
     def in_flight(self) -> Gauge:
         """Return this test's gauge: a ``with`` block that counts how many are inside at the same time.
@@ -208,6 +185,16 @@ class Concurrency:
         ``.peak`` afterwards.
         """
         return self._gauge
+
+    def _told(self, body: Body) -> Callable[[Outcome], None]:
+        """What takes the outcomes about a body: the report, and a profiler if one was asked for."""
+
+        def take(outcome: Outcome) -> None:
+            self._report(outcome)
+            if self._circumstances.profiler is not None:
+                self._circumstances.profiler(body, [outcome])
+
+        return take
 
     def _limits(self, arguments: Mapping[str, Any]) -> Limits:
         return self._circumstances.defaults.overridden(arguments)
@@ -304,6 +291,8 @@ class BoundFinding:
         if other not in _KINDS:
             raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
         outcome = self._measured(str(other))
+        if outcome.change is not None:
+            self._follow(outcome)
         if outcome.verdict in ("met", "broken"):
             return self.kind == other
         return self._follow(outcome)

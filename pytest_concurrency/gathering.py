@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_concurrency.keeping import Kept
     from pytest_concurrency.options import Settings
 
+_COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 # What a test report carries its record by; plain JSON types, so that it crosses from xdist's workers.
 REPORT_ATTRIBUTE = "concurrency_record"
 
@@ -23,23 +25,52 @@ class Gathering:
         self._config = config
         self._settings = settings
         self._records: list[dict[str, Any]] = []
+        self._profiles: list[tuple[str, str]] = []  # of tests that do not fail: pytest shows those of the others
+        self._complaints: list[str] = []
+        self._kept: Kept | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         value = getattr(report, REPORT_ATTRIBUTE, None)
         # pytest-rerunfailures is about to run a "rerun" again: only the last run counts.
         if value is not None and str(report.outcome) != "rerun":
             self._records.append(value)
+            if not report.failed:
+                self._profiles += [(report.nodeid, profile["text"]) for profile in value.get("profile", ())]
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        if self._config.option.collectonly or not (self._records or self._settings.report_files):
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        keeps = self._settings.save or self._settings.compare
+        if self._config.option.collectonly or not (self._records or self._settings.report_files or keeps):
             return
         from pytest_concurrency import record
         from pytest_concurrency.reports import files
 
         run = record.run_of(self._environment(), self._records)
         self._config.hook.pytest_concurrency_report(config=self._config, run=run)
-        files.write(self._settings.report_files, run)
+        self._complaints = files.write(self._settings.report_files, run, self._history)
+        if self._complaints and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if keeps:
+            from pytest_concurrency import items
+            from pytest_concurrency.keeping import Kept
+
+            self._kept = Kept(self._settings, items.baseline_of(self._config, self._settings))
+            self._kept.finish(run, complete=exitstatus in _COMPLETE)
+
+    def _history(self) -> list[dict[str, Any]]:
+        from pytest_concurrency.reports.history import earlier_runs
+        from pytest_concurrency.store import Storage
+
+        return earlier_runs(Storage(self._settings.storage))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell xdist's workers which run it is that all of them compare with."""
+        if self._settings.compare is not None:
+            from pytest_concurrency import items
+
+            if (found := items.baseline_of(self._config, self._settings)) is not None:
+                node.workerinput[items.WORKER_KEY] = found.name
 
     def _environment(self) -> dict[str, Any]:
         from pytest_concurrency.machine import environment
@@ -51,8 +82,20 @@ class Gathering:
         return value
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._config.option.collectonly or not (self._records or self._settings.full_report):
+        if self._config.option.collectonly:
             return
-        from pytest_concurrency.reports import terminal
+        if self._records or self._settings.full_report or self._complaints:
+            from pytest_concurrency.reports import terminal
 
-        terminal.show(terminalreporter, self._records, self._settings)
+            terminal.show(terminalreporter, self._records, self._settings, self._complaints)
+        for nodeid, text in self._profiles:
+            terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")
+            terminalreporter.write_line(text)
+        if self._kept is not None:
+            self._show_kept(terminalreporter, self._kept)
+
+    def _show_kept(self, reporter: Any, kept: Kept) -> None:
+        reporter.ensure_newline()
+        reporter.section(kept.title, sep="=")
+        for line in kept.lines(reporter.config.get_terminal_writer().fullwidth, brief=reporter.verbosity < 0):
+            reporter.write_line(line.text, **({line.color: True} if line.color else {}))

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import inspect
 import unittest
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from pytest_concurrency import company
+from pytest_concurrency import baseline, company, compare, machine, sharing
 from pytest_concurrency.backends.guest import GuestLoop
-from pytest_concurrency.errors import BadArgument, BrokenExpectation, ConcurrencyError, UndecidedExpectation
+from pytest_concurrency.baseline import Baseline
+from pytest_concurrency.errors import (
+    BadArgument,
+    BrokenExpectation,
+    CommandError,
+    ConcurrencyError,
+    UndecidedExpectation,
+)
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Limits
-from pytest_concurrency.model import Body
+from pytest_concurrency.keeping import AUTO
+from pytest_concurrency.model import Body, Outcome
 from pytest_concurrency.options import Settings
+from pytest_concurrency.profile.values import Profile
+from pytest_concurrency.properties import PREFIX, properties_of
+from pytest_concurrency.store import Storage
 from pytest_concurrency.surroundings import Surroundings
 from pytest_concurrency.trial import Circumstances
 from pytest_concurrency.units import spelled
+
+PROFILES = pytest.StashKey[list[Profile]]()
+
+BASELINE = pytest.StashKey[Baseline]()
+WORKER_KEY = "concurrency_baseline"
 
 
 def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectation]:
@@ -73,6 +90,7 @@ def circumstances_of(
     guest: GuestLoop | None = None,
 ) -> Circumstances:
     """Return what a trial needs to know of the session; ``guest`` is the loop that the test runs on."""
+    found = baseline_of(item.config, settings)
     return Circumstances(
         defaults=Limits(settings.margin, settings.max_time, settings.undecided),
         around=Surroundings(
@@ -83,7 +101,30 @@ def circumstances_of(
             guest,
         ),
         progress=progress,
+        alone=sharing.alone(item, progress),
+        profiler=_profiler_for(item, settings),
+        comparable=compare.enough if settings.save or settings.compare else None,
+        gate=found.gate(item.nodeid, settings.compare_fail) if found else None,
     )
+
+
+def _profiler_for(item: pytest.Item, settings: Settings) -> Callable[[Body, Sequence[Outcome]], None] | None:
+    if settings.profile is None:
+        return None
+    from pytest_concurrency.profile.profiler import Profiler
+
+    tool, always = settings.profile
+    return Profiler(tool, always, settings.max_time, item.stash.setdefault(PROFILES, []).append)
+
+
+def add_profiles(item: pytest.Item, report: pytest.TestReport, record: dict[str, Any]) -> None:
+    """Put what a profiler found below the failure, and into the record."""
+    if profiles := item.stash.get(PROFILES, None):
+        from pytest_concurrency.profile.text import show
+
+        report.sections.extend((f"concurrency profile of {profile.label}", show(profile)) for profile in profiles)
+        record["profile"] = [{**asdict(profile), "text": show(profile)} for profile in profiles]
+        del item.stash[PROFILES]
 
 
 def _registered_executors(config: pytest.Config) -> dict[str, Any]:
@@ -92,6 +133,49 @@ def _registered_executors(config: pytest.Config) -> dict[str, Any]:
     for given in config.hook.pytest_concurrency_backends(config=config):
         found.update(given)
     return found
+
+
+def check_storage(config: pytest.Config, settings: Settings) -> None:
+    """Find out before a long run whether it can be compared and saved.
+
+    :raises CommandError: says what is wrong, and with which option.
+    """
+    storage = Storage(settings.storage)
+    try:
+        storage.check() if settings.save else storage.check_folder()
+    except CommandError as error:
+        raise CommandError(f"--concurrency-storage: {error}") from None
+    try:
+        if settings.save not in (None, AUTO, settings.compare):
+            storage.check(settings.save)
+    except CommandError as error:
+        raise CommandError(f"--concurrency-save={settings.save}: {error}") from None
+    try:
+        baseline_of(config, settings)
+    except CommandError as error:
+        raise CommandError(f"--concurrency-compare={settings.compare}: {error}") from None
+
+
+def baseline_of(config: pytest.Config, settings: Settings) -> Baseline | None:
+    """Return the run to compare with, if that was asked for; it is read once.
+
+    :raises UnreadableRun: it is damaged.
+    """
+    if settings.compare is None:
+        return None
+    if BASELINE not in config.stash:
+        # What is newest is settled once: xdist's workers take the name from the controller.
+        wanted = getattr(config, "workerinput", {}).get(WORKER_KEY, settings.compare)
+        config.stash[BASELINE] = baseline.find(settings.storage, wanted, machine.environment())
+    return config.stash[BASELINE]
+
+
+def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
+    """Put a record's figures where JUnit files take them from, in the place of those of an earlier run."""
+    kept = [(name, value) for name, value in item.user_properties if not name.startswith(PREFIX)]
+    # pytest takes them from the item for its last report, which the JUnit file is written from.
+    item.user_properties[:] = [*kept, *properties_of(record)]
+    report.user_properties = list(item.user_properties)
 
 
 def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:

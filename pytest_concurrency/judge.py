@@ -9,9 +9,9 @@ from typing import Any
 
 from pytest_concurrency import advice, bounds, explain
 from pytest_concurrency.claims import SpeedupClaim
-from pytest_concurrency.classify import classify
+from pytest_concurrency.classify import classify, per_body
 from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, Point, Round, Sample
+from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample, Series
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.scaling import point_of
 
@@ -47,7 +47,7 @@ def judge(
         rounds=len(settlement.rounds),
         seconds=settlement.seconds,
         bound=bound,
-        arms=arms_of(settlement.rounds, setup.backend, note),
+        arms=arms_of(settlement.rounds, setup, note),
         interference=interference or Interference(),
         workers=workers_of(setup),
         advice=advice.which_tool(bound),
@@ -55,6 +55,7 @@ def judge(
         hint=_hint(plan, settlement, decisive),
         comparison=">=" if decisive.claim.met_when > 0 else "<=",
         curve=_curve(plan, settlement, decisive.estimate),
+        series=_series(plan, settlement),
     )
 
 
@@ -77,6 +78,15 @@ def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tupl
     return (point_of(settlement.rounds, workers, speedup, tasks),)
 
 
+def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
+    """What later runs are compared by: the ratio that the rounds are about, if they are about one."""
+    ratios = [result for result in settlement.results if result.claim.unit == "ratio"]
+    if not ratios or settlement.verdict == "unmeasurable":
+        return ()
+    workers = None if plan.setup.backend == "compare" else plan.setup.workers
+    return (Series(workers, ratios[0].bounds),) if ratios[0].bounds else ()
+
+
 def workers_of(setup: Setup) -> str:
     """Who works, for the table: ``4 threads``."""
     if setup.backend == "compare":
@@ -90,6 +100,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
     # Where all are met, the largest count is the one to show.
     worst = min(reversed(outcomes), key=lambda outcome: order.index(outcome.verdict))
     curve = tuple(point for outcome in outcomes for point in outcome.curve)
+    series = tuple(points for outcome in outcomes for points in outcome.series)
     reason = worst.reason
     if worst.verdict == "broken":
         reason += "\n\n" + explain.curve(curve)
@@ -100,6 +111,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         seconds=sum(outcome.seconds for outcome in outcomes),
         arms=tuple(arm for outcome in outcomes for arm in outcome.arms),
         curve=curve,
+        series=series,
     )
 
 
@@ -110,27 +122,36 @@ def deciding(settlement: Settlement) -> Result:
     )
 
 
-def arms_of(rounds: tuple[Round, ...], backend: str, note: str = "") -> tuple[Arm, ...]:
+def arms_of(rounds: tuple[Round, ...], setup: Setup, note: str = "") -> tuple[Arm, ...]:
     """The two sides of some rounds, with their totals."""
-    arms = [_arm(backend, [round_.serial for round_ in rounds], note)]
+    arms = [_arm(setup.backend, [round_.serial for round_ in rounds], note)]
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
     if together:
-        arms.append(_arm(backend, together, note))
+        # All tasks of an event loop run in its one thread.
+        tasks = setup.workers or 1 if setup.backend == "tasks" else 1
+        arms.append(_arm(setup.backend, together, note, tasks))
     return tuple(arms)
 
 
-def _arm(backend: str, samples: list[Sample], note: str) -> Arm:
+def _arm(backend: str, samples: list[Sample], note: str, tasks: int = 1) -> Arm:
     known = bool(samples) and all(reading.delay is not None for sample in samples for reading in sample.readings)
     return Arm(
         backend=backend,
-        workers=samples[0].workers if samples else 0,
+        workers=samples[0].workers * tasks if samples else 0,
         loops=samples[-1].loops if samples else 0,
         wall=tuple(_tidy(sample.wall) for sample in samples),
         cpu=tuple(_tidy(sample.cpu) for sample in samples),
         delay=tuple(_tidy(sample.delay) for sample in samples) if known else None,
         blocked=tuple(_tidy(sample.blocked) for sample in samples),
         note=note,
+        body=_per_body(samples, tasks) if samples else None,
     )
+
+
+def _per_body(samples: Sequence[Sample], tasks: int) -> PerBody:
+    each = per_body(samples, tasks)
+    delay = None if each.delay is None else _tidy(each.delay)
+    return PerBody(_tidy(each.wall), _tidy(each.cpu), _tidy(each.blocked), delay)
 
 
 def _tidy(seconds: float) -> float:

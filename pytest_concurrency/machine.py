@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib.machinery
+import math
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,39 @@ def _told() -> int | None:
     said = getattr(os, "process_cpu_count", None)
     count = said() if said is not None else None
     return None if count is None or count == _affinity() else count
+
+
+def cpu_limits() -> list[tuple[str, str]]:
+    """What was found on the way to :func:`usable_cpus`, as pairs of a limit and what it says."""
+    found = [("logical", str(os.cpu_count() or "unknown"))]
+    affinity = getattr(os, "sched_getaffinity", None)
+    if affinity is not None:
+        found.append(("affinity", str(len(affinity(0)))))
+    asked = os.environ.get("PYTHON_CPU_COUNT") or dict(sys._xoptions).get("cpu_count")
+    if asked and hasattr(os, "process_cpu_count"):
+        found.append(("asked for", str(asked)))
+    quota = cpu_quota()
+    found.append(("quota", "none" if quota is None else f"{quota:g}"))
+    cores = physical_cores()
+    if cores is not None:
+        shared = _allowed_cpus() > cores
+        found.append(("cores", f"{cores}, two CPUs to a core" if shared else str(cores)))
+    return found
+
+
+def physical_cores() -> int | None:
+    """Return how many cores the allowed CPUs belong to; CPUs of one core share its units (SMT). None if not known."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    if affinity is None:
+        return None
+    cores = set()
+    for cpu in affinity(0):
+        try:
+            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+        except OSError:
+            return None
+        cores.add(siblings.strip())
+    return len(cores) or None
 
 
 def auto_workers() -> int:
@@ -158,28 +192,32 @@ def environment(missing_readings: Sequence[str] = ()) -> dict[str, Any]:
 
 def describe() -> str:
     """One line for the head of a report: ``2 usable CPUs, CPython 3.11.7 with the GIL``."""
-    cpus = usable_cpus()
-    gil = "with the GIL" if gil_enabled() else "without a GIL"
+    return describe_environment(environment())
+
+
+def describe_environment(facts: Mapping[str, Any]) -> str:
+    """The same of an environment that was recorded."""
+    cpus = facts["cpus_usable"]
+    gil = "with the GIL" if facts["gil"] else "without a GIL"
     noun = "CPU" if cpus == 1 else "CPUs"
-    return (
-        f"{cpus:g} usable {noun}{_limits(cpus)}, {platform.python_implementation()} {platform.python_version()} {gil}, "
-        f"{platform.system()}"
-    )
+    python = f"{facts['implementation']} {facts['python']}"
+    return f"{cpus:g} usable {noun}{_limits(cpus, facts)}, {python} {gil}, {facts['system']}"
 
 
-def _limits(cpus: float) -> str:
+def _limits(cpus: float, facts: Mapping[str, Any]) -> str:
     """Say what makes the usable CPUs fewer than those of the machine, or less than they seem."""
-    told, affinity, logical = _told(), _affinity(), os.cpu_count() or 1
+    told, logical = facts.get("python_cpu_count"), facts.get("cpus_logical") or 1
+    affinity = facts.get("cpus_allowed") or logical
     said = ""
-    if cpus < _allowed_cpus():
+    if (facts.get("cpu_quota") or math.inf) < cpus + 0.01:
         said += " (a quota)"
     elif told is not None and told < affinity:
         said += " (PYTHON_CPU_COUNT)"
     elif affinity < logical:
         said += f" of {logical} (affinity)"
-    if kinds := topology.kinds():
+    if kinds := facts.get("core_kinds"):
         said += f" ({kinds['performance']} performance, {kinds['efficiency']} efficiency)"
-    cores = topology.cores()
+    cores = facts.get("cores")
     if cores is not None and cores < min(cpus, affinity):
         said += f" on {cores} {'core' if cores == 1 else 'cores'}"
     return said

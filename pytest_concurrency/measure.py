@@ -9,7 +9,7 @@ from pytest_concurrency import bounds, reasons
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.gil_question import GilQuestion
-from pytest_concurrency.model import Estimate, GilProbe, Round, VerdictName
+from pytest_concurrency.model import Estimate, GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.plan import Bench, Plan, Site
 from pytest_concurrency.tally import Tally, Vote
 from pytest_concurrency.units import formatter
@@ -30,6 +30,7 @@ class Result:
     reason: str
     estimate: Estimate | None
     tally: Tally
+    bounds: tuple[Interval, ...] = ()  # of each round that said something
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,9 @@ class _Loop:
         return Vote(0, 0.0, vote.figure, vote.interval)
 
     def _done(self) -> bool:
+        ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
+        if ratio is not None and not self._plan.comparable(ratio.bounds(), len(self._rounds)):
+            return False
         verdicts = [case.verdict for case in self._cases]
         return self._plan.answered(verdicts) or len(self._rounds) == self._plan.most_rounds
 
@@ -180,7 +184,7 @@ class _Loop:
             elif final == "undecided":
                 interference = self._bench.interference()
                 reason = reasons.undecided(case, self._rounds, interference, self._site, self._max_time)
-            results.append(Result(case.claim, final, reason, case.estimate(), case.tally))
+            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, tuple(case.bounds())))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
 
     def _line(self) -> str:

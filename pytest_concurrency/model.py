@@ -197,6 +197,16 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class PerBody:
+    """One body's part of a worker's time, in seconds; medians over rounds, means over workers."""
+
+    wall: float
+    cpu: float
+    blocked: float
+    delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     """One side of a measurement, with its rounds' totals."""
 
@@ -208,6 +218,15 @@ class Arm:
     delay: tuple[float, ...] | None
     blocked: tuple[float, ...]
     note: str = ""
+    body: PerBody | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Bounds of one ratio, round by round, as later runs are compared by. ``workers``: None if they do not count."""
+
+    workers: int | None
+    bounds: tuple[Interval, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +246,14 @@ class Point:
     more_cpu: float
     more_blocked: float
     more_delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a look at the baseline found while the test ran: ``regression``, or a loss that was not ``confirmed``."""
+
+    kind: Literal["regression", "unconfirmed"]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +277,5 @@ class Outcome:
     hint: str = ""  # about the threshold, where it is a bad one
     comparison: str = ">="  # how the figure must stand to the threshold
     curve: tuple[Point, ...] = ()
+    series: tuple[Series, ...] = ()
+    change: Change | None = None  # how it stands to the baseline, where one was asked for

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pytest_concurrency.claims import Claim, Knowledge
-from pytest_concurrency.model import ExecutorChoice, GilProbe, Interference, Round, VerdictName
+from pytest_concurrency.model import ExecutorChoice, GilProbe, Interference, Interval, Round, VerdictName
 from pytest_concurrency.units import count
 
 Method = Literal["pair", "hold", "block"]
@@ -63,6 +63,10 @@ def _all_decided(verdicts: Sequence[VerdictName | None]) -> bool:
     return "broken" in verdicts or None not in verdicts
 
 
+def _any(seen: Sequence[Interval], rounds: int) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A setup and the claims that its rounds vote on."""
@@ -75,6 +79,9 @@ class Plan:
     # Whether the claims' verdicts so far, None while open, are all that is wanted.
     answered: Callable[[Sequence[VerdictName | None]], bool] = _all_decided
     most_rounds: int | None = None
+    # Whether the bounds of the first ratio, and as many rounds, will do for comparing runs. Measuring goes on
+    # until then, even if all claims are decided, as far as the time allows.
+    comparable: Callable[[Sequence[Interval], int], bool] = _any
     # Plans that belong to the same expectation and come first: the smaller counts of a curve.
     steps: tuple[Plan, ...] = ()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
-from pytest_concurrency import options
+from pytest_concurrency import options, xdist
 from pytest_concurrency.markers import MARKERS, marker_lines
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from pytest_concurrency.fixture import Concurrency
     from pytest_concurrency.model import Outcome
     from pytest_concurrency.plain import PlainConcurrency
+    from pytest_concurrency.worker import AnyWorker
 
 SETTINGS = pytest.StashKey[options.Settings]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
 TERMINAL = pytest.StashKey[TextIO]()
+RECORD = pytest.StashKey["dict[str, Any]"]()
 FUNCTION = pytest.StashKey[Any]()
 EXPECTATIONS = pytest.StashKey["list[Any]"]()
 
@@ -58,11 +60,19 @@ def pytest_configure(config: pytest.Config) -> None:
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
-    if settings.report_files and not _is_xdist_worker(config) and not config.option.collectonly:
+    if (settings.save or settings.compare) and not xdist.is_worker(config) and not config.option.collectonly:
+        from pytest_concurrency import items
+        from pytest_concurrency.errors import CommandError
+
+        try:
+            items.check_storage(config, settings)
+        except CommandError as error:
+            raise pytest.UsageError(str(error)) from None
+    if settings.report_files and not xdist.is_worker(config) and not config.option.collectonly:
         from pytest_concurrency.reports import files
 
         try:
-            files.check_writable(settings.report_files)
+            files.check(settings.report_files)
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -82,7 +92,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _measures(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in MARKERS) or "concurrency" in getattr(item, "fixturenames", ())
+    return any(mark.name in MARKERS for mark in item.iter_markers()) or "concurrency" in getattr(
+        item, "fixturenames", ()
+    )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    config = session.config
+    settings = config.stash[SETTINGS]
+    if settings.disable or not settings.quiet_host or config.option.collectonly:
+        return
+    if any(map(_measures, session.items)):
+        from pytest_concurrency import sharing
+
+        sharing.start(config, settings.quiet_host)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -181,45 +204,12 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
         )
 
 
-class _WorkerProxy:
-    """Stands for whichever worker asks; travels to worker processes by name."""
-
-    @property
-    def index(self) -> int:
-        """Number of this worker, from 0."""
-        return _current().index  # type: ignore[no-any-return]
-
-    @property
-    def count(self) -> int:
-        """How many workers take part in this batch."""
-        return _current().count  # type: ignore[no-any-return]
-
-    @property
-    def backend(self) -> str:
-        """Where it runs: serial, threads, processes, tasks, interpreters, or an executor's name."""
-        return _current().backend  # type: ignore[no-any-return]
-
-    @property
-    def input(self) -> Any:
-        """What the marker's ``setup=`` function made for this batch of this worker; None without one."""
-        from pytest_concurrency.backends.job import current_input
-
-        return current_input()
-
-    def __repr__(self) -> str:
-        return f"<worker {self.index} of {self.count}, {self.backend}>"
-
-
-def _current() -> Any:
-    from pytest_concurrency.backends.job import current_worker
-
-    return current_worker.get()
-
-
 @pytest.fixture(scope="session")
-def concurrency_worker() -> _WorkerProxy:
+def concurrency_worker() -> AnyWorker:
     """Inside a measured body, which worker this is: .index, .count, .backend; and its fresh .input."""
-    return _WorkerProxy()
+    from pytest_concurrency.worker import AnyWorker
+
+    return AnyWorker()
 
 
 @pytest.fixture
@@ -250,20 +240,32 @@ def pytest_runtest_makereport(
 
         items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
-        from pytest_concurrency import items, record, tracing
+        from pytest_concurrency import items, record, sharing, tracing
         from pytest_concurrency.gathering import REPORT_ATTRIBUTE
 
-        value = record.record_of(item.nodeid, outcomes, tracing.tracers())
+        value = record.record_of(item.nodeid, outcomes, tracing.tracers(), sharing.told(item))
+        items.add_profiles(item, report, value)
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
         setattr(report, REPORT_ATTRIBUTE, value)
+        item.stash[RECORD] = value
         del item.stash[OUTCOMES]  # a plugin may run the item again
+        items.add_properties(item, report, value)
         items.point_at_test(item, report)
     return report
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_json_runtest_metadata(item: pytest.Item) -> dict[str, Any]:
+    """Give pytest-json-report the record."""
+    from pytest_concurrency.gathering import REPORT_ATTRIBUTE
+
+    value = item.stash.get(RECORD, None)
+    return {} if value is None else {REPORT_ATTRIBUTE: value}
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
-    if _is_xdist_worker(config):
+    if xdist.is_worker(config):
         return
     from pytest_concurrency.gathering import Gathering
 
@@ -274,7 +276,3 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         if (file := progress.terminal()) is not None:
             config.stash[TERMINAL] = file
             config.add_cleanup(file.close)
-
-
-def _is_xdist_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")

@@ -18,11 +18,13 @@ _ROOM = 16  # columns below which there is no place for it
 class LiveLine:
     """Writes to the right of the cursor and steps back, so that pytest's own line stays as it is."""
 
-    def __init__(self, file: TextIO, columns: int, clock: Callable[[], float] = CLOCKS.wall) -> None:
+    def __init__(
+        self, file: TextIO, columns: int, clock: Callable[[], float] = CLOCKS.wall, after: float = _AFTER
+    ) -> None:
         self._file = file
         self._room = columns - 1
         self._clock = clock
-        self._next = clock() + _AFTER
+        self._next = clock() + after
         self._shown = 0
 
     def show(self, text: str) -> None:
@@ -65,12 +67,12 @@ def terminal() -> TextIO | None:
 
 
 @contextlib.contextmanager
-def live(file: TextIO | None, columns: int) -> Iterator[Callable[[str], None] | None]:
+def live(file: TextIO | None, columns: int, after: float = _AFTER) -> Iterator[Callable[[str], None] | None]:
     """Yield what shows a text in the columns that the line has left; None without a terminal."""
     if file is None:
         yield None
         return
-    line = LiveLine(file, columns)
+    line = LiveLine(file, columns, after=after)
     try:
         yield line.show
     finally:

@@ -8,12 +8,19 @@ from statistics import median
 
 from pytest_concurrency.model import Estimate, Interval
 
-__all__ = ["estimate", "inside", "log_odds", "median", "median_interval", "middle"]
+__all__ = ["close", "estimate", "inside", "log_odds", "median", "median_interval", "middle"]
+
+_CLOSE = 1.3  # ratio of a round's bounds up to which its middle is a figure
 
 
 def middle(interval: Interval) -> float:
     """Geometric middle of an interval of ratios."""
     return math.sqrt(max(interval.low, 1e-12) * max(interval.high, 1e-12))
+
+
+def close(interval: Interval) -> bool:
+    """Whether two bounds lie so close together that their middle is a figure."""
+    return interval.high <= interval.low * _CLOSE
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -33,6 +40,24 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
         j += 1
     j = max(j, 1)
     return Interval(ordered[j - 1], ordered[n - j])
+
+
+def sure_median(values: Sequence[float], error: float) -> Interval | None:
+    """Return bounds of the median, each of which is wrong with a probability of at most ``error``.
+
+    The same as :func:`median_interval`, one side at a time; None if there are too few values for any.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    tail, j = 0.0, 0
+    while j < n // 2 and (tail := tail + math.comb(n, j) / 2**n) <= error:
+        j += 1
+    return Interval(ordered[j - 1], ordered[n - j]) if j else None
+
+
+def least_for(error: float) -> int:
+    """Return how many values :func:`sure_median` needs."""
+    return max(2, math.ceil(-math.log2(error)))
 
 
 def estimate(values: Sequence[float], unit: str = "ratio") -> Estimate | None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_concurrency import bounds, stats
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.gate import Again, Gate
 from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
-from pytest_concurrency.model import Body, Outcome
-from pytest_concurrency.plan import Plan
+from pytest_concurrency.model import Body, Interference, Interval, Outcome
+from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.surroundings import Surroundings
 
+_HINGES = 0.3  # share of computing above which a speedup hangs on the CPUs
+_CONTROLS = 5
+_NOTHING = 1e-6
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 
 
@@ -26,6 +32,15 @@ class Circumstances:
     defaults: Limits
     around: Surroundings
     progress: Callable[[str], None] | None = None
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext  # what a measurement goes on in
+    # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
+    profiler: Callable[[Body, Sequence[Outcome]], None] | None = None
+    comparable: Callable[[Sequence[Interval], int], bool] | None = None  # whether rounds will do to compare runs by
+    gate: Gate | None = None
+
+    def extended(self, plan: Plan) -> Plan:
+        """Return a plan that measures as many rounds as a comparison needs."""
+        return replace(plan, comparable=self.comparable) if self.comparable is not None else plan
 
 
 class Trial:
@@ -58,14 +73,67 @@ class Trial:
             return settle(plan, self._bench, limits.max_time, self._circumstances.progress)
         except Raised as raised:
             raise with_note(raised) from raised.error.__cause__
+        except WorkerLost as lost:
+            raise (
+                lost if lost.round is None else WorkerLost(f"{lost}\nwhile measuring: {_stage(lost.round)}")
+            ) from None
         except ConcurrencyError as error:
             # Where in this plugin it was noticed tells the test's author nothing.
             raise error.with_traceback(None) from None
+
+    def note(self, setup: Setup) -> str:
+        """How the workers of a setup that was measured were started."""
+        return self._bench.note(setup)
+
+    def interference(self) -> Interference:
+        """What else the machine did since the trial began."""
+        return self._bench.interference()
 
     def decide(
         self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
     ) -> tuple[Outcome, Settlement | None]:
         """Return the outcome of one expectation, with the last rounds behind it if any were measured."""
+        __tracebackhide__ = True
+        outcome, settlement = self._decide_steps(label, marker, arguments, plan, limits)
+        if self._circumstances.gate is not None:
+            outcome = self._circumstances.gate.look(
+                outcome, lambda: self._again(label, marker, arguments, plan, limits, settlement)
+            )
+        return outcome, settlement
+
+    def _again(
+        self,
+        label: str,
+        marker: str,
+        arguments: Mapping[str, Any],
+        plan: Plan,
+        limits: Limits,
+        settlement: Settlement | None,
+    ) -> Again:
+        """Measure once more with fresh workers."""
+        self._bench.refresh(plan.setup)
+        outcome, _ = self._decide_steps(label, marker, arguments, plan, limits)
+        return Again(outcome, self._delivered(plan.setup, settlement))
+
+    def _delivered(self, setup: Setup, settlement: Settlement | None) -> float:
+        """Return the part of its CPUs that the machine lets a body have which is known to be parallel."""
+        workers = setup.workers
+        if settlement is None or workers is None or setup.backend == "tasks" or settlement.known.computes_alone:
+            return 1.0
+        if bounds.median_cpu_share(settlement.rounds) < _HINGES:
+            return 1.0
+        seen = [
+            bounds.speedup(self._bench.control(setup), workers, settlement.known.cpus, gil_held=False)
+            for _ in range(_CONTROLS)
+        ]
+        lows = [control.low for control in seen if control is not None]
+        if len(lows) <= _CONTROLS // 2:
+            return _NOTHING  # nobody can tell what the machine delivers
+        return min(1.0, stats.median(lows) / min(workers, settlement.known.cpus))
+
+    def _decide_steps(
+        self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
+    ) -> tuple[Outcome, Settlement | None]:
         __tracebackhide__ = True
         outcomes = []
         settlement = None
@@ -79,7 +147,7 @@ class Trial:
     ) -> tuple[Outcome, Settlement | None]:
         __tracebackhide__ = True
         try:
-            settlement = self.settle(plan, limits)
+            settlement = self.settle(self._circumstances.extended(plan), limits)
         except CannotMeasure as reason:
             return unmeasured(marker, arguments, plan, str(reason)), None
         outcome = judge(
@@ -112,12 +180,21 @@ def unmeasured(marker: str, arguments: Mapping[str, Any], plan: Plan, reason: st
 def with_note(raised: Raised) -> BaseException:
     """Return the body's own exception, with a note of the worker and round that it comes from."""
     error = raised.error
-    where = f"while measuring: {raised.worker}" + (f", round {raised.round}" if raised.round else ", warming up")
+    where = f"while measuring: {raised.worker}, {_stage(raised.round)}"
     if isinstance(error, WorkerLost):  # shown without notes, as all errors of this plugin are
         return WorkerLost(f"{error}\n{where}")
+    if isinstance(error, KeyboardInterrupt):
+        # Ctrl-C reaches the session's main thread. This one is the body's, and must not end the session.
+        return WorkerLost(
+            f"the body raised KeyboardInterrupt{f': {error}' if str(error) else ''}\n{where}"
+        ).with_traceback(error.__traceback__)
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, list):
         notes.append(where)
     else:
         error.__notes__ = [where]  # type: ignore[attr-defined]  # 3.10 has no add_note(), and pytest shows the notes there too
     return error
+
+
+def _stage(round_: int | None) -> str:
+    return f"round {round_}" if round_ else "warming up"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import json
 import pkgutil
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cloudpickle  # noqa: F401  # see below
 import psutil  # noqa: F401
 import pytest
 
 import pytest_concurrency
+from pytest_concurrency import trial
 
 pytest_plugins = ["pytester"]
 
@@ -22,7 +25,9 @@ for _module in pkgutil.walk_packages(pytest_concurrency.__path__, "pytest_concur
     if _module.name.endswith("trio_guest") and importlib.util.find_spec("trio") is None:
         continue
     if not _module.name.endswith("__main__"):
-        importlib.import_module(_module.name)
+        # What needs an extra that is not installed here is loaded by no test either.
+        with contextlib.suppress(ModuleNotFoundError) if ".page." in _module.name else contextlib.nullcontext():
+            importlib.import_module(_module.name)
 
 # With the entry point's own name, as pytest finds it; see _alone below.
 ALONE = ["-p", "concurrency_perf", "-p", "no:cacheprovider"]
@@ -44,6 +49,37 @@ BACKENDS = (
     Backend("processes", "def", "time.sleep({})"),
     Backend("tasks", "async def", "await asyncio.sleep({})"),
 )
+
+
+THREADS, PROCESSES, TASKS = BACKENDS
+IN_WORKER = "concurrency_worker.backend == {backend!r} and concurrency_worker.index == 2"
+
+
+def body(backend: Backend, statement: str, when: str = IN_WORKER, decorators: str = "") -> str:
+    """A test whose body does something bad in the third worker of one backend only."""
+    return f"""
+{decorators}
+@pytest.mark.expect_speedup({backend.name}=4, at_least=2)
+{backend.define} test_body(concurrency_worker):
+    {backend.wait.format(0.004)}
+    if {when.format(backend=backend.name)}:
+        {statement}
+"""
+
+
+def next_body(backend: Backend) -> str:
+    """A test that is measured on the same backend; its verdict does not matter."""
+    return f"""
+@pytest.mark.expect_speedup({backend.name}=2, at_least=1.2, max_time="1us", undecided="pass")
+{backend.define} test_next():
+    {backend.wait.format(0.004)}
+"""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hanging workers are given up after 10 s; half a second is enough to see that they are."""
+    monkeypatch.setattr(trial, "_LEAST_PATIENCE", 0.5)
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
@@ -88,6 +124,18 @@ def text_of(result: pytest.RunResult) -> str:
 def assert_outcome(result: pytest.RunResult, name: str, outcome: str) -> None:
     """Check one test's own outcome, as ``-v`` prints it."""
     result.stdout.re_match_lines([rf".*::{name} {outcome}\b.*"])
+
+
+def records_of(pytester: pytest.Pytester) -> dict[str, dict[str, Any]]:
+    """What ``--concurrency-report=json:out.json`` has written, by the name of the test."""
+    run = json.loads((pytester.path / "out.json").read_text())
+    return {record["nodeid"].partition("::")[2]: record for record in run["records"]}
+
+
+def assert_next_measured(pytester: pytest.Pytester) -> None:
+    """Check that the test after a bad one had its two rounds."""
+    (expectation,) = records_of(pytester)["test_next"]["expectations"]
+    assert expectation["rounds"] >= 2
 
 
 def assert_other_passed(result: pytest.RunResult) -> None:

@@ -11,25 +11,20 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ALONE, IMPORTS, OTHER, Backend, Suite, assert_other_passed, assert_outcome, text_of
+from conftest import (
+    ALONE,
+    IMPORTS,
+    IN_WORKER,
+    OTHER,
+    Backend,
+    Suite,
+    assert_other_passed,
+    assert_outcome,
+    body,
+    text_of,
+)
 
-from pytest_concurrency import trial
 from pytest_concurrency.bench import Workbench
-
-IN_WORKER = "concurrency_worker.backend == {backend!r} and concurrency_worker.index == 2"
-
-
-def body(backend: Backend, statement: str, when: str = IN_WORKER, decorators: str = "") -> str:
-    """A test whose body does something bad in the third worker of one backend only."""
-    return f"""
-{decorators}
-@pytest.mark.expect_speedup({backend.name}=4, at_least=2)
-{backend.define} test_body(concurrency_worker):
-    {backend.wait.format(0.004)}
-    if {when.format(backend=backend.name)}:
-        {statement}
-"""
-
 
 # -- in the first, plain call, before anything is measured
 
@@ -159,40 +154,10 @@ def test_body(concurrency_worker):
     assert "while measuring: processes worker 1 of 2" in text
 
 
-@pytest.mark.parametrize(
-    ("statement", "how"),
-    [
-        pytest.param(
-            "os.kill(os.getpid(), signal.SIGKILL)",
-            "was killed by SIGKILL",
-            marks=pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL"),
-        ),
-        ("os._exit(7)", "exited with status 7"),
-        ("os._exit(0)", "exited with status 0"),
-    ],
-)
-def test_a_worker_process_that_dies(suite: Suite, statement: str, how: str) -> None:
-    processes = Backend("processes", "def", "time.sleep({})")
-    result = suite(body(processes, statement))
-    result.assert_outcomes(failed=1, passed=1)
-    assert_outcome(result, "test_body", "FAILED")
-    assert_other_passed(result)
-    text = text_of(result)
-    assert f"processes: worker 3 of 4 {how} while it ran the body" in text
-    assert "Look for os._exit, a crash in native code, or a memory limit" in text
-    assert "bench.py" not in text, "the plugin's own code is shown"
-
-
 # -- hanging
 
 
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hanging workers are given up after 10 s; half a second is enough to see that they are."""
-    monkeypatch.setattr(trial, "_LEAST_PATIENCE", 0.5)
-
-
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("impatient")
 def test_a_body_that_hangs_in_one_backend_only(suite: Suite, backend: Backend) -> None:
     # In small steps: a thread can be ended between them, so that the test leaves none behind.
     hang = "while True: " + backend.wait.format(0.01)
@@ -208,7 +173,7 @@ def test_a_body_that_hangs_in_one_backend_only(suite: Suite, backend: Backend) -
     assert "bench.py" not in text, "the plugin's own code is shown"
 
 
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("impatient")
 def test_waiting_in_a_library_is_told_at_the_tests_own_line(suite: Suite) -> None:
     result = suite(
         """
@@ -225,7 +190,7 @@ def test_body(concurrency_worker):
     result.stdout.re_match_lines_random([r".*worker 2: .*test_suite\.py:\d+ in test_body: ANSWER\.wait\(1\)"])
 
 
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("impatient")
 def test_a_blocking_call_that_hangs_the_event_loop(suite: Suite) -> None:
     tasks = Backend("tasks", "async def", "await asyncio.sleep({})")
     result = suite(body(tasks, "while True: time.sleep(0.01)"), "--concurrency-max-time=0.5s")

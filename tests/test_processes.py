@@ -1,77 +1,15 @@
-"""Worker processes under every start method and import mode, wherever the session is started."""
+"""How worker processes are started, and what can and cannot be sent to them."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import multiprocessing
 
 import pytest
-from conftest import ALONE, IMPORTS, Suite, assert_other_passed, rerun, text_of
+from conftest import IMPORTS, Suite, assert_other_passed, rerun, text_of
 
 METHODS = ("fork", "forkserver", "spawn")
 
-# A suite in a folder of its own: helpers beside the tests, a package of tests, a conftest with fixtures.
-CONFTEST = """
-import pytest
-
-class Account:
-    def __init__(self, name):
-        self.name = name
-
-@pytest.fixture
-def account():
-    return Account("mine")
-"""
-SUITE = """
-import time
-import pytest
-
-class Local:
-    def __init__(self, n):
-        self.n = n
-
-@pytest.fixture
-def local():
-    return Local(3)
-
-def seconds():
-    return 0.004
-
-def times(n):
-    def work():
-        time.sleep(seconds() * n)
-    return work
-
-expect = pytest.mark.expect_speedup(processes=2, at_least=1.5)
-
-@expect
-def test_function():
-    time.sleep(seconds())
-
-@expect
-@pytest.mark.parametrize("n", [3], ids=["three"])
-def test_values(account, local, n, tmp_path):
-    assert (account.name, local.n, n) == ("mine", 3, 3)
-    assert type(account).__name__ == "Account"
-    assert isinstance(local, Local), "the class has come twice"
-    assert tmp_path.is_dir()
-    time.sleep(seconds())
-
-class TestMethods:
-    factor = 1
-
-    @expect
-    def test_method(self):
-        time.sleep(seconds() * self.factor)
-
-def test_closure(concurrency):
-    assert concurrency.speedup(times(1), processes=2) >= 1.5
-
-def test_lambda(concurrency):
-    factor = 2
-    assert concurrency.speedup(lambda n: time.sleep(seconds() * n * factor), 1, processes=2) >= 1.5
-"""
 BESIDE = """
 import time
 import pytest
@@ -81,62 +19,6 @@ import helper
 def test_imports_what_is_beside_it():
     time.sleep(helper.SECONDS)
 """
-
-
-def write_suite(pytester: pytest.Pytester) -> None:
-    folder = pytester.mkdir("checks")
-    (folder / "conftest.py").write_text(CONFTEST)
-    (folder / "test_things.py").write_text(SUITE)
-    package = folder / "inner"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "test_inner.py").write_text(
-        "import time, pytest\n"
-        "from .numbers_ import SECONDS\n"
-        "@pytest.mark.expect_speedup(processes=2, at_least=1.2, undecided='pass')\n"
-        "def test_in_a_package(): time.sleep(SECONDS)\n"
-    )
-    (package / "numbers_.py").write_text("SECONDS = 0.004\n")
-
-
-# A forked worker has all modules already, so two corners stand for the rest.
-CASES = [("fork", "prepend", "root"), ("fork", "importlib", "elsewhere")]
-CASES += itertools.product(("forkserver", "spawn"), ("prepend", "importlib"), ("root", "elsewhere"))
-CASES += [("forkserver", "append", "root"), ("spawn", "append", "elsewhere")]
-
-
-@pytest.mark.parametrize(("method", "mode", "place"), CASES)
-def test_bodies_reach_their_workers(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, method: str, mode: str, place: str
-) -> None:
-    if method not in multiprocessing.get_all_start_methods():
-        pytest.skip(f"this platform has no {method}")
-    if mode == "importlib" and pytest.version_tuple < (8, 2):
-        pytest.skip("before 8.2 pytest itself cannot import these modules in this mode")
-    write_suite(pytester)
-    root = pytester.path
-    if place == "elsewhere":
-        away = pytester.mkdir("away")
-        monkeypatch.chdir(away)
-    # `python -m pytest` would put the current folder on sys.path; the `pytest` command does not.
-    monkeypatch.setenv("PYTHONSAFEPATH", "1")
-    result = pytester.runpytest_subprocess(
-        *ALONE,
-        "-v",
-        f"--rootdir={root}",
-        f"--import-mode={mode}",
-        # Whether a body arrives is seen in two rounds; a verdict is not the point.
-        "--concurrency-max-time=1us",
-        "--concurrency-undecided=pass",
-        f"--concurrency-start-method={method}",
-        f"--concurrency-report=json:{root / 'out.json'}",
-        str(root / "checks"),
-    )
-    result.assert_outcomes(passed=6)
-    records = json.loads((root / "out.json").read_text())["records"]
-    assert len(records) == 6
-    notes = {arm["note"].partition(":")[0] for record in records for arm in record["arms"]}
-    assert notes == {f"start method {method}"}, "the record says how its workers were started"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -189,6 +71,36 @@ def test_body():
     ).assert_outcomes(passed=2)
     (record,) = json.loads((pytester.path / "out.json").read_text())["records"]
     assert all("start method fork:" not in arm["note"] for arm in record["arms"])
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
+def test_fork_beside_threads_is_done_where_it_is_asked_for(suite: Suite, pytester: pytest.Pytester) -> None:
+    """Python 3.12 and newer warn of it; the record says it, and nobody has to read it in each summary."""
+    result = suite(
+        """
+@pytest.fixture
+def background():
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+@pytest.mark.usefixtures("background")
+@pytest.mark.expect_speedup(processes=2, at_least=1.2, max_time="1us", undecided="pass")
+def test_body():
+    time.sleep(0.004)
+""",
+        "--concurrency-start-method=fork",
+        "--concurrency-report=json:out.json",
+        "-Wdefault",
+        subprocess=True,
+    )
+    result.assert_outcomes(passed=2)
+    assert "multi-threaded" not in text_of(result)
+    (record,) = json.loads((pytester.path / "out.json").read_text())["records"]
+    assert all("fork: asked for, though the test process has 2 threads" in arm["note"] for arm in record["arms"])
 
 
 LOCKED = """

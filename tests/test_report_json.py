@@ -74,6 +74,22 @@ def test_the_file_holds_every_verdict_with_its_figures(suite: Suite, pytester: p
         assert all(value >= 0 for value in arm["wall"] + arm["cpu"] + arm["blocked"])
 
 
+def test_tasks_are_counted_and_their_share_of_the_loop_told(suite: Suite, pytester: pytest.Pytester) -> None:
+    suite(
+        "@pytest.mark.expect_speedup(tasks=4, at_least=2)\nasync def test_body():\n    await asyncio.sleep(0.008)\n",
+        "--concurrency-report=json:out.json",
+    )
+    (record,) = load(pytester.path / "out.json")["records"]
+    one, four = record["arms"]
+    assert (one["workers"], four["workers"]) == (1, 4)
+    for arm in (one, four):
+        body = arm["body"]
+        assert body["wall"] >= 0.008
+        # One thread's time, divided among the tasks that it ran side by side.
+        parts = body["cpu"] + body["blocked"] + (body["delay"] or 0.0)
+        assert parts == pytest.approx(body["wall"] / arm["workers"], rel=0.5)
+
+
 def test_lines_hold_the_same_as_the_file(suite: Suite, pytester: pytest.Pytester) -> None:
     suite(THREE, "--concurrency-report=json:out.json", "--concurrency-report=jsonl:out.jsonl")
     run = load(pytester.path / "out.json")

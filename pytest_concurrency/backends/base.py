@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Protocol
 
 from pytest_concurrency.errors import WorkerLost
@@ -46,22 +47,48 @@ class Crew(Protocol):
 
 
 class Raised(Exception):
-    """Carries the body's own exception out of a worker."""
+    """Carries the body's own exception out of a worker; ``index`` is None where nobody knows which."""
 
-    def __init__(self, error: BaseException, backend: str, index: int, workers: int) -> None:
+    def __init__(self, error: BaseException, backend: str, index: int | None, workers: int) -> None:
         super().__init__(str(error))
         self.error = error
-        self.worker = f"{backend} worker {index + 1} of {workers}"
+        self.worker = f"{backend} worker {index + 1} of {workers}" if index is not None else f"{workers} {backend}"
         self.round: int | None = None
 
 
 class Hung(WorkerLost):
     """Workers that did not come back; says where each of them stood."""
 
-    def __init__(self, backend: str, workers: int, deadline: float, places: list[str], why: str = "") -> None:
+    def __init__(self, backend: str, workers: int, deadline: float, places: list[str], hint: str = "") -> None:
         self.places = places
         lines = "\n".join(f"  worker {index + 1}: {place}" for index, place in enumerate(places))
         super().__init__(
             f"{backend}: no answer from all {workers} workers within {duration(deadline)}. Where each stood:\n{lines}"
-            + (f"\n{why}" if why else "")
+            + (f"\n{hint}" if hint else "")
         )
+
+
+_NO_FOLDER = "Set TMPDIR to a folder that can be written to, or use --concurrency-start-method=spawn, which needs none."
+_CURES = {
+    errno.EMFILE: "This process has as many files open as it may. Raise the limit (ulimit -n), ask for fewer workers, "
+    "or look for a test that leaves files open.",
+    errno.ENFILE: "The system has as many files open as it may. Ask for fewer workers.",
+    errno.EAGAIN: "The system gives no more processes or threads. Raise the limit (ulimit -u), or ask for fewer.",
+    errno.ENOMEM: "There is not enough memory. Ask for fewer workers.",
+    errno.ENOSPC: "A file system is full. Make room in the folder for temporary files, or set TMPDIR to another.",
+    errno.EROFS: _NO_FOLDER,
+    errno.EACCES: _NO_FOLDER,
+    errno.ENOENT: _NO_FOLDER,
+    errno.ENAMETOOLONG: "Set TMPDIR to a folder with a shorter name, or use --concurrency-start-method=spawn.",
+}
+
+
+def not_started(error: Exception) -> str:
+    """Say why a worker could not be started, and what to do."""
+    number = getattr(error, "errno", None)
+    if isinstance(error, RuntimeError) and "thread" in str(error):
+        number = errno.EAGAIN
+    if "AF_UNIX path too long" in str(error):
+        number = errno.ENAMETOOLONG
+    cure = _CURES.get(number or 0, "Ask for fewer workers, or look at what the machine is short of.")
+    return f"{error or type(error).__qualname__}.\n{cure}"

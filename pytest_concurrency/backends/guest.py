@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
-from pytest_concurrency.backends import places
+from pytest_concurrency import places
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.model import Reading, Sample
 from pytest_concurrency.probes.thread_state import ThreadClock

@@ -5,29 +5,40 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
-from pytest_concurrency.backends import places, process_worker
-from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency import places
+from pytest_concurrency.backends import process_worker
+from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.job import jobs_of
+from pytest_concurrency.backends.process_pipe import Inbox, Watch
 from pytest_concurrency.backends.process_worker import Errand
-from pytest_concurrency.backends.travel import Answer, exception_of, pack, session_modules
+from pytest_concurrency.backends.travel import Answer, Modules, exception_of, pack, session_modules
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.model import Body, Reading, Sample
+from pytest_concurrency.probes import thread_state
 
 START_METHODS = ("auto", "fork", "forkserver", "spawn")
 _START = 60.0  # seconds that a worker gets to import the test's modules
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _GOODBYE = 0.5  # seconds between asking, terminating and killing
+_LONG_GOODBYE = 5.0  # the same for workers that are known to be idle
+_LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
+_CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
+_CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
+_EXITED = "Look for os._exit, or for a library that ends the process, in what the body calls."
+_KILLED = "Look for a memory limit (the system kills what uses too much), or for what sends signals."
 
 
 class _Starter(Protocol):
@@ -49,7 +60,8 @@ def choose_start_method(wanted: str, body: Body) -> tuple[str, str]:
     if wanted != "auto":
         if wanted not in known:
             raise CannotMeasure(f"start method {wanted!r} is not available here; this platform has {', '.join(known)}")
-        return wanted, "asked for"
+        threads = _threads_alive() if wanted == "fork" else 1
+        return wanted, "asked for" + (f", though the test process has {threads} threads" if threads > 1 else "")
     safe = "forkserver" if "forkserver" in known else "spawn"
     if sys.platform == "linux" and "fork" in known:
         threads = _threads_alive()
@@ -77,34 +89,21 @@ class ProcessCrew:
     cpus = None
 
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
+        thread_state.require()
         method, why = choose_start_method(start_method, body)
         self.note = f"start method {method}: {why}"
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
+        self._inboxes: list[Inbox] = []
+        self._watch = Watch()
         self._resources = contextlib.ExitStack()
-        folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="pytest-concurrency-"))
-        self._stack_files = [Path(folder, f"worker-{index}.txt") for index in range(count)]
-        starter: _Starter = multiprocessing.get_context(method)  # type: ignore[assignment]
+        self._lost = False
         try:
+            self._stack_files = self._make_stack_files(count)
             packed = b"" if method == "fork" else pack(body)
             modules = {} if method == "fork" else session_modules(root)
             for index in range(count):
-                ours, theirs = starter.Pipe()
-                self._pipes.append(ours)
-                errand = Errand(
-                    index=index,
-                    stack_file=str(self._stack_files[index]),
-                    jobs=jobs_of(body) if method == "fork" else None,
-                    packed=packed,
-                    modules=modules,
-                    inherited=tuple(self._pipes) if method == "fork" else (),
-                )
-                process = starter.Process(
-                    target=process_worker.main, args=(theirs, errand), name=f"concurrency-processes-{index}"
-                )
-                process.start()
-                self._processes.append(process)
-                theirs.close()
+                self._start(body, index, count, method, packed, modules)
             for index, answer in enumerate(self._answers(count, _START)):
                 if answer.kind == "raised":
                     raise WorkerLost(
@@ -112,16 +111,19 @@ class ProcessCrew:
                         f"{answer.text}"
                     )
         except BaseException:
+            self._lost = True
             self.close()
             raise
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Run one batch on the first ``workers`` processes; ``deadline`` is in seconds."""
+        assert not self._lost, "a crew that has lost a worker cannot be used again"
+        task = pickle.dumps((job, loops, workers))
         for index in range(workers):
             try:
-                self._pipes[index].send((job, loops, workers))
+                self._pipes[index].send_bytes(task)
             except OSError:
-                raise WorkerLost(self._obituary(index, workers)) from None
+                raise self._gone(index, workers, "while it waited for work") from None
         readings: list[Reading] = []
         for index, answer in enumerate(self._answers(workers, deadline)):
             if answer.kind == "raised":
@@ -141,14 +143,55 @@ class ProcessCrew:
             for process in alive:
                 if end != "join":
                     getattr(process, end)()
-            limit = CLOCKS.wall() + _GOODBYE
-            for process in alive:
-                process.join(max(0.0, limit - CLOCKS.wall()))
+            # Idle workers go when asked; coverage and the like may have something to write before.
+            _await_end(alive, _GOODBYE if self._lost or end != "join" else _LONG_GOODBYE)
         for process in self._processes:
             with contextlib.suppress(ValueError):
                 process.close()
-        self._processes, self._pipes = [], []
+        self._processes, self._pipes, self._inboxes = [], [], []
         self._resources.close()
+
+    def _make_stack_files(self, count: int) -> list[Path]:
+        """Return a file for each worker to write its stack to; without a writable folder they tell less."""
+        try:
+            folder = tempfile.mkdtemp(prefix="pytest-concurrency-")
+        except OSError:
+            return [Path(os.devnull, str(index)) for index in range(count)]  # nothing can be made below it
+        files = [Path(folder, f"worker-{index}.txt") for index in range(count)]
+        self._resources.callback(_remove, files)
+        return files
+
+    def _start(self, body: Body, index: int, count: int, method: str, packed: bytes, modules: Modules) -> None:
+        starter: _Starter = multiprocessing.get_context(method)  # type: ignore[assignment]
+        theirs: Connection | None = None
+        try:
+            ours, theirs = starter.Pipe()
+            self._pipes.append(ours)
+            self._inboxes.append(Inbox(ours))
+            self._watch.add(index, ours)
+            errand = Errand(
+                index=index,
+                stack_file=str(self._stack_files[index]),
+                jobs=jobs_of(body) if method == "fork" else None,
+                packed=packed,
+                modules=modules,
+                inherited=tuple(self._pipes) if method == "fork" else (),
+            )
+            process = starter.Process(
+                target=process_worker.main, args=(theirs, errand), name=f"concurrency-processes-{index}"
+            )
+            with warnings.catch_warnings():
+                # Forking beside threads happens only where it was asked for, and the record says so.
+                warnings.filterwarnings("ignore", r".*fork\(\)", DeprecationWarning)
+                process.start()
+            self._processes.append(process)
+        except (OSError, EOFError, RuntimeError) as error:
+            raise WorkerLost(
+                f"processes: worker {index + 1} of {count} could not be started ({self.note}): {not_started(error)}"
+            ) from None
+        finally:
+            if theirs is not None:
+                theirs.close()
 
     def _answers(self, workers: int, deadline: float) -> list[Answer]:
         """Return one answer per worker, or raise as soon as one can no longer come."""
@@ -156,60 +199,133 @@ class ProcessCrew:
         answers: dict[int, Answer] = {}
         while len(answers) < workers:
             missing = [index for index in range(workers) if index not in answers]
-            ready = wait([self._pipes[index] for index in missing], timeout=max(0.0, end - CLOCKS.wall()))
-            if not ready:
+            patience = end - CLOCKS.wall()
+            if patience <= 0:
+                self._lost = True
                 raise Hung("processes", workers, deadline, self._whereabouts(workers, answers))
+            ready = self._watch.wait(missing, min(patience, _LOOK))
             for index in missing:
-                if self._pipes[index] in ready:
-                    answers[index] = self._receive(index, workers)
+                if index in ready:
+                    answer = self._receive(index, workers)
+                    if answer is not None:
+                        answers[index] = answer
+                elif not ready and _state(self._processes[index]) == "ended":
+                    # What it has started may keep its end of the pipe open for ever.
+                    raise self._gone(index, workers)
         return [answers[index] for index in range(workers)]
 
-    def _receive(self, index: int, workers: int) -> Answer:
+    def _receive(self, index: int, workers: int) -> Answer | None:
         try:
-            answer = self._pipes[index].recv()
+            message = self._inboxes[index].read()
+            if message is None:
+                return None
+            answer = process_worker.answer_in(message)
         except (EOFError, ConnectionError):
-            raise WorkerLost(self._obituary(index, workers)) from None
+            raise self._gone(index, workers) from None
         except Exception as error:
             answer = error
         if not isinstance(answer, Answer):
+            self._lost = True
             raise WorkerLost(
-                f"processes: worker {index + 1} of {workers} sent something that is not an answer ({answer!r:.200}). "
+                f"processes: worker {index + 1} of {workers} sent something that is not an answer ({answer!s:.200}). "
                 "Does the body write to file descriptors that it did not open?"
             )
         return answer
 
-    def _obituary(self, index: int, workers: int) -> str:
+    def _gone(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
+        """Say how a worker ended, where, and what to look for."""
+        self._lost = True
         process = self._processes[index]
-        process.join(_GOODBYE)
+        _await_end([process], _GOODBYE)
         code = process.exitcode
-        if code is None:
-            how = "closed its pipe"
+        if code is None and _state(process) == "ended":  # only the server that has forked it knows its status
+            how, look = "ended", _EXITED
+        elif code is None:
+            how, look = "closed its pipe", "Does the body close file descriptors that it did not open?"
         elif code < 0:
-            try:
-                how = f"was killed by {signal.Signals(-code).name}"
-            except ValueError:
-                how = f"was killed by signal {-code}"
+            name = _signal_name(-code)
+            how = f"was killed by {name}"
+            look = _CRASHED if name in _CRASHES else _KILLED
         else:
             how = f"exited with status {code}"
-        return (
-            f"processes: worker {index + 1} of {workers} {how} while it ran the body. "
-            "Look for os._exit, a crash in native code, or a memory limit."
-        )
+            look = _EXITED
+        place = _place(self._stack_files[index])
+        stood = "" if place is None else f", at {place}"
+        return WorkerLost(f"processes: worker {index + 1} of {workers} {how} {when}{stood}.\n{look}")
 
     def _whereabouts(self, workers: int, answers: dict[int, Answer]) -> list[str]:
+        missing = set(range(workers)) - set(answers)
         if hasattr(signal, "SIGUSR1"):
-            for index in set(range(workers)) - set(answers):
-                with contextlib.suppress(OSError):
-                    os.kill(self._processes[index].pid or 0, signal.SIGUSR1)
+            for index in missing:
+                # Only to a worker that listens: it has made its file, and the signal would end it otherwise.
+                if self._stack_files[index].exists():
+                    with contextlib.suppress(OSError):
+                        os.kill(self._processes[index].pid or 0, signal.SIGUSR1)
             CLOCKS.sleep(0.2)
-        return ["finished" if index in answers else _place(self._stack_files[index]) for index in range(workers)]
+        return ["finished" if index in answers else self._stands(index) for index in range(workers)]
+
+    def _stands(self, index: int) -> str:
+        place = _place(self._stack_files[index])
+        if place is not None:
+            return place
+        return {"alive": "not readable here", "stopped": "stopped by a signal (SIGSTOP)"}.get(
+            state := _state(self._processes[index]), state
+        )
 
 
-def _place(stack_file: Path) -> str:
-    """Return the place of the main thread, which runs the body, in a dump of faulthandler (innermost first)."""
+def _state(process: BaseProcess) -> str:
+    """Return whether a process is alive, stopped or ended."""
+    if not process.is_alive():
+        return "ended"
+    with contextlib.suppress(Exception):  # without psutil, or where it cannot read: no matter
+        import psutil
+
+        if not psutil.pid_exists(process.pid or 0):
+            # Without /proc, psutil says so of every process.
+            return "ended" if psutil.pid_exists(os.getpid()) else "alive"
+        status = psutil.Process(process.pid).status()
+        return {psutil.STATUS_STOPPED: "stopped", psutil.STATUS_ZOMBIE: "ended"}.get(status, "alive")
+    return "alive"
+
+
+def _remove(files: Sequence[Path]) -> None:
+    """Remove files and their folder; unlike ``shutil.rmtree`` also where no file can be opened any more."""
     with contextlib.suppress(OSError):
+        for file in files:
+            file.unlink(missing_ok=True)
+        files[0].parent.rmdir()
+
+
+def _await_end(processes: Sequence[BaseProcess], seconds: float) -> None:
+    """Wait until all have ended, or for some time.
+
+    ``Process.join`` would wait without a limit for a process that has closed all of its files, its sentinel too.
+    """
+    limit = CLOCKS.wall() + seconds
+    while alive := [process for process in processes if process.is_alive()]:
+        patience = limit - CLOCKS.wall()
+        if patience <= 0:
+            return
+        wait([process.sentinel for process in alive], timeout=patience)
+        if all(process.is_alive() for process in alive):
+            CLOCKS.sleep(min(0.01, patience))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _place(stack_file: Path) -> str | None:
+    """Return the place of the main thread, which runs the body, in a dump of faulthandler (innermost first)."""
+    try:
         text = stack_file.read_text(errors="replace")
-        # The handler ran in the main thread; the body's own threads are told before it.
-        _, _, current = text.rpartition("Current thread ")
-        return places.describe((file, int(line), function) for file, line, function in _PLACE.findall(current))
-    return "not readable here"
+    except OSError:
+        return None
+    # The handler ran in the main thread; the body's own threads are told before it.
+    _, _, current = text.rpartition("Current thread ")
+    current, _, _ = current.partition("\n\n")
+    stack = [(file, int(line), function) for file, line, function in _PLACE.findall(current)]
+    return places.describe(stack) if stack else None

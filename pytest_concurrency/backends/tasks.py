@@ -7,21 +7,24 @@ import contextlib
 import functools
 import threading
 import time
+import traceback
+import warnings
 from collections.abc import Callable, Coroutine
 from itertools import repeat
 from typing import Any
 
-from pytest_concurrency.backends import places
-from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency import places
+from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.guest import GuestLoop, GuestWorker
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
 from pytest_concurrency.backends.threads import ThreadCrew
 from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
-
+_LOOP_IS_OURS = "It runs all tasks of the measurement: leave it running, and close only loops that the body has made."
 
 _FOREIGN = "measuring ran this on an event loop of its own, and it uses something that another loop has made. "
 _INSIDE = (
@@ -71,6 +74,8 @@ class TaskCrew:
         self.block: BlockProbe | None = None  # of the last "beat" job
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
+        self._unhandled: dict[str, Any] | None = None  # the first exception that reached the loop only
+        self._told = False
         self._inside = guest is None and _in_a_loop()  # whether the test itself is on a loop, and blocks it
         jobs = {
             "body": self._batch,
@@ -94,9 +99,11 @@ class TaskCrew:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
             error = raised.error.carried if isinstance(raised.error, _Carrier) else raised.error
+            if isinstance(error, KeyboardInterrupt) and isinstance(self._thread, GuestWorker):
+                raise error from None  # the test's loop is in the main thread: it may well be Ctrl-C
             if isinstance(error, RuntimeError) and "different" in str(error) and "loop" in str(error):
                 _add_note(error, _FOREIGN + (_INSIDE if self._inside else _OUTSIDE))
-            raise Raised(error, "tasks", self._failed or 0, workers) from None
+            raise Raised(error, "tasks", self._failed, workers) from None
         except Hung as hung:
             stood = self._whereabouts(workers, hung.places[0])
             self._cancel()
@@ -107,6 +114,7 @@ class TaskCrew:
             self._cancel()
             self._thread.recover(_CANCEL)
             raise
+        self._tell_unhandled(workers)
         return Sample(loops, sample.readings)
 
     def close(self) -> None:
@@ -136,13 +144,52 @@ class TaskCrew:
 
     def _complete(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            self._loop = self._new_loop()
+        if self._loop.is_closed():
+            raise WorkerLost(f"tasks: the event loop was closed between two batches. {_LOOP_IS_OURS}")
         asyncio.set_event_loop(self._loop)
-        self._pending = self._loop.create_task(job())
+        self._pending = pending = self._loop.create_task(job())
         try:
-            self._loop.run_until_complete(self._pending)
+            self._loop.run_until_complete(pending)
+        except RuntimeError:
+            if pending.done():
+                raise
+            raise WorkerLost(f"tasks: the body stopped its event loop. {_LOOP_IS_OURS}") from None
         finally:
             self._pending = None
+
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
+        try:
+            loop = asyncio.new_event_loop()
+        except OSError as error:
+            raise WorkerLost(f"tasks: the event loop could not be made: {not_started(error)}") from None
+        loop.set_exception_handler(self._take_unhandled)
+        return loop
+
+    def _take_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if self._unhandled is None:  # the same again in each of some thousand bodies helps nobody
+            self._unhandled = context
+            loop.default_exception_handler(context)
+
+    def _tell_unhandled(self, workers: int) -> None:
+        """Warn once, from the test's thread, of an exception that asyncio only logs."""
+        context, told = self._unhandled, self._told
+        if context is None or told:
+            return
+        self._told = True
+        error = context.get("exception")
+        stack = traceback.extract_tb(error.__traceback__) if error is not None else []
+        place = stack[-1] if stack else None
+        try:
+            warnings.warn_explicit(
+                f"while measuring {workers} tasks, asyncio's event loop reported: {context.get('message')}"
+                + (f": {error!r}" if error is not None else ""),
+                RuntimeWarning,
+                place.filename if place else "asyncio",
+                (place.lineno if place else 0) or 0,
+            )
+        except RuntimeWarning as warning:  # warnings are errors here
+            raise Raised(warning.with_traceback(None), "tasks", None, workers) from error
 
     async def _body_beside_beat(self) -> None:
         with LoopBeat(asyncio.get_running_loop()) as beat:
@@ -200,6 +247,9 @@ class TaskCrew:
     def _end_loop(self) -> None:
         loop, self._loop = self._loop, None
         if loop is None:
+            return
+        if loop.is_closed():
+            asyncio.set_event_loop(None)
             return
         try:
             leftover = asyncio.all_tasks(loop)

@@ -9,14 +9,17 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
-from pytest_concurrency.backends import places
-from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency import places
+from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
 from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import Reading, Sample
+from pytest_concurrency.probes import thread_state
 from pytest_concurrency.probes.thread_state import ThreadClock
 
 _GOODBYE = 1.0  # seconds that an idle thread gets to end
+_STAYS = "A thread that waits cannot be ended from outside: those above stay until the session ends."
 
 
 class ThreadCrew:
@@ -32,26 +35,30 @@ class ThreadCrew:
     cpus = None
 
     def __init__(self, jobs: dict[str, Callable[[], Any]], count: int, backend: str = "threads") -> None:
+        thread_state.require()
         self._jobs = jobs
         self._backend = backend
         self._task: tuple[Callable[[], Any], int, int] | None = None
         self._answers: list[Reading | BaseException | None] = [None] * count
         self._doors = [threading.Lock() for _ in range(count)]
+        self._owing = [False] * count  # whose answer the running batch still waits for
+        self._ends: list[BaseException | None] = [None] * count  # what ended a thread outside of the body
+        self._clocks: list[ThreadClock | None] = [None] * count
         self._counting = threading.Lock()
         self._open_answers = 0
         self._all_done = threading.Semaphore(0)
         self._broken = False
         for door in self._doors:
             door.acquire()
-        # Each thread in a copy of the test's context: what fixtures have set there is seen, and not reset.
-        self._threads = [
-            threading.Thread(
-                target=copy_context().run, args=(self._live, index), name=f"concurrency-{backend}-{index}", daemon=True
-            )
-            for index in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        try:
+            for index in range(count):
+                self._start(index)
+        except RuntimeError as error:  # "can't start new thread"
+            self.close()
+            raise WorkerLost(
+                f"{backend}: worker {len(self._threads) + 1} of {count} could not be started: {not_started(error)}"
+            ) from None
 
     @property
     def idents(self) -> list[int | None]:
@@ -64,10 +71,14 @@ class ThreadCrew:
         :raises Hung: some worker did not answer in time.
         """
         assert not self._broken, "a crew with a hung worker cannot be used again"
+        for index in range(workers):
+            if self._ends[index] is not None:
+                raise self._ended(index, workers)
         self._task = (self._jobs[job], loops, workers)
         self._open_answers = workers
         for index in range(workers):
             self._answers[index] = None
+            self._owing[index] = True
         for index in range(workers):
             self._doors[index].release()
         try:
@@ -77,14 +88,15 @@ class ThreadCrew:
             raise
         if not in_time:
             self._broken = True
-            raise Hung(self._backend, workers, deadline, self._whereabouts(workers))
+            raise Hung(self._backend, workers, deadline, self._whereabouts(workers), _STAYS)
         readings: list[Reading] = []
         for index in range(workers):
             answer = self._answers[index]
             if isinstance(answer, BaseException):
                 self._answers[index] = None
                 raise Raised(answer, self._backend, index, workers)
-            assert answer is not None
+            if answer is None:
+                raise self._ended(index, workers)
             readings.append(answer)
         return Sample(loops, tuple(readings))
 
@@ -107,9 +119,49 @@ class ThreadCrew:
             _stop(thread)
         for thread in hanging:
             thread.join(_GOODBYE / len(hanging))
+        for thread, clock in zip(self._threads, self._clocks, strict=False):
+            if thread.is_alive() and clock is not None:
+                clock.close()  # the thread stays, but its file need not
+
+    def _start(self, index: int) -> None:
+        # In a copy of the test's context: what fixtures have set there is seen, and not reset.
+        thread = threading.Thread(
+            target=copy_context().run,
+            args=(self._live, index),
+            name=f"concurrency-{self._backend}-{index}",
+            daemon=True,
+        )
+        thread.start()
+        self._threads.append(thread)
+
+    def _ended(self, index: int, workers: int) -> WorkerLost:
+        self._broken = True
+        end = self._ends[index]
+        return WorkerLost(
+            f"{self._backend}: worker {index + 1} of {workers} was ended from outside, while it waited for work, by "
+            f"{type(end).__name__}{f': {end}' if str(end) else ''}.\n"
+            "Look for what raises exceptions in other threads: PyThreadState_SetAsyncExc, a library for time limits."
+        )
 
     def _live(self, index: int) -> None:
-        clock = ThreadClock()
+        try:
+            self._serve(index)
+        except BaseException as error:  # not the body's: that is an answer
+            self._ends[index] = error
+            self._count_off(index)  # nobody has to wait for it in vain
+
+    def _count_off(self, index: int) -> None:
+        with self._counting:
+            if not self._owing[index]:
+                return
+            self._owing[index] = False
+            self._open_answers -= 1
+            last = self._open_answers == 0
+        if last:
+            self._all_done.release()
+
+    def _serve(self, index: int) -> None:
+        self._clocks[index] = clock = ThreadClock()
         door = self._doors[index]
         try:
             while True:
@@ -127,11 +179,7 @@ class ThreadCrew:
                     answer = error
                 self._answers[index] = answer
                 del task, call, answer
-                with self._counting:
-                    self._open_answers -= 1
-                    last = self._open_answers == 0
-                if last:
-                    self._all_done.release()
+                self._count_off(index)
         finally:
             clock.close()
 

@@ -123,7 +123,10 @@ def session_modules(below: Path) -> dict[str, tuple[str | None, tuple[str, ...]]
 
 def raised(error: BaseException) -> Answer:
     """Return an exception as it travels."""
-    text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
+    try:
+        text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
+    except Exception as second:  # a __str__ that fails; no memory, or no files left to read the source with
+        text = f"{type(error).__qualname__} ({type(second).__qualname__} while its traceback was written)"
     try:
         packed = _pack_error(error)
         pickle.loads(packed)  # many exceptions can be written and not be read again

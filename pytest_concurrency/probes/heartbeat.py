@@ -12,12 +12,10 @@ import functools
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
 
+from pytest_concurrency import places
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.machine import gil_enabled
 from pytest_concurrency.model import GilProbe, Interval, Reading, Sample
@@ -26,8 +24,8 @@ from pytest_concurrency.probes.thread_state import ThreadClock
 # Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
 _PATIENCE = 2.0
 _BEAT = 0.0005
+NOTABLE = 0.002  # seconds of a hold from which on its place is worth a second look
 _ALERT = 0.001  # run delay of a beat below which it would have seen a hold
-_PACKAGE = str(Path(__file__).parent.parent)
 # Timer slack and waking up make every sleep late by about this much, without any GIL.
 _SLACK = 0.0004
 
@@ -65,7 +63,7 @@ class Heartbeat:
         self._watched = watched
         self._beats: list[Beat] = []
         self._longest = 0.0
-        self.place: str | None = None
+        self._stood: tuple[places.Place, ...] = ()
         self._stopping = threading.Event()
         self._beating = threading.Event()
         self._thread = threading.Thread(target=self._live, name="concurrency-heartbeat", daemon=True)
@@ -73,6 +71,11 @@ class Heartbeat:
     def start(self) -> None:
         self._thread.start()
         self._beating.wait(_PATIENCE)
+
+    @property
+    def place(self) -> str | None:
+        """Where the body stood in its longest hold; source files are read here, not beside the body."""
+        return places.in_body(self._stood)
 
     def stop(self) -> list[Beat]:
         self._stopping.set()
@@ -96,13 +99,19 @@ class Heartbeat:
         due = CLOCKS.wall() + _BEAT
         CLOCKS.sleep(_BEAT)
         late = CLOCKS.wall() - due
+        # At once: the next system call lets the body go on, often to its end.
+        stood = self._look() if late > max(self._longest, 4 * _SLACK) else ()
         delay = (clock.delay() or 0.0) - delay
         switched = None if switches is None else (clock.switches() or 0) - switches
         beat = Beat(due, late, delay, watched_cpu() - cpu if watched_cpu else None, switched)
         self._beats.append(beat)
-        if beat.found_taken and late - delay > max(self._longest, 4 * _SLACK) and self._watched is not None:
+        if stood and beat.found_taken and late - delay > max(self._longest, 4 * _SLACK):
             self._longest = late - delay
-            self.place = _where(sys._current_frames().get(self._watched))
+            self._stood = stood
+
+    def _look(self) -> tuple[places.Place, ...]:
+        frame = None if self._watched is None else sys._current_frames().get(self._watched)
+        return tuple(places.of_frame(frame))
 
 
 def probe(run_one: Callable[[], Sample], watched: int | None) -> tuple[Sample, GilProbe]:
@@ -117,6 +126,21 @@ def probe(run_one: Callable[[], Sample], watched: int | None) -> tuple[Sample, G
         sys.setswitchinterval(usual)
         beats = heart.stop()
     return sample, summarize(sample.readings[0], beats, heart.place)
+
+
+def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
+    """Run one batch once more to see where it stands when it gives the GIL up: at the end of its longest hold.
+
+    During a probe nobody asks for the GIL back, so that a body goes on after a call that held it, and
+    is found wherever it waits next.
+    """
+    heart = Heartbeat(watched)
+    heart.start()
+    try:
+        run_one()
+    finally:
+        heart.stop()
+    return heart.place
 
 
 def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None) -> GilProbe:
@@ -175,12 +199,3 @@ def _cpu_clock_of(ident: int | None) -> Callable[[], float] | None:
     except OSError:
         return None
     return functools.partial(time.clock_gettime, clock)
-
-
-def _where(frame: FrameType | None) -> str | None:
-    if frame is None:
-        return None
-    last = traceback.extract_stack(frame)[-1]
-    if last.filename.startswith(_PACKAGE):
-        return None  # the body has ended by now
-    return f"{last.filename}:{last.lineno} in {last.name}"

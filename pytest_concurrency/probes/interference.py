@@ -54,9 +54,9 @@ class InterferenceMeter:
 
     def read(self) -> Interference:
         """Interference over the last window, which is at least 0.1 s long."""
-        if self._base is None:
+        now = None if self._base is None else self._count()
+        if self._base is None or now is None:
             return self._last
-        now = self._count()
         if now.wall - self._base.wall >= _WINDOW:
             self._last = _between(self._base, now)
             self._base = now
@@ -64,15 +64,20 @@ class InterferenceMeter:
 
     def overall(self) -> Interference:
         """Interference since the meter was made."""
-        return Interference() if self._first is None else _between(self._first, self._count())
+        now = None if self._first is None else self._count()
+        return Interference() if self._first is None or now is None else _between(self._first, now)
 
-    def _count(self) -> _Counters:
+    def _count(self) -> _Counters | None:
+        """Return the counters, or None if they cannot be read at this moment: no file can be opened."""
         import psutil
 
-        times: Any = psutil.cpu_times()
+        try:
+            times: Any = psutil.cpu_times()
+            ours: Any = psutil.Process().cpu_times()
+        except (OSError, psutil.Error):
+            return None
         idle = times.idle + getattr(times, "iowait", 0.0)
         guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-        ours: Any = psutil.Process().cpu_times()
         children = getattr(ours, "children_user", 0.0) + getattr(ours, "children_system", 0.0)
         return _Counters(
             wall=CLOCKS.wall(),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Protocol
 
+from pytest_concurrency import places
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.model import BlockProbe, Interval
 from pytest_concurrency.probes.thread_state import ThreadClock
@@ -44,7 +44,7 @@ class LoopBeat:
         self._loop = loop
         self._least = self._most = 0.0
         self._seen = 0.0  # longest that the watcher has seen the loop overdue
-        self._where: str | None = None
+        self._stood: tuple[places.Place, ...] = ()
         self._stop = threading.Event()
 
     def __enter__(self) -> LoopBeat:
@@ -67,7 +67,7 @@ class LoopBeat:
 
     def result(self) -> BlockProbe:
         """Bounds of the longest block, and where it was."""
-        return BlockProbe(Interval(self._least, max(self._least, self._most)), self._where)
+        return BlockProbe(Interval(self._least, max(self._least, self._most)), places.in_body(self._stood))
 
     def _beat(self) -> None:
         self._note()
@@ -86,12 +86,4 @@ class LoopBeat:
             overdue = CLOCKS.wall() - self._last
             if overdue > max(_OVERDUE, self._seen):
                 self._seen = overdue
-                self._where = _place(ident)
-
-
-def _place(ident: int) -> str | None:
-    frame = sys._current_frames().get(ident)
-    if frame is None:
-        return None
-    last = traceback.extract_stack(frame)[-1]
-    return f"{last.filename}:{last.lineno} in {last.name}" + (f": {last.line}" if last.line else "")
+                self._stood = tuple(places.of_frame(sys._current_frames().get(ident)))

@@ -9,6 +9,7 @@ import contextlib
 import os
 
 from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.errors import CannotMeasure
 from pytest_concurrency.model import Reading
 
 try:
@@ -33,6 +34,17 @@ def unavailable() -> str | None:
     except OSError:
         return f"run delay needs Linux with {_SCHEDSTAT}"
     return None if len(fields) == 3 and fields[2] != b"0" else "the kernel keeps no scheduler statistics"
+
+
+def require() -> None:
+    """Make sure that there is a clock for the CPU time of one thread, without which nothing can be told.
+
+    :raises CannotMeasure: this Python has none.
+    """
+    if not CLOCKS.has_thread_cpu:
+        raise CannotMeasure(
+            "this Python has no time.thread_time(), so what a thread computes cannot be told from what it waits for"
+        )
 
 
 def lifetime_delay() -> float:

@@ -1,1 +1,1 @@
-"""Ways to show a run: one file each, from plain records to text."""
+"""Ways to show a run: the terminal's section, and one file a format in ``formats``, found by its name."""

@@ -1,30 +1,30 @@
-"""``json:PATH`` and ``jsonl:PATH``: the records as they are."""
+"""Report files: found out to be writable before a long run, and written whole or not at all."""
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pytest_concurrency.reports import formats
+from pytest_concurrency.store import write_whole
 
-def check_writable(reports: Sequence[tuple[str, str]]) -> None:
-    """Find out before a long run whether its reports can be written.
+_JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+def check(reports: Sequence[tuple[str, str]]) -> None:
+    """Find out before a long run whether its reports can be made.
 
     :raises ValueError: names the report and the reason.
     """
     for kind, path in reports:
-        target = Path(path)
+        if reason := formats.load(kind).unavailable():
+            raise ValueError(f"--concurrency-report={kind}:{path} cannot be made: {reason} Nothing was run.")
         try:
-            if target.is_dir():
-                raise IsADirectoryError(f"{path} is a folder")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=target.parent):
-                pass
-            if target.exists() and not os.access(target, os.W_OK):
-                raise PermissionError(f"{path} is read-only")
+            check_writable(Path(path))
         except OSError as error:
             raise ValueError(
                 f"--concurrency-report={kind}:{path} cannot be written: {error}. Nothing was run. "
@@ -32,26 +32,52 @@ def check_writable(reports: Sequence[tuple[str, str]]) -> None:
             ) from None
 
 
-def write(reports: Sequence[tuple[str, str]], run: Mapping[str, Any]) -> None:
-    """Write every report; each appears whole or not at all."""
+def check_writable(target: Path) -> None:
+    """Make the folder of a file, and try whether files can be made in it.
+
+    :raises OSError: they cannot.
+    """
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=target.parent):
+        pass
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(f"{target} is read-only")
+
+
+def write(
+    reports: Sequence[tuple[str, str]], run: Mapping[str, Any], history: Callable[[], Sequence[Mapping[str, Any]]]
+) -> list[str]:
+    """Write every report and return what went wrong: one that cannot be written costs no other.
+
+    :param history: gives earlier runs, oldest first; asked only if a report shows them.
+    """
+    complaints = []
     for kind, path in reports:
-        if kind == "json":
-            text = json.dumps(run, indent=1) + "\n"
-        else:
-            head = {name: value for name, value in run.items() if name != "records"}
-            text = "".join(json.dumps(line) + "\n" for line in (head, *run["records"]))
-        _write_whole(Path(path), text)
+        try:
+            made = formats.load(kind)
+            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            chunks = made.render({"created": now, **run}, history()) if made.FOR_PEOPLE else made.render(run, ())
+            write_text(Path(path), chunks)
+        except Exception as error:
+            complaints.append(f"{kind}:{path} could not be written: {type(error).__name__}: {error}")
+    return complaints
 
 
-def _write_whole(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
+def write_text(path: Path, chunks: Iterator[str]) -> None:
+    """Write a file that appears whole or not at all; the summary of a job on GitHub Actions is added to.
+
+    :raises OSError: it cannot be written.
+    """
+    if _is_job_summary(path):  # what earlier commands of the same step wrote there is to stay
+        text = "".join(chunks)
+        with path.open("a", encoding="utf-8") as file:
             file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    else:
+        write_whole(path, chunks)
+
+
+def _is_job_summary(path: Path) -> bool:
+    summary = os.environ.get(_JOB_SUMMARY)
+    return bool(summary) and path.absolute() == Path(str(summary)).absolute()

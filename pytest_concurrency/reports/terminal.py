@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_concurrency import tracing
-from pytest_concurrency.explain import curve, figure
+from pytest_concurrency.columns import COLUMNS, DEFAULT, ordered
+from pytest_concurrency.explain import curve
 from pytest_concurrency.machine import describe
 from pytest_concurrency.model import Estimate, Point
 from pytest_concurrency.options import Settings
-from pytest_concurrency.units import count, duration, number, share
+from pytest_concurrency.rows import Row, name_of, rows_of, shorten, tally
+from pytest_concurrency.units import count
 
-_ORDER = ("broken", "undecided", "unmeasurable", "met")
 _COLORS = {"met": "green", "broken": "red", "undecided": "yellow", "unmeasurable": "yellow"}
-_HEADS = ("test", "verdict", "expects", "figure", "needed", "bound", "workers", "rounds", "time")
 # Narrow terminals lose first what can be read elsewhere, then the front of long test ids.
-_DISPENSABLE = tuple(map(_HEADS.index, ("rounds", "workers", "time", "needed")))
-_RIGHT = tuple(map(_HEADS.index, ("rounds", "time")))
+_DISPENSABLE = ("rounds", "workers", "time", "needed")
 _NARROWEST_TEST = 12
 
 
-class Row(NamedTuple):
-    """One verdict, as the table shows it."""
+def show(
+    reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings, complaints: Sequence[str] = ()
+) -> None:
+    """Write the section through pytest's own terminal reporter.
 
-    verdict: str
-    cells: tuple[str, ...]
-    reason: str
-    nodeid: str
-    advice: str
-    hint: str
-
-
-def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings) -> None:
-    """Write the section through pytest's own terminal reporter."""
-    rows = [_row(record, expectation) for record in records for expectation in record["expectations"]]
+    :param complaints: what went wrong with report files, to be told last and in red.
+    """
+    rows = list(rows_of(records))
     notable = [row for row in rows if row.verdict != "met"]
-    if not settings.full_report and not notable and reporter.verbosity < 0:
+    if not settings.full_report and not notable and not complaints and reporter.verbosity < 0:
         return
     width = reporter._tw.fullwidth if hasattr(reporter, "_tw") else 80
     reporter.ensure_newline()
@@ -47,100 +41,51 @@ def show(reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings
             reporter.write_line(describe())
         if (remark := tracing.remark(records)) is not None:
             reporter.write_line(textwrap.fill(remark, width))
-        _table(reporter, rows, width)
+        _table(reporter, ordered(rows, settings.sort), settings.columns, width)
         _recommendations(reporter, rows, width)
         _hints(reporter, rows, width)
         _curves(reporter, records)
-    for row in sorted(notable, key=lambda row: _ORDER.index(row.verdict)):
-        if not settings.full_report or row.verdict != "broken":
+    for row in sorted(notable, key=lambda row: row.severity):
+        if not settings.full_report or row.verdict != "broken" or row.of_fixture:
             _line(reporter, row, width)
     if rows or settings.full_report:
         reporter.write_line(tally(rows))
+    for complaint in complaints:
+        reporter.write_line(complaint, red=True)
+    _disturbed(reporter, records, width)
 
 
-def tally(rows: Sequence[Row]) -> str:
-    """``12 verdicts: 10 met, 1 broken, 1 undecided``."""
-    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("met", *_ORDER[:-1])}
-    parts = [f"{amount} {verdict}" for verdict, amount in counts.items() if amount]
-    return f"{count(len(rows), 'verdict')}" + (f": {', '.join(parts)}" if parts else ": no test measured anything")
-
-
-def _row(record: Mapping[str, Any], expectation: Mapping[str, Any]) -> Row:
-    return Row(
-        expectation["verdict"],
-        (
-            record["nodeid"],
-            expectation["verdict"],
-            expectation["marker"].removeprefix("expect_"),
-            _figure(expectation["estimate"]),
-            _needed(expectation),
-            expectation["bound"] or "-",
-            expectation["workers"],
-            str(expectation["rounds"]),
-            duration(expectation["seconds"]),
-        ),
-        expectation["reason"],
-        record["nodeid"],
-        expectation["advice"],
-        expectation["hint"],
-    )
-
-
-def _figure(estimate: Mapping[str, Any] | None) -> str:
-    if estimate is None:
-        return "-"
-    return figure(Estimate(**estimate)).replace(" to ", ", ")
-
-
-def _needed(expectation: Mapping[str, Any]) -> str:
-    threshold, claim = expectation["threshold"], expectation["claim"]
-    if threshold is None or claim == "GIL":
-        use = expectation["arguments"].get("gil")
-        return f"GIL {use}" if use else "-"
-    if claim.startswith("longest"):
-        return f"<= {duration(threshold)}"
-    if claim == "overlap":
-        return "overlap"
-    sign = expectation["comparison"]
-    return f"{sign} {share(threshold)}" if claim in ("waiting", "computing") else f"{sign} {number(threshold)}x"
-
-
-def _table(reporter: Any, rows: Sequence[Row], width: int) -> None:
+def _table(reporter: Any, rows: Sequence[Row], chosen: Sequence[str], width: int) -> None:
     if not rows:
         return
-    widths = [max(len(head), *(len(row.cells[column]) for row in rows)) for column, head in enumerate(_HEADS)]
-    columns = list(range(len(_HEADS)))
-    for dispensable in _DISPENSABLE:
-        if _total(widths, columns) - widths[0] + min(widths[0], 28) <= width:
-            break
-        columns.remove(dispensable)
-    widths[0] = max(_NARROWEST_TEST, min(widths[0], width - (_total(widths, columns) - widths[0])))
-    reporter.write_line(_cells(_HEADS, widths, columns).rstrip(), bold=True)
-    for row in rows:
-        cells = (_shorten(row.cells[0], widths[0]), *row.cells[1:])
-        reporter.write_line(_cells(cells, widths, columns).rstrip(), **{_COLORS[row.verdict]: True})
+    names = list(chosen or DEFAULT)
+    cells = [[COLUMNS[name].cell(row) for name in names] for row in rows]
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    shown = list(range(len(names)))
+    test = names.index("test") if "test" in names else None
+    if test is not None:
+        if not chosen:
+            for name in _DISPENSABLE:
+                if _total(widths, shown) - widths[test] + min(widths[test], 28) <= width:
+                    break
+                shown.remove(names.index(name))
+        widths[test] = max(_NARROWEST_TEST, min(widths[test], width - (_total(widths, shown) - widths[test])))
+        for line in cells:
+            line[test] = _shorten_id(line[test], widths[test])
+    # Made once: a table may have thousands of rows.
+    form = "  ".join(f"{{{at}:{'>' if COLUMNS[names[at]].right else '<'}{widths[at]}}}" for at in shown)
+    reporter.write_line(form.format(*names).rstrip(), bold=True)
+    for row, line in zip(rows, cells, strict=True):
+        reporter.write_line(form.format(*line).rstrip(), **{_COLORS[row.verdict]: True})
 
 
-def _total(widths: Sequence[int], columns: Sequence[int]) -> int:
-    return sum(widths[column] for column in columns) + 2 * (len(columns) - 1)
+def _total(widths: Sequence[int], shown: Sequence[int]) -> int:
+    return sum(widths[column] for column in shown) + 2 * (len(shown) - 1)
 
 
-def _cells(cells: Sequence[str], widths: Sequence[int], columns: Sequence[int]) -> str:
-    return "  ".join(
-        cells[column].rjust(widths[column]) if column in _RIGHT else cells[column].ljust(widths[column])
-        for column in columns
-    )
-
-
-def _shorten(text: str, width: int) -> str:
-    """Leave out first the file, then the middle of a name: its beginning says what, its end which one."""
-    if len(text) <= width:
-        return text
-    name = _name(text)
-    if len(name) <= width:
-        return name
-    front = (width - 2) // 2
-    return name[:front] + ".." + name[-(width - 2 - front) :]
+def _shorten_id(nodeid: str, width: int) -> str:
+    """Leave out first the file, then the middle of a name."""
+    return nodeid if len(nodeid) <= width else shorten(name_of(nodeid), width)
 
 
 def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
@@ -149,20 +94,19 @@ def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
         return
     reporter.write_line("thresholds to look at:", bold=True)
     for row in hints:
-        for line in textwrap.wrap(f"{_name(row.nodeid)}: {row.hint}", width - 2, subsequent_indent="  "):
+        for line in textwrap.wrap(f"{row.name}: {row.hint}", width - 2, subsequent_indent="  "):
             reporter.write_line(f"  {line}")
     reporter.write_line("")
 
 
 def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
-    for record in records:
-        for expectation in record["expectations"]:
-            if points := [_point(point) for point in expectation.get("curve", [])]:
-                backend = expectation["workers"].partition(" ")[2]
-                reporter.write_line(f"scaling of {_name(record['nodeid'])} in {backend}:", bold=True)
-                for line in curve(points).splitlines():
-                    reporter.write_line(line)
-                reporter.write_line("")
+    for row in rows_of(records):
+        if points := [_point(point) for point in row.curve]:
+            backend = row.workers.partition(" ")[2]
+            reporter.write_line(f"scaling of {row.name} in {backend}:", bold=True)
+            for line in curve(points).splitlines():
+                reporter.write_line(line)
+            reporter.write_line("")
 
 
 def _point(value: Mapping[str, Any]) -> Point:
@@ -178,26 +122,44 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
         return
     reporter.write_line("")
     reporter.write_line("which tool for which test:", bold=True)
-    longest = min(max(len(_name(nodeid)) for nodeid in advice), max(_NARROWEST_TEST, width // 2))
+    longest = min(max(len(name_of(nodeid)) for nodeid in advice), max(_NARROWEST_TEST, width // 2))
     for nodeid, text in advice.items():
-        name = _shorten(_name(nodeid), longest)
-        lines = textwrap.wrap(text, max(20, width - longest - 4), break_on_hyphens=False)
+        name = shorten(name_of(nodeid), longest)
+        lines = _wrapped(text, max(20, width - longest - 4))
         reporter.write_line(f"  {name.ljust(longest)}  {lines[0]}")
         for line in lines[1:]:
             reporter.write_line(f"  {' ' * longest}  {line}")
     reporter.write_line("")
 
 
-def _name(nodeid: str) -> str:
-    return nodeid.rpartition("::")[2]
+def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:
+    """Say which tests had no quiet host, by the reason."""
+    by_reason: dict[str, list[str]] = {}
+    for record in records:
+        stay = record.get("quiet_host")
+        if stay is not None and not stay["alone"]:
+            by_reason.setdefault(stay["reason"], []).append(name_of(record["nodeid"]))
+    for reason, names in by_reason.items():
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        text = f"{count(len(names), 'test')} measured without a quiet host ({some}): {reason}"
+        for line in textwrap.wrap(text, width, subsequent_indent="  "):
+            reporter.write_line(line)
+
+
+@functools.lru_cache(maxsize=256)
+def _wrapped(text: str, width: int) -> tuple[str, ...]:
+    """The same few recommendations stand beside thousands of tests."""
+    return tuple(textwrap.wrap(text, width, break_on_hyphens=False))
 
 
 def _line(reporter: Any, row: Row, width: int) -> None:
-    _, _, expects, found, needed, *_ = row.cells
-    text = f"{row.verdict.upper()} {row.nodeid} {expects} {found}"
-    if needed != "-":
-        text += f", needed {needed}"
+    text = f"{row.verdict.upper()} {row.nodeid} {row.expects} {row.figure}"
+    if row.needed != "-":
+        text += f", needed {row.needed}"
     reporter.write_line(text, **{_COLORS[row.verdict]: True})
-    if row.verdict != "broken":  # what broke is told in full where pytest shows failures
-        for line in textwrap.wrap(row.reason, max(40, width - 2)):
-            reporter.write_line(f"  {line}")
+    said = row.reason
+    if row.verdict == "broken":
+        # Told in full where pytest shows failures; but of a failed comparison it shows the first lines only.
+        said = f"What to try: {row.what_to_try}" if row.of_fixture and row.what_to_try else ""
+    for line in textwrap.wrap(said, max(40, width - 2)):
+        reporter.write_line(f"  {line}")

@@ -34,22 +34,49 @@ PURE = [
     "explain",
     "judge",
     "record",
+    "fingerprint",
+    "limits",
+    "tables",
+    "sessions",
+    "compare",
+    "shape",
+    "rows",
+    "columns",
+    "properties",
     "scaling",
+    "recommend",
+    "profile.values",
+    "profile.text",
+    "fitness",
 ]
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
 KNOWS_PYTEST = {
-    f"{PACKAGE}.{name}" for name in ("plugin", "gathering", "items", "call", "hookspecs", "loops", "company", "options")
+    f"{PACKAGE}.{name}"
+    for name in (
+        "plugin",
+        "gathering",
+        "items",
+        "call",
+        "hookspecs",
+        "loops",
+        "company",
+        "sharing",
+        "xdist",
+        "options",
+    )
 }
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
-    "backends": {"base", "job", "places", "travel"},
+    "backends": {"base", "job", "travel"},
     "expectations": {"base", "keywords", "where"},
-    "reports": set[str](),
+    "reports": {"formats", "page", "page.charts", "page.view", "page.page"},  # their list, and what html.py is made of
+    "commands": set[str](),
 }
-# ... and those that are one thing in two files.
+# ... and those that are one thing in several files.
 PAIRS = {
-    "processes": {"process_worker"},
+    "processes": {"process_worker", "process_pipe"},
+    "process_worker": {"process_pipe"},
     "tasks": {"threads", "guest"},
     "trio_guest": {"guest"},
     "pooled": {"pooled_worker"},

@@ -5,7 +5,7 @@ import pytest
 from pytest_concurrency import explain
 from pytest_concurrency.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.judge import arms_of, deciding, judge
-from pytest_concurrency.model import BlockProbe, Bound, Estimate, GilProbe, Interval, Round
+from pytest_concurrency.model import BlockProbe, Bound, Estimate, GilProbe, Interval, PerBody, Round
 from pytest_concurrency.plan import Plan, Setup
 
 from .make import plan, reading, round_, settlement
@@ -156,9 +156,22 @@ def test_the_direction_is_that_of_the_claim_behind_the_verdict() -> None:
 
 
 def test_arms_keep_every_rounds_totals() -> None:
-    serial, together = arms_of((ROUND, ROUND), "threads")
+    serial, together = arms_of((ROUND, ROUND), Setup("threads", 4))
     assert serial.cpu == pytest.approx((0.012, 0.012))
     assert together.cpu == pytest.approx((0.052, 0.052))
     assert together.delay == pytest.approx((0.008, 0.008))
-    unread = arms_of((round_(reading(0.01, 0.0, None)),), "threads")
+    unread = arms_of((round_(reading(0.01, 0.0, None)),), Setup("threads", None))
     assert [arm.delay for arm in unread] == [None]
+
+
+def test_arms_tell_what_one_body_took() -> None:
+    serial, together = (arm.body for arm in arms_of((ROUND, ROUND), Setup("threads", 4)))
+    assert serial == PerBody(0.0425, 0.012, 0.03, 0.0005)
+    assert together == PerBody(0.125, 0.013, 0.11, 0.002)
+
+
+def test_tasks_share_their_loops_thread() -> None:
+    rounds = (round_(reading(0.001, 0.03), reading(0.004, 0.04)),)
+    one, four = arms_of(rounds, Setup("tasks", 4))
+    assert (one.workers, four.workers) == (1, 4)
+    assert four.body == PerBody(0.044, 0.001, 0.01, 0.0)

@@ -134,7 +134,9 @@ def test_without_a_terminal_nobody_is_told() -> None:
 def test_the_line_is_gone_when_the_measuring_ends(
     terminal: FakeTerminal, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_concurrency.progress.LiveLine", lambda file, columns: LiveLine(file, columns, clock))
+    monkeypatch.setattr(
+        "pytest_concurrency.progress.LiveLine", lambda file, columns, after: LiveLine(file, columns, clock)
+    )
     with live(terminal, 60) as show:
         assert show is not None
         clock.advance(2)

@@ -46,8 +46,9 @@ class FakeReporter:
         return self._file.getvalue().splitlines()
 
 
-def settings(full: bool) -> Settings:
-    return Settings(0.25, 10.0, "skip", "auto", full, (), False, False, False)
+def settings(full: bool, columns: tuple[str, ...] = (), sort: str = "") -> Settings:
+    nothing: dict[str, Any] = dict.fromkeys(Settings._fields)
+    return Settings(**{**nothing, "full_report": full, "columns": columns, "sort": sort})
 
 
 RECORDS = [
@@ -194,3 +195,25 @@ def test_what_is_needed_is_written_as_a_comparison(changes: dict[str, Any], need
     head = next(line for line in lines if line.startswith("test "))
     row = next(line for line in lines if line.startswith("a "))
     assert row[head.index("needed") : head.index("bound")].strip() == needed
+
+
+def test_tests_without_a_quiet_host_are_told_once_per_reason() -> None:
+    late = {"alone": False, "waited": 30.0, "reason": "other tests did not end within 30.0 s"}
+    quiet = {"alone": True, "waited": 0.1, "reason": ""}
+    stays = [late, late, quiet, late, late, None, {**late, "reason": "this Python has no sqlite3 module"}]
+    reporter = FakeReporter(80)
+    records = [record.record_of(f"test_a.py::test_{n}", [outcome()], quiet_host=stay) for n, stay in enumerate(stays)]
+    terminal.show(reporter, records, settings(full=False))
+    assert reporter.lines[-3:] == [
+        "4 tests measured without a quiet host (test_0, test_1, test_3, ...): other tests",
+        "  did not end within 30.0 s",
+        "1 test measured without a quiet host (test_6): this Python has no sqlite3 module",
+    ]
+
+
+def test_a_record_of_an_older_version_has_no_quiet_host() -> None:
+    reporter = FakeReporter(80)
+    old = record.record_of("test_a.py::test_old", [outcome()])
+    del old["quiet_host"]
+    terminal.show(reporter, [old], settings(full=False))
+    assert "quiet" not in "".join(reporter.lines)

@@ -1,8 +1,9 @@
-"""Where a worker stands, for a person to read (pure)."""
+"""Where a thread stands, for a person to read (pure)."""
 
 from __future__ import annotations
 
 import linecache
+import os
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ from types import FrameType
 
 Place = tuple[str, int, str]  # file, line, function
 
-_PACKAGE = str(Path(__file__).parents[1])
-_LIBRARY = sysconfig.get_paths()["stdlib"]
+PACKAGE = str(Path(__file__).parent) + os.sep
+_LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 
 
 def of_frame(frame: FrameType | None) -> Iterator[Place]:
@@ -26,12 +27,21 @@ def describe(places: Iterable[Place]) -> str:
     known = list(places)
     if not known:
         return "not readable here"
-    file, line, function = next((place for place in known if _is_authors(place[0])), known[0])
+    file, line, function = next((place for place in known if is_authors(place[0])), known[0])
     source = linecache.getline(file, line).strip()
     return f"{file}:{line} in {function}" + (f": {source}" if source else "")
 
 
-def _is_authors(file: str) -> bool:
-    if file.startswith((_PACKAGE, "<frozen")):
+def in_body(places: Iterable[Place]) -> str | None:
+    """Describe where a worker is in its body; None if it is not inside: the body has ended, or not begun."""
+    known = list(places)
+    if not known or (known[0][0].startswith(PACKAGE) and not any(is_authors(place[0]) for place in known)):
+        return None
+    return describe(known)
+
+
+def is_authors(file: str) -> bool:
+    """Whether a file is neither this plugin's nor the standard library's."""
+    if file.startswith((PACKAGE, "<frozen")):
         return False
     return not file.startswith(_LIBRARY) or "site-packages" in file

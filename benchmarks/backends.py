@@ -1,0 +1,191 @@
+"""What each backend costs, beside the plain executor that a user would take instead, in the same run.
+
+    python benchmarks/backends.py [batch] [start] [memory] [--workers 4] [--only threads]
+
+Every entry of ``pytest_concurrency.backends.OPENERS`` is measured; one without a peer below is shown alone.
+Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+
+from pytest_concurrency.backends import OPENERS, Surroundings
+from pytest_concurrency.backends.base import Crew
+from pytest_concurrency.errors import ConcurrencyError
+from pytest_concurrency.model import Body
+
+AROUND = Surroundings(Path.cwd())
+MOST_RATIO = 3.0
+BATCH = 0.008  # seconds of an ordinary batch
+MOST_PART = 0.05
+PATIENCE = 60.0
+BODY = "the body is empty"
+
+Run = Callable[[], object]
+
+
+def nothing(_: object = None) -> None:
+    pass
+
+
+async def nothing_async() -> None:
+    pass
+
+
+# -- ours
+
+
+def open_crew(name: str, workers: int) -> Crew:
+    is_async = name == "tasks"
+    return OPENERS[name](Body(nothing_async if is_async else nothing, is_async=is_async, label=BODY), workers, AROUND)
+
+
+@contextlib.contextmanager
+def ours(name: str, workers: int) -> Iterator[Run]:
+    crew = open_crew(name, workers)
+    try:
+        yield lambda: crew.run(workers, 1, PATIENCE)
+    finally:
+        crew.close()
+
+
+# -- theirs
+
+
+@contextlib.contextmanager
+def pool(make: Callable[[int], Executor], workers: int) -> Iterator[Run]:
+    with make(workers) as executor:
+        yield lambda: list(executor.map(nothing, range(workers)))
+
+
+@contextlib.contextmanager
+def gather(workers: int) -> Iterator[Run]:
+    loop = asyncio.new_event_loop()
+
+    async def batch() -> None:
+        await asyncio.gather(*(nothing_async() for _ in range(workers)))
+
+    try:
+        yield lambda: loop.run_until_complete(batch())
+    finally:
+        loop.close()
+
+
+Peer = Callable[[int], contextlib.AbstractContextManager[Run]]
+PEERS: dict[str, tuple[str, Peer]] = {
+    "threads": ("ThreadPoolExecutor.map", lambda workers: pool(ThreadPoolExecutor, workers)),
+    "processes": ("ProcessPoolExecutor.map", lambda workers: pool(ProcessPoolExecutor, workers)),
+    "tasks": ("asyncio.gather", gather),
+}
+try:
+    from concurrent.futures import InterpreterPoolExecutor  # type: ignore[attr-defined, unused-ignore]
+except ImportError:  # before 3.14
+    pass
+else:
+    PEERS["interpreters"] = ("InterpreterPoolExecutor.map", lambda workers: pool(InterpreterPoolExecutor, workers))
+
+
+# -- the figures
+
+
+def batch(name: str, workers: int, runs: int = 1000) -> None:
+    """A batch of an empty body on warm workers, readings included."""
+    peer_name, peer = PEERS.get(name, ("", None))
+    with contextlib.ExitStack() as stack:
+        run = stack.enter_context(ours(name, workers))
+        beside = stack.enter_context(peer(workers)) if peer else None
+        one: list[float] = []
+        other: list[float] = []
+        for _ in range(runs):  # in turns: a machine that drifts does so on both sides
+            one.append(timed(run))
+            if beside:
+                other.append(timed(beside))
+    mine = statistics.median(one)
+    part = mine / BATCH
+    said = f"{mine * 1e6:7.0f} us, {part:5.1%} of a batch of {BATCH * 1e3:.0f} ms{missed(part <= MOST_PART)}"
+    if other:
+        theirs = statistics.median(other)
+        said += f"; {peer_name} {theirs * 1e6:.0f} us: {mine / theirs:.2f} times{missed(mine / theirs <= MOST_RATIO)}"
+    print(f"batch    {name:12} {said}")
+
+
+def start(name: str, workers: int, runs: int = 7) -> None:
+    """From nothing to the end of the first batch, imports aside."""
+    peer_name, peer = PEERS.get(name, ("", None))
+    one: list[float] = []
+    other: list[float] = []
+    for _ in range(runs):
+        one.append(timed(lambda: first(ours(name, workers))))
+        if peer:
+            other.append(timed(lambda: first(peer(workers))))
+    said = f"{statistics.median(one) * 1e3:7.2f} ms with {workers} workers, opened and closed"
+    if other:
+        said += f"; {peer_name} {statistics.median(other) * 1e3:.2f} ms"
+    print(f"start    {name:12} {said}")
+
+
+def first(opened: contextlib.AbstractContextManager[Run]) -> None:
+    with opened as run:
+        run()
+
+
+def memory(name: str, workers: int) -> None:
+    """What each worker more takes, with its processes: memory that nobody else shares."""
+    few, many = workers, workers * (4 if name == "processes" else 16)
+    used = []
+    for count in (few, few, many):  # the first time also loads what all share
+        with ours(name, count) as run:
+            run()
+            used.append(everything())
+        gc.collect()
+    each = (used[2] - used[1]) / (many - few)
+    print(f"memory   {name:12} {each / 1024:7.0f} KiB for each worker more ({few} to {many})")
+
+
+def everything() -> int:
+    me = psutil.Process()
+    return sum(process.memory_full_info().uss for process in (me, *me.children(recursive=True)))
+
+
+def timed(run: Run) -> float:
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
+
+
+def missed(good: bool) -> str:
+    return "" if good else " (MISSED)"
+
+
+PARTS = {"batch": batch, "start": start, "memory": memory}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help="which figures; all of them by default")
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--only", action="append", choices=list(OPENERS), help="one backend; may be repeated")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    for part in options.parts or PARTS:
+        for name in options.only or OPENERS:
+            try:
+                PARTS[part](name, options.workers)
+            except ConcurrencyError as error:
+                print(f"{part:8} {name:12} cannot be measured: {error}")
+
+
+if __name__ == "__main__":
+    main()

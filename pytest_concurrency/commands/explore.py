@@ -1,0 +1,190 @@
+"""Find out what a function is bound by and which tool makes it faster; no test is needed.
+
+The function is called again and again, alone and by several workers in every backend that applies:
+use one that may be called often. The current folder is on sys.path, as with python -m.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from pytest_concurrency import console, recommend, targets
+from pytest_concurrency.expectations import keywords
+from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.explain import KINDS, bar, figure
+from pytest_concurrency.exploring import Exploration, body_of, explore
+from pytest_concurrency.machine import describe, environment
+from pytest_concurrency.recommend import Side
+from pytest_concurrency.record import SCHEMA
+from pytest_concurrency.units import count, duration, parse_duration, share
+
+SUMMARY = "what a function is bound by, every backend side by side, which tool to use"
+_RAISED = 2
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="MODULE:FUNCTION", help="such as shop.web:fetch; a method as shop:Cart.total")
+    parser.add_argument("--args", default="", metavar="LITERALS", help="its arguments, such as \"100, name='x'\"")
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        default=(),
+        metavar="N[,N]",
+        help="how many workers [4 where it waits, one for each usable CPU where it computes]",
+    )
+    parser.add_argument(
+        "--max-time", type=_time, default=10.0, metavar="TIME", help="longest time for each line of the table [10s]"
+    )
+    parser.add_argument(
+        "--start-method",
+        choices=("auto", "fork", "forkserver", "spawn"),
+        default="auto",
+        help="how worker processes start [auto]",
+    )
+    parser.add_argument("--json", metavar="PATH", help="also write every figure to a file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    positional, named = targets.arguments(arguments.args)
+    if arguments.json:
+        console.check_writable(arguments.json, "--json")
+    body = body_of(arguments.target, positional, named)
+    limits = Limits(max_time=arguments.max_time)
+    with console.live_line() as show:
+        found = explore(body, limits, arguments.start_method, arguments.workers, show)
+    print(text_of(found, arguments.args))
+    if arguments.json:
+        console.write_json(arguments.json, json_of(found, arguments.args))
+    for side in found.sides:
+        if side.traceback:
+            print(f"\n{side.workers} {side.backend}: {side.reason}:\n\n{side.traceback}", file=sys.stderr)
+    return _RAISED if found.failed else 0
+
+
+def text_of(found: Exploration, arguments: str) -> str:
+    """What the command prints."""
+    best = recommend.best(found.sides)
+    parts = [
+        f"{console.paint(found.target, 'bold')}\n{console.wrap(describe())}",
+        _labelled("bound", f"{KINDS[found.bound.kind]}: {found.bound.evidence}."),
+        _table(found, best),
+        _labelled("use", recommend.why(found.bound, best, found.sides)),
+    ]
+    parts += [_labelled("note", remark) for remark in _remarks(found)]
+    if best is not None and (markers := _markers(found, best)):
+        source = recommend.source_of_test(found.target, arguments, markers, found.is_async)
+        parts.append("To keep it so, paste this into a test:")
+        parts.append("\n".join(f"    {line}".rstrip() for line in source.splitlines()))
+    return "\n\n".join(parts)
+
+
+def _labelled(label: str, text: str) -> str:
+    lines = console.wrap(text, " " * 7, label.ljust(7))
+    return console.paint(label, "bold") + lines[len(label) :]
+
+
+def _markers(found: Exploration, best: Side) -> list[str]:
+    marker = recommend.marker(best, found.bound, found.cpus)
+    if marker is None:
+        return []
+    kind = {"io": "@pytest.mark.expect_io_bound", "cpu": "@pytest.mark.expect_cpu_bound"}.get(found.bound.kind)
+    return [*([kind] if kind else []), marker]
+
+
+def _remarks(found: Exploration) -> list[str]:
+    return recommend.remarks(found.bound, found.alone, found.sides, found.cpus, found.printed)
+
+
+def _table(found: Exploration, best: Side | None) -> str:
+    heads = ("", "speedup", "efficiency", "computing", "waiting")
+    measured = [side for side in found.sides if side.speedup is not None]
+    rows = [heads, ("alone", "", "", duration(found.alone.cpu), duration(found.alone.blocked)), *map(_row, measured)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    lines = [_cells(row, widths) for row in rows]
+    lines[0] = console.paint(lines[0], "bold")
+    if best is not None:
+        place = 2 + measured.index(best)
+        lines[place] = console.paint(lines[place], "green")
+    others = [side for side in found.sides if side.speedup is None]
+    lines += [console.wrap(f"{_who(side)}: {side.reason}", " " * 6, "  ") for side in others]
+    return "\n".join(lines)
+
+
+def _cells(row: tuple[str, ...], widths: list[int]) -> str:
+    left = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=False)]
+    right = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
+    return "  " + "  ".join([*left, *right]).rstrip()
+
+
+def _row(side: Side) -> tuple[str, ...]:
+    assert side.speedup is not None
+    assert side.each is not None
+    return (
+        _who(side),
+        figure(side.speedup).replace(" to ", ", "),
+        f"{share(side.efficiency).rjust(5)} {bar(side.efficiency)}",
+        duration(side.each.cpu),
+        duration(side.each.blocked),
+    )
+
+
+def _who(side: Side) -> str:
+    return f"{side.workers} {side.backend}"
+
+
+def json_of(found: Exploration, arguments: str) -> dict[str, Any]:
+    """What ``--json`` writes: a run of one record, which has no expectations, and the exploration beside it."""
+    from pytest_concurrency.probes import interference, thread_state
+
+    best = recommend.best(found.sides)
+    missing = [reason for reason in (thread_state.unavailable(), interference.unavailable()) if reason]
+    record = {
+        "nodeid": found.target,
+        "expectations": [],
+        "bound": asdict(found.bound),
+        "arms": [asdict(arm) for arm in found.arms],
+        "interference": asdict(found.interference),
+    }
+    return {
+        "schema": SCHEMA,
+        "environment": environment(missing),
+        "records": [record],
+        "exploration": {
+            "target": found.target,
+            "arguments": arguments,
+            "async": found.is_async,
+            "alone": asdict(found.alone),
+            "sides": [_side_json(side) for side in found.sides],
+            "use": best.backend if best else None,
+            "why": recommend.why(found.bound, best, found.sides),
+            "markers": _markers(found, best) if best else [],
+            "remarks": _remarks(found),
+        },
+    }
+
+
+def _side_json(side: Side) -> dict[str, Any]:
+    return {name: value for name, value in asdict(side).items() if name != "traceback"}
+
+
+def _workers(text: str) -> tuple[int, ...]:
+    most = min(keywords.MOST_WORKERS.values())
+    try:
+        counts = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        counts = ()
+    if not counts or not all(2 <= number <= most for number in counts):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not {count(2, 'worker')} to {most}, or several: write 4, or 2,4,8"
+        )
+    return counts
+
+
+def _time(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

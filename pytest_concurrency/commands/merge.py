@@ -1,0 +1,75 @@
+"""Merge runs of parts of a test suite into one run, as the jobs of a CI pipeline make them.
+
+All must come from machines of one kind. Of a test that is in several of them, the one in the last counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from pytest_concurrency import fingerprint, record
+from pytest_concurrency.errors import CommandError
+from pytest_concurrency.store import load, write_whole
+from pytest_concurrency.units import count
+
+SUMMARY = "merge runs of parts of a suite into one"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out", metavar="OUT", type=Path, help="file to write; it must not be there yet")
+    parser.add_argument("parts", metavar="IN", type=Path, nargs="+", help="runs' files, JSON or JSON lines")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    out: Path = arguments.out
+    if out.exists():
+        raise _taken(out)
+    if not out.parent.is_dir():
+        raise CommandError(f"{out} cannot be written: there is no folder {out.parent}")
+    # As text, which takes a fifth of the memory.
+    records: dict[str, str] = {}
+    several: set[str] = set()
+    heads: list[dict[str, Any]] = []
+    for path in arguments.parts:
+        part = load(path)
+        heads.append({name: value for name, value in part.items() if name != "records"})
+        _check_same_machine(arguments.parts[0], heads[0], path, heads[-1])
+        for value in part["records"]:
+            if value["nodeid"] in records:
+                several.add(value["nodeid"])
+            records[value["nodeid"]] = json.dumps(value)
+    try:
+        write_whole(out, record.text_of_lines(_head_of(heads), records.values()), replace=False)
+    except FileExistsError:
+        raise _taken(out) from None
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written: {error.strerror or error}") from None
+    print(f"{out}: {count(len(records), 'test')} of {count(len(heads), 'run')}")
+    if several:
+        print(f"{count(len(several), 'test is', 'tests are')} in more than one of them: the last one counts")
+    return 0
+
+
+def _check_same_machine(first: Path, expected: dict[str, Any], path: Path, head: dict[str, Any]) -> None:
+    if why := fingerprint.differences(expected["environment"], head["environment"]):
+        raise CommandError(
+            f"{first} and {path} come from machines that differ: {'; '.join(why)}. "
+            "Merge the runs of each kind by themselves"
+        )
+
+
+def _head_of(heads: list[dict[str, Any]]) -> dict[str, Any]:
+    head: dict[str, Any] = {"schema": record.SCHEMA}
+    if created := max(part.get("created", "") for part in heads):
+        head["created"] = created
+    head["environment"] = heads[0]["environment"]
+    if regressions := sorted({nodeid for part in heads for nodeid in part.get("regressions", ())}):
+        head["regressions"] = regressions
+    return head
+
+
+def _taken(out: Path) -> CommandError:
+    return CommandError(f"{out} is there already, and would be lost: name a new file")

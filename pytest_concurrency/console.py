@@ -1,0 +1,135 @@
+"""What the console commands share: a quiet place to measure in, a live line, text within 80 columns."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pytest_concurrency import progress
+from pytest_concurrency.errors import CommandError
+
+_STANDARD = ((1, "stdout"), (2, "stderr"))
+_CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
+
+
+def width() -> int:
+    """Columns to write in: those of the terminal, at most 80."""
+    return max(40, min(80, shutil.get_terminal_size().columns))
+
+
+def wrap(text: str, indent: str = "", first: str | None = None) -> str:
+    """Break a paragraph into lines; ``first`` stands before the first one in place of the indent."""
+    return textwrap.fill(
+        text,
+        width() - 1,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def paint(text: str, how: str) -> str:
+    """Color a text on a terminal that wants it; ``how`` is bold, red, green or yellow."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    return text if plain else f"\x1b[{_CODES[how]}m{text}\x1b[0m"
+
+
+@contextlib.contextmanager
+def live_line() -> Iterator[Callable[[str], None]]:
+    """Yield what shows how far it is, on a terminal only."""
+    with contextlib.ExitStack() as stack:
+        file = progress.terminal()
+        if file is not None:
+            stack.enter_context(file)
+        show = stack.enter_context(progress.live(file, width(), after=0.0))
+        yield show or _nobody_looks
+
+
+def _nobody_looks(text: str) -> None:
+    """Not on a terminal."""
+
+
+@contextlib.contextmanager
+def quiet(into: IO[str] | None = None) -> Iterator[None]:
+    """Throw away what is printed meanwhile, by other languages and child processes too, or keep it in a file."""
+    with contextlib.ExitStack() as stack:
+        sink = into or stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        for number, name in _STANDARD:
+            stream = getattr(sys, name)
+            if stream is not None:
+                stream.flush()
+            try:
+                saved = os.dup(number)
+            except OSError:  # closed, as under a daemon
+                continue
+            stack.callback(os.close, saved)
+            stack.callback(os.dup2, saved, number)
+            os.dup2(sink.fileno(), number)
+        stack.enter_context(contextlib.redirect_stdout(sink))
+        stack.enter_context(contextlib.redirect_stderr(sink))
+        stack.callback(sink.flush)
+        yield
+
+
+class Listener:
+    """Keeps the first line that is printed while it listens."""
+
+    def __init__(self) -> None:
+        self.first_line = ""
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as file:
+            try:
+                with quiet(file):
+                    yield
+            finally:
+                file.seek(0)
+                lines = (line.strip() for line in iter(lambda: file.readline(1000), ""))
+                self.first_line = next(filter(None, lines), "")[:60]
+
+
+def check_writable(path: str, option: str) -> None:
+    """Find out before measuring whether a file can be written.
+
+    :raises CommandError: names the option and the reason.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError("it is a folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError("it is read-only")
+    except OSError as error:
+        raise CommandError(
+            f"{option} {path} cannot be written: {error}. Nothing was measured. Name a file in a folder that can be "
+            "written to."
+        ) from None
+
+
+def write_json(path: str, value: Mapping[str, Any]) -> None:
+    """Write a file that appears whole or not at all."""
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps(value, indent=1) + "\n")
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,123 @@
+"""A test's figures against the baseline, while its workers are at hand.
+
+A loss that looks certain is looked at again with fresh workers, as a red verdict is: only one that both looks
+agree on fails the test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from pytest_concurrency import compare, explain, record
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.limits import Limit
+from pytest_concurrency.model import Change, Outcome, Series
+from pytest_concurrency.units import count, ratio, share
+
+_LOOK = 0.01  # how often one look may be wrong: two are needed, and compare.ERROR holds for both together
+_PAUSE = 0.2  # seconds between the looks, in which a burst of interference passes
+
+
+class Again(NamedTuple):
+    """A second look: what fresh workers found, and which part of its CPUs the machine gave them."""
+
+    outcome: Outcome
+    delivered: float = 1.0
+
+
+class Gate:
+    """One test's part of the baseline."""
+
+    def __init__(self, baseline: str, expectations: Mapping[compare.Key, Mapping[str, Any]], limits: Sequence[Limit]):
+        self._baseline = baseline
+        self._expectations = expectations
+        self._limits = limits
+        self._seen: Counter[tuple[str, str]] = Counter()
+
+    def look(self, outcome: Outcome, again: Callable[[], Again]) -> Outcome:
+        """Return the outcome, with the change if it has surely become slower; measures again before it says so."""
+        before = self._before(outcome)
+        # What is broken fails of itself; of a bound type, the claims' own verdicts do not say that.
+        if before is None or (outcome.verdict == "broken" and outcome.marker != "bound"):
+            return outcome
+        suspects = self._losses(before, outcome.series, _LOOK, 1.0)
+        if not suspects:
+            return outcome
+        CLOCKS.sleep(_PAUSE)
+        second, delivered = again()
+        pooled = _pooled(outcome.series, second.series)
+        confirmed = self._losses(before, second.series, _LOOK, delivered) & suspects
+        sure = self._losses(before, pooled, compare.ERROR, delivered) & confirmed
+        outcome = replace(
+            outcome, series=pooled, rounds=outcome.rounds + second.rounds, seconds=outcome.seconds + second.seconds
+        )
+        if sure:
+            text = self._message(outcome, before, max(sure, key=lambda workers: workers or 0))
+            return replace(outcome, change=Change("regression", text))
+        text = f"it looked slower than in {self._baseline}, and fresh workers did not confirm it"
+        return replace(outcome, change=Change("unconfirmed", text))
+
+    def _before(self, outcome: Outcome) -> dict[int | None, list[tuple[float, float]]] | None:
+        arguments = record.plain(dict(outcome.arguments))
+        key = (outcome.marker, compare.identity(arguments))
+        self._seen[key] += 1
+        found = self._expectations.get((*key, self._seen[key] - 1))
+        return compare.series_of(found) if found is not None else None
+
+    def _losses(
+        self, before: Mapping[int | None, Any], series: Sequence[Series], error: float, delivered: float
+    ) -> set[int | None]:
+        """Return the worker counts at which the loss is certain."""
+        return {
+            points.workers
+            for points in series
+            if points.workers in before
+            and compare.judge(
+                before[points.workers], _bounds(points), points.workers, self._limits, error, delivered
+            ).kind
+            == "regression"
+        }
+
+    def _message(self, outcome: Outcome, before: Mapping[int | None, Any], workers: int | None) -> str:
+        now = _bounds(next(points for points in outcome.series if points.workers == workers))
+        old, new = compare.middle(before[workers]), compare.middle(now)
+        what = f"{outcome.marker}({', '.join(f'{name}={value!r}' for name, value in outcome.arguments.items())})"
+        at = f" at {count(workers, 'worker')}" if len(outcome.series) > 1 and workers else ""
+        limits = ",".join(map(str, self._limits))
+        parts = [
+            explain.wrap(
+                f"slower than in {self._baseline}: {ratio(new)}{at}, and it was {ratio(old)} ({share(new / old - 1)}). "
+                f"That is surely more than {limits} of {what}."
+            ),
+            f"Measured:\n  {_line(self._baseline, before[workers])}\n  {_line('this run', now)}",
+        ]
+        if outcome.bound is not None:
+            parts.append(f"Bound type: {outcome.bound.kind}\n" + explain.wrap(outcome.bound.evidence + ".", "  "))
+        parts.append(
+            "What to try:\n"
+            + explain.wrap(
+                "Look for what the workers share since then: a lock, a pool with fewer places, a call that holds the "
+                "GIL. If the loss is meant, save a new baseline with --concurrency-save.",
+                "  ",
+            )
+        )
+        parts.append("Certain: two looks agree, the second with fresh workers.")
+        return "\n\n".join(parts)
+
+
+def _pooled(first: Sequence[Series], second: Sequence[Series]) -> tuple[Series, ...]:
+    more = {series.workers: series.bounds for series in second}
+    return tuple(Series(series.workers, series.bounds + more.get(series.workers, ())) for series in first)
+
+
+def _bounds(series: Series) -> list[tuple[float, float]]:
+    return [(bound.low, bound.high) for bound in series.bounds]
+
+
+def _line(name: str, rounds: Sequence[tuple[float, float]]) -> str:
+    sure = compare.spread(rounds, compare.ERROR)
+    within = f", surely {ratio(sure.low).rstrip('x')} to {ratio(sure.high)}" if sure else ""
+    return f"{name}: {ratio(compare.middle(rounds))}{within}, {count(len(rounds), 'round')}"

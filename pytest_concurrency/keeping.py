@@ -1,0 +1,103 @@
+"""The end of a session that compares or saves: what has changed, and where the run is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_concurrency import compare, limits
+from pytest_concurrency.baseline import Baseline
+from pytest_concurrency.compare import Change, Comparison
+from pytest_concurrency.errors import CommandError
+from pytest_concurrency.options import Settings
+from pytest_concurrency.reports.changes import Line, lines_of
+from pytest_concurrency.store import Storage
+
+AUTO = "auto"
+
+
+class Kept:
+    """What the summary says about saved runs, and whether there is anything to say."""
+
+    def __init__(self, settings: Settings, baseline: Baseline | None) -> None:
+        self._settings = settings
+        self._baseline = baseline
+        self._comparison: Comparison | None = None
+        self._after: list[Line] = []
+
+    @property
+    def title(self) -> str:
+        if self._baseline is None or self._baseline.run is None:
+            return "concurrency: saved runs"
+        created = str(self._baseline.run.get("created", ""))[:10]
+        return f"concurrency: compared with {self._baseline.name}" + (f" of {created}" if created else "")
+
+    def finish(self, run: Mapping[str, Any], complete: bool) -> None:
+        """Compare the run, then save it, as far as either was asked for."""
+        if self._baseline is not None and self._baseline.run is not None and run["records"]:
+            found = compare.compare(self._baseline.run, run, self._settings.compare_fail or limits.DEFAULT)
+            unconfirmed = _unconfirmed(run)
+            self._comparison = replace(
+                found,
+                changes=tuple(
+                    _heed(change, unconfirmed, bool(self._settings.compare_fail)) for change in found.changes
+                ),
+            )
+            if self._comparison.of("improvement"):
+                hint = "Something is faster for sure: save a new baseline with --concurrency-save."
+                if self._settings.save is None:
+                    self._after.append(Line(hint, "green"))
+        if self._settings.save is not None:
+            self._save(run, complete)
+
+    def _save(self, run: Mapping[str, Any], complete: bool) -> None:
+        if not run["records"]:
+            self._after.append(Line("not saved: no test measured anything", "yellow"))
+            return
+        if not complete:
+            self._after.append(Line("not saved: the session did not come to its end", "yellow"))
+            return
+        name = None if self._settings.save == AUTO else self._settings.save
+        store = Storage(self._settings.storage)
+        if name is not None and name == self._settings.compare and store.has(name):
+            return  # it is the baseline that the run was compared with
+        regressions = sorted({change.nodeid for change in self._comparison.regressions}) if self._comparison else []
+        try:
+            path = store.save({**run, **({"regressions": regressions} if regressions else {})}, name)
+        except CommandError as error:
+            self._after.append(Line(str(error), "red"))
+            return
+        self._after.append(Line(f"saved as {path.stem}: {path}"))
+        if regressions:
+            self._after.append(
+                Line("It has regressions, so it is no baseline unless named: --concurrency-compare=NAME")
+            )
+
+    def lines(self, width: int, brief: bool) -> list[Line]:
+        """Return all that is to say."""
+        notes = [Line(note, "yellow") for note in self._baseline.notes] if self._baseline is not None else []
+        if self._comparison is None:
+            if notes and self._settings.save is None:
+                notes.append(
+                    Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
+                )
+            return [*notes, *self._after]
+        # Which newer runs were passed over matters to nobody who has a baseline and asked for brevity.
+        return [*([] if brief else notes), *lines_of(self._comparison, width, brief), *self._after]
+
+
+def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        record["nodeid"]: expectation["change"]["text"]
+        for record in run["records"]
+        for expectation in record["expectations"]
+        if expectation.get("change") and expectation["change"]["kind"] == "unconfirmed"
+    }
+
+
+def _heed(change: Change, unconfirmed: Mapping[str, str], gated: bool) -> Change:
+    """Call no loss certain that the gate itself did not confirm."""
+    if gated and change.kind in ("regression", "unsure") and change.nodeid in unconfirmed:
+        return replace(change, kind="unsure", reason=unconfirmed[change.nodeid])
+    return change

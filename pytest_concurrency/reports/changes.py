@@ -1,0 +1,91 @@
+"""What has changed since a baseline: for the terminal's summary and for the console commands."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import NamedTuple
+
+from pytest_concurrency.compare import Change, Comparison, Kind
+from pytest_concurrency.tables import shorten
+from pytest_concurrency.units import count, ratio
+
+_WORDS: dict[Kind, tuple[str, str]] = {
+    "regression": ("SLOWER", "red"),
+    "verdict": ("VERDICT", "yellow"),
+    "improvement": ("FASTER", "green"),
+    "unsure": ("UNSURE", "yellow"),
+    "new": ("NEW", ""),
+    "gone": ("GONE", ""),
+}
+_MOST = 10  # of one kind, but for what is slower
+
+
+class Line(NamedTuple):
+    """One line of text; ``color`` may be empty."""
+
+    text: str
+    color: str = ""
+
+
+def lines_of(comparison: Comparison, width: int = 80, brief: bool = False) -> list[Line]:
+    """Return the changes, the worst first, and a tally; ``brief`` leaves out all but the regressions."""
+    lines: list[Line] = []
+    for kind, (word, color) in _WORDS.items():
+        changes = comparison.of(kind)
+        if brief and kind != "regression":
+            changes = [change for change in changes if change.is_regression]
+        shown = changes if kind == "regression" else changes[:_MOST]
+        for change in shown:
+            tint = "red" if change.is_regression else color
+            lines.append(Line(f"{word:7} {shorten(change.nodeid, width - 8)}", tint))
+            lines.extend(
+                Line(f"        {line}")
+                for line in textwrap.wrap(_said(change), max(20, width - 8), subsequent_indent="  ")
+            )
+        if len(shown) < len(changes):
+            lines.append(Line(f"{word:7} and {len(changes) - len(shown)} more", color))
+    lines.append(Line(tally(comparison)))
+    return lines
+
+
+def tally(comparison: Comparison) -> str:
+    """``12 compared: 10 as before, 1 slower, 1 inside the noise; 2 new``."""
+    names: dict[Kind, str] = {
+        "same": "as before",
+        "regression": "slower",
+        "improvement": "faster",
+        "verdict": "with another verdict",
+        "noise": "inside the noise",
+        "unsure": "unsure",
+    }
+    amounts = {kind: len(comparison.of(kind)) for kind in (*names, "new", "gone")}
+    compared = sum(amounts[kind] for kind in names)
+    parts = ", ".join(f"{amounts[kind]} {name}" for kind, name in names.items() if amounts[kind])
+    text = f"{compared} compared: {parts}" if compared else "nothing to compare"
+    others = [f"{amounts[kind]} {kind}" for kind in ("new", "gone") if amounts[kind]]
+    return "; ".join([text, *others])
+
+
+def _said(change: Change) -> str:
+    text = change.expectation
+    if change.kind in ("new", "gone"):
+        figure = change.after if change.kind == "new" else change.before
+        return f"{text}: {ratio(figure)}" if figure is not None else text
+    parts = []
+    if change.before is not None and change.after is not None:
+        at = f" at {count(change.workers, 'worker')}" if change.workers and not _says(text, change.workers) else ""
+        parts.append(f"{ratio(change.before)} -> {ratio(change.after)}{at} ({percent(change.before, change.after)})")
+    if change.verdicts[0] != change.verdicts[1]:
+        parts.append(f"{change.verdicts[0]} -> {change.verdicts[1]}")
+    if change.reason:
+        parts.append(change.reason)
+    return f"{text}: {', '.join(parts)}"
+
+
+def _says(expectation: str, workers: int) -> bool:
+    return f", {workers} " in expectation
+
+
+def percent(before: float, after: float) -> str:
+    """``-74 %``."""
+    return f"{(after / before - 1) * 100:+.0f} %" if before > 0 else "?"

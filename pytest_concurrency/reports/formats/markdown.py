@@ -1,0 +1,103 @@
+"""``markdown:PATH``: one screen for the summary of a CI job: what is not met first, then everything in a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_concurrency.machine import describe_environment
+from pytest_concurrency.rows import Row, rows_of, shorten, tally
+from pytest_concurrency.units import count, duration
+
+FOR_PEOPLE = True
+_SIGNS = {"met": "✅", "broken": "❌", "undecided": "❔", "unmeasurable": "➖"}
+# A job summary of GitHub holds 1 MiB, and a reader less.
+_MOST_TOLD = 10
+_MOST_ROWS = 200
+_FOLDED_FROM = 12  # rows from which the table is folded, so that one screen shows what matters
+_LONGEST_ID = 90
+_LONGEST_TEXT = 600
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)")  # an underscore inside a word means itself
+_TICKS = re.compile("`+")
+
+
+def unavailable() -> str | None:
+    return None
+
+
+def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    rows = sorted(rows_of(run["records"]), key=lambda row: row.severity)
+    notable = [row for row in rows if row.verdict != "met"]
+    worst = rows[0].verdict if rows else "unmeasurable"
+    yield f"## {_SIGNS[worst]} Concurrency: {tally(rows)}\n\n"
+    for row in notable[:_MOST_TOLD]:
+        yield _told(row)
+    if len(notable) > _MOST_TOLD:
+        yield f"… and {len(notable) - _MOST_TOLD} more that are not met; the table has them.\n\n"
+    if rows:
+        yield from _table(rows)
+    yield f"<sub>{_escape(describe_environment(run['environment']))}</sub>\n"
+
+
+def _told(row: Row) -> str:
+    """What is not met, why, and what to do about it."""
+    what = row.headline
+    if row.verdict == "broken":  # "expect_speedup(...) is broken: 4 threads got ..."
+        what = what.partition(" is broken: ")[2] or what
+    lines = [f"- {_SIGNS[row.verdict]} {_code(row.nodeid)} is **{row.verdict}**: {_text(what)}"]
+    if row.what_to_do:
+        lines.append(f"  **What to try:** {_text(row.what_to_do)}")
+    if row.change:
+        lines.append(f"  {_text(row.change)}")
+    return "  \n".join(lines) + "\n\n"
+
+
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    folded = len(rows) > _FOLDED_FROM
+    if folded:
+        yield f"<details><summary>All {count(len(rows), 'verdict')}</summary>\n\n"
+    yield "| | test | expects | figure | needed | bound | workers | time |\n|---|---|---|---|---|---|---|--:|\n"
+    for row in rows[:_MOST_ROWS]:
+        cells = (
+            f"{_SIGNS[row.verdict]} {row.verdict}",
+            _in_cell(_code(row.nodeid)),
+            _escape(row.expects),
+            row.figure,
+            _escape(row.needed),
+            row.bound or "-",
+            _escape(row.workers),
+            duration(row.expectation["seconds"]),
+        )
+        yield f"| {' | '.join(cells)} |\n"
+    yield "\n"
+    if len(rows) > _MOST_ROWS:
+        yield f"{len(rows) - _MOST_ROWS} more rows are left out here; html:PATH and json:PATH have all.\n\n"
+    if folded:
+        yield "</details>\n\n"
+
+
+def _text(text: str) -> str:
+    return _escape(text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…")
+
+
+def _code(text: str) -> str:
+    """A test's id as code, whatever it holds: longer ticks around those inside."""
+    short = shorten(_one_line(text), _LONGEST_ID)
+    ticks = "`" * (1 + max(map(len, _TICKS.findall(short)), default=0))
+    space = " " if "`" in short else ""
+    return f"{ticks}{space}{short}{space}{ticks}"
+
+
+def _in_cell(code: str) -> str:
+    """A pipe ends a table's cell, in code too, unless one backslash stands before it."""
+    return code.replace("\\|", "\\ |").replace("|", "\\|")
+
+
+def _escape(text: str) -> str:
+    """Take every special meaning in Markdown and HTML from text that is not trusted."""
+    return _SPECIAL.sub(r"\\\g<0>", _one_line(text).replace("&", "&amp;"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

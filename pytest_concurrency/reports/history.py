@@ -1,0 +1,23 @@
+"""Earlier runs, for the reports that show how a figure developed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_concurrency.errors import CommandError
+from pytest_concurrency.store import Storage
+
+_MOST = 20  # as many as a chart can show, and a reader wants
+
+
+def earlier_runs(storage: Storage) -> list[dict[str, Any]]:
+    """Return the newest saved runs, oldest of them first; what cannot be read is passed over."""
+    runs: list[dict[str, Any]] = []
+    for name in reversed(storage.names()):
+        if len(runs) == _MOST:
+            break
+        try:
+            runs.append(storage.load(name))
+        except CommandError:  # of no use to a history; `list` and `show` tell the reason
+            continue
+    return runs[::-1]

@@ -1,0 +1,96 @@
+"""Puts view, charts and template together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from itertools import count
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+import pytest_concurrency
+from pytest_concurrency.machine import describe_environment
+from pytest_concurrency.reports.page import charts, view
+from pytest_concurrency.rows import ORDER, counts_of, rows_of, shorten
+from pytest_concurrency.units import duration, formatter, number, ratio, share
+
+# Control characters, directional marks, and halves of characters from file names that are no text.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_TICKS = {"ratio": lambda value: f"{number(value)}x", "share": share, "seconds": duration}
+_FOLDER = resources.files("pytest_concurrency.reports.page")
+
+
+def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Return the page in pieces; every text of the run is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    environment.filters.update(duration=duration, ratio=ratio, share=share, sentence=view.sentence, shorten=shorten)
+    rows = list(rows_of(run["records"]))
+    past = view.comparable(run, history)
+    numbers = count(1)
+
+    tests = view.tests_of(run, past)
+
+    def curve(verdict: view.Verdict) -> Markup:
+        points, efficiency = verdict.row.curve, view.efficiency_of(verdict.row)
+        said = "; ".join(f"{point['workers']} workers {ratio(point['speedup']['value'])}" for point in points)
+        return Markup(charts.curve(points, efficiency, next(numbers), f"Scaling curve: {said}"))
+
+    def development(history_: view.History) -> Markup:
+        unit = history_.estimates[0]["unit"]
+        say = formatter(unit)
+        said = ", ".join(say(estimate["value"]) for estimate in history_.estimates)
+        return Markup(
+            charts.history(
+                history_.estimates,
+                history_.threshold,
+                _TICKS[unit],
+                next(numbers),
+                f"The figure over the runs, oldest first: {said}",
+            )
+        )
+
+    template = environment.from_string((_FOLDER / "page.html.jinja").read_text(encoding="utf-8"))
+    return template.generate(
+        css=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
+        version=pytest_concurrency.__version__,
+        created=str(run.get("created", ""))[:16].replace("T", " "),
+        title=str(run.get("name", "")),
+        machine=describe_environment(run["environment"]),
+        missing_readings=run["environment"].get("missing_readings", []),
+        regressions=run.get("regressions", []),
+        summary=view.summary_of(rows),
+        counts=counts_of(rows),
+        total=len(rows),
+        order=ORDER,
+        tests=tests,
+        attention=[(test, verdict) for test in tests for verdict in test.verdicts if verdict.row.verdict != "met"],
+        past=len(past),
+        left_out=len(history) - len(past),
+        interference=_interference(run, next(numbers)),
+        curve=curve,
+        development=development,
+    )
+
+
+def _visible(value: Any) -> Any:
+    """Replace what nobody sees, cannot be written, or turns the text after it around."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+
+
+def _interference(run: Mapping[str, Any], number: int) -> Markup | None:
+    values = [record.get("interference", {}) for record in run["records"]]
+    if not any(value is not None for one in values for value in one.values()):
+        return None
+    usable = run["environment"]["cpus_usable"]
+    worst = max(sum(amount or 0.0 for amount in one.values()) for one in values)
+    label = f"CPUs that others used beside each test; at most {view.count_cpus(worst)} of {view.count_cpus(usable)}"
+    return Markup(charts.interference(values, usable, number, label))

@@ -1,0 +1,204 @@
+"""What a run file must look like to be read without surprises (pure).
+
+Not the whole published schema: what this package itself reads. Properties that are not known here pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_concurrency.record import SCHEMA
+
+Check = Callable[[Any, str], None]
+
+
+class Misshapen(Exception):
+    """Says where in the document, and what should be there."""
+
+
+def check_head(value: Any) -> None:
+    """Check everything but the records.
+
+    :raises Misshapen: it is no run, or one of a newer version.
+    """
+    if not isinstance(value, dict) or "schema" not in value:
+        raise Misshapen('it is not a run: a run is a JSON object with "schema", "environment" and "records"')
+    schema = value["schema"]
+    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
+        raise Misshapen(f"schema must be a number from 1, and is {_short(schema)}")
+    if schema > SCHEMA:
+        raise Misshapen(
+            f"it was written by a newer version: its schema is {schema}, and this version reads up to {SCHEMA}. "
+            "Upgrade: pip install --upgrade pytest-concurrency-perf"
+        )
+    _HEAD(value, "")
+
+
+def newer(value: Mapping[str, Any]) -> bool:
+    """Whether a document says that a newer version wrote it, whatever else is in it."""
+    return isinstance(value.get("schema"), int) and value["schema"] > SCHEMA
+
+
+def check_record(value: Any, where: str) -> None:
+    """Check one test's record.
+
+    :raises Misshapen: names the place and what should be there.
+    """
+    _RECORD(value, where)
+
+
+def _text(value: Any, where: str) -> None:
+    if not isinstance(value, str):
+        raise Misshapen(f"{where} must be a text, and is {_short(value)}")
+
+
+def _number(value: Any, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value):
+        raise Misshapen(f"{where} must be a number, and is {_short(value)}")
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int beyond all floats
+        return False
+
+
+def _count(value: Any, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Misshapen(f"{where} must be a whole number from 0, and is {_short(value)}")
+
+
+def _truth(value: Any, where: str) -> None:
+    if not isinstance(value, bool):
+        raise Misshapen(f"{where} must be true or false, and is {_short(value)}")
+
+
+def _mapping(value: Any, where: str) -> None:
+    if not isinstance(value, dict):
+        raise Misshapen(f"{where} must be an object, and is {_short(value)}")
+
+
+def _one_of(*choices: str) -> Check:
+    def check(value: Any, where: str) -> None:
+        if value not in choices:
+            raise Misshapen(f"{where} must be one of {', '.join(choices)}, and is {_short(value)}")
+
+    return check
+
+
+def _or_null(inner: Check) -> Check:
+    def check(value: Any, where: str) -> None:
+        if value is not None:
+            inner(value, where)
+
+    return check
+
+
+def _list_of(inner: Check) -> Check:
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, list):
+            raise Misshapen(f"{where} must be a list, and is {_short(value)}")
+        for number, item in enumerate(value):
+            inner(item, f"{where}[{number}]")
+
+    return check
+
+
+def _numbers(value: Any, where: str) -> None:
+    """As a list of numbers, without a text for each of the many that are good."""
+    if not isinstance(value, list):
+        raise Misshapen(f"{where} must be a list, and is {_short(value)}")
+    for number, item in enumerate(value):
+        if type(item) is not float or not math.isfinite(item):
+            _number(item, f"{where}[{number}]")
+
+
+def _pairs(value: Any, where: str) -> None:
+    if not isinstance(value, list):
+        raise Misshapen(f"{where} must be a list, and is {_short(value)}")
+    for number, item in enumerate(value):
+        if type(item) is not list or len(item) != 2:
+            raise Misshapen(f"{where}[{number}] must be a low and a high number, and is {_short(item)}")
+        _numbers(item, f"{where}[{number}]")
+
+
+def _object(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    optional = optional or {}
+
+    def check(value: Any, where: str) -> None:
+        _mapping(value, where or "the document")
+        dot = f"{where}." if where else ""
+        for name, inner in required.items():
+            if name not in value:
+                raise Misshapen(f"{dot}{name} is missing")
+            inner(value[name], f"{dot}{name}")
+        for name, inner in optional.items():
+            if name in value:
+                inner(value[name], f"{dot}{name}")
+
+    return check
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+_ESTIMATE = _object({"value": _number, "low": _number, "high": _number, "unit": _one_of("ratio", "share", "seconds")})
+_POINT = _object(
+    {
+        "workers": _count,
+        "speedup": _ESTIMATE,
+        **dict.fromkeys(
+            ("efficiency", "serial_part", "serial_part_low", "serial_part_high", "more_cpu", "more_blocked"), _number
+        ),
+        "more_delay": _or_null(_number),
+    }
+)
+_KIND = _one_of("io", "cpu", "mixed", "serialized")
+_EXPECTATION = _object(
+    {
+        "marker": _text,
+        "arguments": _mapping,
+        "verdict": _one_of("met", "broken", "undecided", "unmeasurable"),
+        "reason": _text,
+        "estimate": _or_null(_ESTIMATE),
+        "threshold": _or_null(_number),
+        "rounds": _count,
+        "seconds": _number,
+    },
+    {
+        **dict.fromkeys(("claim", "workers", "advice", "hint"), _text),
+        "comparison": _one_of(">=", "<="),
+        "bound": _or_null(_KIND),
+        "curve": _list_of(_POINT),
+        "series": _list_of(_object({"workers": _or_null(_count), "bounds": _pairs})),
+        "change": _or_null(_object({"kind": _text, "text": _text})),
+    },
+)
+_ARM = _object(
+    {"backend": _text, "workers": _count, "wall": _numbers, "cpu": _numbers, "blocked": _numbers},
+    {
+        "delay": _or_null(_numbers),
+        "loops": _count,
+        "note": _text,
+        "body": _or_null(_object({"wall": _number, "cpu": _number, "blocked": _number, "delay": _or_null(_number)})),
+    },
+)
+_BOUND = _object({"kind": _KIND, "cpu_share": _number, "wait_share": _number, "gil": _text, "evidence": _text})
+_INTERFERENCE = _object(dict.fromkeys(("foreign", "steal", "throttled"), _or_null(_number)))
+_RECORD = _object(
+    {"nodeid": _text, "expectations": _list_of(_EXPECTATION)},
+    {"bound": _or_null(_BOUND), "arms": _list_of(_ARM), "interference": _INTERFERENCE},
+)
+_HEAD = _object(
+    {
+        "environment": _object(
+            {"python": _text, "implementation": _text, "gil": _truth, "system": _text, "cpus_usable": _number}
+        )
+    },
+    {"name": _text, "created": _text, "regressions": _list_of(_text)},
+)

@@ -1,0 +1,288 @@
+"""Runs in files: read with care, written whole or not at all, never one over another."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from pytest_concurrency import fingerprint, record, shape
+from pytest_concurrency.errors import CommandError, UnreadableRun
+
+DEFAULT = ".concurrency"
+_SUFFIX = ".json"
+_NAME = re.compile(r"\w[\w.+-]{0,99}")
+_CREATED = re.compile(r'"created":\s*"([^"]*)"')
+_HEAD_BYTES = 4096
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return the run in a JSON or JSONL file, as ``json:PATH``, ``jsonl:PATH`` and ``--concurrency-save`` write them.
+
+    What it returns has the form that the published schema says, as far as this package reads it.
+
+    :raises UnreadableRun: there is no such file, it is damaged, no run at all, or of a newer version.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+        run = _parse(text)
+        shape.check_head({name: value for name, value in run.items() if name != "records"})
+        for number, value in enumerate(run["records"]):
+            shape.check_record(value, f"records[{number}]")
+    except FileNotFoundError:
+        raise UnreadableRun(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise UnreadableRun(f"{path} is a folder: name a run's file") from None
+    except OSError as error:
+        if path.is_dir():  # Windows denies permission
+            raise UnreadableRun(f"{path} is a folder: name a run's file") from None
+        raise UnreadableRun(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UnreadableRun(f"{path} is not a run: it is not text (UTF-8)") from None
+    except RecursionError:
+        raise UnreadableRun(f"{path} is not a run: it is nested too deeply") from None
+    except MemoryError:
+        raise UnreadableRun(f"{path} does not fit into memory ({path.stat().st_size / 1e6:.0f} MB)") from None
+    except shape.Misshapen as error:
+        raise UnreadableRun(f"{path} cannot be read as a run: {error}") from None
+    return run
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """Return head and records of either format, without looking at what they hold."""
+    if not text.strip():
+        raise shape.Misshapen("it is empty")
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except ValueError as error:
+        if not getattr(error, "msg", "").startswith("Extra data"):
+            raise shape.Misshapen(_why_not_json(error, text)) from None
+        return _parse_lines(text)
+    shape_of_head = isinstance(value, dict) and "schema" in value
+    if shape_of_head and "records" not in value and "\n" not in text.strip():
+        value["records"] = []  # JSON lines of a run in which nothing was measured
+    if not shape_of_head or shape.newer(value):
+        shape.check_head(value)
+    if not isinstance(value.get("records"), list):
+        raise shape.Misshapen("records must be a list of tests")
+    return value  # type: ignore[no-any-return]
+
+
+def _parse_lines(text: str) -> dict[str, Any]:
+    lines = text.splitlines()
+    values = []
+    for number, line in enumerate(lines, 1):
+        try:
+            values.append(json.loads(line, parse_constant=_refuse))
+        except ValueError as error:
+            cut = "the last line is cut off" if number == len(lines) else f"line {number} is damaged"
+            raise shape.Misshapen(f"{cut}: {error}") from None
+    head, *records = values
+    shape.check_head(head)
+    return {**head, "records": records}
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _why_not_json(error: ValueError, text: str) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        if text.lstrip()[0] not in "{[":
+            return "it is not JSON"
+        if error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated"):
+            return f"it is cut off: the JSON ends in the middle, on line {error.lineno}"
+    return f"the JSON in it is damaged: {error}"
+
+
+def write_whole(path: Path, chunks: Iterator[str], replace: bool = True) -> None:
+    """Write a text file that appears whole or not at all.
+
+    :raises FileExistsError: it is there already, and ``replace`` is false.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
+    temporary = Path(name)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(chunks)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        if replace:
+            temporary.replace(path)
+        else:
+            _put_new(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _put_new(temporary: Path, path: Path) -> None:
+    """Give a finished file its name; of several who try at once, one succeeds."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with open(path, "x", encoding="utf-8"):
+            pass
+        temporary.replace(path)
+
+
+class Choice(NamedTuple):
+    """The run to compare with, if there is one, and why newer ones were passed over."""
+
+    run: dict[str, Any] | None
+    passed_over: tuple[str, ...]
+
+
+class Storage:
+    """A folder of saved runs: one file each, ``NAME.json``.
+
+    Nothing is made before the first run is saved.
+    """
+
+    def __init__(self, path: Path | str = DEFAULT) -> None:
+        self.path = Path(path)
+
+    def check_folder(self) -> None:
+        """Find out whether runs can be looked for here.
+
+        :raises CommandError: the folder is a file.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise CommandError(f"{self.path} is a file, and saved runs need a folder: name another one")
+
+    def check(self, name: str | None = None) -> None:
+        """Find out before a long run whether it can be saved.
+
+        :raises CommandError: the folder is a file or cannot be written to, or the name is taken or no name.
+        """
+        self.check_folder()
+        above = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            raise CommandError(f"{self.path} cannot be written to: {above} does not allow it")
+        if name is not None:
+            _check_name(name)
+            if self._file(name).exists():
+                raise CommandError(
+                    f"a run named {name} is there already: {self._file(name)}. "
+                    "Saved runs are never overwritten: choose another name, or delete that file"
+                )
+
+    def save(self, run: Mapping[str, Any], name: str | None = None) -> Path:
+        """Save a run under a name of its own, and return its file.
+
+        :param name: by default the time. A name that is taken meanwhile gets a number: ``NAME-2``.
+        :raises CommandError: it is no name, or the folder cannot be written to.
+        """
+        now = datetime.now(timezone.utc)
+        wanted = name if name is not None else now.strftime("%Y%m%d-%H%M%S")
+        _check_name(wanted)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            number = 1
+            while True:
+                name = wanted if number == 1 else f"{wanted}-{number}"
+                head = {"name": name, "created": now.isoformat(timespec="microseconds").replace("+00:00", "Z")}
+                kept = {"schema": run["schema"], **head, **{key: run[key] for key in run if key not in head}}
+                try:
+                    if not self._file(name).exists():
+                        write_whole(self._file(name), record.text_of(kept), replace=False)
+                        return self._file(name)
+                except FileExistsError:
+                    pass
+                number += 1
+        except OSError as error:
+            raise CommandError(f"the run cannot be saved in {self.path}: {error.strerror or error}") from None
+
+    def names(self) -> list[str]:
+        """Return the names of all saved runs, oldest first; damaged ones are among them."""
+        if not self.path.is_dir():
+            return []
+        files = [file for file in self.path.iterdir() if file.suffix == _SUFFIX and not file.name.startswith(".")]
+        return [file.stem for file in sorted(files, key=lambda file: (_created(file), file.name))]
+
+    def has(self, name_or_path: str | Path) -> bool:
+        """Whether there is a run of this name, or such a file."""
+        text = str(name_or_path)
+        try:
+            return bool(_NAME.fullmatch(text) and self._file(text).is_file()) or Path(text).exists()
+        except OSError:  # too long for any file
+            return False
+
+    def load(self, name_or_path: str | Path) -> dict[str, Any]:
+        """Return a run by its name, or by its file's path; the newest one by ``latest``.
+
+        :raises UnreadableRun: there is none, or it cannot be read.
+        """
+        text = str(name_or_path)
+        if _NAME.fullmatch(text) and self._file(text).is_file():
+            return load(self._file(text))
+        if text == "latest" and not self.has(text):
+            if (run := self.latest()) is not None:
+                return run
+        elif self.has(name_or_path):
+            return load(Path(name_or_path))
+        names = self.names()
+        known = f"Saved there: {', '.join(names[-10:])}" if names else "Nothing is saved there yet"
+        raise UnreadableRun(f"there is no file {text}, and no run of this name in {self.path}. {known}")
+
+    def latest(self, environment: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """Return the newest run, or the newest that can be compared with figures of ``environment``."""
+        return self.choose(environment).run
+
+    def choose(self, environment: Mapping[str, Any] | None = None) -> Choice:
+        """Return the same, with the reasons why newer runs were passed over: damaged, regressed, another machine."""
+        passed_over = []
+        for name in reversed(self.names()):
+            try:
+                run = load(self._file(name))
+            except UnreadableRun as error:
+                passed_over.append(str(error))
+                continue
+            why = fingerprint.differences(run["environment"], environment) if environment is not None else []
+            if why:
+                passed_over.append(f"{name} cannot be compared ({'; '.join(why)})")
+            elif environment is not None and run.get("regressions"):
+                passed_over.append(f"{name} has regressions of its own")
+            else:
+                return Choice(run, tuple(passed_over))
+        return Choice(None, tuple(passed_over))
+
+    def _file(self, name: str) -> Path:
+        return self.path / f"{name}{_SUFFIX}"
+
+
+def check_name(name: str) -> None:
+    """Find out whether a run can have this name, on every file system.
+
+    :raises ValueError: it cannot.
+    """
+    if not _NAME.fullmatch(name) or name in ("latest", "auto"):
+        raise ValueError(
+            f"{name!r:.120} cannot be a run's name: letters, digits and . _ + - only, at most 100, "
+            "beginning with a letter or a digit, and not latest or auto"
+        )
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+def _created(file: Path) -> str:
+    """When a run was saved, from the beginning of its file; "" if that does not say."""
+    try:
+        with open(file, "rb") as opened:
+            head = opened.read(_HEAD_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    found = _CREATED.search(head)
+    return found[1] if found else ""

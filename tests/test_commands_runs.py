@@ -1,0 +1,149 @@
+"""The console commands about saved runs: list, show, compare, merge."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_store import a_record, a_run
+
+from pytest_concurrency import record, store
+from pytest_concurrency.cli import main
+
+SLOW = [[0.99, 1.01]] * 24
+
+
+def slow_record(nodeid: str = "test_a.py::test_a", **changes: Any) -> dict[str, Any]:
+    return a_record(nodeid, series=[{"workers": 4, "bounds": SLOW}], workers="4 threads", **changes)
+
+
+@pytest.fixture
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Storage:
+    """Two runs, in the folder where a user stands; the second is slower."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    storage = store.Storage()
+    storage.save(a_run(a_record(workers="4 threads")), "fast")
+    storage.save(a_run(slow_record()), "slow")
+    return storage
+
+
+Said = pytest.CaptureFixture[str]
+
+
+def bad(capsys: Said, *argv: str) -> str:
+    """Run a command that cannot work, and return the one message."""
+    assert main(argv) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def test_list(storage: store.Storage, capsys: Said) -> None:
+    storage.save({**a_run(slow_record(verdict="broken"), gil=False), "regressions": ["a"]}, "n" * 30)
+    (storage.path / "odd.json").write_text("{")
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines[:5])) <= 80
+    assert [line.split()[0] for line in lines[:5]] == ["run", "odd", "fast", "slow", "n" * 30]
+    assert "1 met" in lines[2]
+    assert "2 CPUs, 3.11t" in lines[4]
+    assert "odd.json cannot be read as a run: it is cut off" in lines[-1]
+
+
+def test_list_of_nothing_says_what_to_do(tmp_path: Path, capsys: Said) -> None:
+    assert main(["list", "--storage", str(tmp_path / "none")]) == 0
+    assert "save one with `pytest --concurrency-save`" in capsys.readouterr().out
+    (tmp_path / "plain").touch()
+    assert "is a file" in bad(capsys, "list", "--storage", str(tmp_path / "plain"))
+
+
+def test_show(storage: store.Storage, capsys: Said) -> None:
+    names = ["test a.py::test[x y]", "tést.py::test[日本\x1b[31m]", "t" * 10_000 + "::end"]
+    storage.save(a_run(*map(a_record, names)), "many")
+    assert main(["show", "many"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1] == "2 CPUs, CPython 3.11 with the GIL, Linux"
+    assert "3.90x [3.80, 4.00]" in lines[4]
+    assert lines[6].split()[0].endswith("::end")
+    assert not any("\x1b" in line for line in lines)
+    assert lines[-1] == "3 tests, 3 verdicts"
+    assert main(["show", ".concurrency/slow.json"]) == 0
+    assert capsys.readouterr().out.startswith("slow, saved 2")
+    assert main(["show", "latest"]) == 0
+    assert capsys.readouterr().out.startswith("many, ")
+
+
+def test_compare(storage: store.Storage, capsys: Said) -> None:
+    assert main(["compare", "fast", "slow"]) == 0
+    text = capsys.readouterr().out
+    assert "SLOWER  test_a.py::test_a\n        speedup, 4 threads: 3.90x -> 1.00x (-74 %)" in text
+    assert "1 compared: 1 slower" in text
+    assert main(["compare", "fast", "slow", "--fail", "speedup:10%"]) == 1
+    assert main(["compare", "fast", "slow", "--fail", "speedup:90%,efficiency:0.9"]) == 0
+    assert main(["compare", "slow", "fast", "--fail", "speedup:10%"]) == 0
+    assert main(["compare", "fast", ".concurrency/slow.json", "--fail=efficiency:0.1"]) == 1
+
+
+def test_a_verdict_that_is_broken_now_fails_whatever_the_limit(storage: store.Storage, capsys: Said) -> None:
+    storage.save(a_run(a_record(verdict="broken", workers="4 threads")), "broken")
+    assert main(["compare", "fast", "broken", "--fail", "speedup:99%"]) == 1
+    assert "met -> broken" in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared(storage: store.Storage, tmp_path: Path, capsys: Said) -> None:
+    assert "fast and fast are the same run" in bad(capsys, "compare", "fast", "fast")
+    assert "are the same run" in bad(capsys, "compare", "fast", ".concurrency/fast.json")
+    assert "Saved there: fast, slow" in bad(capsys, "compare", "fast", "other")
+    assert "'speed:1' is no limit" in bad(capsys, "compare", "fast", "slow", "--fail", "speed:1")
+    storage.save(a_run(cpus_usable=8.0), "large")
+    assert "cannot be compared: usable CPUs: 2 and 8" in bad(capsys, "compare", "fast", "large", "--fail=speedup:10%")
+    assert main(["compare", "fast", "large", "--anyway"]) == 0
+    assert "the machines differ: usable CPUs: 2 and 8" in capsys.readouterr().out
+    (tmp_path / "newer.json").write_text('{"schema": 9}')
+    assert "written by a newer version" in bad(capsys, "compare", "fast", "newer.json")
+    assert "is a folder" in bad(capsys, "compare", "fast", str(tmp_path))
+
+
+def write(path: Path, run: dict[str, Any], lines: bool = False) -> str:
+    path.write_text("".join((record.lines_of if lines else record.text_of)(run)), encoding="utf-8")
+    return str(path)
+
+
+def test_merge(tmp_path: Path, capsys: Said) -> None:
+    parts = [
+        write(tmp_path / "1.json", a_run(a_record("a"), a_record("b"))),
+        write(tmp_path / "2.jsonl", a_run(a_record("c"), slow_record("a")), lines=True),
+        write(tmp_path / "3.json", {**a_run(a_record("é " * 5000)), "regressions": ["é"], "created": "2026-01-02"}),
+    ]
+    out = tmp_path / "all.json"
+    assert main(["merge", str(out), *parts]) == 0
+    said = capsys.readouterr().out
+    assert "4 tests of 3 runs" in said
+    assert "1 test is in more than one of them: the last one counts" in said
+    merged = store.load(out)
+    assert [value["nodeid"] for value in merged["records"]] == ["a", "b", "c", "é " * 5000]
+    assert merged["records"][0] == slow_record("a")
+    assert merged["environment"] == a_run()["environment"]
+    assert merged["regressions"] == ["é"]
+    assert merged["created"] == "2026-01-02"
+
+
+def test_what_cannot_be_merged(tmp_path: Path, capsys: Said) -> None:
+    one = write(tmp_path / "1.json", a_run(a_record("a")))
+    other = write(tmp_path / "2.json", a_run(a_record("b"), cpus_usable=4.0))
+    (tmp_path / "cut.json").write_text('{"schema": 1')
+    out = tmp_path / "all.json"
+    said = bad(capsys, "merge", str(out), one, other)
+    assert "1.json and " in said
+    assert "come from machines that differ: usable CPUs: 2 and 4" in said
+    assert "it is cut off" in bad(capsys, "merge", str(out), one, str(tmp_path / "cut.json"))
+    assert "there is no such file" in bad(capsys, "merge", str(out), one, str(tmp_path / "none.json"))
+    assert "there is no folder" in bad(capsys, "merge", str(tmp_path / "no/all.json"), one)
+    assert not out.exists()
+    assert "is there already" in bad(capsys, "merge", one, other)
+    assert json.loads(Path(one).read_text())["records"] == [a_record("a")]

@@ -1,0 +1,156 @@
+"""Bodies that stop, close or crowd the event loop that they run on, and exceptions that only the loop hears of."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import (
+    TASKS,
+    Suite,
+    assert_next_measured,
+    assert_other_passed,
+    assert_outcome,
+    body,
+    next_body,
+    records_of,
+    text_of,
+)
+
+REPORT = "--concurrency-report=json:out.json"
+LENIENT = 'at_least=1.2, max_time="1us", undecided="pass"'
+
+
+def fault(statement: str) -> str:
+    return body(TASKS, statement) + next_body(TASKS)
+
+
+def left_by_each_body(statement: str) -> str:
+    return f"""
+def fail():
+    raise KeyError("boom")
+
+async def stubborn():
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+@pytest.mark.expect_speedup(tasks=4, {LENIENT})
+async def test_body():
+    await asyncio.sleep(0.004)
+    {statement}
+    await asyncio.sleep(0)
+""" + next_body(TASKS)
+
+
+def test_closing_the_running_loop_is_the_bodys_own_error(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(fault("asyncio.get_running_loop().close()"), REPORT, "-W", "error")
+    result.assert_outcomes(failed=1, passed=2)
+    assert_other_passed(result)
+    assert_next_measured(pytester)
+    text = text_of(result)
+    assert "RuntimeError: Cannot close a running event loop" in text
+    assert "while measuring: tasks worker 3 of 4, warming up" in text
+
+
+def test_the_loop_is_stopped(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(fault("asyncio.get_running_loop().stop(); await asyncio.sleep(1)"), REPORT, "-W", "error")
+    result.assert_outcomes(failed=1, passed=2)
+    assert_other_passed(result)
+    assert_next_measured(pytester)
+    text = text_of(result)
+    assert "tasks: the body stopped its event loop" in text
+    assert "while measuring: 4 tasks, warming up" in text
+    assert "tasks.py" not in text, "the plugin's own code is shown"
+
+
+def test_the_loop_is_stopped_and_closed(suite: Suite, pytester: pytest.Pytester) -> None:
+    """From another thread, as soon as it stands still."""
+    result = suite(
+        """
+def close_when_idle(loop):
+    while loop.is_running():
+        time.sleep(0.0001)
+    loop.close()
+"""
+        + fault(
+            "loop = asyncio.get_running_loop(); threading.Thread(target=close_when_idle, args=(loop,)).start(); "
+            "loop.stop(); await asyncio.sleep(1)"
+        ),
+        REPORT,
+    )
+    result.assert_outcomes(failed=1, passed=2)
+    assert_other_passed(result)
+    assert_next_measured(pytester)
+    assert "tasks: the body stopped its event loop" in text_of(result)
+
+
+def test_the_loop_is_closed_between_batches(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(
+        """
+def close_when_idle(loop):
+    while not loop.is_closed():
+        try:
+            loop.close()
+        except RuntimeError:
+            time.sleep(0.00001)
+"""
+        + fault(
+            "loop = asyncio.get_running_loop(); "
+            "threading.Thread(target=close_when_idle, args=(loop,), daemon=True).start()"
+        ),
+        REPORT,
+        "-p",
+        "no:threadexception",
+    )
+    result.assert_outcomes(failed=1, passed=2)
+    assert_other_passed(result)
+    assert_next_measured(pytester)
+    text = text_of(result)
+    assert "tasks: the event loop was closed between two batches" in text
+    assert "tasks.py" not in text
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["asyncio.create_task(asyncio.sleep(60))", "asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.001)"],
+    ids=["task", "executor"],
+)
+def test_pending_tasks_are_cleared_away(suite: Suite, pytester: pytest.Pytester, statement: str) -> None:
+    result = suite(left_by_each_body(statement), REPORT, "-W", "error")
+    result.assert_outcomes(passed=3)
+    assert_next_measured(pytester)
+    assert records_of(pytester)["test_body"]["expectations"][0]["rounds"] >= 2
+    assert "destroyed" not in text_of(result)
+
+
+def test_tasks_that_refuse_to_be_cancelled(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(left_by_each_body("asyncio.create_task(stubborn())"), REPORT, "-W", "error")
+    result.assert_outcomes(passed=3)
+    assert_next_measured(pytester)
+
+
+CALLBACK = left_by_each_body("asyncio.get_running_loop().call_soon(fail)")
+
+
+def test_an_exception_in_a_callback_is_told_as_a_warning(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(CALLBACK, REPORT, "-W", "default")
+    result.assert_outcomes(passed=3, warnings=1)
+    assert_next_measured(pytester)
+    text = text_of(result)
+    assert (
+        "RuntimeWarning: while measuring 4 tasks, asyncio's event loop reported: Exception in callback fail()" in text
+    )
+    assert "KeyError('boom')" in text
+    assert 'raise KeyError("boom")' in text, "the warning is not told at the line that raises"
+
+
+def test_an_exception_in_a_callback_where_warnings_are_errors(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(CALLBACK, REPORT, "-W", "error")
+    result.assert_outcomes(failed=1, passed=2)
+    assert_outcome(result, "test_body", "FAILED")
+    assert_next_measured(pytester)
+    text = text_of(result)
+    assert "RuntimeWarning: while measuring 4 tasks" in text
+    assert "while measuring: 4 tasks, warming up" in text
+    assert "tasks.py" not in text, "the plugin's own code is shown"

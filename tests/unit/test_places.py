@@ -1,0 +1,53 @@
+"""The place that an author is told is one of the author's own lines, not the library's that it waits in."""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+from pathlib import Path
+
+from pytest_concurrency import places
+
+OURS = (str(Path(places.__file__).parent / "backends" / "job.py"), 40, "run_batch")
+LIBRARY = (queue.__file__, 171, "get")
+AUTHORS = ("/home/me/test_it.py", 3, "test_body")
+INSTALLED = (str(Path(queue.__file__).parent / "site-packages" / "somebody" / "client.py"), 9, "get")
+
+
+def test_waiting_in_the_library_is_told_at_the_line_that_waits() -> None:
+    assert places.describe([LIBRARY, AUTHORS, OURS]) == "/home/me/test_it.py:3 in test_body"
+    assert places.in_body([LIBRARY, AUTHORS, OURS]) == "/home/me/test_it.py:3 in test_body"
+
+
+def test_an_installed_package_is_somebodys_own_code() -> None:
+    assert places.describe([LIBRARY, INSTALLED, AUTHORS]).endswith("client.py:9 in get")
+
+
+def test_a_body_that_is_the_librarys_is_told_there() -> None:
+    assert f"{queue.__file__}:171 in get" in (places.in_body([LIBRARY, OURS]) or "")
+
+
+def test_outside_of_the_body_there_is_no_place() -> None:
+    assert places.in_body([OURS, LIBRARY]) is None
+    assert places.in_body([]) is None
+    assert places.describe([]) == "not readable here"
+
+
+def test_the_source_is_shown_where_it_can_be_read() -> None:
+    found: list[str] = []
+
+    def told(value: object) -> str:
+        found.append(places.describe(places.of_frame(sys._getframe())))
+        return ""
+
+    json.dumps(object(), default=told)  # through the library
+    (place,) = found
+    assert place.startswith(f"{__file__}:")
+    assert place.endswith("in told: found.append(places.describe(places.of_frame(sys._getframe())))")
+
+
+def test_a_folder_whose_name_only_begins_like_the_package_is_an_authors() -> None:
+    near = (str(Path(places.__file__).parent) + "_suite/test_it.py", 1, "test_body")
+    assert places.describe([near]).startswith(near[0])
+    assert places.in_body([near]) is not None

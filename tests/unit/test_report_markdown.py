@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from pytest_concurrency import machine, record
+from pytest_concurrency.reports.formats import markdown
+
+from .make import outcome
+
+BROKEN = (
+    'expect_speedup(threads=4, at_least=3) is broken: 4 threads got\n"4 bodies" done *slowly*.\n\n'
+    "What to try:\n  Remove the_lock.\n\n5 rounds"
+)
+
+
+def run_of(*records: dict[str, Any]) -> dict[str, Any]:
+    return record.run_of(machine.environment(), records)
+
+
+def text_of(*records: dict[str, Any]) -> str:
+    return "".join(markdown.render(run_of(*records), ()))
+
+
+def one(nodeid: str = "test_a.py::test_a", **changes: Any) -> dict[str, Any]:
+    return record.record_of(nodeid, [outcome(**changes)])
+
+
+def table_of(text: str) -> list[list[str]]:
+    """The rows of the table, split as GitHub does: at pipes without a backslash before them."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def test_what_is_not_met_comes_first_with_reason_and_advice() -> None:
+    text = text_of(one("t.py::met"), one("t.py::slow", verdict="broken", reason=BROKEN))
+    lines = text.splitlines()
+    assert lines[0] == "## ❌ Concurrency: 2 verdicts: 1 met, 1 broken"
+    assert lines[2].startswith('- ❌ `t.py::slow` is **broken**: 4 threads got "4 bodies" done \\*slowly\\*.')
+    assert lines[3] == "  **What to try:** Remove the_lock."
+    assert [row[1] for row in table_of(text)] == ["`t.py::slow`", "`t.py::met`"]
+    assert machine.describe() in lines[-1].replace("\\", "")
+
+
+def test_all_met_is_one_look() -> None:
+    text = text_of(one())
+    assert text.startswith("## ✅ Concurrency: 1 verdict: 1 met\n\n| | test |")
+    (row,) = table_of(text)
+    assert row == [
+        "✅ met",
+        "`test_a.py::test_a`",
+        "speedup",
+        "3.97x [3.91, 4.02]",
+        "\\>= 3x",
+        "io",
+        "4 threads",
+        "250 ms",
+    ]
+
+
+def test_what_is_undecided_says_what_to_do() -> None:
+    text = text_of(one(verdict="undecided", reason="no sure verdict within max_time=10.0 s: other programs"))
+    assert "**What to try:** Run it when the machine is less busy" in text
+    text = text_of(one(verdict="undecided", reason="no sure verdict; raise max_time, or make the body shorter"))
+    assert "What to try" not in text
+
+
+HOSTILE = [
+    "t.py::a|b",
+    "t.py::a\\|b",
+    "t.py::`x` ``y``",
+    "t.py::<script>alert(1)</script>",
+    "t.py::a\n# head\r\n| x |",
+    "t.py::[text](http://example.com) ![i](x)",
+    "t.py::größe ☃ \x1b[31m \u202e",
+    "t.py::" + "x" * 10_000,
+    "",
+]
+
+
+@pytest.mark.parametrize("nodeid", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("verdict", ["met", "broken"])
+def test_a_test_id_is_not_trusted(nodeid: str, verdict: str) -> None:
+    text = text_of(one(nodeid, verdict=verdict, reason=BROKEN if verdict == "broken" else ""))
+    (row,) = table_of(text)
+    assert len(row) == 8
+    assert row[2] == "speedup"
+    ticks = re.match("`+", row[1])
+    assert ticks
+    assert row[1].endswith(ticks[0])
+    assert ticks[0] not in row[1].strip("`"), "nothing inside ends the code"
+    assert sum(line.startswith("#") for line in text.splitlines()) == 1
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert len(text) < 1500
+    outside = re.sub(r"(`+).*?(?<!`)\1(?!`)", "", text)
+    assert "<script" not in outside
+
+
+def test_words_of_a_reason_have_no_special_meaning() -> None:
+    text = text_of(one(verdict="undecided", reason="<b>x</b> [a](b) *c* _d_ `e` f_g & | ~~h~~"))
+    told = next(line for line in text.splitlines() if line.startswith("- "))
+    assert told.endswith(r"\<b\>x\</b\> \[a\](b) \*c\* \_d\_ \`e\` f_g &amp; \| \~\~h\~\~  ")
+
+
+def test_a_long_run_stays_one_screen() -> None:
+    many = [one(f"t.py::test_{number}", verdict="broken", reason=BROKEN) for number in range(3000)]
+    text = text_of(*many)
+    before = text.partition("<details>")[0]
+    assert len(before.splitlines()) < 50
+    assert "and 2990 more that are not met" in before
+    assert "<summary>All 3000 verdicts</summary>" in text
+    assert "2800 more rows are left out here" in text
+    assert len(text) < 100_000
+
+
+def test_a_run_in_which_nothing_was_measured() -> None:
+    assert text_of().startswith("## ➖ Concurrency: 0 verdicts: no test measured anything\n")
