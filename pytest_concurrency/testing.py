@@ -115,6 +115,7 @@ class ScriptedBench:
     body: ScriptedBody | Callable[[ScriptedBench], ScriptedBody]
     noise: Noise = field(default_factory=Noise)
     cpus: float = 4.0
+    cores: int | None = None  # fewer than CPUs, where hardware threads share them
     has_gil: bool = True
     reads_delay: bool = True
     probes: bool = True  # whether a heartbeat can be made beside the body
@@ -152,7 +153,7 @@ class ScriptedBench:
         self.prepared += 1
 
     def site(self, setup: Setup) -> Site:
-        return Site(self.cpus, self.has_gil, one_interpreter=setup.backend in ("threads", "tasks"))
+        return Site(self.cpus, self.has_gil, setup.backend in ("threads", "tasks"), self.cores)
 
     def round(self, setup: Setup) -> Round:
         self.rounds += 1

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
+import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import Suite, assert_other_passed, assert_outcome, text_of
@@ -81,9 +84,9 @@ def with_anyio(suite: Suite) -> Run:
     """Run tests beside anyio's plugin; the backend is that of the fixture's name."""
     pytest.importorskip("anyio")
 
-    def run(source: str, *options: str, backend: str = "'asyncio'") -> pytest.RunResult:
+    def run(source: str, *options: str, backend: str = "'asyncio'", **how: bool) -> pytest.RunResult:
         head = f"import anyio\n@pytest.fixture\ndef anyio_backend():\n    return {backend}\n"
-        return suite(head + textwrap.dedent(source), "-p", "anyio.pytest_plugin", *options)
+        return suite(head + textwrap.dedent(source), "-p", "anyio.pytest_plugin", *options, **how)
 
     return run
 
@@ -129,8 +132,12 @@ class TestPytestAsyncio:
         if not hasattr(importlib.import_module("pytest_asyncio.plugin"), "LoopFactory"):
             pytest.skip("this pytest-asyncio has no hook for loop factories")
         pytester.makeconftest(
-            "import uvloop\n"
-            "def pytest_asyncio_loop_factories(config, item):\n    return {'uv': uvloop.new_event_loop}\n"
+            """
+            import uvloop
+
+            def pytest_asyncio_loop_factories(config, item):
+                return {"uv": uvloop.new_event_loop}
+            """
         )
         result = with_asyncio(
             """
@@ -360,6 +367,22 @@ class TestAnyio:
         assert len(notes) == 1
         assert f"the test's own event loop, {note}" in notes.pop()
 
+    @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+    def test_each_task_has_its_own_fresh_input(self, with_anyio: Run, backend: str) -> None:
+        pytest.importorskip("trio" if backend == "trio" else "anyio")
+        result = with_anyio(
+            """
+            @pytest.mark.anyio
+            @pytest.mark.expect_speedup(tasks=4, at_least=2, setup=list)
+            async def test_body(concurrency_worker):
+                concurrency_worker.input.append(concurrency_worker.index)
+                assert set(concurrency_worker.input) == {concurrency_worker.index}
+                await anyio.sleep(0.004)
+            """,
+            backend=repr(backend),
+        )
+        result.assert_outcomes(passed=2)
+
     @pytest.mark.usefixtures("_impatient")
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     @pytest.mark.parametrize(
@@ -381,6 +404,54 @@ class TestAnyio:
         assert_outcome(result, "test_body", outcome)
         assert said in text_of(result)
         assert_other_passed(result)
+
+
+CTRL_C = """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+@{mark}
+@pytest.mark.expect_io_bound
+async def test_body(concurrency_worker):
+    if concurrency_worker.index == 1:
+        os.kill(os.getpid(), signal.SIGINT)
+    await {sleep}(0.3)
+
+@pytest.fixture(scope="session", autouse=True)
+def _left():
+    yield
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("concurrency")]
+    print("threads left:", left, file=sys.__stderr__)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can send itself a Ctrl-C there")
+@pytest.mark.parametrize("who", ["pytest-asyncio", "anyio", "trio"])
+def test_ctrl_c_ends_the_session_and_all_threads(with_asyncio: Run, with_anyio: Run, who: str) -> None:
+    if who == "pytest-asyncio":
+        result = with_asyncio(CTRL_C.format(mark="pytest.mark.asyncio", sleep="asyncio.sleep"), "-s", subprocess=True)
+    else:
+        pytest.importorskip(who)
+        backend = {"anyio": "'asyncio'", "trio": "'trio'"}[who]
+        source = CTRL_C.format(mark="pytest.mark.anyio", sleep="anyio.sleep")
+        result = with_anyio(source, "-s", backend=backend, subprocess=True)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "threads left: []" in text_of(result)
+
+
+PAGE = Path(__file__).parent.parent / "docs" / "asyncio.md"
+EXAMPLES = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_examples_of_the_page(with_asyncio: Run, example: str) -> None:
+    """Those that need a plugin; docs/conftest.py runs the others."""
+    pytest.importorskip("anyio")
+    result = with_asyncio(example, "-p", "anyio.pytest_plugin", subprocess=True)
+    result.assert_outcomes(passed=2)
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == 3
 
 
 def test_a_loop_of_another_kind_is_unmeasurable(suite: Suite, pytester: pytest.Pytester) -> None:

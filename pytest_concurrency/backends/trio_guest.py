@@ -51,9 +51,15 @@ class TrioGuest(GuestLoop):
             except trio.Cancelled:
                 raise
             except BaseException as error:
-                request.answer = error
+                request.answer = _alone(error)
             else:
                 request.answer = clock.finish(begun, idle_delay)
+
+
+def _alone(error: BaseException) -> BaseException:
+    """Take Ctrl-C out of the group that our own nursery has put it into."""
+    members = getattr(error, "exceptions", ())
+    return _alone(members[0]) if len(members) == 1 else error
 
 
 class _Failed(Exception):

@@ -149,6 +149,15 @@ def test_red_votes_on_computing_count_only_where_the_control_body_runs_in_parall
     settlement = end(bench, TWO, workers=2, max_time=3.0)
     assert settlement.verdict == "undecided"
     assert "did not deliver its CPUs" in settlement.results[0].reason
+    assert "hardware threads" not in settlement.results[0].reason
+
+
+def test_hardware_threads_of_one_core_are_named_where_they_do_not_compute_like_two() -> None:
+    bench = ScriptedBench(COMPUTES_IN_A_LOCK, control_body=ON_ONE_CPU, cpus=2, cores=1)
+    reason = end(bench, TWO, workers=2, max_time=3.0).results[0].reason
+    assert reason.endswith(
+        "The 2 CPUs are hardware threads of 1 core, and two threads of one core do not compute like two cores"
+    )
     assert bench.controls > 0
 
 
