@@ -27,10 +27,10 @@ class Settings(NamedTuple):
     only: bool
     skip: bool
     disable: bool
-    save: str | None
-    compare: str | None
-    compare_fail: tuple[Any, ...]
-    storage: str
+    save: str | None = None
+    compare: str | None = None
+    compare_fail: tuple[Any, ...] = ()
+    storage: str = ".concurrency"
 
 
 class Option(NamedTuple):
