@@ -57,7 +57,7 @@ def _options_table() -> str:
         if "metavar" in details:
             optional = details.get("nargs") == "?"
             written += f"[={details['metavar']}]" if optional else f"={details['metavar']}"
-        meaning = str(details["help"]).replace("|", "\\|")
+        meaning = str(details["help"]).replace("|", "\\|").replace("%%", "%")
         if meaning == argparse.SUPPRESS:
             continue
         rows.append(f"| `{written}` | {f'`{key}`' if key in group.keys else ''} | {meaning} |")

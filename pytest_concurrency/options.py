@@ -164,7 +164,7 @@ def add_options(parser: pytest.Parser) -> None:
         more: dict[str, Any] = {"nargs": "?", "const": option.alone} if option.alone else {}
         if option.repeated:
             more["action"] = "append"
-        group.addoption(flag, default=None, metavar=option.metavar, help=option.help, **more)
+        group.addoption(flag, default=None, metavar=option.metavar, help=option.help.replace("%", "%%"), **more)
         parser.addini(f"concurrency_{option.name}", option.help, default=None)
     for name, text in FLAGS:
         group.addoption(f"--concurrency-{name}", action="store_true", default=None, help=text)
