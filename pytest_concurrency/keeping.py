@@ -35,6 +35,9 @@ class Kept:
 
     def finish(self, run: Mapping[str, Any], complete: bool) -> None:
         """Compare the run, then save it, as far as either was asked for."""
+        known = self._baseline is not None and self._baseline.run is not None
+        if known and not run["records"] and self._settings.save is None:
+            self._after.append(Line("not compared: no test measured anything", "yellow"))
         if self._baseline is not None and self._baseline.run is not None and run["records"]:
             found = compare.compare(self._baseline.run, run, self._settings.compare_fail or limits.DEFAULT)
             unconfirmed = _unconfirmed(run)

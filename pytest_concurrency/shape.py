@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 from pytest_concurrency.record import SCHEMA
 
-Check = Callable[[Any, str], None]
+Check = Callable[[Any], None]
 
 
 class Misshapen(Exception):
-    """Says where in the document, and what should be there."""
+    """Says what should be there. The place is put together on the way up, so that good files cost no text."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.place = ""
+
+    def below(self, name: str) -> Misshapen:
+        self.place = name + ("" if self.place.startswith("[") or not self.place else ".") + self.place
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.what}".lstrip()
 
 
 def check_head(value: Any) -> None:
@@ -33,7 +46,7 @@ def check_head(value: Any) -> None:
             f"it was written by a newer version: its schema is {schema}, and this version reads up to {SCHEMA}. "
             "Upgrade: pip install --upgrade pytest-concurrency-perf"
         )
-    _HEAD(value, "")
+    _HEAD(value)
 
 
 def newer(value: Mapping[str, Any]) -> bool:
@@ -41,22 +54,25 @@ def newer(value: Mapping[str, Any]) -> bool:
     return isinstance(value.get("schema"), int) and value["schema"] > SCHEMA
 
 
-def check_record(value: Any, where: str) -> None:
-    """Check one test's record.
+def check_records(value: list[Any]) -> None:
+    """Check the tests' records.
 
     :raises Misshapen: names the place and what should be there.
     """
-    _RECORD(value, where)
+    try:
+        _RECORDS(value)
+    except Misshapen as wrong:
+        raise wrong.below("records") from None
 
 
-def _text(value: Any, where: str) -> None:
+def _text(value: Any) -> None:
     if not isinstance(value, str):
-        raise Misshapen(f"{where} must be a text, and is {_short(value)}")
+        raise Misshapen(f"must be a text, and is {_short(value)}")
 
 
-def _number(value: Any, where: str) -> None:
+def _number(value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value):
-        raise Misshapen(f"{where} must be a number, and is {_short(value)}")
+        raise Misshapen(f"must be a number, and is {_short(value)}")
 
 
 def _finite(value: float) -> bool:
@@ -66,78 +82,101 @@ def _finite(value: float) -> bool:
         return False
 
 
-def _count(value: Any, where: str) -> None:
+def _count(value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise Misshapen(f"{where} must be a whole number from 0, and is {_short(value)}")
+        raise Misshapen(f"must be a whole number from 0, and is {_short(value)}")
 
 
-def _truth(value: Any, where: str) -> None:
+def _truth(value: Any) -> None:
     if not isinstance(value, bool):
-        raise Misshapen(f"{where} must be true or false, and is {_short(value)}")
+        raise Misshapen(f"must be true or false, and is {_short(value)}")
 
 
-def _mapping(value: Any, where: str) -> None:
+def _mapping(value: Any) -> None:
     if not isinstance(value, dict):
-        raise Misshapen(f"{where} must be an object, and is {_short(value)}")
+        raise Misshapen(f"must be an object, and is {_short(value)}")
+
+
+def _list(value: Any) -> None:
+    if not isinstance(value, list):
+        raise Misshapen(f"must be a list, and is {_short(value)}")
 
 
 def _one_of(*choices: str) -> Check:
-    def check(value: Any, where: str) -> None:
+    def check(value: Any) -> None:
         if value not in choices:
-            raise Misshapen(f"{where} must be one of {', '.join(choices)}, and is {_short(value)}")
+            raise Misshapen(f"must be one of {', '.join(choices)}, and is {_short(value)}")
 
     return check
 
 
 def _or_null(inner: Check) -> Check:
-    def check(value: Any, where: str) -> None:
+    def check(value: Any) -> None:
         if value is not None:
-            inner(value, where)
+            inner(value)
 
     return check
 
 
 def _list_of(inner: Check) -> Check:
-    def check(value: Any, where: str) -> None:
-        if not isinstance(value, list):
-            raise Misshapen(f"{where} must be a list, and is {_short(value)}")
-        for number, item in enumerate(value):
-            inner(item, f"{where}[{number}]")
+    def check(value: Any) -> None:
+        _list(value)
+        number = 0
+        try:
+            for number, item in enumerate(value):  # noqa: B007  # for the place, below
+                inner(item)
+        except Misshapen as wrong:
+            raise wrong.below(f"[{number}]") from None
 
     return check
 
 
-def _numbers(value: Any, where: str) -> None:
-    """As a list of numbers, without a text for each of the many that are good."""
-    if not isinstance(value, list):
-        raise Misshapen(f"{where} must be a list, and is {_short(value)}")
-    for number, item in enumerate(value):
-        if type(item) is not float or not math.isfinite(item):
-            _number(item, f"{where}[{number}]")
+_each_number = _list_of(_number)
 
 
-def _pairs(value: Any, where: str) -> None:
-    if not isinstance(value, list):
-        raise Misshapen(f"{where} must be a list, and is {_short(value)}")
-    for number, item in enumerate(value):
-        if type(item) is not list or len(item) != 2:
-            raise Misshapen(f"{where}[{number}] must be a low and a high number, and is {_short(item)}")
-        _numbers(item, f"{where}[{number}]")
+def _numbers(value: Any) -> None:
+    """As a list of numbers, quickly: most of a file is that."""
+    _list(value)
+    if not (set(map(type, value)) <= {float} and all(map(math.isfinite, value))):
+        _each_number(value)
+
+
+def _pair(value: Any) -> None:
+    if type(value) is not list or len(value) != 2:
+        raise Misshapen(f"must be a low and a high number, and is {_short(value)}")
+    _each_number(value)
+
+
+_each_pair = _list_of(_pair)
+
+
+def _pairs(value: Any) -> None:
+    _list(value)
+    quick = set(map(type, value)) <= {list} and set(map(len, value)) <= {2}
+    if (
+        not quick
+        or set(map(type, chain.from_iterable(value))) != {float}
+        or not all(map(math.isfinite, chain.from_iterable(value)))
+    ):
+        _each_pair(value)
 
 
 def _object(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
     optional = optional or {}
+    everything = [(name, inner, True) for name, inner in required.items()]
+    everything += [(name, inner, False) for name, inner in optional.items()]
 
-    def check(value: Any, where: str) -> None:
-        _mapping(value, where or "the document")
-        dot = f"{where}." if where else ""
-        for name, inner in required.items():
-            if name not in value:
-                raise Misshapen(f"{dot}{name} is missing")
-            inner(value[name], f"{dot}{name}")
-        for name, inner in optional.items():
-            if name in value:
-                inner(value[name], f"{dot}{name}")
+    def check(value: Any) -> None:
+        _mapping(value)
+        name = ""
+        try:
+            for name, inner, needed in everything:
+                if name in value:
+                    inner(value[name])
+                elif needed:
+                    raise Misshapen("is missing")
+        except Misshapen as wrong:
+            raise wrong.below(name) from None
 
     return check
 
@@ -194,6 +233,7 @@ _RECORD = _object(
     {"nodeid": _text, "expectations": _list_of(_EXPECTATION)},
     {"bound": _or_null(_BOUND), "arms": _list_of(_ARM), "interference": _INTERFERENCE},
 )
+_RECORDS = _list_of(_RECORD)
 _HEAD = _object(
     {
         "environment": _object(

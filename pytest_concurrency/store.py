@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -19,6 +19,7 @@ _SUFFIX = ".json"
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _CREATED = re.compile(r'"created":\s*"([^"]*)"')
 _HEAD_BYTES = 4096
+_RECORD = '{"nodeid": '
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -28,12 +29,39 @@ def load(path: Path) -> dict[str, Any]:
 
     :raises UnreadableRun: there is no such file, it is damaged, no run at all, or of a newer version.
     """
+    return _read(path)[0]
+
+
+def load_texts(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Return the same, and each record as it is written in the file: to write it again costs most of a merge.
+
+    :raises UnreadableRun: as :func:`load` does.
+    """
+    run, text = _read(path)
+    return run, _texts(run["records"], text) or [json.dumps(value) for value in run["records"]]
+
+
+def _texts(records: Sequence[Mapping[str, Any]], text: str) -> list[str] | None:
+    """Return the lines of the records, if the file has one line for each of them, and nothing in between."""
+    lines = text.split("\n")
+    first = next((number for number, line in enumerate(lines) if line.lstrip().startswith(_RECORD)), len(lines))
+    found = [line.strip().removesuffix(",") for line in lines[first : first + len(records)]]
+    rest = " ".join(lines[first + len(records) :]).split()
+    as_written = len(found) == len(records) and rest in ([], ["]", "}"])
+    if as_written and all(
+        line.startswith(_RECORD + json.dumps(value["nodeid"])) and line.endswith("}")
+        for line, value in zip(found, records, strict=True)
+    ):
+        return found
+    return None
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str]:
     try:
         text = path.read_bytes().decode("utf-8")
         run = _parse(text)
         shape.check_head({name: value for name, value in run.items() if name != "records"})
-        for number, value in enumerate(run["records"]):
-            shape.check_record(value, f"records[{number}]")
+        shape.check_records(run["records"])
     except FileNotFoundError:
         raise UnreadableRun(f"{path}: there is no such file") from None
     except IsADirectoryError:
@@ -50,7 +78,7 @@ def load(path: Path) -> dict[str, Any]:
         raise UnreadableRun(f"{path} does not fit into memory ({path.stat().st_size / 1e6:.0f} MB)") from None
     except shape.Misshapen as error:
         raise UnreadableRun(f"{path} cannot be read as a run: {error}") from None
-    return run
+    return run, text
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -133,6 +133,22 @@ def test_merge(tmp_path: Path, capsys: Said) -> None:
     assert merged["created"] == "2026-01-02"
 
 
+@pytest.mark.parametrize("layout", ["compact", "indented", "two on a line", "split after a brace", "one", "none"])
+def test_any_layout_can_be_merged(tmp_path: Path, layout: str) -> None:
+    run = a_run(a_record("a"), a_record("b"))
+    text = {
+        "compact": json.dumps(run),
+        "indented": json.dumps(run, indent=2),
+        "two on a line": json.dumps(run).replace('"records": [', '"records": [\n  '),
+        "split after a brace": json.dumps(run).replace('}]}, {"nodeid"', '}\n]},\n{"nodeid"'),
+        "one": json.dumps(a_run(a_record("a"))),
+        "none": json.dumps({**run, "records": []}),
+    }[layout]
+    (tmp_path / "in.json").write_text(text)
+    assert main(["merge", str(tmp_path / "out.json"), str(tmp_path / "in.json")]) == 0
+    assert store.load(tmp_path / "out.json") == json.loads(text)
+
+
 def test_what_cannot_be_merged(tmp_path: Path, capsys: Said) -> None:
     one = write(tmp_path / "1.json", a_run(a_record("a")))
     other = write(tmp_path / "2.json", a_run(a_record("b"), cpus_usable=4.0))

@@ -283,3 +283,14 @@ def test_the_newest_that_can_be_compared_is_chosen_and_the_others_are_told(stora
 def test_the_file_is_as_readable_as_any_other(storage: store.Storage, tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     assert storage.save(a_run()).stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_records_are_taken_as_they_are_written(tmp_path: Path) -> None:
+    run = a_run(*map(a_record, NODEIDS))
+    for write in (record.text_of, record.lines_of):
+        text = "".join(write(run)).replace('"seconds": 0.5', '"seconds": 0.50')
+        (tmp_path / "run").write_text(text, encoding="utf-8")
+        found, texts = store.load_texts(tmp_path / "run")
+        assert found == run
+        assert [json.loads(line) for line in texts] == run["records"]
+        assert all('"seconds": 0.50' in line for line in texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -58,7 +58,7 @@ class TrioGuest(GuestLoop):
 
 def _alone(error: BaseException) -> BaseException:
     """Take Ctrl-C out of the group that our own nursery has put it into."""
-    members = getattr(error, "exceptions", ())
+    members: Sequence[BaseException] = getattr(error, "exceptions", ())
     return _alone(members[0]) if len(members) == 1 else error
 
 
