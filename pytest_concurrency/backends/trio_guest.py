@@ -98,6 +98,8 @@ class TrioCrew:
             sample = self._worker.run(1, 1, deadline, job)
         except Raised as raised:
             index, error = self._failure or (0, raised.error)
+            if isinstance(error, KeyboardInterrupt):
+                raise error from None  # the test's loop is in the main thread: it may well be Ctrl-C
             raise Raised(error, "tasks", index, workers) from None
         except Hung as hung:
             self._worker.recover(_CANCEL)
