@@ -135,6 +135,8 @@ class Workbench:
 
     def refresh(self, setup: Setup) -> None:
         """Replace the workers by fresh ones."""
+        if setup.backend == "tasks":
+            return  # new in every batch; a new loop would break what the body's module has bound to the old one
         self._close_crew(setup.key)
         self.prepare(setup)
 

@@ -154,3 +154,20 @@ def test_an_exception_in_a_callback_where_warnings_are_errors(suite: Suite, pyte
     assert "RuntimeWarning: while measuring 4 tasks" in text
     assert "while measuring: 4 tasks, warming up" in text
     assert "tasks.py" not in text, "the plugin's own code is shown"
+
+
+def test_a_lock_of_the_module_outlives_the_confirmation(suite: Suite) -> None:
+    """It belongs to the loop that it was first waited for on, which stays the same in every round."""
+    result = suite(
+        """
+LOCK = asyncio.Lock()
+
+@pytest.mark.expect_speedup(tasks=4, at_least=3)
+async def test_it():
+    async with LOCK:
+        await asyncio.sleep(0.005)
+"""
+    )
+    text = text_of(result)
+    assert "different event loop" not in text
+    assert "4 tasks got 4 bodies done" in text
