@@ -28,6 +28,7 @@ html_extra_path = ["report-schema.json"]
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 nitpicky = False
+smartquotes = False  # an option is written with two hyphens
 
 
 class _Group:

@@ -1,0 +1,59 @@
+"""Options and commands that the documentation names exist."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from argparse import ArgumentParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_concurrency import commands, options
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def known_options() -> set[str]:
+    flags: set[str] = set()
+    group = SimpleNamespace(addoption=lambda flag, **details: flags.add(flag))
+    parser: Any = SimpleNamespace(getgroup=lambda *names: group, addini=lambda *names, **details: None)
+    options.add_options(parser)
+    return flags
+
+
+def known_commands() -> dict[str, set[str]]:
+    found = {}
+    for entry in pkgutil.iter_modules(commands.__path__):
+        parser = ArgumentParser()
+        importlib.import_module(f"{commands.__name__}.{entry.name}").configure(parser)
+        found[entry.name.replace("_", "-")] = set(parser._option_string_actions)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_that_a_page_names_exist(page: Path) -> None:
+    named = set(re.findall(r"--concurrency-[a-z]+(?:-[a-z]+)*", page.read_text(encoding="utf-8")))
+    assert named <= known_options()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_a_page_shows_exist_with_their_options(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    known = known_commands()
+    for command, rest in re.findall(r"pytest-concurrency-perf (?!-)([a-z-]+)([^`\n|]*)", _only_code(text)):
+        assert command in known, f"{page.name}: {command}"
+        own = rest.partition(" -- ")[0].partition(" --setup ")[0]
+        assert set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", own)) <= known[command], f"{page.name}: {command}{rest}"
+
+
+def _only_code(text: str) -> str:
+    """Lines that are commands: those of shell sessions, and steps of CI jobs."""
+    found = []
+    for block in re.findall(r"^```(?:console|sh|yaml|groovy|ini)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        found += [line for line in block.splitlines() if "pip install" not in line]
+    return "\n".join(found)
