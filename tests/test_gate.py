@@ -46,8 +46,8 @@ def test_a_lock_added_to_a_fetch_fails_its_test(suite: Suite, pytester: pytest.P
     assert "Traceback" not in text
     assert "gate.py" not in text
     cases = {case.get("name"): case for case in ElementTree.parse(pytester.path / "out.xml").iter("testcase")}
-    assert [child.tag for child in cases["test_fetch"]] == ["failure"]
-    assert [child.tag for child in cases["test_other"]] == []
+    assert len(cases["test_fetch"].findall("failure")) == 1
+    assert cases["test_other"].find("failure") is None
 
 
 def test_unchanged_code_passes_and_it_is_said(suite: Suite) -> None:
