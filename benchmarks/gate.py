@@ -62,6 +62,16 @@ def pool():
         list(executor.map(time.sleep, [0.003] * 12))
 
 
+POOL = threading.Semaphore(PLACES)
+
+
+@pytest.mark.expect_speedup(threads=4, at_least=0.5)
+def test_places():
+    for _ in range(6):
+        with POOL:
+            time.sleep(0.002)
+
+
 def test_pool(concurrency):
     assert concurrency.compare(one_by_one, pool) >= 1.2
 
@@ -80,7 +90,7 @@ async def test_tasks():
 def test_curve():
     time.sleep(0.004)
 """
-AIM = {"lock": "test_fetch", "gil": "test_digest", "fewer": "test_pool"}
+AIM = {"lock": "test_fetch", "gil": "test_digest", "fewer": "test_places"}
 LIMITS = "speedup:10%"
 
 

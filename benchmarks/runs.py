@@ -1,6 +1,8 @@
 """What files of runs cost: seconds and peak memory, each in a process of its own.
 
-python benchmarks/runs.py [--records 10000] [--shards 1000]
+python benchmarks/runs.py [--records 10000] [--shards 1000] [--rounds 24]
+
+24 rounds a record are what --concurrency-save measures; other reports have about 8.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pytest_concurrency import record, store
 CHANCE = random.Random(1)
 
 
-def a_record(number: int, rounds: int = 24) -> dict[str, Any]:
+def a_record(number: int, rounds: int) -> dict[str, Any]:
     """As a session that saves writes it: two arms and the bounds of 24 rounds."""
 
     def times() -> list[float]:
@@ -58,10 +60,10 @@ def a_record(number: int, rounds: int = 24) -> dict[str, Any]:
     }
 
 
-def a_run(first: int, amount: int) -> dict[str, Any]:
+def a_run(first: int, amount: int, rounds: int) -> dict[str, Any]:
     from pytest_concurrency.machine import environment
 
-    return record.run_of(environment(), [a_record(number) for number in range(first, first + amount)])
+    return record.run_of(environment(), [a_record(number, rounds) for number in range(first, first + amount)])
 
 
 def peak() -> float:
@@ -74,27 +76,27 @@ def told(what: str, began: float, *files: Path) -> None:
     print(f"{what:42} {time.perf_counter() - began:6.2f} s   peak {peak():5.0f} MB   {size:5.0f} MB in files")
 
 
-def write(folder: Path, records: int) -> None:
-    run = a_run(0, records)
+def write(folder: Path, records: int, rounds: int) -> None:
+    run = a_run(0, records, rounds)
     began = time.perf_counter()
     store.write_whole(folder / "run.json", record.text_of(run))
     told(f"write {records} records as JSON", began, folder / "run.json")
 
 
-def write_lines(folder: Path, records: int) -> None:
-    run = a_run(0, records)
+def write_lines(folder: Path, records: int, rounds: int) -> None:
+    run = a_run(0, records, rounds)
     began = time.perf_counter()
     store.write_whole(folder / "run.jsonl", record.lines_of(run))
     told(f"write {records} records as JSON lines", began, folder / "run.jsonl")
 
 
-def read(folder: Path, records: int) -> None:
+def read(folder: Path, records: int, _: int) -> None:
     began = time.perf_counter()
     assert len(store.load(folder / "run.json")["records"]) == records
     told(f"read {records} records", began, folder / "run.json")
 
 
-def compare(folder: Path, records: int) -> None:
+def compare(folder: Path, records: int, _: int) -> None:
     from pytest_concurrency.compare import compare
 
     run = store.load(folder / "run.json")
@@ -103,14 +105,14 @@ def compare(folder: Path, records: int) -> None:
     told(f"compare {records} records", began)
 
 
-def merge(folder: Path, shards: int) -> None:
+def merge(folder: Path, shards: int, rounds: int) -> None:
     files = [folder / f"shard-{number}.json" for number in range(shards)]
     for number, file in enumerate(files):
-        store.write_whole(file, record.text_of(a_run(number * 100, 100)))
+        store.write_whole(file, record.text_of(a_run(number * 100, 100, rounds)))
     subprocess.run([sys.executable, __file__, "--only", "merging", "--folder", str(folder)], check=True)
 
 
-def merging(folder: Path, _: int) -> None:
+def merging(folder: Path, _: int, __: int) -> None:
     from pytest_concurrency.cli import main
 
     files = sorted(folder.glob("shard-*.json"))
@@ -126,15 +128,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--shards", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--only", choices=[*STEPS, "merging"])
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
     if arguments.only:
         step = {**STEPS, "merging": merging}[arguments.only]
-        step(arguments.folder, arguments.shards if arguments.only == "merge" else arguments.records)
+        step(arguments.folder, arguments.shards if arguments.only == "merge" else arguments.records, arguments.rounds)
         return
     with tempfile.TemporaryDirectory() as folder:
-        sizes = [f"--records={arguments.records}", f"--shards={arguments.shards}"]
+        sizes = [f"--records={arguments.records}", f"--shards={arguments.shards}", f"--rounds={arguments.rounds}"]
         for step in STEPS:
             command = [sys.executable, __file__, "--only", step, "--folder", folder, *sizes]
             subprocess.run(command, check=True)

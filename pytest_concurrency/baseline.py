@@ -41,16 +41,16 @@ def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
         name = run.get("name", LATEST) if run else LATEST
         if run is None:
             what = (
-                f"no run in {_short(storage)} can be compared with"
+                f"no run in {short_path(storage)} can be compared with"
                 if notes
-                else f"nothing is saved in {_short(storage)}"
+                else f"nothing is saved in {short_path(storage)}"
             )
             notes = (f"no baseline yet: {what}", *notes)
     elif not store.has(wanted):
         name, run = wanted, None
         others = ", ".join(store.names()[-5:])
         there = f"; saved there: {others}" if others else ""
-        notes = (f"no baseline yet: there is no run {wanted} in {_short(storage)}{there}",)
+        notes = (f"no baseline yet: there is no run {wanted} in {short_path(storage)}{there}",)
     else:
         run, name = store.load(wanted), wanted
         if why := fingerprint.differences(run["environment"], environment):
@@ -59,7 +59,8 @@ def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
     return Baseline(str(name), run, notes, expectations)
 
 
-def _short(storage: str) -> str:
+def short_path(storage: str) -> str:
+    """Return a folder as the user would type it, if it lies below where the session was started."""
     path = Path(storage)
     try:
         return str(path.relative_to(Path.cwd()))

@@ -193,15 +193,23 @@ def judge(
 
 def spread(rounds: Sequence[tuple[float, float]], error: float) -> Interval | None:
     """Return bounds of the median, wide enough for what interference may have done to each round."""
-    low = stats.sure_median([low for low, _ in rounds], error)
-    high = stats.sure_median([high for _, high in rounds], error)
+    trusted = _trusted([Interval(low, high) for low, high in rounds])
+    low = stats.sure_median([bound.low for bound in trusted], error)
+    high = stats.sure_median([bound.high for bound in trusted], error)
     return Interval(low.low, high.high) if low and high else None
+
+
+def _trusted(rounds: Sequence[Interval]) -> Sequence[Interval]:
+    """Return the rounds that nothing disturbed, if they are enough to judge by, and all rounds if they are not."""
+    close = [bound for bound in rounds if stats.close(bound)]
+    return close if len(close) >= stats.least_for(ERROR) else rounds
 
 
 def enough(seen: Sequence[Interval], rounds: int) -> bool:
     """Whether a run's rounds will do: more of them would not bring the bounds of the medians much nearer."""
     if len(seen) < _ROUNDS or rounds >= _MOST_ROUNDS:
         return rounds >= _MOST_ROUNDS
+    seen = _trusted(seen)
     lows, highs = [bound.low for bound in seen], [bound.high for bound in seen]
     low, high = stats.sure_median(lows, ERROR), stats.sure_median(highs, ERROR)
     if low is None or high is None:

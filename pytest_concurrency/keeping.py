@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency import compare, limits
-from pytest_concurrency.baseline import Baseline
+from pytest_concurrency.baseline import Baseline, short_path
 from pytest_concurrency.compare import Change, Comparison
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.options import Settings
@@ -48,7 +48,7 @@ class Kept:
                 ),
             )
             if self._comparison.of("improvement"):
-                hint = "Something is faster for sure: save a new baseline with --concurrency-save."
+                hint = "Something is faster for sure: save a new baseline with --concurrency-save"
                 if self._settings.save is None:
                     self._after.append(Line(hint, "green"))
         if self._settings.save is not None:
@@ -71,10 +71,10 @@ class Kept:
         except CommandError as error:
             self._after.append(Line(str(error), "red"))
             return
-        self._after.append(Line(f"saved as {path.stem}: {path}"))
+        self._after.append(Line(f"saved as {path.stem} in {short_path(self._settings.storage)}"))
         if regressions:
             self._after.append(
-                Line("It has regressions, so it is no baseline unless named: --concurrency-compare=NAME")
+                Line(f"It has regressions, so it is a baseline only by name: --concurrency-compare={path.stem}")
             )
 
     def lines(self, width: int, brief: bool) -> list[Line]:

@@ -46,8 +46,8 @@ def test_a_lock_added_to_a_fetch_fails_its_test(suite: Suite, pytester: pytest.P
     assert "Traceback" not in text
     assert "gate.py" not in text
     cases = {case.get("name"): case for case in ElementTree.parse(pytester.path / "out.xml").iter("testcase")}
-    assert [child.tag for child in cases["test_fetch"]] == ["failure"]
-    assert [child.tag for child in cases["test_other"]] == []
+    assert len(cases["test_fetch"].findall("failure")) == 1
+    assert cases["test_other"].find("failure") is None
 
 
 def test_unchanged_code_passes_and_it_is_said(suite: Suite) -> None:
@@ -123,7 +123,8 @@ END, BUSY = [0.0], threading.Semaphore(9)
 def until():
     from pytest_concurrency import gate
     def pause(seconds):
-        END[0] = 0.0
+        if seconds == gate._PAUSE:
+            END[0] = 0.0
     END[0] = time.monotonic() + 1000
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gate.CLOCKS, "sleep", pause)

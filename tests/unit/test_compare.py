@@ -108,6 +108,13 @@ def test_interference_hides_a_loss_rather_than_making_one() -> None:
     assert only(run(a=busy), run(a=expectation(4.0))).kind == "same"  # not faster, only better measured
 
 
+def test_rounds_that_nothing_disturbed_speak_for_all_if_they_are_enough() -> None:
+    apart = [[0.5, 4.1]] * 30
+    for undisturbed, kind in ((14, "regression"), (13, "unsure")):
+        mixed = apart + [[1.0, 1.01]] * undisturbed
+        assert only(run(a=expectation(4.0)), run(a=expectation(series=[{"workers": 4, "bounds": mixed}]))).kind == kind
+
+
 def test_what_is_new_gone_and_of_another_verdict() -> None:
     baseline = run(gone=expectation(2.0), stays=expectation(verdict="met"))
     later = run(stays=expectation(verdict="undecided"), new=expectation(3.0))
