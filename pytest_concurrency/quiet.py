@@ -271,8 +271,8 @@ def folder() -> Path:
     :raises Unavailable: it cannot be made, or belongs to somebody else.
     """
     user = str(os.getuid()) if hasattr(os, "getuid") else "user"  # Windows has a temporary folder per user
-    path = Path(tempfile.gettempdir(), f"pytest-concurrency-perf-{user}")
     try:
+        path = Path(tempfile.gettempdir(), f"pytest-concurrency-perf-{user}")
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
     except OSError as error:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from conftest import (
     ALONE,
+    BACKENDS,
     IMPORTS,
     IN_WORKER,
     OTHER,
@@ -131,6 +132,16 @@ def test_a_warning_turned_into_an_error_in_a_worker(suite: Suite, backend: Backe
     text = text_of(result)
     assert "UserWarning: boom" in text
     assert f"while measuring: {backend.name} worker 3 of 4" in text
+
+
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_a_new_process_treats_warnings_as_the_test_does(suite: Suite, method: str) -> None:
+    result = suite(
+        body(BACKENDS[1], "warnings.warn('boom', UserWarning)", decorators="@pytest.mark.filterwarnings('error')"),
+        f"--concurrency-start-method={method}",
+    )
+    assert_outcome(result, "test_body", "FAILED")
+    assert "UserWarning: boom" in text_of(result)
 
 
 def test_an_exception_that_cannot_be_pickled_is_still_told(suite: Suite) -> None:

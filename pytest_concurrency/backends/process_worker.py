@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_concurrency.backends import process_pipe
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
-from pytest_concurrency.backends.travel import Answer, Modules, raised, unpack
+from pytest_concurrency.backends.travel import Answer, Modules, filter_warnings, raised, unpack
 from pytest_concurrency.model import Reading
 from pytest_concurrency.probes.thread_state import ThreadClock
 
@@ -27,6 +27,7 @@ class Errand:
     jobs: Mapping[str, Callable[[], Any]] | None = None
     packed: bytes = b""
     modules: Modules = field(default_factory=dict)
+    warning_filters: bytes = b""
     # Ends of other workers' pipes that fork would keep open, so that they never see the end of file.
     inherited: tuple[Connection, ...] = ()
 
@@ -42,6 +43,8 @@ def main(connection: Connection, errand: Errand) -> None:
         no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))
         try:
             jobs = errand.jobs or unpack(errand.packed, errand.modules)
+            if errand.warning_filters:
+                filter_warnings(errand.warning_filters)
         except BaseException as error:
             process_pipe.send(connection, pickle.dumps(raised(error)))
             return

@@ -23,7 +23,14 @@ from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.process_pipe import Inbox, Watch
 from pytest_concurrency.backends.process_worker import Errand
-from pytest_concurrency.backends.travel import Answer, Modules, exception_of, pack, session_modules
+from pytest_concurrency.backends.travel import (
+    Answer,
+    Modules,
+    exception_of,
+    pack,
+    pack_warning_filters,
+    session_modules,
+)
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.model import Body, Reading, Sample
@@ -175,6 +182,7 @@ class ProcessCrew:
                 jobs=jobs_of(body) if method == "fork" else None,
                 packed=packed,
                 modules=modules,
+                warning_filters=b"" if method == "fork" else pack_warning_filters(),
                 inherited=tuple(self._pipes) if method == "fork" else (),
             )
             process = starter.Process(

@@ -12,6 +12,7 @@ import io
 import pickle
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
@@ -67,6 +68,27 @@ def _blame(body: Body, error: Exception) -> str:
         except Exception as reason:
             return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
     return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
+
+
+def pack_warning_filters() -> bytes:
+    """Return what the test has to say on warnings, as ``filterwarnings`` marks and ``-W`` do, as bytes."""
+    import cloudpickle
+
+    found = [
+        (action, getattr(message, "pattern", message) or "", category, getattr(module, "pattern", module) or "", line)
+        for action, message, category, module, line in warnings.filters
+    ]
+    packed: bytes = cloudpickle.dumps(found)
+    return packed
+
+
+def filter_warnings(packed: bytes) -> None:
+    """Let this process treat warnings as the test does."""
+    import cloudpickle
+
+    warnings.resetwarnings()
+    for action, message, category, module, line in cloudpickle.loads(packed):
+        warnings.filterwarnings(action, message, category, module, line, append=True)
 
 
 def unpack(packed: bytes, modules: Modules) -> Mapping[str, Callable[[], Any]]:
