@@ -7,7 +7,8 @@ import importlib
 import importlib.util
 import json
 import pkgutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import cloudpickle  # noqa: F401  # see below
@@ -87,9 +88,22 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return request.param  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="session")
+def own_temporary_folder() -> Iterator[str]:
+    """With a short path, as sockets need."""
+    with tempfile.TemporaryDirectory(prefix="pcp-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give inner sessions a wide terminal without colour, and no plugin that only this machine has."""
+def _alone(monkeypatch: pytest.MonkeyPatch, own_temporary_folder: str) -> None:
+    """Give inner sessions a wide terminal without colour, and no plugin that only this machine has.
+
+    The lock by which measurements have a host for themselves lies in the folder for temporary files: with one of
+    their own, inner sessions do not wait for those of other workers of the outer session.
+    """
+    monkeypatch.setenv("TMPDIR", own_temporary_folder)
+    monkeypatch.setattr(tempfile, "tempdir", own_temporary_folder)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     for name in ("PYTEST_ADDOPTS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"):

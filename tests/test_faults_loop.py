@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from conftest import (
     TASKS,
@@ -14,6 +16,11 @@ from conftest import (
     records_of,
     text_of,
 )
+
+from pytest_concurrency.backends.base import Raised
+from pytest_concurrency.backends.tasks import TaskCrew
+from pytest_concurrency.errors import WorkerLost
+from pytest_concurrency.model import Body
 
 REPORT = "--concurrency-report=json:out.json"
 LENIENT = 'at_least=1.2, max_time="1us", undecided="pass"'
@@ -85,30 +92,22 @@ def close_when_idle(loop):
     assert "tasks: the body stopped its event loop" in text_of(result)
 
 
-def test_the_loop_is_closed_between_batches(suite: Suite, pytester: pytest.Pytester) -> None:
-    result = suite(
-        """
-def close_when_idle(loop):
-    while not loop.is_closed():
-        try:
-            loop.close()
-        except RuntimeError:
-            time.sleep(0.00001)
-"""
-        + fault(
-            "loop = asyncio.get_running_loop(); "
-            "threading.Thread(target=close_when_idle, args=(loop,), daemon=True).start()"
-        ),
-        REPORT,
-        "-p",
-        "no:threadexception",
-    )
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    text = text_of(result)
-    assert "tasks: the event loop was closed between two batches" in text
-    assert "tasks.py" not in text
+def test_the_loop_is_closed_between_batches() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def body() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    crew = TaskCrew(Body(body, is_async=True), 1)
+    try:
+        crew.run(1, 1, 10.0)
+        loops[0].close()
+        with pytest.raises(Raised) as raised:
+            crew.run(1, 1, 10.0)
+        assert isinstance(raised.value.error, WorkerLost)
+        assert "tasks: the event loop was closed between two batches" in str(raised.value.error)
+    finally:
+        crew.close()
 
 
 @pytest.mark.parametrize(
