@@ -149,6 +149,19 @@ def test_any_layout_can_be_merged(tmp_path: Path, layout: str) -> None:
     assert store.load(tmp_path / "out.json") == json.loads(text)
 
 
+def test_many_parts_keep_their_order_and_their_errors(tmp_path: Path, capsys: Said) -> None:
+    parts = [write(tmp_path / f"{number}.json", a_run(a_record(f"test_{number % 90}"))) for number in range(130)]
+    write(tmp_path / "129.json", a_run(slow_record("test_39")))
+    assert main(["merge", str(tmp_path / "all.json"), *parts]) == 0
+    assert "90 tests of 130 runs\n40 tests are in more than one" in capsys.readouterr().out
+    merged = store.load(tmp_path / "all.json")["records"]
+    assert [value["nodeid"] for value in merged] == [f"test_{number}" for number in range(90)]
+    assert merged[39] == slow_record("test_39")
+    (tmp_path / "77.json").write_text("{")
+    assert "77.json cannot be read as a run" in bad(capsys, "merge", str(tmp_path / "other.json"), *parts)
+    assert not (tmp_path / "other.json").exists()
+
+
 def test_what_cannot_be_merged(tmp_path: Path, capsys: Said) -> None:
     one = write(tmp_path / "1.json", a_run(a_record("a")))
     other = write(tmp_path / "2.json", a_run(a_record("b"), cpus_usable=4.0))

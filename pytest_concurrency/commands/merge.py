@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import argparse
 import gc
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_concurrency import fingerprint, record
 from pytest_concurrency.errors import CommandError
+from pytest_concurrency.machine import auto_workers
 from pytest_concurrency.store import load_texts, write_whole
 from pytest_concurrency.units import count
 
 SUMMARY = "merge runs of parts of a suite into one"
+_MANY = 64  # files that are worth a process
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,33 +27,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parts", metavar="IN", type=Path, nargs="+", help="runs' files, JSON or JSON lines")
 
 
+class _Part(NamedTuple):
+    """One run's file: all but the records, and these by test, as text, which takes a fifth of the memory."""
+
+    head: dict[str, Any]
+    records: list[tuple[str, str]]
+
+
 def run(arguments: argparse.Namespace) -> int:
-    # Millions of small values come and go, none of them in a cycle: looking for cycles takes a third of the time.
-    gc.disable()
-    try:
-        return _merge(arguments)
-    finally:
-        gc.enable()
-
-
-def _merge(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     if out.exists():
         raise _taken(out)
     if not out.parent.is_dir():
         raise CommandError(f"{out} cannot be written: there is no folder {out.parent}")
-    # As text, which takes a fifth of the memory.
     records: dict[str, str] = {}
     several: set[str] = set()
     heads: list[dict[str, Any]] = []
-    for path in arguments.parts:
-        part, texts = load_texts(path)
-        heads.append({name: value for name, value in part.items() if name != "records"})
-        _check_same_machine(arguments.parts[0], heads[0], path, heads[-1])
-        for value, text in zip(part["records"], texts, strict=True):
-            if value["nodeid"] in records:
-                several.add(value["nodeid"])
-            records[value["nodeid"]] = text
+    for path, part in zip(arguments.parts, _parts(arguments.parts), strict=True):
+        heads.append(part.head)
+        _check_same_machine(arguments.parts[0], heads[0], path, part.head)
+        several.update(nodeid for nodeid, _ in part.records if nodeid in records)
+        records.update(part.records)
     try:
         write_whole(out, record.text_of_lines(_head_of(heads), records.values()), replace=False)
     except FileExistsError:
@@ -60,6 +58,27 @@ def _merge(arguments: argparse.Namespace) -> int:
     if several:
         print(f"{count(len(several), 'test is', 'tests are')} in more than one of them: the last one counts")
     return 0
+
+
+def _parts(paths: Sequence[Path]) -> Iterator[_Part]:
+    """Read all files, in their order; many of them on all CPUs."""
+    workers = min(auto_workers(), len(paths) // _MANY)
+    if workers < 2:
+        yield from map(_read, paths)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(_read, paths, chunksize=_MANY // 4)
+
+
+def _read(path: Path) -> _Part:
+    # Millions of small values come and go, none of them in a cycle: looking for cycles takes a third of the time.
+    gc.disable()
+    try:
+        found, texts = load_texts(path)
+    finally:
+        gc.enable()
+    head = {name: value for name, value in found.items() if name != "records"}
+    return _Part(head, [(value["nodeid"], text) for value, text in zip(found["records"], texts, strict=True)])
 
 
 def _check_same_machine(first: Path, expected: dict[str, Any], path: Path, head: dict[str, Any]) -> None:
