@@ -162,10 +162,9 @@ class _Loop:
         return self._plan.answered(verdicts) or len(self._rounds) == self._plan.most_rounds
 
     def _prepare_next(self, fresh: bool, bad: bool) -> None:
-        """Wait after a bad round; longer each time while there is interference, so that a burst of it passes."""
-        if bad:
-            self._bench.sleep(min(self._pause, max(0.0, self._end - self._bench.now())))
+        """After a bad round beside interference wait, longer each time, so that a burst of it passes."""
         if bad and bounds.disturbed(self._rounds[-1]):
+            self._bench.sleep(min(self._pause, max(0.0, self._end - self._bench.now())))
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         else:
             self._pause = _FIRST_PAUSE

@@ -182,11 +182,11 @@ def test_pauses_double_after_bad_rounds_and_stay_bounded() -> None:
     assert max(pauses) <= 0.1
 
 
-def test_pauses_stay_short_where_nothing_interferes() -> None:
+def test_nothing_is_waited_for_where_nothing_interferes() -> None:
     """Waiting for a burst to pass buys nothing when there is none."""
     bench = ScriptedBench(IN_A_LOCK)
     assert end(bench, THREE).verdict == "broken"
-    assert len(set(bench.pauses)) == 1
+    assert bench.pauses == []
 
 
 def test_a_good_round_ends_the_pauses() -> None:
