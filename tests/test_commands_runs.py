@@ -176,3 +176,14 @@ def test_what_cannot_be_merged(tmp_path: Path, capsys: Said) -> None:
     assert not out.exists()
     assert "is there already" in bad(capsys, "merge", one, other)
     assert json.loads(Path(one).read_text())["records"] == [a_record("a")]
+
+
+def test_a_run_without_expectations_costs_no_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = {**a_record("shop:fetch"), "expectations": []}
+    run = {"schema": 1, "environment": a_run()["environment"], "records": [shown]}
+    (tmp_path / "one.json").write_text(json.dumps(run), encoding="utf-8")
+    (tmp_path / "two.json").write_text(json.dumps({**run, "exploration": {}}), encoding="utf-8")
+    one, two, merged = (str(tmp_path / name) for name in ("one.json", "two.json", "merged.json"))
+    for command in (["show", one], ["compare", one, two], ["merge", merged, one, two], ["show", merged]):
+        assert main(command) == 0, command
+    assert "1 test, 0 verdicts" in capsys.readouterr().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import importlib.util
 import json
 import subprocess
 import sys
@@ -166,6 +168,52 @@ def test_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert exploration["use"] == "threads"
     assert exploration["sides"][0]["speedup"]["value"] > 2
     assert exploration["markers"][-1].startswith("@pytest.mark.expect_speedup(threads=4, at_least=")
+
+
+def test_html(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")
+    assert explore("shop:fetch_page", "--args", "'<b>'", "--json", "found.json", "--html", "out/found.html") == 0
+    page = (tmp_path / "out" / "found.html").read_text(encoding="utf-8")
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    text = " ".join(html.unescape(page).split())
+    assert "fetch_page('<b>')" in text
+    assert "fetch_page('<b>')" not in page, "escaped"
+    assert found["exploration"]["why"] in text
+    assert found["exploration"]["markers"][-1] in text
+    evidence = found["records"][0]["bound"]["evidence"]
+    assert evidence[1:] in text
+    for side in found["exploration"]["sides"]:
+        assert f"{side['workers']} {side['backend']}" in text
+        assert side["speedup"] or side["reason"][1:] in text
+
+
+def test_without_the_extra_nothing_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "seen.py").write_text("open('imported', 'w').close()\ndef f(): pass\n", encoding="utf-8")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "jinja2" else find(name, *rest)
+    )
+    assert explore("seen:f", "--html", "found.html") == 2
+    _, err = said_by(capfd)
+    assert "--html found.html cannot be made" in err
+    assert 'pip install "pytest-concurrency-perf[html]"' in err
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [(["--html", "."], "is a folder"), (["--html", "x", "--json", "./x"], "name two files")],
+)
+def test_where_the_page_goes_is_checked_first(
+    options: list[str], expected: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")
+    assert explore("no_such_module:f", *options) == 2
+    assert expected in said_by(capfd)[1]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from pytest_concurrency import console, recommend, targets
+from pytest_concurrency.errors import CommandError
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.explain import KINDS, bar, figure
@@ -19,6 +23,8 @@ from pytest_concurrency.exploring import Exploration, body_of, explore
 from pytest_concurrency.machine import describe, environment
 from pytest_concurrency.recommend import Side
 from pytest_concurrency.record import SCHEMA
+from pytest_concurrency.reports import formats
+from pytest_concurrency.store import write_whole
 from pytest_concurrency.units import count, duration, parse_duration, share
 
 SUMMARY = "what a function is bound by, every backend side by side, which tool to use"
@@ -45,12 +51,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how worker processes start [auto]",
     )
     parser.add_argument("--json", metavar="PATH", help="also write every figure to a file")
+    parser.add_argument("--html", metavar="PATH", help="also write a page to show to others")
 
 
 def run(arguments: argparse.Namespace) -> int:
     positional, named = targets.arguments(arguments.args)
     if arguments.json:
         console.check_writable(arguments.json, "--json")
+    if arguments.html:
+        _check_html(arguments.html, arguments.json)
     body = body_of(arguments.target, positional, named)
     limits = Limits(max_time=arguments.max_time)
     with console.live_line() as show:
@@ -58,10 +67,28 @@ def run(arguments: argparse.Namespace) -> int:
     print(text_of(found, arguments.args))
     if arguments.json:
         console.write_json(arguments.json, json_of(found, arguments.args))
+    if arguments.html:
+        _write_html(arguments.html, json_of(found, arguments.args))
     for side in found.sides:
         if side.traceback:
             print(f"\n{side.workers} {side.backend}: {side.reason}:\n\n{side.traceback}", file=sys.stderr)
     return _RAISED if found.failed else 0
+
+
+def _check_html(path: str, other: str | None) -> None:
+    if reason := formats.load("html").unavailable():
+        raise CommandError(f"--html {path} cannot be made: {reason} Nothing was measured.")
+    console.check_writable(path, "--html")
+    if other and Path(path).resolve() == Path(other).resolve():
+        raise CommandError(f"--html and --json both name {path}, and one would be lost: name two files")
+
+
+def _write_html(path: str, run: Mapping[str, Any]) -> None:
+    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    try:
+        write_whole(Path(path), formats.load("html").render({"created": created, **run}, ()))
+    except OSError as error:
+        raise CommandError(f"--html {path} cannot be written: {error.strerror or error}") from None
 
 
 def text_of(found: Exploration, arguments: str) -> str:

@@ -70,7 +70,14 @@ COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
     "backends": {"base", "job", "travel"},
     "expectations": {"base", "keywords", "where"},
-    "reports": {"formats", "page", "page.charts", "page.view", "page.page"},  # their list, and what html.py is made of
+    "reports": {
+        "formats",
+        "page",
+        "page.charts",
+        "page.view",
+        "page.page",
+        "page.explored",
+    },  # their list, and what html.py is made of
     "commands": set[str](),
 }
 # ... and those that are one thing in several files.

@@ -303,3 +303,52 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     assert said is not None
     assert name in said
     assert 'pip install "pytest-concurrency-perf[html]"' in said
+
+
+EXPLORATION = {
+    "target": "shop:fetch",
+    "arguments": "'<i>'",
+    "async": False,
+    "use": "threads",
+    "why": "threads. It waits.",
+    "markers": ["@pytest.mark.expect_speedup(threads=4, at_least=3)"],
+    "remarks": ["It prints."],
+    "sides": [
+        {"backend": "threads", "workers": 4, "speedup": {"value": 3.9, "low": 3.8, "high": 4.0, "unit": "ratio"}},
+        {"backend": "processes", "workers": 4, "speedup": {"value": 3.0, "low": 2.9, "high": 3.1, "unit": "ratio"}},
+        {"backend": "interpreters", "workers": 4, "speedup": None, "reason": "needs <Python> 3.14"},
+    ],
+}
+
+
+def without_expectations() -> dict[str, Any]:
+    return {**one("shop:fetch"), "expectations": []}
+
+
+def test_a_record_without_expectations_shows_what_was_measured() -> None:
+    page = page_of(without_expectations())
+    assert "there is no verdict" in page.text
+    assert without_expectations()["bound"]["evidence"][1:] in page.text
+    assert "4 threads" in page.text
+    assert "What else the machine did" in page.text or "Meanwhile" in page.text
+    assert not [attributes for attributes in page.all("span") if "badge" in attributes.get("class", "")]
+
+
+def test_a_record_without_expectations_comes_after_verdicts() -> None:
+    page = page_of(without_expectations(), one("test_a.py::test_met"))
+    assert [attributes["id"] for attributes in page.all("article")] == ["test-2", "test-1"]
+
+
+def test_an_exploration_shows_every_tool_and_what_to_use() -> None:
+    page = Page(render(run_of(without_expectations(), exploration=EXPLORATION)))
+    assert [text for tag, text in page.texts if tag == "h1"] == ["4 threads make shop:fetch 3.90x as fast."]
+    assert "4 threads use this 3.90x [3.80, 4.00] 98 %" in page.text
+    assert "4 processes 3.00x [2.90, 3.10] 75 %" in page.text
+    assert "4 interpreters Needs <Python> 3.14." in page.text
+    assert "What to use: threads. It waits. Note: It prints." in page.text
+    assert "fetch('<i>')" in page.text
+
+
+@pytest.mark.parametrize("odd", [{}, [], {"target": "x", "sides": 3}, {**EXPLORATION, "sides": [{}]}])
+def test_an_exploration_in_another_form_is_left_out(odd: Any) -> None:
+    assert "shop:fetch" in Page(render(run_of(without_expectations(), exploration=odd))).text

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_concurrency import machine, record
+from pytest_concurrency.model import Arm, PerBody
 from pytest_concurrency.reports.formats import markdown
 
 from .make import outcome
@@ -118,3 +119,12 @@ def test_a_long_run_stays_one_screen() -> None:
 
 def test_a_run_in_which_nothing_was_measured() -> None:
     assert text_of().startswith("## ➖ Concurrency: 0 verdicts: no test measured anything\n")
+
+
+def test_a_record_without_expectations_shows_what_was_measured() -> None:
+    arm = Arm("threads", 4, 2, (0.02,), (0.004,), None, (0.076,), "", PerBody(0.01, 0.0005, 0.0095, None))
+    measured = {**one("shop:fetch", arms=(arm,)), "expectations": []}
+    text = text_of(measured)
+    assert text.startswith("## \u2796 Concurrency: nothing was expected, so there is no verdict\n\n`shop:fetch`: ")
+    assert "| 4 threads | 500 us | 9.50 ms | not readable |" in text
+    assert "1 verdict: 1 met" in text_of(measured, one())

@@ -30,13 +30,16 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     rows = sorted(rows_of(run["records"]), key=lambda row: row.severity)
     notable = [row for row in rows if row.verdict != "met"]
     worst = rows[0].verdict if rows else "unmeasurable"
-    yield f"## {_SIGNS[worst]} Concurrency: {tally(rows)}\n\n"
+    unjudged = [record for record in run["records"] if not record["expectations"]]
+    said = "nothing was expected, so there is no verdict" if unjudged and not rows else tally(rows)
+    yield f"## {_SIGNS[worst]} Concurrency: {said}\n\n"
     for row in notable[:_MOST_TOLD]:
         yield _told(row)
     if len(notable) > _MOST_TOLD:
         yield f"… and {len(notable) - _MOST_TOLD} more that are not met; the table has them.\n\n"
     if rows:
         yield from _table(rows)
+    yield from _measured(unjudged)
     yield f"<sub>{_escape(describe_environment(run['environment']))}</sub>\n"
 
 
@@ -75,6 +78,23 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{len(rows) - _MOST_ROWS} more rows are left out here; html:PATH and json:PATH have all.\n\n"
     if folded:
         yield "</details>\n\n"
+
+
+def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What was measured without an expectation, as an exploration is."""
+    from pytest_concurrency.reports.page import view
+
+    for test in view.tests_of({"records": records[:_MOST_TOLD]}, ()):
+        said = [sentence for sentence in (test.bound, view.sentence(test.evidence), test.interference) if sentence]
+        yield f"{_code(test.nodeid)}: {_text(' '.join(said))}\n\n"
+        if test.arms:
+            yield "| who | computing | waiting | waiting for a CPU | a body done every |\n|---|--:|--:|--:|--:|\n"
+            for arm in test.arms:
+                cells = (_escape(arm.name), arm.cpu_text, arm.waiting_text, arm.delay_text, arm.every)
+                yield f"| {' | '.join(cells)} |\n"
+            yield "\n"
+    if len(records) > _MOST_TOLD:
+        yield f"… and {len(records) - _MOST_TOLD} more without an expectation; html:PATH and json:PATH have all.\n\n"
 
 
 def _text(text: str) -> str:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 import pytest_concurrency
 from pytest_concurrency.machine import describe_environment
-from pytest_concurrency.reports.page import charts, view
+from pytest_concurrency.reports.page import charts, explored, view
 from pytest_concurrency.rows import ORDER, counts_of, rows_of, shorten
 from pytest_concurrency.units import duration, formatter, number, ratio, share
 
@@ -38,6 +38,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     numbers = count(1)
 
     tests = view.tests_of(run, past)
+    exploration = explored.explored_of(run)
 
     def curve(verdict: view.Verdict) -> Markup:
         points, efficiency = verdict.row.curve, view.efficiency_of(verdict.row)
@@ -67,7 +68,8 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         machine=describe_environment(run["environment"]),
         missing_readings=run["environment"].get("missing_readings", []),
         regressions=run.get("regressions", []),
-        summary=view.summary_of(rows),
+        summary=exploration.headline if exploration and not rows else view.summary_of(rows, len(tests)),
+        exploration=exploration,
         counts=counts_of(rows),
         total=len(rows),
         order=ORDER,
@@ -75,7 +77,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         attention=[(test, verdict) for test in tests for verdict in test.verdicts if verdict.row.verdict != "met"],
         past=len(past),
         left_out=len(history) - len(past),
-        interference=_interference(run, next(numbers)),
+        interference=_interference(run, next(numbers)) if rows else None,
         curve=curve,
         development=development,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_concurrency import fingerprint
-from pytest_concurrency.rows import Row, name_of, rows_of, shorten
+from pytest_concurrency.rows import ORDER, Row, name_of, rows_of, shorten
 from pytest_concurrency.units import count, duration, formatter, number, share
 
 LONGEST_ID = 140
@@ -89,8 +89,9 @@ class Test:
     histories: tuple[tuple[Verdict, History], ...]
 
     @property
-    def worst(self) -> str:
-        return min(self.verdicts, key=lambda verdict: verdict.row.severity).row.verdict
+    def severity(self) -> int:
+        """0 for the worst; a record without expectations comes last."""
+        return min((verdict.row.severity for verdict in self.verdicts), default=len(ORDER))
 
     @property
     def notes(self) -> list[str]:
@@ -136,7 +137,7 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
                 histories=tuple(histories),
             )
         )
-    return sorted(tests, key=lambda test: min(verdict.row.severity for verdict in test.verdicts))
+    return sorted(tests, key=lambda test: test.severity)
 
 
 def efficiency_of(row: Row) -> float | None:
@@ -357,8 +358,10 @@ def count_cpus(amount: float) -> str:
     return f"{text} {'CPU' if text == '1' else 'CPUs'}"
 
 
-def summary_of(rows: Sequence[Row]) -> str:
+def summary_of(rows: Sequence[Row], records: int = 0) -> str:
     """The answer in one sentence."""
+    if not rows and records:
+        return "Nothing was expected, so there is no verdict; what was measured is below."
     if not rows:
         return "No test measured anything."
     broken = sum(row.verdict == "broken" for row in rows)
