@@ -17,6 +17,8 @@ is no vote.
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 
 from pytest_concurrency.model import Interval, Reading, Round, Sample
@@ -57,6 +59,18 @@ def drift(rounds: Sequence[Round]) -> float | None:
         return None
     factor = median(times[-third:]) / median(times[:third])
     return factor if max(factor, 1 / factor) >= _DRIFTS else None
+
+
+def spread(rounds: Sequence[Round]) -> float:
+    """How much a round's speedup varies with the body itself: a standard deviation of its logarithm.
+
+    From the lone worker's own times, which leave out what the machine does; both arms vary. With few
+    rounds it is more than it seems.
+    """
+    logs = [math.log(quiet_time(round_.serial.readings[0]) / round_.serial.loops) for round_ in rounds]
+    if len(logs) < 2:
+        return 0.0
+    return math.sqrt(2) * statistics.stdev(logs) * (1 + 4 / len(logs))
 
 
 def readable(round_: Round) -> bool:

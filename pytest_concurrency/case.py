@@ -27,6 +27,7 @@ class Case:
     confirming: int = 0  # the side that waits for its confirmation
     confirmation: Tally = field(default_factory=Tally)
     votes: list[Vote] = field(default_factory=list)
+    counted: list[Vote] = field(default_factory=list)  # those of the count that goes on
     silent: int = 0  # rounds without a vote, in a row
     undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
     contradicted: int = 0
@@ -40,22 +41,27 @@ class Case:
     def needs_confirmation(self, side: int) -> bool:
         return side in self.claim.careful
 
-    def take(self, vote: Vote) -> bool:
+    def take(self, vote: Vote, spread: float = 0.0) -> bool:
         """Count a round's vote; return whether fresh workers are due.
 
-        A decided case still listens: a better estimate comes for free.
+        ``spread`` is what is known by now of how much a round's figure varies by itself: all votes of
+        the count are weighed by it anew. A decided case still listens: a better estimate comes for free.
         """
         self.votes.append(vote)
         if not self.open:
             return False
         self.silent = 0 if vote.direction else self.silent + 1
-        return self._confirm(vote) if self.confirming else self._count(vote)
+        self.counted.append(vote)
+        count = Tally()
+        for earlier in self.counted:
+            count = count.add(tally.tempered(earlier, spread))
+        return self._confirm(count) if self.confirming else self._count(count)
 
-    def _count(self, vote: Vote) -> bool:
-        self.tally = self.tally.add(vote)
+    def _count(self, count: Tally) -> bool:
+        self.tally = count
         side = self.tally.decided(self._enough(1), self._enough(-1))
         if side and self.needs_confirmation(side):
-            self.confirming, self.confirmation = side, Tally()
+            self.confirming, self.confirmation, self.counted = side, Tally(), []
             return True
         if side:
             self._decide(side)
@@ -63,15 +69,15 @@ class Case:
             self.verdict = "undecided"
         return False
 
-    def _confirm(self, vote: Vote) -> bool:
-        self.confirmation = self.confirmation.add(vote)
+    def _confirm(self, count: Tally) -> bool:
+        self.confirmation = count
         side = self.confirmation.decided(tally.CONFIRM, tally.CONFIRM)
         if side == self.confirming:
             self._decide(side)
             return False
         if side or self.confirmation.rounds >= _CONFIRMING:
             self.contradicted += 1
-            self.confirming, self.tally = 0, Tally()
+            self.confirming, self.tally, self.counted = 0, Tally(), []
             return True
         return False
 

@@ -35,6 +35,22 @@ class Vote:
     weight: float = 0.0
     figure: float | None = None
     interval: Interval | None = None
+    distance: float = 1.0  # from the cut, as a ratio
+
+
+_BEYOND = math.log(1.118)  # the truth is this much farther from a wrong vote than the cut is: sqrt(1 + 0.25)
+
+
+def tempered(vote: Vote, spread: float) -> Vote:
+    """Let a vote weigh no more than a body allows that is not the same from call to call.
+
+    ``spread`` is the standard deviation of a round's figure, as a logarithm. With latencies that vary
+    as much as the threshold is away, one round says little, however far off it is.
+    """
+    if vote.direction == 0 or spread <= 0:
+        return vote
+    error = 0.5 * math.erfc((math.log(vote.distance) + _BEYOND) / spread / math.sqrt(2))
+    return replace(vote, weight=min(vote.weight, log_odds(min(max(error, 1e-9), 0.45))))
 
 
 def cast(interval: Interval | None, cut: float, batch: float) -> Vote:
@@ -43,9 +59,11 @@ def cast(interval: Interval | None, cut: float, batch: float) -> Vote:
         return Vote(0)
     figure = math.sqrt(max(interval.low, 1e-12) * max(interval.high, 1e-12))
     if interval.low > cut:
-        return Vote(1, _weight(interval.low / cut, batch), figure, interval)
+        distance = interval.low / cut
+        return Vote(1, _weight(distance, batch), figure, interval, distance)
     if interval.high < cut:
-        return Vote(-1, _weight(cut / max(interval.high, 1e-12), batch), figure, interval)
+        distance = cut / max(interval.high, 1e-12)
+        return Vote(-1, _weight(distance, batch), figure, interval, distance)
     return Vote(0, 0.0, figure, interval)
 
 
