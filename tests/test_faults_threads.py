@@ -26,7 +26,7 @@ def test_a_workers_keyboard_interrupt_ends_no_session(
     suite: Suite, pytester: pytest.Pytester, backend: Backend, statement: str
 ) -> None:
     """Ctrl-C itself reaches the main thread; see test_faults.py for that."""
-    result = suite(body(backend, statement) + next_body(backend), REPORT)
+    result = suite(body(backend, statement) + next_body(backend), REPORT, subprocess=True)
     result.assert_outcomes(failed=1, passed=2)
     assert_outcome(result, "test_body", "FAILED")
     assert_other_passed(result)
