@@ -17,8 +17,6 @@ is no vote.
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Sequence
 
 from pytest_concurrency.model import Interval, Reading, Round, Sample
@@ -40,6 +38,11 @@ def quiet_time(reading: Reading) -> float:
     return max(reading.cpu + reading.blocked, _FEW)
 
 
+def body_time(round_: Round) -> float:
+    """What one body takes alone and undisturbed, by the lone worker's batch."""
+    return quiet_time(round_.serial.readings[0]) / round_.serial.loops
+
+
 def cpu_share(serial: Sample) -> float:
     """The computing part of one worker's own time, from 0 (waits) to 1 (computes)."""
     reading = serial.readings[0]
@@ -53,24 +56,12 @@ def median_cpu_share(rounds: Sequence[Round]) -> float:
 
 def drift(rounds: Sequence[Round]) -> float | None:
     """Return by how much a lone body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
-    times = [quiet_time(round_.serial.readings[0]) / round_.serial.loops for round_ in rounds]
+    times = [body_time(round_) for round_ in rounds]
     third = len(times) // 3
     if third < 2 or abs(rank_correlation(times)) < _STEADY:
         return None
     factor = median(times[-third:]) / median(times[:third])
     return factor if max(factor, 1 / factor) >= _DRIFTS else None
-
-
-def spread(rounds: Sequence[Round]) -> float:
-    """How much a round's speedup varies with the body itself: a standard deviation of its logarithm.
-
-    From the lone worker's own times, which leave out what the machine does; both arms vary. With few
-    rounds it is more than it seems.
-    """
-    logs = [math.log(quiet_time(round_.serial.readings[0]) / round_.serial.loops) for round_ in rounds]
-    if len(logs) < 2:
-        return 0.0
-    return math.sqrt(2) * statistics.stdev(logs) * (1 + 4 / len(logs))
 
 
 def readable(round_: Round) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pytest_concurrency import stats, tally
 from pytest_concurrency.claims import Claim
 from pytest_concurrency.model import Estimate, Interval, VerdictName
-from pytest_concurrency.tally import Tally, Vote
+from pytest_concurrency.tally import Spread, Tally, Vote
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
+_GROUPS = 3  # of rounds, that make an estimate
 _CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
 
 
@@ -41,11 +42,11 @@ class Case:
     def needs_confirmation(self, side: int) -> bool:
         return side in self.claim.careful
 
-    def take(self, vote: Vote, spread: float = 0.0) -> bool:
+    def take(self, vote: Vote) -> bool:
         """Count a round's vote; return whether fresh workers are due.
 
-        ``spread`` is what is known by now of how much a round's figure varies by itself: all votes of
-        the count are weighed by it anew. A decided case still listens: a better estimate comes for free.
+        All votes of the count are weighed anew by what is known by now of how much a round's figure varies
+        by itself. A decided case still listens: a better estimate comes for free.
         """
         self.votes.append(vote)
         if not self.open:
@@ -53,8 +54,8 @@ class Case:
         self.silent = 0 if vote.direction else self.silent + 1
         self.counted.append(vote)
         count = Tally()
-        for earlier in self.counted:
-            count = count.add(tally.tempered(earlier, spread))
+        for weighed in tally.weighed(self.counted, self.spread):
+            count = count.add(weighed)
         return self._confirm(count) if self.confirming else self._count(count)
 
     def _count(self, count: Tally) -> bool:
@@ -95,9 +96,12 @@ class Case:
 
     def figures(self) -> list[float]:
         """What the rounds said: those whose bounds are close together, if there are enough."""
-        seen = [(vote.figure, vote.interval) for vote in self.votes if vote.figure is not None and vote.interval]
-        close = [figure for figure, interval in seen if stats.close(interval)]
-        return close if len(close) >= 3 else [figure for figure, _ in seen]
+        return self._figures(self._said())
+
+    @property
+    def spread(self) -> Spread:
+        """How much the figure varies with the body itself."""
+        return tally.spread_of(self.votes)
 
     def bounds(self) -> list[Interval]:
         """Of each round that said something."""
@@ -105,11 +109,24 @@ class Case:
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""
-        figures = self.figures()
+        said = self._said()
+        figures = self._figures(said)
         found = stats.estimate(figures, self.claim.unit)
-        intervals = self.bounds()
-        if found is None or len(figures) < len(intervals) or all(map(stats.close, intervals)):
+        if found is None or all(stats.close(interval) for _, interval in said):
             return found
-        low = stats.median([interval.low for interval in intervals])
-        high = stats.median([interval.high for interval in intervals])
+        if len(figures) < len(said):
+            return found
+        low = stats.median([interval.low for _, interval in said])
+        high = stats.median([interval.high for _, interval in said])
         return Estimate(found.value, low, high, self.claim.unit)
+
+    def _said(self) -> list[tuple[float, Interval]]:
+        """What the rounds said, in groups where they voted so and there are some."""
+        groups = tally.grouped(self.votes, self.spread)
+        votes = groups if len(groups) >= _GROUPS else self.votes
+        return [(vote.figure, vote.interval) for vote in votes if vote.figure is not None and vote.interval]
+
+    @staticmethod
+    def _figures(said: list[tuple[float, Interval]]) -> list[float]:
+        close = [figure for figure, interval in said if stats.close(interval)]
+        return close if len(close) >= 3 else [figure for figure, _ in said]

@@ -85,7 +85,8 @@ class SpeedupClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         interval = bounds.speedup(round_, self.workers, known.cpus, known.computes_alone)
-        return cast(interval, margin_cut(self.margin), shortest_batch(round_))
+        work = bounds.body_time(round_)
+        return cast(interval, margin_cut(self.margin), shortest_batch(round_), work, half(self.margin))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,8 @@ class ShareClaim:
             return Vote(0)
         computing = bounds.cpu_share(round_.serial)
         figure = max(1 - computing if self.kind == "wait" else computing, 1e-6)
-        return cast(Interval(figure, figure), margin_cut(self.margin), shortest_batch(round_))
+        part = figure * bounds.body_time(round_)
+        return cast(Interval(figure, figure), margin_cut(self.margin), shortest_batch(round_), part, half(self.margin))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ class OverlapClaim:
         overlapping, queueing = self.expected(share)
         if overlapping < queueing * 1.15:
             return Vote(0)  # so much computing that the two cannot be told apart
-        return cast(interval, self.cut(share), shortest_batch(round_))
+        work = bounds.body_time(round_)
+        return cast(interval, self.cut(share), shortest_batch(round_), work, half(self.margin))
 
     def cut(self, cpu_share: float) -> float:
         """The speedup below which the waits queue rather than overlap."""
@@ -237,3 +240,8 @@ def shortest_batch(round_: Round) -> float:
 def margin_cut(margin: Interval) -> float:
     """Where votes part: the geometric middle of the margin."""
     return math.sqrt(margin.low * margin.high)
+
+
+def half(margin: Interval) -> float:
+    """How far each end of the margin is from the cut, as a logarithm."""
+    return math.log(margin.high / margin.low) / 2

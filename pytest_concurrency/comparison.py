@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_concurrency import bounds, stats
 from pytest_concurrency.backends.base import Crew
-from pytest_concurrency.claims import Knowledge, SpeedupClaim, margin_cut, shortest_batch
+from pytest_concurrency.claims import Knowledge, SpeedupClaim, half, margin_cut, shortest_batch
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.machine import gil_enabled, usable_cpus
 from pytest_concurrency.model import GilProbe, Interference, Round, Sample
@@ -30,7 +30,8 @@ class ComparisonClaim(SpeedupClaim):
     """The second callable is that many times faster than the first."""
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        return cast(bounds.comparison(round_), margin_cut(self.margin), shortest_batch(round_))
+        work = round_.serial.wall / round_.serial.loops
+        return cast(bounds.comparison(round_), margin_cut(self.margin), shortest_batch(round_), work, half(self.margin))
 
 
 def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:

@@ -128,13 +128,12 @@ class _Loop:
     def _judge(self) -> tuple[bool, bool]:
         """Let the round vote; return whether fresh workers are due, and whether it was a bad round."""
         fresh = bad = False
-        spread = bounds.spread(self._rounds)
         for case in self._cases:
             vote = case.claim.vote(self._rounds[-1], self._probe, self._known)
             if case.open:
                 vote = self._delivered(vote, case)
                 bad |= vote.direction == 0 or case.needs_confirmation(vote.direction)
-            fresh |= case.take(vote, spread if case.claim.unit == "ratio" else 0.0)
+            fresh |= case.take(vote)
         return fresh, bad
 
     def _delivered(self, vote: Vote, case: Case) -> Vote:

@@ -12,6 +12,7 @@ from pytest_concurrency.units import count, duration, formatter, number, ratio
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
+_VARIES = 0.2  # of a round's figure with the body itself, from which that needs many rounds
 
 
 def undecided(case: Case, rounds: Sequence[Round], interference: Interference, site: Site, max_time: float) -> str:
@@ -42,6 +43,12 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
     )
     if interference.foreign is not None and interference.foreign > _BUSY:
         said += f"; other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
+    varies = case.spread.seen
+    if varies > _VARIES:
+        said += (
+            f"; the body itself takes longer or shorter from call to call, so that a round's figure varies by "
+            f"{varies:.0%}: let each call do the same work, move the threshold farther away, or raise max_time"
+        )
     return said
 
 

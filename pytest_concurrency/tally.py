@@ -9,10 +9,12 @@ however far off, decides.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pytest_concurrency import stats
 from pytest_concurrency.model import Interval
-from pytest_concurrency.stats import log_odds
+from pytest_concurrency.stats import log_odds, middle
 
 # How often a vote at this distance (as a ratio) from the cut is wrong, at most. The truth is another
 # sqrt(1 + margin) away. benchmarks/votes.py measures it: see docs/verdict-study.md.
@@ -20,6 +22,10 @@ _ERROR_AT = ((1.70, 0.01), (1.50, 0.03), (1.30, 0.05), (1.15, 0.10), (1.05, 0.20
 _FAR = 1.30
 # Batches this long average over most bursts of interference; the error of a far vote falls.
 _LONG = ((1.0, 0.001), (0.2, 0.01))
+
+_TOO_WIDE = 0.3  # spread above which rounds vote in groups
+# Lower 1 % points of chi-square by its degrees of freedom, 1 to 5, per degree.
+_LEAST_CHI_SQUARE = (0.000157, 0.01005, 0.0383, 0.0743, 0.1109)
 
 ENOUGH = log_odds(1e-5)
 # A conclusion that interference can imitate, and a red one, each need more.
@@ -29,42 +35,121 @@ CONFIRM = log_odds(1e-3)
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One round's word on one claim: +1 above the cut, -1 below it, 0 cannot tell."""
+    """One round's word on one claim: +1 above the cut, -1 below it, 0 cannot tell.
+
+    Votes on figures that may be added up over rounds know what to add: ``work`` is the numerator of the
+    figure in seconds per body, ``half`` half of the margin as a logarithm. Others have no ``work``.
+    """
 
     direction: int
     weight: float = 0.0
     figure: float | None = None
     interval: Interval | None = None
-    distance: float = 1.0  # from the cut, as a ratio
+    work: float = 0.0
+    cut: float = 1.0
+    half: float = 0.0
+    batch: float = 0.0  # seconds of the shortest batch
 
 
-_BEYOND = math.log(1.118)  # the truth is this much farther from a wrong vote than the cut is: sqrt(1 + 0.25)
-
-
-def tempered(vote: Vote, spread: float) -> Vote:
-    """Let a vote weigh no more than a body allows that is not the same from call to call.
-
-    ``spread`` is the standard deviation of a round's figure, as a logarithm. With latencies that vary
-    as much as the threshold is away, one round says little, however far off it is.
-    """
-    if vote.direction == 0 or spread <= 0:
-        return vote
-    error = 0.5 * math.erfc((math.log(vote.distance) + _BEYOND) / spread / math.sqrt(2))
-    return replace(vote, weight=min(vote.weight, log_odds(min(max(error, 1e-9), 0.45))))
-
-
-def cast(interval: Interval | None, cut: float, batch: float) -> Vote:
+def cast(interval: Interval | None, cut: float, batch: float, work: float = 0.0, half: float = 0.0) -> Vote:
     """Turn a round's bounds into a vote; ``batch`` is the shortest batch's time in seconds."""
     if interval is None:
         return Vote(0)
-    figure = math.sqrt(max(interval.low, 1e-12) * max(interval.high, 1e-12))
-    if interval.low > cut:
-        distance = interval.low / cut
-        return Vote(1, _weight(distance, batch), figure, interval, distance)
-    if interval.high < cut:
-        distance = cut / max(interval.high, 1e-12)
-        return Vote(-1, _weight(distance, batch), figure, interval, distance)
-    return Vote(0, 0.0, figure, interval)
+    side = 1 if interval.low > cut else -1 if interval.high < cut else 0
+    weight = _weight(_distance(interval, cut, side), batch) if side else 0.0
+    return Vote(side, weight, middle(interval), interval, work, cut, half, batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How much a round's figure varies with the body itself: a standard deviation of its logarithm."""
+
+    seen: float = 0.0
+    rounds: int = 0
+
+    @property
+    def at_most(self) -> float:
+        """Upper 99 % bound of the true one, as if figures were normal: a few rounds may be alike by chance."""
+        degrees = self.rounds - 1
+        if degrees < 1:
+            return 0.0
+        if degrees <= len(_LEAST_CHI_SQUARE):
+            least = _LEAST_CHI_SQUARE[degrees - 1]
+        else:  # Wilson & Hilferty, The distribution of chi-square (1931)
+            least = (1 - 2 / (9 * degrees) - 2.326 * math.sqrt(2 / (9 * degrees))) ** 3
+        return self.seen / math.sqrt(least)
+
+    @property
+    def group(self) -> int:
+        """How many rounds must vote together for the sum of their times to mean something."""
+        return max(1, math.ceil((self.seen / _TOO_WIDE) ** 2))
+
+
+def weighed(votes: Sequence[Vote], spread: Spread) -> Sequence[Vote]:
+    """Let votes weigh no more than a body allows that is not the same from call to call.
+
+    A vote weighs at most its likelihood ratio between the two ends of the margin.
+    """
+    if spread.seen <= 0:
+        return votes
+    variance = spread.at_most**2 / spread.group
+    return [_tempered(vote, variance) for vote in grouped(votes, spread)]
+
+
+def grouped(votes: Sequence[Vote], spread: Spread) -> Sequence[Vote]:
+    """Let rounds vote in groups where single ones say little, by the sums of their times.
+
+    A ratio of sums is a ratio of means; the middle of single ratios is something else if latencies are skewed.
+    """
+    size = spread.group
+    if size == 1:
+        return votes
+    return [_together(votes[at : at + size]) for at in range(0, len(votes) - size + 1, size)]
+
+
+def spread_of(votes: Sequence[Vote]) -> Spread:
+    """Return how much a body varies.
+
+    No more than the lone worker's times make it, which leave out what the machine does (both arms vary),
+    and no more than the figure does vary: a CPU that is slow for a while is so for both arms.
+    """
+    pairs = [(vote.work, vote.work / vote.figure) for vote in votes if vote.work > 0 and vote.figure]
+    if len(pairs) < 2:
+        return Spread()
+    works, times = [work for work, _ in pairs], [time for _, time in pairs]
+    above, below = stats.mean(works), stats.mean(times)
+    # Each as logarithms, in which very short times count much, and as parts of the mean, in which long ones do.
+    alone = min(stats.deviation([math.log(work) for work in works]), stats.deviation(works) / above)
+    figure = min(
+        stats.deviation([math.log(work / time) for work, time in pairs]),
+        stats.deviation([work / above - time / below for work, time in pairs]),
+    )
+    return Spread(min(math.sqrt(2) * alone, figure), len(pairs))
+
+
+def _together(votes: Sequence[Vote]) -> Vote:
+    """Return the vote of some rounds' sums."""
+    said = [(vote, vote.interval) for vote in votes if vote.work > 0 and vote.interval is not None]
+    if not said:
+        return Vote(0)
+    work = sum(vote.work for vote, _ in said)
+    cut = math.exp(stats.mean([math.log(vote.cut) for vote, _ in said]))
+    # Each relative to its own cut.
+    low = work * cut / sum(vote.work * vote.cut / max(interval.low, 1e-12) for vote, interval in said)
+    high = work * cut / sum(vote.work * vote.cut / max(interval.high, 1e-12) for vote, interval in said)
+    return cast(Interval(low, high), cut, min(vote.batch for vote, _ in said), work, said[0][0].half)
+
+
+def _tempered(vote: Vote, variance: float) -> Vote:
+    if not vote.direction or vote.work <= 0 or vote.interval is None:
+        return vote
+    likelihood = 2 * vote.half * math.log(_distance(vote.interval, vote.cut, vote.direction)) / variance
+    return replace(vote, weight=min(vote.weight, likelihood))
+
+
+def _distance(interval: Interval, cut: float, side: int) -> float:
+    """Of the nearer bound from the cut, as a ratio."""
+    return interval.low / cut if side > 0 else cut / max(interval.high, 1e-12)
 
 
 def _weight(distance: float, batch: float) -> float:

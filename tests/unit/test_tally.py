@@ -95,3 +95,40 @@ def test_a_tally_counts_every_vote(votes: list[tuple[int, float]]) -> None:
 @pytest.mark.parametrize(("lead", "side"), [(11.9, 0), (12.0, 1), (-15.9, 0), (-16.0, -1)])
 def test_each_side_has_its_own_bound(lead: float, side: int) -> None:
     assert Tally(lead=lead).decided(enough_above=12.0, enough_below=16.0) == side
+
+
+def votes(*rounds: tuple[float, float]) -> list[Vote]:
+    """Of a lone body's seconds and a speedup, against a cut at 2."""
+    return [cast(Interval(figure, figure), 2.0, alone, alone, 0.11) for alone, figure in rounds]
+
+
+def test_a_body_that_is_always_the_same_does_not_spread() -> None:
+    assert tally.spread_of(votes((0.01, 4.0), (0.01, 1.0), (0.01, 4.0))).seen == 0, "that was not the body"
+    assert tally.spread_of(votes((0.01, 4.0), (0.015, 4.0), (0.02, 4.0))).seen == 0, "slow in both arms"
+    assert tally.spread_of([Vote(1, 3.0), Vote(-1, 3.0)]) == tally.Spread()
+
+
+def test_few_rounds_are_no_proof_of_little_spread() -> None:
+    bounds = [tally.Spread(0.1, rounds).at_most for rounds in range(2, 40)]
+    assert bounds == sorted(bounds, reverse=True)
+    assert bounds[1] == pytest.approx(1.0, rel=0.01)
+    assert bounds[-1] == pytest.approx(0.13, rel=0.05)
+
+
+def test_a_body_of_random_length_votes_in_groups_by_the_sums_of_its_times() -> None:
+    cast_alone = votes((0.001, 0.4), (0.019, 7.6)) * 8  # together always 0.01 s, four times 0.005 s
+    spread = tally.spread_of(cast_alone)
+    assert spread.group > 1
+    figures = [vote.figure for vote in tally.grouped(cast_alone, tally.Spread(0.4, 16))]
+    assert figures == [pytest.approx(4.0)] * 8
+    assert all(vote.direction == 1 for vote in tally.grouped(cast_alone, tally.Spread(0.4, 16)))
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 0.1), st.floats(0.5, 8.0)), min_size=2, max_size=30))
+def test_spread_never_adds_weight(rounds: list[tuple[float, float]]) -> None:
+    cast_alone = votes(*rounds)
+    spread = tally.spread_of(cast_alone)
+    weighed = tally.weighed(cast_alone, spread)
+    assert sum(vote.weight for vote in weighed) <= sum(vote.weight for vote in cast_alone) + 1e-9 or spread.group > 1
+    assert all(vote.weight >= 0 for vote in weighed)
+    assert len(weighed) <= len(cast_alone)
