@@ -32,6 +32,7 @@ _COMPUTES = 0.1  # share of computing above which that matters
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
 _STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
 _DRIFTS = 2.0  # factor by which a body's time must change to matter
+_TELLING = 9  # rounds in which a drift by that factor shows at the latest, if it goes on as it began
 _FEW = 1e-9
 
 
@@ -53,12 +54,27 @@ def median_cpu_share(rounds: Sequence[Round]) -> float:
 
 def drift(rounds: Sequence[Round]) -> float | None:
     """Return by how much a lone body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
-    times = [quiet_time(round_.serial.readings[0]) / round_.serial.loops for round_ in rounds]
+    times = _lone_times(rounds)
     third = len(times) // 3
     if third < 2 or abs(rank_correlation(times)) < _STEADY:
         return None
     factor = median(times[-third:]) / median(times[:third])
     return factor if max(factor, 1 / factor) >= _DRIFTS else None
+
+
+def may_drift(rounds: Sequence[Round]) -> bool:
+    """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
+    times = _lone_times(rounds)
+    if not 3 <= len(times) < _TELLING or abs(rank_correlation(times)) < _STEADY or drift(rounds) is not None:
+        return False
+    # From the middle of the first third of those rounds to the middle of the last one.
+    a_round = math.pow(_DRIFTS, 1 / (_TELLING - _TELLING // 3))
+    return max(times) / min(times) >= math.pow(a_round, len(times) - 1)
+
+
+def _lone_times(rounds: Sequence[Round]) -> list[float]:
+    """Seconds of one body, as the lone worker's batches say."""
+    return [quiet_time(round_.serial.readings[0]) / round_.serial.loops for round_ in rounds]
 
 
 def spread(rounds: Sequence[Round]) -> float:
@@ -67,7 +83,7 @@ def spread(rounds: Sequence[Round]) -> float:
     From the lone worker's own times, which leave out what the machine does; both arms vary. With few
     rounds it is more than it seems.
     """
-    logs = [math.log(quiet_time(round_.serial.readings[0]) / round_.serial.loops) for round_ in rounds]
+    logs = [math.log(seconds) for seconds in _lone_times(rounds)]
     if len(logs) < 2:
         return 0.0
     return math.sqrt(2) * statistics.stdev(logs) * (1 + 4 / len(logs))

@@ -159,8 +159,13 @@ class _Loop:
         ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
         if ratio is not None and not self._plan.comparable(ratio.bounds(), len(self._rounds)):
             return False
-        verdicts = [case.verdict for case in self._cases]
-        return self._plan.answered(verdicts) or len(self._rounds) == self._plan.most_rounds
+        if len(self._rounds) == self._plan.most_rounds:
+            return True
+        # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
+        return self._plan.answered([case.verdict for case in self._cases]) and not self._may_drift()
+
+    def _may_drift(self) -> bool:
+        return self._plan.setup.method == "pair" and bounds.may_drift(self._rounds)
 
     def _prepare_next(self, fresh: bool, bad: bool) -> None:
         """After a bad round beside interference wait, longer each time, so that a burst of it passes."""
