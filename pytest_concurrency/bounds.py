@@ -41,6 +41,11 @@ def quiet_time(reading: Reading) -> float:
     return max(reading.cpu + reading.blocked, _FEW)
 
 
+def body_time(round_: Round) -> float:
+    """What one body takes alone and undisturbed, by the lone worker's batch."""
+    return quiet_time(round_.serial.readings[0]) / round_.serial.loops
+
+
 def cpu_share(serial: Sample) -> float:
     """The computing part of one worker's own time, from 0 (waits) to 1 (computes)."""
     reading = serial.readings[0]
@@ -52,29 +57,24 @@ def median_cpu_share(rounds: Sequence[Round]) -> float:
     return median([cpu_share(round_.serial) for round_ in rounds])
 
 
+def may_drift(rounds: Sequence[Round]) -> bool:
+    """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
+    times = [body_time(round_) for round_ in rounds]
+    if not 3 <= len(times) < _TELLING or abs(rank_correlation(times)) < _STEADY or drift(rounds) is not None:
+        return False
+    # From the middle of the first third of those rounds to the middle of the last one.
+    a_round: float = _DRIFTS ** (1 / (_TELLING - _TELLING // 3))
+    return max(times) >= min(times) * a_round ** (len(times) - 1)
+
+
 def drift(rounds: Sequence[Round]) -> float | None:
     """Return by how much a lone body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
-    times = _lone_times(rounds)
+    times = [body_time(round_) for round_ in rounds]
     third = len(times) // 3
     if third < 2 or abs(rank_correlation(times)) < _STEADY:
         return None
     factor = median(times[-third:]) / median(times[:third])
     return factor if max(factor, 1 / factor) >= _DRIFTS else None
-
-
-def may_drift(rounds: Sequence[Round]) -> bool:
-    """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
-    times = _lone_times(rounds)
-    if not 3 <= len(times) < _TELLING or abs(rank_correlation(times)) < _STEADY or drift(rounds) is not None:
-        return False
-    # From the middle of the first third of those rounds to the middle of the last one.
-    a_round = math.pow(_DRIFTS, 1 / (_TELLING - _TELLING // 3))
-    return max(times) / min(times) >= math.pow(a_round, len(times) - 1)
-
-
-def _lone_times(rounds: Sequence[Round]) -> list[float]:
-    """Seconds of one body, as the lone worker's batches say."""
-    return [quiet_time(round_.serial.readings[0]) / round_.serial.loops for round_ in rounds]
 
 
 def spread(rounds: Sequence[Round]) -> float:
@@ -83,7 +83,7 @@ def spread(rounds: Sequence[Round]) -> float:
     From the lone worker's own times, which leave out what the machine does; both arms vary. With few
     rounds it is more than it seems.
     """
-    logs = [math.log(seconds) for seconds in _lone_times(rounds)]
+    logs = [math.log(quiet_time(round_.serial.readings[0]) / round_.serial.loops) for round_ in rounds]
     if len(logs) < 2:
         return 0.0
     return math.sqrt(2) * statistics.stdev(logs) * (1 + 4 / len(logs))
