@@ -29,16 +29,21 @@ def which_tool(bound: Bound) -> str:
     return "it computes under the GIL: processes (or a free-threaded build)"
 
 
-def safe_threshold(estimate: Estimate, ceiling: float, room: float) -> float:
+def ceiling(workers: int, cpu_share: float, cpus: float) -> float:
+    """Best possible speedup: the longer of one body's time and all computing spread over the CPUs."""
+    return workers / max(1.0, workers * cpu_share / cpus)
+
+
+def safe_threshold(estimate: Estimate, best: float, room: float) -> float:
     """A threshold far enough below a figure for the margin, rounded down to a number that a person would write."""
-    return math.floor(min(estimate.low, ceiling) * room * 10) / 10
+    return math.floor(min(estimate.low, best) * room * 10) / 10
 
 
-def threshold(at_least: float, estimate: Estimate, ceiling: float, margin: Interval) -> str:
+def threshold(at_least: float, estimate: Estimate, best: float, margin: Interval) -> str:
     """Say that a threshold asks for trouble, and propose one that does not; empty if it is a good one."""
-    better_one = safe_threshold(estimate, ceiling, margin.low / margin.high)
-    if at_least > _CEILING * ceiling:
-        what = f"at_least={number(at_least)} sits at the ceiling of what is possible here, {number(round(ceiling, 2))}x"
+    better_one = safe_threshold(estimate, best, margin.low / margin.high)
+    if at_least > _CEILING * best:
+        what = f"at_least={number(at_least)} sits at the ceiling of what is possible here, {number(round(best, 2))}x"
     elif estimate.value < at_least:
         what = f"the figure, {ratio(estimate.value)}, lies below at_least={number(at_least)}, inside the margin"
     else:

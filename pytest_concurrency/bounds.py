@@ -30,6 +30,7 @@ _COMPUTES = 0.1  # share of computing above which that matters
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
 _STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
 _DRIFTS = 2.0  # factor by which a body's time must change to matter
+_TELLING = 9  # rounds in which a drift by that factor shows at the latest, if it goes on as it began
 _FEW = 1e-9
 
 
@@ -52,6 +53,16 @@ def cpu_share(serial: Sample) -> float:
 def median_cpu_share(rounds: Sequence[Round]) -> float:
     """The same over some rounds."""
     return median([cpu_share(round_.serial) for round_ in rounds])
+
+
+def may_drift(rounds: Sequence[Round]) -> bool:
+    """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
+    times = [body_time(round_) for round_ in rounds]
+    if not 3 <= len(times) < _TELLING or abs(rank_correlation(times)) < _STEADY or drift(rounds) is not None:
+        return False
+    # From the middle of the first third of those rounds to the middle of the last one.
+    a_round: float = _DRIFTS ** (1 / (_TELLING - _TELLING // 3))
+    return max(times) >= min(times) * a_round ** (len(times) - 1)
 
 
 def drift(rounds: Sequence[Round]) -> float | None:

@@ -105,8 +105,9 @@ def _changes(
             else:
                 yield Change(nodeid, label(expectation), "new", after=_shown(expectation))
     for nodeid, expectations in old.items():
-        for key in expectations.keys() - new.get(nodeid, {}).keys():
-            yield Change(nodeid, label(expectations[key]), "gone", before=_shown(expectations[key]))
+        for key, expectation in expectations.items():
+            if key not in new.get(nodeid, {}):
+                yield Change(nodeid, label(expectation), "gone", before=_shown(expectation))
 
 
 def expectations_of(record: Mapping[str, Any]) -> dict[Key, Mapping[str, Any]]:

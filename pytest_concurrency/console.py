@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from pytest_concurrency import progress
 from pytest_concurrency.errors import CommandError
+from pytest_concurrency.store import write_whole
 
 _STANDARD = ((1, "stdout"), (2, "stderr"))
 _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
@@ -121,15 +122,4 @@ def check_writable(path: str, option: str) -> None:
 
 def write_json(path: str, value: Mapping[str, Any]) -> None:
     """Write a file that appears whole or not at all."""
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(value, indent=1) + "\n")
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(Path(path), iter((json.dumps(value, indent=1), "\n")))

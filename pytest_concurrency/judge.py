@@ -66,8 +66,8 @@ def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
     if settlement.verdict in ("broken", "unmeasurable") or workers is None:
         return ""
     computing = bounds.median_cpu_share(settlement.rounds) if plan.setup.backend != "tasks" else 0.0
-    ceiling = min(float(workers), settlement.known.cpus / max(computing, 1e-9))
-    return advice.threshold(claim.threshold, estimate, ceiling, claim.margin)
+    best = advice.ceiling(workers, computing, settlement.known.cpus)
+    return advice.threshold(claim.threshold, estimate, best, claim.margin)
 
 
 def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tuple[Point, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_concurrency import bounds, reasons
+from pytest_concurrency import bounds, reasons, stats
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.gil_question import GilQuestion
@@ -73,6 +73,7 @@ class _Loop:
         self._rounds: list[Round] = []
         self._gil = GilQuestion(site.has_gil)
         self._known = Knowledge(site.cpus, self._gil.answer, site.one_interpreter)
+        self._cpu_shares: list[float] = []
         self._cpu_share = 0.0
 
     def run(self) -> Settlement:
@@ -103,7 +104,8 @@ class _Loop:
             # An import has switched the GIL on: what was measured without it says nothing any more.
             self._begin(self._bench.site(plan.setup))
         self._rounds.append(round_)
-        self._cpu_share = bounds.median_cpu_share(self._rounds)
+        self._cpu_shares.append(bounds.cpu_share(round_.serial))
+        self._cpu_share = stats.median(self._cpu_shares)
         self._probe: GilProbe | None = round_.gil
         if self._probe is not None:
             self._learn(round_)
@@ -158,8 +160,13 @@ class _Loop:
         ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
         if ratio is not None and not self._plan.comparable(ratio.bounds(), len(self._rounds)):
             return False
-        verdicts = [case.verdict for case in self._cases]
-        return self._plan.answered(verdicts) or len(self._rounds) == self._plan.most_rounds
+        if len(self._rounds) == self._plan.most_rounds:
+            return True
+        # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
+        return self._plan.answered([case.verdict for case in self._cases]) and not self._may_drift()
+
+    def _may_drift(self) -> bool:
+        return self._plan.setup.method == "pair" and bounds.may_drift(self._rounds)
 
     def _prepare_next(self, fresh: bool, bad: bool) -> None:
         """After a bad round beside interference wait, longer each time, so that a burst of it passes."""

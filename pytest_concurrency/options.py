@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 PROFILERS = ("cprofile", "line")
+_QUIET_WAIT = 30.0  # seconds
 
 
 class Settings(NamedTuple):
@@ -43,7 +44,7 @@ class Option(NamedTuple):
 
     name: str
     parse: Callable[[object], Any]
-    default: object
+    default: object  # as ``parse`` would return it: a session that says nothing loads no parser
     metavar: str
     help: str
     alone: str | None = None  # what the option means without a value
@@ -69,7 +70,7 @@ def _quiet_host(value: object) -> float:
     if value == "off":
         return 0.0
     try:
-        return 30.0 if value == "auto" else parse_duration(value)
+        return _QUIET_WAIT if value == "auto" else parse_duration(value)
     except ValueError:
         raise ValueError('must be auto, off, or the longest wait, such as "2min"') from None
 
@@ -90,10 +91,8 @@ def _choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
-def _profile(value: object) -> tuple[str, bool] | None:
+def _profile(value: object) -> tuple[str, bool]:
     tool, colon, when = str(value).partition(":")
-    if not value:
-        return None
     if tool not in PROFILERS or (colon and when != "always"):
         raise ValueError(
             f"must be one of {', '.join(PROFILERS)}, with :always to profile verdicts that are met too. If it is what "
@@ -108,24 +107,20 @@ def _profile(value: object) -> tuple[str, bool] | None:
 
 
 def _columns(value: object) -> tuple[str, ...]:
-    if not value:
-        return ()
     from pytest_concurrency.columns import parse_columns
 
     return parse_columns(value)
 
 
 def _sort(value: object) -> str:
-    if not value:
-        return ""
     from pytest_concurrency.columns import parse_sort
 
     return parse_sort(value)
 
 
-def _save(value: object) -> str | None:
-    if value is None or value == "auto":
-        return None if value is None else "auto"
+def _save(value: object) -> str:
+    if value == "auto":
+        return "auto"
     from pytest_concurrency.store import check_name
 
     try:
@@ -135,26 +130,24 @@ def _save(value: object) -> str | None:
     return str(value)
 
 
-def _compare(value: object) -> str | None:
+def _compare(value: object) -> str:
     if isinstance(value, str) and value.endswith(".py"):
         raise ValueError(f"it is no run. {_MEANT.format(value, 'compare=latest', 'compare')}")
-    return None if value is None else str(value)
+    return str(value)
 
 
 _MEANT = "If {0!r} is what to test, put it before --concurrency-{2}, or write --concurrency-{1}"
 
 
 def _limits(value: object) -> tuple[Any, ...]:
-    if not value:
-        return ()
     from pytest_concurrency import limits
 
     return limits.parse([value] if isinstance(value, str) else list(value))  # type: ignore[call-overload]
 
 
 OPTIONS = (
-    Option("margin", _margin, "0.25", "PART", "how far below its threshold a loss must be caught for sure [0.25]"),
-    Option("max_time", _max_time, "10s", "TIME", "longest time for one verdict, such as 500ms or 10s [10s]"),
+    Option("margin", _margin, 0.25, "PART", "how far below its threshold a loss must be caught for sure [0.25]"),
+    Option("max_time", _max_time, 10.0, "TIME", "longest time for one verdict, such as 500ms or 10s [10s]"),
     Option(
         "undecided", _choice("skip", "fail", "pass"), "skip", "OUTCOME", "what an undecided test does: skip, fail, pass"
     ),
@@ -168,7 +161,7 @@ OPTIONS = (
     Option(
         "quiet_host",
         _quiet_host,
-        "auto",
+        _QUIET_WAIT,
         "WAIT",
         "whether tests of xdist's workers and of other sessions pause while one measures: auto (waits 30s at most), "
         "off, or the longest wait, such as 2min [auto]",
@@ -176,7 +169,7 @@ OPTIONS = (
     Option(
         "profile",
         _profile,
-        "",
+        None,
         "TOOL[:always]",
         "after a verdict that is not met, show where the time goes: cprofile (without a value too) or line; "
         "cprofile:always and line:always profile every measured test",
@@ -186,7 +179,7 @@ OPTIONS = (
     Option(
         "columns",
         _columns,
-        "",
+        (),
         "NAMES",
         "columns of the table that --concurrency-report prints, such as test,figure,cpu",
     ),
@@ -205,7 +198,7 @@ OPTIONS = (
     Option(
         "compare_fail",
         _limits,
-        None,
+        (),
         "EXPR",
         "fail a test that has surely lost more than that since the run it is compared with: speedup:10%, "
         "efficiency:0.1. May be repeated",
@@ -280,11 +273,14 @@ def read(config: pytest.Config) -> Settings:
         if given is None:
             given, where = config.getini(f"concurrency_{option.name}"), f"ini key concurrency_{option.name}"
         # An ini key without a value reads as "" before pytest 8.4 and as None since.
-        given = given if given not in (None, "") else option.default
+        if given in (None, ""):
+            values[option.name] = option.default
+            continue
         try:
             values[option.name] = option.parse(given)
         except ValueError as error:
-            raise ValueError(f"{where}={given}: {error}") from None
+            shown = ",".join(given) if isinstance(given, list) else given  # may be repeated
+            raise ValueError(f"{where}={shown}: {error}") from None
     for name, _ in FLAGS:
         flag = config.getoption(f"concurrency_{name}")
         values[name] = bool(config.getini(f"concurrency_{name}") if flag is None else flag)

@@ -103,8 +103,8 @@ def marker(side: Side, bound: Bound, cpus: float) -> str | None:
     if side.speedup is None:
         return None
     computing = bound.cpu_share if side.backend != "tasks" else 0.0
-    ceiling = min(float(side.workers), cpus / max(computing, 1e-9))
-    at_least = advice.safe_threshold(side.speedup, ceiling, 1 / (1 + _MARGIN))
+    best_possible = advice.ceiling(side.workers, computing, cpus)
+    at_least = advice.safe_threshold(side.speedup, best_possible, 1 / (1 + _MARGIN))
     if at_least <= 1.1:
         return None
     return f"@pytest.mark.expect_speedup({side.backend}={side.workers}, at_least={number(at_least)})"

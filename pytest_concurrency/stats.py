@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from statistics import fmean as mean
@@ -43,15 +44,8 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
     none does. David & Nagaraja, *Order Statistics*, 3rd ed. (2003), section 7.1.
     """
     ordered = sorted(values)
-    n = len(ordered)
-    tail, j = 0.0, 0
-    while j < n // 2:
-        tail += math.comb(n, j) / 2**n
-        if 1 - 2 * tail < confidence:
-            break
-        j += 1
-    j = max(j, 1)
-    return Interval(ordered[j - 1], ordered[n - j])
+    j = max(_rank(len(ordered), (1 - confidence) / 2), 1)
+    return Interval(ordered[j - 1], ordered[-j])
 
 
 def sure_median(values: Sequence[float], error: float) -> Interval | None:
@@ -60,11 +54,18 @@ def sure_median(values: Sequence[float], error: float) -> Interval | None:
     The same as :func:`median_interval`, one side at a time; None if there are too few values for any.
     """
     ordered = sorted(values)
-    n = len(ordered)
-    tail, j = 0.0, 0
-    while j < n // 2 and (tail := tail + math.comb(n, j) / 2**n) <= error:
+    j = _rank(len(ordered), error)
+    return Interval(ordered[j - 1], ordered[-j]) if j else None
+
+
+@functools.lru_cache(maxsize=64)  # asked for several times in each round
+def _rank(n: int, error: float) -> int:
+    """Return the largest j at which the j-th smallest of n values exceeds the median at most that often; 0 if none."""
+    tail, j, ways = 0.0, 0, 1  # to choose j of n
+    while j < n // 2 and (tail := tail + ways / 2**n) <= error:
+        ways = ways * (n - j) // (j + 1)
         j += 1
-    return Interval(ordered[j - 1], ordered[n - j]) if j else None
+    return j
 
 
 def least_for(error: float) -> int:

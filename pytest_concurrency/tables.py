@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from pytest_concurrency import rows
+
 _NARROWEST = 12
 
 
@@ -12,21 +14,17 @@ def shorten(text: str, width: int) -> str:
 
     What a terminal would not print as one character becomes a question mark: names are not trusted.
     """
-    text = "".join(char if char.isprintable() else "?" for char in text)
-    if len(text) <= width:
-        return text
-    front = (width - 2) // 2
-    return text[:front] + ".." + text[-(width - 2 - front) :]
+    return rows.shorten("".join(char if char.isprintable() else "?" for char in text), width)
 
 
 def table(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, elastic: int, right: Collection[int] = ()
+    heads: Sequence[str], lines: Sequence[Sequence[str]], width: int, elastic: int, right: Collection[int] = ()
 ) -> Iterator[str]:
     """Return the lines of a table; where it is too wide, the column ``elastic`` gives way."""
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    widths = [max(len(row[column]) for row in (heads, *lines)) for column in range(len(heads))]
     others = sum(widths) - widths[elastic] + 2 * (len(heads) - 1)
     widths[elastic] = max(_NARROWEST, min(widths[elastic], width - others))
-    for row in (heads, *rows):
+    for row in (heads, *lines):
         cells = [
             shorten(cell, wide) if column == elastic else cell
             for column, (cell, wide) in enumerate(zip(row, widths, strict=True))

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import json
+import multiprocessing.util
 import pkgutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -91,6 +92,8 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 @pytest.fixture(scope="session")
 def own_temporary_folder() -> Iterator[str]:
     """With a short path, as sockets need."""
+    # multiprocessing makes a folder once and removes it at exit: not inside one that is gone by then.
+    multiprocessing.util.get_temp_dir()
     with tempfile.TemporaryDirectory(prefix="pcp-", ignore_cleanup_errors=True) as folder:
         yield folder
 

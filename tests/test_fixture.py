@@ -77,6 +77,30 @@ def test_a_speedup_that_does_not_hold_explains_itself(suite: Suite) -> None:
     assert "BROKEN test_suite.py::test_body speedup" in text
 
 
+def test_a_number_on_the_left_is_explained_as_well(suite: Suite) -> None:
+    result = suite(
+        HELPERS + "\ndef test_body(concurrency):\n    assert 3 <= concurrency.speedup(locked, threads=4)\n", "-vv"
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.re_match_lines([r"E +Each body, median of .*", r"E +What to try:"])
+
+
+def test_values_of_others_are_not_asked_for_anything(suite: Suite) -> None:
+    result = suite(
+        """
+class Shy:
+    @property
+    def outcome(self):
+        raise RuntimeError("asked")
+
+def test_body():
+    assert Shy() == 1
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert "RuntimeError: asked" not in text_of(result)
+
+
 def test_compare_that_does_not_hold_explains_itself(suite: Suite) -> None:
     result = suite(
         HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.compare(in_threads, in_turn) >= 2\n"

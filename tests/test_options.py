@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import ALONE, IMPORTS, Suite, assert_other_passed, assert_outcome, text_of
+from conftest import ALONE, IMPORTS, Suite, assert_other_passed, assert_outcome, rerun, text_of
 
 UNDECIDED = """
 @pytest.mark.expect_io_bound({})
@@ -255,3 +255,33 @@ def test_help_names_every_option_and_ini_key(suite: Suite) -> None:
 def test_no_file_appears_unasked(suite: Suite, pytester: pytest.Pytester) -> None:
     suite(MET)
     assert {path.name for path in Path(pytester.path).iterdir()} <= {"test_suite.py", "__pycache__"}
+
+
+LOADED = """
+import sys
+
+def pytest_unconfigure():
+    with open("loaded.txt", "w") as file:
+        file.write(" ".join(name for name in sys.modules if name.startswith("pytest_concurrency.")))
+"""
+OF_EVERY_SESSION = {"plugin", "options", "xdist", "markers", "hookspecs", "gathering", "progress", "clocks"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "more"),
+    [
+        ({}, set()),
+        ({"margin": "0.3", "max_time": "2s"}, {"expectations", "expectations.keywords", "errors", "units"}),
+    ],
+    ids=["nothing said", "in the ini file"],
+)
+def test_a_session_without_measured_tests_loads_nothing_that_measures(
+    pytester: pytest.Pytester, keys: dict[str, str], more: set[str]
+) -> None:
+    ini(pytester, **keys)
+    pytester.makeconftest(LOADED)
+    pytester.makepyfile(test_plain="def test_plain():\n    pass\n")
+    result = rerun(pytester, subprocess=True)
+    assert_outcome(result, "test_plain", "PASSED")
+    loaded = (pytester.path / "loaded.txt").read_text().split()
+    assert {name.removeprefix("pytest_concurrency.") for name in loaded} <= OF_EVERY_SESSION | more

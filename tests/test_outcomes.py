@@ -168,6 +168,21 @@ def test_body():
     assert "1 verdict: 1 undecided" in text
 
 
+@pytest.mark.parametrize("first", ["skip", "fail"])
+def test_of_two_undecided_markers_the_one_that_fails_speaks(suite: Suite, first: str) -> None:
+    second = {"skip": "fail", "fail": "skip"}[first]
+    result = suite(
+        f"""
+@pytest.mark.expect_io_bound({NO_TIME}, undecided={first!r})
+@pytest.mark.expect_speedup(threads=2, at_least=1.5, {NO_TIME}, undecided={second!r})
+def test_body():
+    time.sleep(0.004)
+"""
+    )
+    assert_outcome(result, "test_body", "FAILED")
+    assert "2 verdicts: 2 undecided" in text_of(result)
+
+
 def test_a_skip_points_at_the_test(suite: Suite) -> None:
     result = suite(f"@pytest.mark.expect_io_bound({NO_TIME})\ndef test_body():\n    time.sleep(0.004)\n", "-rs")
     result.stdout.re_match_lines([r"SKIPPED \[1\] test_suite\.py:\d+: undecided: no sure verdict within.*"])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pytest_concurrency.expectations import keywords
-from pytest_concurrency.expectations.base import Expectation, Kind
 from pytest_concurrency.markers import MARKERS
+
+if TYPE_CHECKING:  # base brings all that judges: who reads an option with keywords needs none of it
+    from pytest_concurrency.expectations.base import Expectation, Kind
 
 
 def kind_of(name: str) -> Kind:
     """Return the expectation behind a marker's name."""
+    from pytest_concurrency.expectations.base import Kind
+
     module = importlib.import_module(f"pytest_concurrency.expectations.{MARKERS[name].module}")
     kind = module.KIND
     assert isinstance(kind, Kind)
@@ -25,6 +29,9 @@ def read_marker(
 
     :raises BadArgument: the marker has no meaning; the message says why and what would have.
     """
+    from pytest_concurrency.expectations import keywords
+    from pytest_concurrency.expectations.base import Expectation
+
     kind = kind_of(name)
     arguments = keywords.read(name, positional, given, kind.keywords)
     kind.check(name, arguments, body_is_async)

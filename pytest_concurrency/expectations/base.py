@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_concurrency import bounds
+from pytest_concurrency import advice, bounds
 from pytest_concurrency.claims import Claim, Knowledge, SpeedupClaim
 from pytest_concurrency.expectations.keywords import Parser
 from pytest_concurrency.model import Body, Round
@@ -85,7 +85,7 @@ def speedup_plan(setup: Setup, least: float | None, most: float | None, limits: 
         cpu_share = bounds.median_cpu_share(rounds)
         if backend == "tasks" or known.computes_alone or cpu_share < _COMPUTES:
             return None
-        ceiling = _ceiling(workers, cpu_share, known.cpus)
+        ceiling = advice.ceiling(workers, cpu_share, known.cpus)
         # That no more than at_most is reached shows only where more could be.
         wanted = max(least or 0.0, min((most or 0.0) * math.sqrt(1 + limits.margin), workers))
         if wanted <= ceiling * 1.01:
@@ -98,11 +98,6 @@ def speedup_plan(setup: Setup, least: float | None, most: float | None, limits: 
         )
 
     return Plan(setup=setup, claims=tuple(claims), unmeasurable=unmeasurable)
-
-
-def _ceiling(workers: int, cpu_share: float, cpus: float) -> float:
-    """Best possible speedup: the longer of one body's time and all computing spread over the CPUs."""
-    return workers / max(1.0, workers * cpu_share / cpus)
 
 
 def _cpus_for(speedup: float, workers: int, cpu_share: float) -> int:

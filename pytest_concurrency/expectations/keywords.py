@@ -7,13 +7,12 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.units import parse_duration
 
 Parser = Callable[[object], Any]
-T = TypeVar("T")
 
 MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000, "interpreters": 64, "workers": 512}
 UNDECIDED = ("skip", "fail", "pass")

@@ -227,3 +227,10 @@ def test_measuring_goes_on_where_rounds_differ_and_not_for_ever() -> None:
     assert not compare.enough(ragged, 24)
     assert compare.enough(ragged, 96)
     assert compare.enough([], 96)  # rounds that nobody could read
+
+
+def test_what_is_gone_is_told_in_the_order_of_the_baseline() -> None:
+    many = [{**expectation(arguments={"threads": number}), "workers": f"{number} threads"} for number in range(2, 22)]
+    changes = compare.compare(run(test=many), run()).changes
+    assert [change.kind for change in changes] == ["gone"] * 20
+    assert [change.expectation for change in changes] == [f"speedup, {number} threads" for number in range(2, 22)]

@@ -316,3 +316,31 @@ def test_the_gravest_verdict_is_the_plans(verdicts: tuple[str, str], whole: str)
         replace(result, verdict=verdict) for result, verdict in zip(settlement.results, verdicts, strict=True)
     )
     assert replace(settlement, results=results).verdict == whole
+
+
+def changing(rate: float, until: int = 10**6) -> ScriptedBench:
+    """A body whose time changes by a factor with every round, up to some round."""
+    return ScriptedBench(lambda bench: ScriptedBody(wait=0.01 * rate ** min(bench.rounds, until)))
+
+
+@pytest.mark.parametrize(("rate", "said"), [(1.16, "slower"), (1 / 1.16, "faster")])
+@pytest.mark.parametrize("claim", [SpeedupClaim(4, 1.2, 0.25), SpeedupClaim(4, 1.2, 0.25, at_most=True)])
+def test_no_verdict_is_quicker_than_the_drift_that_forbids_it(rate: float, said: str, claim: Claim) -> None:
+    """Three rounds would do for the figure, and seven tell that it depends on the number of the call."""
+    settlement = end(changing(rate), claim)
+    assert settlement.verdict == "undecided"
+    assert f"x {said} over " in settlement.results[0].reason
+    assert len(settlement.rounds) > 5
+
+
+def test_a_verdict_does_not_wait_for_a_body_that_has_warmed_up() -> None:
+    settlement = end(changing(1 / 1.3, until=4), SpeedupClaim(4, 1.2, 0.25))
+    assert settlement.verdict == "met"
+    assert len(settlement.rounds) <= 9
+
+
+def test_max_time_ends_the_wait_for_a_drift() -> None:
+    bench = ScriptedBench(lambda bench: ScriptedBody(wait=0.5 * 1.2**bench.rounds))
+    settlement = end(bench, SpeedupClaim(4, 1.2, 0.25), max_time=6.0)
+    assert (settlement.verdict, len(settlement.rounds)) == ("met", 3)
+    assert settlement.seconds <= 6.0
