@@ -234,11 +234,13 @@ _RECORD = _object(
     {"bound": _or_null(_BOUND), "arms": _list_of(_ARM), "interference": _INTERFERENCE},
 )
 _RECORDS = _list_of(_RECORD)
+_CHANGE = _object({"nodeid": _text, "kind": _text, "is_regression": _truth, "text": _text})
+_COMPARISON = _object({"baseline": _text, "tally": _text, "changes": _list_of(_CHANGE)}, {"baseline_created": _text})
 _HEAD = _object(
     {
         "environment": _object(
             {"python": _text, "implementation": _text, "gil": _truth, "system": _text, "cpus_usable": _number}
         )
     },
-    {"name": _text, "created": _text, "regressions": _list_of(_text)},
+    {"name": _text, "created": _text, "regressions": _list_of(_text), "comparison": _COMPARISON},
 )

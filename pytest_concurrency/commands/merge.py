@@ -94,6 +94,7 @@ def _head_of(heads: list[dict[str, Any]]) -> dict[str, Any]:
     if created := max(part.get("created", "") for part in heads):
         head["created"] = created
     head["environment"] = heads[0]["environment"]
+    # What a part has not run, it calls gone: only what it has found to be slower holds for the whole.
     if regressions := sorted({nodeid for part in heads for nodeid in part.get("regressions", ())}):
         head["regressions"] = regressions
     return head
