@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import re
@@ -19,6 +21,7 @@ _SUFFIX = ".json"
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _CREATED = re.compile(r'"created":\s*"([^"]*)"')
 _HEAD_BYTES = 4096
+MOST_BYTES = 1_000_000_000  # of a file
 _RECORD = '{"nodeid": '
 
 
@@ -58,10 +61,12 @@ def _texts(records: Sequence[Mapping[str, Any]], text: str) -> list[str] | None:
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
     try:
+        _check_size(path)
         text = path.read_bytes().decode("utf-8")
-        run = _parse(text)
-        shape.check_head({name: value for name, value in run.items() if name != "records"})
-        shape.check_records(run["records"])
+        with _without_looking_for_cycles():
+            run = _parse(text)
+            shape.check_head({name: value for name, value in run.items() if name != "records"})
+            shape.check_records(run["records"])
     except FileNotFoundError:
         raise UnreadableRun(f"{path}: there is no such file") from None
     except IsADirectoryError:
@@ -79,6 +84,28 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     except shape.Misshapen as error:
         raise UnreadableRun(f"{path} cannot be read as a run: {error}") from None
     return run, text
+
+
+def _check_size(path: Path) -> None:
+    """Reading takes four times as much memory as the file has."""
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise shape.Misshapen(
+            f"it has {size / 1e6:.0f} MB, and {MOST_BYTES / 1e6:.0f} MB can be read at most: "
+            "save the tests in several runs, by parts of the suite"
+        )
+
+
+@contextlib.contextmanager
+def _without_looking_for_cycles() -> Iterator[None]:
+    """Millions of small values come, none of them in a cycle: looking for cycles takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _parse(text: str) -> dict[str, Any]:

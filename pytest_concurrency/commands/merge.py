@@ -6,7 +6,6 @@ All must come from machines of one kind. Of a test that is in several of them, t
 from __future__ import annotations
 
 import argparse
-import gc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -71,12 +70,7 @@ def _parts(paths: Sequence[Path]) -> Iterator[_Part]:
 
 
 def _read(path: Path) -> _Part:
-    # Millions of small values come and go, none of them in a cycle: looking for cycles takes a third of the time.
-    gc.disable()
-    try:
-        found, texts = load_texts(path)
-    finally:
-        gc.enable()
+    found, texts = load_texts(path)
     head = {name: value for name, value in found.items() if name != "records"}
     return _Part(head, [(value["nodeid"], text) for value, text in zip(found["records"], texts, strict=True)])
 
