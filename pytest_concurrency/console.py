@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_concurrency import progress
+from pytest_concurrency import progress, writing
 from pytest_concurrency.errors import CommandError
 
 _STANDARD = ((1, "stdout"), (2, "stderr"))
@@ -103,15 +103,8 @@ def check_writable(path: str, option: str) -> None:
 
     :raises CommandError: names the option and the reason.
     """
-    target = Path(path)
     try:
-        if target.is_dir():
-            raise IsADirectoryError("it is a folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-        if target.exists() and not os.access(target, os.W_OK):
-            raise PermissionError("it is read-only")
+        writing.check_writable(Path(path))
     except OSError as error:
         raise CommandError(
             f"{option} {path} cannot be written: {error}. Nothing was measured. Name a file in a folder that can be "
@@ -120,16 +113,11 @@ def check_writable(path: str, option: str) -> None:
 
 
 def write_json(path: str, value: Mapping[str, Any]) -> None:
-    """Write a file that appears whole or not at all."""
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    """Write what ``--json`` asks for.
+
+    :raises CommandError: it cannot be written.
+    """
     try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(value, indent=1) + "\n")
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        writing.write_whole(Path(path), [json.dumps(value, indent=1), "\n"])
+    except OSError as error:
+        raise CommandError(f"--json {path} cannot be written: {error.strerror or error}") from None

@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from pytest_concurrency import fingerprint, record, shape
 from pytest_concurrency.errors import CommandError, UnreadableRun
+from pytest_concurrency.writing import write_whole
 
 DEFAULT = ".concurrency"
 _SUFFIX = ".json"
@@ -153,39 +153,6 @@ def _why_not_json(error: ValueError, text: str) -> str:
         if error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated"):
             return f"it is cut off: the JSON ends in the middle, on line {error.lineno}"
     return f"the JSON in it is damaged: {error}"
-
-
-def write_whole(path: Path, chunks: Iterator[str], replace: bool = True) -> None:
-    """Write a text file that appears whole or not at all.
-
-    :raises FileExistsError: it is there already, and ``replace`` is false.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
-    temporary = Path(name)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(chunks)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        if replace:
-            temporary.replace(path)
-        else:
-            _put_new(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _put_new(temporary: Path, path: Path) -> None:
-    """Give a finished file its name; of several who try at once, one succeeds."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        with open(path, "x", encoding="utf-8"):
-            pass
-        temporary.replace(path)
 
 
 class Choice(NamedTuple):

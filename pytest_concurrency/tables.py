@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from pytest_concurrency.rows import shorten as leave_out_the_middle
+
 _NARROWEST = 12
 
 
@@ -12,11 +14,7 @@ def shorten(text: str, width: int) -> str:
 
     What a terminal would not print as one character becomes a question mark: names are not trusted.
     """
-    text = "".join(char if char.isprintable() else "?" for char in text)
-    if len(text) <= width:
-        return text
-    front = (width - 2) // 2
-    return text[:front] + ".." + text[-(width - 2 - front) :]
+    return leave_out_the_middle("".join(char if char.isprintable() else "?" for char in text), width)
 
 
 def table(

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from pytest_concurrency import fingerprint, record
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.machine import auto_workers
-from pytest_concurrency.store import load_texts, write_whole
+from pytest_concurrency.store import load_texts
 from pytest_concurrency.units import count
+from pytest_concurrency.writing import write_whole
 
 SUMMARY = "merge runs of parts of a suite into one"
 _MANY = 64  # files that are worth a process
