@@ -284,7 +284,8 @@ def read(config: pytest.Config) -> Settings:
         try:
             values[option.name] = option.parse(given)
         except ValueError as error:
-            raise ValueError(f"{where}={given}: {error}") from None
+            written = " ".join(map(str, given)) if isinstance(given, list) else given
+            raise ValueError(f"{where}={written}: {error}") from None
     for name, _ in FLAGS:
         flag = config.getoption(f"concurrency_{name}")
         values[name] = bool(config.getini(f"concurrency_{name}") if flag is None else flag)

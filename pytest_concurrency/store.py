@@ -82,7 +82,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     except MemoryError:
         raise UnreadableRun(f"{path} does not fit into memory ({path.stat().st_size / 1e6:.0f} MB)") from None
     except shape.Misshapen as error:
-        raise UnreadableRun(f"{path} cannot be read as a run: {error}") from None
+        raise UnreadableRun(f"{path} cannot be read as a run: {error}. {error.cure}") from None
     return run, text
 
 
@@ -91,8 +91,8 @@ def _check_size(path: Path) -> None:
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise shape.Misshapen(
-            f"it has {size / 1e6:.0f} MB, and {MOST_BYTES / 1e6:.0f} MB can be read at most: "
-            "save the tests in several runs, by parts of the suite"
+            f"it has {size / 1e6:.0f} MB, and {MOST_BYTES / 1e6:.0f} MB can be read at most",
+            "Save the tests in several runs, by parts of the suite",
         )
 
 
@@ -241,6 +241,7 @@ class Storage:
         """Return a run by its name, or by its file's path; the newest one by ``latest``.
 
         :raises UnreadableRun: there is none, or it cannot be read.
+        :raises CommandError: there is none, and the folder is a file.
         """
         text = str(name_or_path)
         if _NAME.fullmatch(text) and self._file(text).is_file():
@@ -250,6 +251,7 @@ class Storage:
                 return run
         elif self.has(name_or_path):
             return load(Path(name_or_path))
+        self.check_folder()
         names = self.names()
         known = f"Saved there: {', '.join(names[-10:])}" if names else "Nothing is saved there yet"
         raise UnreadableRun(f"there is no file {text}, and no run of this name in {self.path}. {known}")

@@ -31,6 +31,11 @@ class Compared(NamedTuple):
     worse: tuple[Told, ...]
     others: tuple[Told, ...]
 
+    @property
+    def word(self) -> str:
+        """What is said of all that is worse."""
+        return _word(self.worse)
+
 
 def compared_of(run: Mapping[str, Any]) -> Compared | None:
     """Return what has changed since the run that this one was compared with; None if it was not."""
@@ -38,7 +43,7 @@ def compared_of(run: Mapping[str, Any]) -> Compared | None:
     if found is None:
         return _of_parts(run)
     since = found.get("baseline_created", "")[:10]
-    baseline = f"{found['baseline']} of {since}" if since else str(found["baseline"])
+    baseline = f"{found['baseline']} ({since})" if since else str(found["baseline"])
     told = [(_told(change), bool(change["is_regression"])) for change in found["changes"]]
     worse = tuple(change for change, is_worse in told if is_worse)
     return Compared(
@@ -67,5 +72,8 @@ def _headline(worse: tuple[Told, ...], baseline: str) -> str:
     if not worse:
         return ""
     tests = len({change.nodeid for change in worse})
-    word = "slower" if all(change.word == "slower" for change in worse) else "worse"
-    return f"{count(tests, 'test')} {'is' if tests == 1 else 'are'} {word} than in {baseline}."
+    return f"{count(tests, 'test')} {'is' if tests == 1 else 'are'} {_word(worse)} than in {baseline}."
+
+
+def _word(worse: tuple[Told, ...]) -> str:
+    return "slower" if all(change.word == "slower" for change in worse) else "worse"

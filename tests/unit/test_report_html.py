@@ -373,10 +373,11 @@ COMPARISON = {
 def test_a_test_that_is_met_and_slower_than_its_baseline_comes_first() -> None:
     page = Page(render(run_of(one("test_a.py::test_met"), one("test_a.py::test_b"), comparison=COMPARISON)))
     (title,) = [text for tag, text in page.texts if tag == "h1"]
-    assert title == "1 test is slower than in base of 2026-01-02. All 2 expectations are met."
-    assert "Compared with base of 2026-01-02 2 compared: 1 as before, 1 slower; 1 gone." in page.text
+    assert title == "1 test is slower than in base (2026-01-02). All 2 expectations are met."
+    assert "Compared with base (2026-01-02) 2 compared: 1 as before, 1 slower; 1 gone." in page.text
     assert "slower test_a.py:: test_met Speedup, 4 threads: 3.90x -> <1.00x>." in page.text
     assert "gone test_old.py::test_gone" in page.text
+    assert "1 slower 2 \u2713 met" in page.text
     assert "#test-1" in [attributes["href"] for attributes in page.all("a")]
 
 

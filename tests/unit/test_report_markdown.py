@@ -159,7 +159,7 @@ def test_an_exploration_shows_every_tool_and_what_to_use() -> None:
     }
     measured = {**one("shop:fetch"), "expectations": []}
     text = "".join(markdown.render({**run_of(measured), "exploration": exploration}, ()))
-    assert text.startswith("## \u2796 Concurrency: 4 threads make shop:fetch 3.90x as fast.\n")
+    assert text.startswith("## Concurrency: 4 threads make shop:fetch 3.90x as fast.\n")
     assert "| **4 threads** (use this) | 3.90x | \\[3.80, 4.00\\] | 98 % |\n" in text
     assert "| 4 interpreters | - | needs \\<Python\\> 3.14 | - |\n" in text
     assert "**Use** threads. It waits." in text

@@ -41,7 +41,8 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         worst, said = "broken", f"{_text(comparison.headline)} {said}"
     if exploration and not rows:
         said = _text(exploration.headline)
-    yield f"## {_SIGNS[worst]} Concurrency: {said}\n\n"
+    sign = "" if exploration and not rows else f"{_SIGNS[worst]} "  # nothing was judged
+    yield f"## {sign}Concurrency: {said}\n\n"
     if comparison:
         yield from _compared(comparison)
     for row in notable[:_MOST_TOLD]:
