@@ -233,7 +233,10 @@ BAD = {
     "a test for a run": (["--concurrency-compare", "test_suite.py"], "If 'test_suite.py' is what to test"),
     "damaged": (["--concurrency-compare=damaged"], "damaged.json cannot be read as a run: it is cut off"),
     "newer": (["--concurrency-compare=newer"], "written by a newer version"),
-    "unknown figure": (["--concurrency-compare-fail=time:5%"], "'time:5%' is no limit: write FIGURE:LOSS"),
+    "unknown figure": (
+        ["--concurrency-compare-fail=time:5%"],
+        "compare-fail=time:5%: 'time:5%' is no limit: write FIGURE:LOSS",
+    ),
     "no amount": (["--concurrency-compare-fail=speedup"], "FIGURE is speedup or efficiency"),
 }
 
