@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_concurrency import progress
+from pytest_concurrency import progress, writing
 from pytest_concurrency.errors import CommandError
-from pytest_concurrency.store import write_whole
 
 _STANDARD = ((1, "stdout"), (2, "stderr"))
 _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
@@ -104,15 +103,8 @@ def check_writable(path: str, option: str) -> None:
 
     :raises CommandError: names the option and the reason.
     """
-    target = Path(path)
     try:
-        if target.is_dir():
-            raise IsADirectoryError("it is a folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-        if target.exists() and not os.access(target, os.W_OK):
-            raise PermissionError("it is read-only")
+        writing.check_writable(Path(path))
     except OSError as error:
         raise CommandError(
             f"{option} {path} cannot be written: {error}. Nothing was measured. Name a file in a folder that can be "
@@ -121,5 +113,11 @@ def check_writable(path: str, option: str) -> None:
 
 
 def write_json(path: str, value: Mapping[str, Any]) -> None:
-    """Write a file that appears whole or not at all."""
-    write_whole(Path(path), iter((json.dumps(value, indent=1), "\n")))
+    """Write what ``--json`` asks for.
+
+    :raises CommandError: it cannot be written.
+    """
+    try:
+        writing.write_whole(Path(path), [json.dumps(value, indent=1), "\n"])
+    except OSError as error:
+        raise CommandError(f"--json {path} cannot be written: {error.strerror or error}") from None

@@ -46,16 +46,18 @@ class Gathering:
         from pytest_concurrency.reports import files
 
         run = record.run_of(self._environment(), self._records)
-        self._config.hook.pytest_concurrency_report(config=self._config, run=run)
-        self._complaints = files.write(self._settings.report_files, run, self._history)
-        if self._complaints and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if keeps:
             from pytest_concurrency import items
             from pytest_concurrency.keeping import Kept
 
             self._kept = Kept(self._settings, items.baseline_of(self._config, self._settings))
-            self._kept.finish(run, complete=exitstatus in _COMPLETE)
+            run = self._kept.compare(run)
+        self._config.hook.pytest_concurrency_report(config=self._config, run=run)
+        self._complaints = files.write(self._settings.report_files, run, self._history)
+        if self._complaints and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._kept is not None:
+            self._kept.save(run, complete=exitstatus in _COMPLETE)
 
     def _history(self) -> list[dict[str, Any]]:
         from pytest_concurrency.reports.history import earlier_runs

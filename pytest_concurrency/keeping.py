@@ -11,7 +11,7 @@ from pytest_concurrency.baseline import Baseline, short_path
 from pytest_concurrency.compare import Change, Comparison
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.options import Settings
-from pytest_concurrency.reports.changes import Line, lines_of
+from pytest_concurrency.reports.changes import Line, comparison_of, lines_of
 from pytest_concurrency.store import Storage
 
 AUTO = "auto"
@@ -33,28 +33,27 @@ class Kept:
         created = str(self._baseline.run.get("created", ""))[:10]
         return f"concurrency: compared with {self._baseline.name}" + (f" of {created}" if created else "")
 
-    def finish(self, run: Mapping[str, Any], complete: bool) -> None:
-        """Compare the run, then save it, as far as either was asked for."""
-        known = self._baseline is not None and self._baseline.run is not None
-        if known and not run["records"] and self._settings.save is None:
-            self._after.append(Line("not compared: no test measured anything", "yellow"))
-        if self._baseline is not None and self._baseline.run is not None and run["records"]:
-            found = compare.compare(self._baseline.run, run, self._settings.compare_fail or limits.DEFAULT)
-            unconfirmed = _unconfirmed(run)
-            self._comparison = replace(
-                found,
-                changes=tuple(
-                    _heed(change, unconfirmed, bool(self._settings.compare_fail)) for change in found.changes
-                ),
-            )
-            if self._comparison.of("improvement"):
-                hint = "Something is faster for sure: save a new baseline with --concurrency-save"
-                if self._settings.save is None:
-                    self._after.append(Line(hint, "green"))
-        if self._settings.save is not None:
-            self._save(run, complete)
+    def compare(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the run with what has changed since its baseline, if there is one to compare with."""
+        if self._baseline is None or self._baseline.run is None:
+            return dict(run)
+        if not run["records"]:
+            if self._settings.save is None:
+                self._after.append(Line("not compared: no test measured anything", "yellow"))
+            return dict(run)
+        found = compare.compare(self._baseline.run, run, self._settings.compare_fail or limits.DEFAULT)
+        unconfirmed, gated = _unconfirmed(run), bool(self._settings.compare_fail)
+        found = replace(found, changes=tuple(_heed(change, unconfirmed, gated) for change in found.changes))
+        if found.of("improvement") and self._settings.save is None:
+            hint = "Something is faster for sure: save a new baseline with --concurrency-save"
+            self._after.append(Line(hint, "green"))
+        self._comparison = found
+        return {**run, "comparison": comparison_of(found, self._baseline.name, self._baseline.run)}
 
-    def _save(self, run: Mapping[str, Any], complete: bool) -> None:
+    def save(self, run: Mapping[str, Any], complete: bool) -> None:
+        """Save the run, if that was asked for and there is something to save."""
+        if self._settings.save is None:
+            return
         if not run["records"]:
             self._after.append(Line("not saved: no test measured anything", "yellow"))
             return

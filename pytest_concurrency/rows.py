@@ -85,8 +85,18 @@ class Row(NamedTuple):
 
     @property
     def change(self) -> str:
-        """How the figure stands to that of the run it was compared with; empty if it was not."""
+        """How the figure stands to that of the run it was compared with, in one line; empty if it was not."""
+        return " ".join(self.change_message.partition("\n\n")[0].split())
+
+    @property
+    def change_message(self) -> str:
+        """The same with everything that tells why."""
         return str((self.expectation.get("change") or {}).get("text", ""))
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the gate has found it slower, for certain."""
+        return (self.expectation.get("change") or {}).get("kind") == "regression"
 
     @property
     def value(self) -> float | None:

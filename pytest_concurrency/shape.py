@@ -18,9 +18,10 @@ Check = Callable[[Any], None]
 class Misshapen(Exception):
     """Says what should be there. The place is put together on the way up, so that good files cost no text."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, cure: str = "Make the run again, or restore the file") -> None:
         super().__init__(what)
         self.what = what
+        self.cure = cure
         self.place = ""
 
     def below(self, name: str) -> Misshapen:
@@ -43,8 +44,8 @@ def check_head(value: Any) -> None:
         raise Misshapen(f"schema must be a number from 1, and is {_short(schema)}")
     if schema > SCHEMA:
         raise Misshapen(
-            f"it was written by a newer version: its schema is {schema}, and this version reads up to {SCHEMA}. "
-            "Upgrade: pip install --upgrade pytest-concurrency-perf"
+            f"it was written by a newer version: its schema is {schema}, and this version reads up to {SCHEMA}",
+            "Upgrade: pip install --upgrade pytest-concurrency-perf",
         )
     _HEAD(value)
 
@@ -234,11 +235,13 @@ _RECORD = _object(
     {"bound": _or_null(_BOUND), "arms": _list_of(_ARM), "interference": _INTERFERENCE},
 )
 _RECORDS = _list_of(_RECORD)
+_CHANGE = _object({"nodeid": _text, "kind": _text, "is_regression": _truth, "text": _text})
+_COMPARISON = _object({"baseline": _text, "tally": _text, "changes": _list_of(_CHANGE)}, {"baseline_created": _text})
 _HEAD = _object(
     {
         "environment": _object(
             {"python": _text, "implementation": _text, "gil": _truth, "system": _text, "cpus_usable": _number}
         )
     },
-    {"name": _text, "created": _text, "regressions": _list_of(_text)},
+    {"name": _text, "created": _text, "regressions": _list_of(_text), "comparison": _COMPARISON},
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any, NamedTuple, NoReturn
 
 from pytest_concurrency import fingerprint, record, shape
 from pytest_concurrency.errors import CommandError, UnreadableRun
+from pytest_concurrency.writing import write_whole
 
 DEFAULT = ".concurrency"
 _SUFFIX = ".json"
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _CREATED = re.compile(r'"created":\s*"([^"]*)"')
 _HEAD_BYTES = 4096
+MOST_BYTES = 1_000_000_000  # of a file
 _RECORD = '{"nodeid": '
 
 
@@ -58,10 +61,12 @@ def _texts(records: Sequence[Mapping[str, Any]], text: str) -> list[str] | None:
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
     try:
+        _check_size(path)
         text = path.read_bytes().decode("utf-8")
-        run = _parse(text)
-        shape.check_head({name: value for name, value in run.items() if name != "records"})
-        shape.check_records(run["records"])
+        with _without_looking_for_cycles():
+            run = _parse(text)
+            shape.check_head({name: value for name, value in run.items() if name != "records"})
+            shape.check_records(run["records"])
     except FileNotFoundError:
         raise UnreadableRun(f"{path}: there is no such file") from None
     except IsADirectoryError:
@@ -77,8 +82,30 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     except MemoryError:
         raise UnreadableRun(f"{path} does not fit into memory ({path.stat().st_size / 1e6:.0f} MB)") from None
     except shape.Misshapen as error:
-        raise UnreadableRun(f"{path} cannot be read as a run: {error}") from None
+        raise UnreadableRun(f"{path} cannot be read as a run: {error}. {error.cure}") from None
     return run, text
+
+
+def _check_size(path: Path) -> None:
+    """Reading takes four times as much memory as the file has."""
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise shape.Misshapen(
+            f"it has {size / 1e6:.0f} MB, and {MOST_BYTES / 1e6:.0f} MB can be read at most",
+            "Save the tests in several runs, by parts of the suite",
+        )
+
+
+@contextlib.contextmanager
+def _without_looking_for_cycles() -> Iterator[None]:
+    """Millions of small values come, none of them in a cycle: looking for cycles takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -126,39 +153,6 @@ def _why_not_json(error: ValueError, text: str) -> str:
         if error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated"):
             return f"it is cut off: the JSON ends in the middle, on line {error.lineno}"
     return f"the JSON in it is damaged: {error}"
-
-
-def write_whole(path: Path, chunks: Iterator[str], replace: bool = True) -> None:
-    """Write a text file that appears whole or not at all.
-
-    :raises FileExistsError: it is there already, and ``replace`` is false.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
-    temporary = Path(name)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(chunks)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        if replace:
-            temporary.replace(path)
-        else:
-            _put_new(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _put_new(temporary: Path, path: Path) -> None:
-    """Give a finished file its name; of several who try at once, one succeeds."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        with open(path, "x", encoding="utf-8"):
-            pass
-        temporary.replace(path)
 
 
 class Choice(NamedTuple):
@@ -247,6 +241,7 @@ class Storage:
         """Return a run by its name, or by its file's path; the newest one by ``latest``.
 
         :raises UnreadableRun: there is none, or it cannot be read.
+        :raises CommandError: there is none, and the folder is a file.
         """
         text = str(name_or_path)
         if _NAME.fullmatch(text) and self._file(text).is_file():
@@ -256,6 +251,7 @@ class Storage:
                 return run
         elif self.has(name_or_path):
             return load(Path(name_or_path))
+        self.check_folder()
         names = self.names()
         known = f"Saved there: {', '.join(names[-10:])}" if names else "Nothing is saved there yet"
         raise UnreadableRun(f"there is no file {text}, and no run of this name in {self.path}. {known}")

@@ -107,6 +107,9 @@ def test_what_cannot_be_compared(storage: store.Storage, tmp_path: Path, capsys:
     (tmp_path / "newer.json").write_text('{"schema": 9}')
     assert "written by a newer version" in bad(capsys, "compare", "fast", "newer.json")
     assert "is a folder" in bad(capsys, "compare", "fast", str(tmp_path))
+    (tmp_path / "plain").touch()
+    assert "plain is a file, and saved runs need a folder" in bad(capsys, "show", "x", "--storage", "plain")
+    assert "it is empty. Make the run again, or restore the file" in bad(capsys, "show", "plain")
 
 
 def write(path: Path, run: dict[str, Any], lines: bool = False) -> str:

@@ -173,7 +173,8 @@ def test_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_html(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("jinja2")
-    assert explore("shop:fetch_page", "--args", "'<b>'", "--json", "found.json", "--html", "out/found.html") == 0
+    files = ("--json", "found.json", "--html", "out/found.html", "--markdown", "found.md")
+    assert explore("shop:fetch_page", "--args", "'<b>'", *files) == 0
     page = (tmp_path / "out" / "found.html").read_text(encoding="utf-8")
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     text = " ".join(html.unescape(page).split())
@@ -181,10 +182,14 @@ def test_html(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "fetch_page('<b>')" not in page, "escaped"
     assert found["exploration"]["why"] in text
     assert found["exploration"]["markers"][-1] in text
+    summary = (tmp_path / "found.md").read_text(encoding="utf-8")
+    assert "(use this)" in summary
+    assert found["exploration"]["markers"][-1] in summary
     evidence = found["records"][0]["bound"]["evidence"]
     assert evidence[1:] in text
     for side in found["exploration"]["sides"]:
         assert f"{side['workers']} {side['backend']}" in text
+        assert f"{side['workers']} {side['backend']}" in summary.partition("To keep it so")[0]
         assert side["speedup"] or side["reason"][1:] in text
 
 
@@ -205,7 +210,11 @@ def test_without_the_extra_nothing_is_measured(
 
 @pytest.mark.parametrize(
     ("options", "expected"),
-    [(["--html", "."], "is a folder"), (["--html", "x", "--json", "./x"], "name two files")],
+    [
+        (["--html", "."], "is a folder"),
+        (["--html", "x", "--json", "./x"], "name two files"),
+        (["--markdown", "x", "--json", "x"], "name two files"),
+    ],
 )
 def test_where_the_page_goes_is_checked_first(
     options: list[str], expected: str, capfd: pytest.CaptureFixture[str]

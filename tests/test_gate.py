@@ -333,3 +333,18 @@ def test_eighty_columns_are_enough(suite: Suite, monkeypatch: pytest.MonkeyPatch
     lines = result.outlines[next(at for at, line in enumerate(result.outlines) if "compared with" in line) :]
     shown = [line for line in lines if not line.startswith(("saved as", "FAILED", "It has"))]
     assert max(map(len, shown)) <= 80
+
+
+def test_report_files_tell_what_is_slower(suite: Suite, pytester: pytest.Pytester) -> None:
+    save(suite, FETCH)
+    result = suite(LOCKED, *GATE, "--concurrency-report=markdown:r.md", "--concurrency-report=json:r.json")
+    assert_outcome(result, "test_fetch", "FAILED")
+    text = (pytester.path / "r.md").read_text(encoding="utf-8")
+    assert "1 test is slower than in base (2" in text
+    assert re.search(
+        r"`test_suite.py::test_fetch` is \*\*slower\*\*: speedup, 4 threads: .*x -\\> .*x \(-7\d %\)", text
+    )
+    run = json.loads((pytester.path / "r.json").read_text(encoding="utf-8"))
+    schema = json.loads((Path(__file__).parents[1] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(run, schema, jsonschema.Draft202012Validator)
+    assert [change["kind"] for change in run["comparison"]["changes"]] == ["regression"]

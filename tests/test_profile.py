@@ -88,8 +88,44 @@ def test_lines(suite: Suite) -> None:
     assert "line_profiler" in section
     row = next(line for line in section.splitlines() if line.endswith(": time.sleep(0.004)") and " ms " in line)
     assert float(row.split()[0]) >= 4
-    if getattr(sys, "_is_gil_enabled", lambda: True)():
-        assert int(row.split()[2]) > 80  # per cent of it waiting
+    assert float(row.split()[2]) >= 4
+    assert row.split()[3] == "ms"  # of waiting
+
+
+def test_a_line_that_computes_and_waits_is_split(suite: Suite) -> None:
+    pytest.importorskip("line_profiler")
+    source = """
+def both():
+    end = time.thread_time() + 0.003
+    while time.thread_time() < end:
+        sum(range(1000))
+    time.sleep(0.003)
+
+@pytest.mark.expect_speedup(threads=2, at_least=1.9, at_most=1.95)
+def test_body():
+    both()
+"""
+    section = section_of(suite(source, "--concurrency-profile=line:always"), "test_suite.py::test_body")
+    row = next(line for line in section.splitlines() if line.endswith(": both()"))
+    time, _, waiting, unit = row.split()[:4]
+    assert unit == "ms"
+    assert 3 <= float(waiting) <= float(time) - 2.5
+
+
+def test_a_suspended_coroutine_waits_in_no_line_of_its_own(suite: Suite) -> None:
+    pytest.importorskip("line_profiler")
+    source = """
+async def both():
+    sum(range(20000))
+    await asyncio.sleep(0.004)
+
+@pytest.mark.expect_speedup(tasks=3, at_least=1.1)
+async def test_body():
+    await both()
+"""
+    section = section_of(suite(source, "--concurrency-profile=line:always"), "test_suite.py::test_body")
+    row = next(line for line in section.splitlines() if line.endswith(": sum(range(20000))"))
+    assert row.split()[3] in ("us", "s")  # of waiting: hardly any
 
 
 def test_line_without_its_package_is_a_usage_error(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:

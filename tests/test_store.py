@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_concurrency import record, store
+from pytest_concurrency.cli import main
 from pytest_concurrency.errors import CommandError, UnreadableRun
 
 ENVIRONMENT = {"python": "3.11.7", "implementation": "CPython", "gil": True, "system": "Linux", "cpus_usable": 2.0}
@@ -294,3 +295,22 @@ def test_records_are_taken_as_they_are_written(tmp_path: Path) -> None:
         assert found == run
         assert [json.loads(line) for line in texts] == run["records"]
         assert all('"seconds": 0.50' in line for line in texts)
+
+
+def test_a_file_too_large_to_be_read_is_told_and_costs_no_other(
+    storage: store.Storage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    storage.save(a_run(), "small")
+    path = storage.save(a_run(*(a_record(f"t.py::test_{number}") for number in range(50))), "large")
+    monkeypatch.setattr(store, "MOST_BYTES", 10_000)
+    before = path.read_bytes()
+    assert before[10_000:]
+    for command in (["show", str(path)], ["compare", str(path), "small"], ["merge", "out.json", str(path)]):
+        more = [] if command[0] == "merge" else ["--storage", str(storage.path)]
+        assert main([*command, *more]) == 2
+        said = capsys.readouterr()
+        assert f"large.json cannot be read as a run: it has {len(before) / 1e6:.0f} MB, and 0 MB can be" in said.err
+        assert said.out == ""
+    assert main(["list", "--storage", str(storage.path)]) == 0
+    assert "1 met" in capsys.readouterr().out
+    assert path.read_bytes() == before

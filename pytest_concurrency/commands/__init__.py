@@ -13,6 +13,7 @@ import shutil
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.limits import Limit, parse
 from pytest_concurrency.store import DEFAULT
+from pytest_concurrency.units import parse_duration
 
 
 def add_storage(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,14 @@ def limits_of(arguments: argparse.Namespace) -> tuple[Limit, ...]:
         return parse(arguments.fail) if arguments.fail else ()
     except ValueError as error:
         raise CommandError(f"--fail: {error}") from None
+
+
+def time_of(text: str) -> float:
+    """Read a duration on the command line, in seconds."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def terminal_width() -> int:

@@ -11,10 +11,10 @@ from typing import Any
 
 from pytest_concurrency import console, fitness
 from pytest_concurrency.checkup import examine
+from pytest_concurrency.commands import time_of
 from pytest_concurrency.fitness import Checkup, Line
 from pytest_concurrency.machine import environment
 from pytest_concurrency.record import SCHEMA
-from pytest_concurrency.units import parse_duration
 
 SUMMARY = "can this machine carry measured tests: CPUs, readings, interference, a trial"
 _COLORS = {"ok": "green", "note": "yellow", "bad": "red"}
@@ -22,10 +22,12 @@ _LABELS = 16  # columns
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=_time, default=3.0, metavar="TIME", help="how long to watch interference [3]")
+    parser.add_argument(
+        "--seconds", type=time_of, default=3.0, metavar="TIME", help="how long to watch interference [3]"
+    )
     parser.add_argument("--cpus", type=_cpus, default=1, metavar="N", help="also exit 1 below gates of N CPUs")
     parser.add_argument(
-        "--max-time", type=_time, default=10.0, metavar="TIME", help="longest time for each trial [10s]"
+        "--max-time", type=time_of, default=10.0, metavar="TIME", help="longest time for each trial [10s]"
     )
     parser.add_argument("--json", metavar="PATH", help="also write everything to a file")
 
@@ -70,13 +72,6 @@ def json_of(found: Checkup, wanted: int) -> dict[str, Any]:
             "readings": asdict(found),
         },
     }
-
-
-def _time(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _cpus(text: str) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_concurrency import console, recommend, targets
+from pytest_concurrency.commands import time_of
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Limits
@@ -23,12 +24,13 @@ from pytest_concurrency.exploring import Exploration, body_of, explore
 from pytest_concurrency.machine import describe, environment
 from pytest_concurrency.recommend import Side
 from pytest_concurrency.record import SCHEMA
-from pytest_concurrency.reports import formats
-from pytest_concurrency.store import write_whole
-from pytest_concurrency.units import count, duration, parse_duration, share
+from pytest_concurrency.reports import files, formats
+from pytest_concurrency.units import count, duration, share
 
 SUMMARY = "what a function is bound by, every backend side by side, which tool to use"
 _RAISED = 2
+_PAGES = ("html", "markdown")
+_FILES = ("json", *_PAGES)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how many workers [4 where it waits, one for each usable CPU where it computes]",
     )
     parser.add_argument(
-        "--max-time", type=_time, default=10.0, metavar="TIME", help="longest time for each line of the table [10s]"
+        "--max-time", type=time_of, default=10.0, metavar="TIME", help="longest time for each line of the table [10s]"
     )
     parser.add_argument(
         "--start-method",
@@ -52,43 +54,54 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="PATH", help="also write every figure to a file")
     parser.add_argument("--html", metavar="PATH", help="also write a page to show to others")
+    parser.add_argument("--markdown", metavar="PATH", help="also write it for the summary of a CI job")
 
 
 def run(arguments: argparse.Namespace) -> int:
     positional, named = targets.arguments(arguments.args)
-    if arguments.json:
-        console.check_writable(arguments.json, "--json")
-    if arguments.html:
-        _check_html(arguments.html, arguments.json)
+    _check(arguments)
     body = body_of(arguments.target, positional, named)
     limits = Limits(max_time=arguments.max_time)
     with console.live_line() as show:
         found = explore(body, limits, arguments.start_method, arguments.workers, show)
     print(text_of(found, arguments.args))
-    if arguments.json:
-        console.write_json(arguments.json, json_of(found, arguments.args))
-    if arguments.html:
-        _write_html(arguments.html, json_of(found, arguments.args))
+    if any(getattr(arguments, name) for name in _FILES):
+        _write(arguments, json_of(found, arguments.args))
     for side in found.sides:
         if side.traceback:
             print(f"\n{side.workers} {side.backend}: {side.reason}:\n\n{side.traceback}", file=sys.stderr)
     return _RAISED if found.failed else 0
 
 
-def _check_html(path: str, other: str | None) -> None:
-    if reason := formats.load("html").unavailable():
-        raise CommandError(f"--html {path} cannot be made: {reason} Nothing was measured.")
-    console.check_writable(path, "--html")
-    if other and Path(path).resolve() == Path(other).resolve():
-        raise CommandError(f"--html and --json both name {path}, and one would be lost: name two files")
+def _check(arguments: argparse.Namespace) -> None:
+    """Find out before measuring whether every file can be made.
+
+    :raises CommandError: one cannot, or would take the place of another.
+    """
+    taken: dict[Path, str] = {}
+    for name in _FILES:
+        path = getattr(arguments, name)
+        if not path:
+            continue
+        if name in _PAGES and (reason := formats.load(name).unavailable()):
+            raise CommandError(f"--{name} {path} cannot be made: {reason} Nothing was measured.")
+        console.check_writable(path, f"--{name}")
+        if (other := taken.setdefault(Path(path).resolve(), name)) != name:
+            raise CommandError(f"--{name} and --{other} both name {path}, and one would be lost: name two files")
 
 
-def _write_html(path: str, run: Mapping[str, Any]) -> None:
+def _write(arguments: argparse.Namespace, run: Mapping[str, Any]) -> None:
+    if arguments.json:
+        console.write_json(arguments.json, run)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    try:
-        write_whole(Path(path), formats.load("html").render({"created": created, **run}, ()))
-    except OSError as error:
-        raise CommandError(f"--html {path} cannot be written: {error.strerror or error}") from None
+    for name in _PAGES:
+        path = getattr(arguments, name)
+        if not path:
+            continue
+        try:
+            files.write_text(Path(path), formats.load(name).render({"created": created, **run}, ()))
+        except OSError as error:
+            raise CommandError(f"--{name} {path} cannot be written: {error.strerror or error}") from None
 
 
 def text_of(found: Exploration, arguments: str) -> str:
@@ -208,10 +221,3 @@ def _workers(text: str) -> tuple[int, ...]:
             f"{text!r} is not {count(2, 'worker')} to {most}, or several: write 4, or 2,4,8"
         )
     return counts
-
-
-def _time(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

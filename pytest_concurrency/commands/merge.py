@@ -6,7 +6,6 @@ All must come from machines of one kind. Of a test that is in several of them, t
 from __future__ import annotations
 
 import argparse
-import gc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any, NamedTuple
 from pytest_concurrency import fingerprint, record
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.machine import auto_workers
-from pytest_concurrency.store import load_texts, write_whole
+from pytest_concurrency.store import load_texts
 from pytest_concurrency.units import count
+from pytest_concurrency.writing import write_whole
 
 SUMMARY = "merge runs of parts of a suite into one"
 _MANY = 64  # files that are worth a process
@@ -71,12 +71,7 @@ def _parts(paths: Sequence[Path]) -> Iterator[_Part]:
 
 
 def _read(path: Path) -> _Part:
-    # Millions of small values come and go, none of them in a cycle: looking for cycles takes a third of the time.
-    gc.disable()
-    try:
-        found, texts = load_texts(path)
-    finally:
-        gc.enable()
+    found, texts = load_texts(path)
     head = {name: value for name, value in found.items() if name != "records"}
     return _Part(head, [(value["nodeid"], text) for value, text in zip(found["records"], texts, strict=True)])
 
@@ -94,6 +89,7 @@ def _head_of(heads: list[dict[str, Any]]) -> dict[str, Any]:
     if created := max(part.get("created", "") for part in heads):
         head["created"] = created
     head["environment"] = heads[0]["environment"]
+    # What a part has not run, it calls gone: only what it has found to be slower holds for the whole.
     if regressions := sorted({nodeid for part in heads for nodeid in part.get("regressions", ())}):
         head["regressions"] = regressions
     return head

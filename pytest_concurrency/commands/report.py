@@ -15,6 +15,7 @@ from pytest_concurrency.errors import CommandError
 from pytest_concurrency.reports import files, formats
 from pytest_concurrency.reports.history import earlier_runs
 from pytest_concurrency.store import Storage
+from pytest_concurrency.writing import check_writable
 
 SUMMARY = "make an HTML, Markdown or JSON report from saved runs"
 
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.writelines(chunks)
         return 0
     try:
-        files.check_writable(out)
+        check_writable(out)
         files.write_text(out, chunks)
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror or error}") from None

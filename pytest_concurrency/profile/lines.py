@@ -5,16 +5,16 @@ from __future__ import annotations
 import gc
 import importlib.util
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
-from pytest_concurrency.profile.looks import Seen, short
+from pytest_concurrency.profile.line_clocks import Line
+from pytest_concurrency.profile.looks import short
 from pytest_concurrency.profile.values import Cost
 
 _SHOWN = 12
 _LEAST = 0.01
-_ENOUGH, _SEEN = 50, 0.05  # looks, and the share of time of a line that they cannot have missed
 
 
 def unavailable() -> str | None:
@@ -33,7 +33,7 @@ def functions_of(codes: Sequence[CodeType]) -> list[FunctionType]:
     return found
 
 
-def watch(run: Callable[[], Any], functions: Sequence[FunctionType]) -> dict[tuple[str, int], tuple[int, float]]:
+def watch(run: Callable[[], Any], functions: Sequence[FunctionType]) -> dict[Line, tuple[int, float]]:
     """Run something under line_profiler; return hits and seconds of each line by file and number."""
     from line_profiler import LineProfiler
 
@@ -51,26 +51,26 @@ def watch(run: Callable[[], Any], functions: Sequence[FunctionType]) -> dict[tup
     finally:
         for function, code in zip(functions, codes, strict=True):
             function.__code__ = code  # line_profiler gives a function a copy that it knows again
-    found: dict[tuple[str, int], tuple[int, float]] = {}
+    found: dict[Line, tuple[int, float]] = {}
     for (file, _, _), lines in stats.timings.items():
         for line, hits, ticks in lines:
             found[file, line] = hits, ticks * stats.unit
     return found
 
 
-def costs(lines: dict[tuple[str, int], tuple[int, float]], seen: Seen | None, calls: int) -> tuple[Cost, ...]:
-    """Each line's time, and how much of it was waiting as far as looks at it tell; in the order of the files."""
+def costs(lines: dict[Line, tuple[int, float]], waiting: Mapping[Line, float] | None, calls: int) -> tuple[Cost, ...]:
+    """Each line's time, in the order of the files.
+
+    :param waiting: how long one call was off the CPU in each line; None if that is not known.
+    """
     longest = max((seconds for _, seconds in lines.values()), default=0.0)
     notable = sorted(lines.items(), key=lambda item: item[1][1], reverse=True)[:_SHOWN]
     found = []
     for (file, line), (hits, seconds) in sorted(notable):
         if seconds < _LEAST * longest:
             continue
-        each, waiting = seconds / calls, None
-        if seen is not None and (looks := seen.passed[file, line]):
-            waiting = each * seen.passed_standing[file, line] / looks
-        elif seen is not None and seen.looks >= _ENOUGH and seconds >= _SEEN * longest:
-            waiting = 0.0  # who waits lets go of the GIL, and would have been seen
+        each = seconds / calls
+        off = None if waiting is None else max(0.0, min(each, waiting.get((file, line), 0.0)))
         source = linecache.getline(file, line).strip()
-        found.append(Cost(f"{short(file)}:{line}", hits / calls, each - (waiting or 0.0), waiting, source))
+        found.append(Cost(f"{short(file)}:{line}", hits / calls, each - (off or 0.0), off, source))
     return tuple(found)

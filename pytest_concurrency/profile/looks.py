@@ -38,9 +38,6 @@ class Seen:
     looks: int = 0
     stood: int = 0
     at: Counter[tuple[places.Place, str]] = field(default_factory=Counter)  # the author's line, and what it called
-    # Every author's line on the way there: looks at it, and those that found it standing.
-    passed: Counter[tuple[str, int]] = field(default_factory=Counter)
-    passed_standing: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def count(self, stack: Sequence[tuple[places.Place, str]], stood: bool) -> None:
         """Take one look at a stack, innermost first; one without the author's code is between two batches."""
@@ -48,12 +45,9 @@ class Seen:
         if first is None:
             return
         self.looks += 1
-        lines = {place[:2] for place, _ in stack if places.is_authors(place[0])}
-        self.passed.update(lines)
         if stood:
             self.stood += 1
             self.at[stack[first][0], stack[first - 1][1] if first else ""] += 1
-            self.passed_standing.update(lines)
 
 
 class Looker:

@@ -7,9 +7,10 @@ import contextlib
 import math
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from statistics import median
+from types import FunctionType
 from typing import Any
 
 from pytest_concurrency.backends.base import Hung, Raised
@@ -17,12 +18,13 @@ from pytest_concurrency.backends.job import forget_inputs, prepare_input
 from pytest_concurrency.backends.threads import ThreadCrew
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.model import Body, Outcome
-from pytest_concurrency.profile import functions, lines, looks
+from pytest_concurrency.profile import functions, line_clocks, lines, looks
 from pytest_concurrency.profile.values import Profile
 from pytest_concurrency.units import count, duration
 
 _SPAN = 0.2  # seconds that a run should take, for short bodies
 _MOST_CALLS = 1000
+_LOOK = 2e-5  # seconds that reading all clocks at a line takes, at most
 _TRACED = "Something traces this run (coverage, a debugger), so lines of Python seem slower than they are."
 _NO_LINES = "line_profiler would take the place of what traces this run (coverage, a debugger)"
 _NOT_MET = ("broken", "undecided")
@@ -107,12 +109,28 @@ class _Run:
             self._notes.append("No function was found whose lines could be watched.")
             return ()
         timed = self._in_thread(lambda run: lines.watch(run, found), calls)
-        seen = None
-        if looks.unavailable() is None:
-            seen = self._look(1, self._each)
-        return lines.costs(timed or {}, seen, calls)
+        if timed is None:
+            return ()
+        return lines.costs(timed, self._waiting(timed, found), calls)
 
-    def _in_thread(self, tool: Callable[[Callable[[], Any]], Any], calls: int) -> Any:
+    def _waiting(
+        self, timed: Mapping[line_clocks.Line, tuple[int, float]], found: Sequence[FunctionType]
+    ) -> dict[line_clocks.Line, float] | None:
+        """How long one call waits in each line; None if there is no time to find out."""
+        before = self._calls(self._each)
+        each = self._each + _LOOK * sum(hits for hits, _ in timed.values()) / before
+        calls = self._calls(each)
+        codes = [function.__code__ for function in found]
+        try:
+            off = self._in_thread(lambda run: line_clocks.watch(run, codes), calls, each)
+        except (_TooLong, Hung):
+            self._notes.append(
+                "There was no time left to tell waiting and computing apart: raise --concurrency-max-time."
+            )
+            return None
+        return None if off is None else {line: seconds / calls for line, seconds in off.items()}
+
+    def _in_thread(self, tool: Callable[[Callable[[], Any]], Any], calls: int, each: float | None = None) -> Any:
         """Run the body some times under a tool, in a thread of its own: a body that hangs can be left there."""
         answer: list[Any] = []
 
@@ -126,7 +144,7 @@ class _Run:
             with _runner(self._body) as run:
                 answer.append(tool(lambda: run(calls)))
 
-        self._in_crew({"body": job}, 1, 1, self._each * calls)
+        self._in_crew({"body": job}, 1, 1, (each or self._each) * calls)
         if isinstance(answer[0], str):
             self._notes.append(f"No profile of functions: {answer[0]}.")
             return None

@@ -49,7 +49,7 @@ def _row(cost: Cost, is_line: bool) -> tuple[str, str, str, str]:
     calls = f"{cost.calls:.0f}" if cost.calls == round(cost.calls) or cost.calls >= 10 else f"{cost.calls:.1f}"
     if not is_line:
         return duration(cost.computing), duration(cost.waiting or 0.0), calls, cost.where
-    waiting = "-" if cost.waiting is None else share(cost.waiting / cost.total if cost.total else 0.0)
+    waiting = "-" if cost.waiting is None else duration(cost.waiting)
     return duration(cost.total), waiting, calls, f"{cost.where}: {cost.source}"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from pytest_concurrency.compare import Change, Comparison, Kind
 from pytest_concurrency.tables import shorten
@@ -46,6 +47,25 @@ def lines_of(comparison: Comparison, width: int = 80, brief: bool = False) -> li
             lines.append(Line(f"{word:7} and {len(changes) - len(shown)} more", color))
     lines.append(Line(tally(comparison)))
     return lines
+
+
+def comparison_of(comparison: Comparison, name: str, baseline: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what report files say of a comparison, as plain JSON types: what is as before is only counted."""
+    return {
+        "baseline": name,
+        "baseline_created": str(baseline.get("created", "")),
+        "tally": tally(comparison),
+        "changes": [
+            {
+                "nodeid": change.nodeid,
+                "kind": change.kind,
+                "is_regression": change.is_regression,
+                "text": _said(change),
+            }
+            for kind in _WORDS
+            for change in comparison.of(kind)
+        ],
+    }
 
 
 def tally(comparison: Comparison) -> str:

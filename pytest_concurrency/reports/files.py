@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pytest_concurrency.reports import formats
-from pytest_concurrency.store import write_whole
+from pytest_concurrency.writing import check_writable, write_whole
 
 _JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -30,20 +29,6 @@ def check(reports: Sequence[tuple[str, str]]) -> None:
                 f"--concurrency-report={kind}:{path} cannot be written: {error}. Nothing was run. "
                 "Name a file in a folder that can be written to."
             ) from None
-
-
-def check_writable(target: Path) -> None:
-    """Make the folder of a file, and try whether files can be made in it.
-
-    :raises OSError: they cannot.
-    """
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=target.parent):
-        pass
-    if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"{target} is read-only")
 
 
 def write(

@@ -1,7 +1,8 @@
-"""Earlier runs, for the reports that show how a figure developed."""
+"""Earlier runs, for the reports that show how a figure developed: only what they show of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_concurrency.errors import CommandError
@@ -17,7 +18,24 @@ def earlier_runs(storage: Storage) -> list[dict[str, Any]]:
         if len(runs) == _MOST:
             break
         try:
-            runs.append(storage.load(name))
+            runs.append(figures_of(storage.load(name)))
         except CommandError:  # of no use to a history; `list` and `show` tell the reason
             continue
     return runs[::-1]
+
+
+def figures_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run with the figures of its tests and without all that led to them: twenty whole runs may be large."""
+    return {
+        **run,
+        "records": [
+            {
+                "nodeid": record["nodeid"],
+                "expectations": [
+                    {"marker": expectation["marker"], "estimate": expectation["estimate"]}
+                    for expectation in record["expectations"]
+                ],
+            }
+            for record in run["records"]
+        ],
+    }

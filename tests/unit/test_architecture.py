@@ -77,7 +77,8 @@ COMMON = {
         "page.view",
         "page.page",
         "page.explored",
-    },  # their list, and what html.py is made of
+        "compared",
+    },  # their list, what html.py is made of, and what markdown.py says as well
     "commands": set[str](),
 }
 # ... and those that are one thing in several files.

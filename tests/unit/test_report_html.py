@@ -352,3 +352,47 @@ def test_an_exploration_shows_every_tool_and_what_to_use() -> None:
 @pytest.mark.parametrize("odd", [{}, [], {"target": "x", "sides": 3}, {**EXPLORATION, "sides": [{}]}])
 def test_an_exploration_in_another_form_is_left_out(odd: Any) -> None:
     assert "shop:fetch" in Page(render(run_of(without_expectations(), exploration=odd))).text
+
+
+COMPARISON = {
+    "baseline": "base",
+    "baseline_created": "2026-01-02T03:04:05Z",
+    "tally": "2 compared: 1 as before, 1 slower; 1 gone",
+    "changes": [
+        {
+            "nodeid": "test_a.py::test_met",
+            "kind": "regression",
+            "is_regression": True,
+            "text": "speedup, 4 threads: 3.90x -> <1.00x>",
+        },
+        {"nodeid": "test_old.py::test_gone", "kind": "gone", "is_regression": False, "text": "speedup, 2 threads: 2x"},
+    ],
+}
+
+
+def test_a_test_that_is_met_and_slower_than_its_baseline_comes_first() -> None:
+    page = Page(render(run_of(one("test_a.py::test_met"), one("test_a.py::test_b"), comparison=COMPARISON)))
+    (title,) = [text for tag, text in page.texts if tag == "h1"]
+    assert title == "1 test is slower than in base (2026-01-02). All 2 expectations are met."
+    assert "Compared with base (2026-01-02) 2 compared: 1 as before, 1 slower; 1 gone." in page.text
+    assert "slower test_a.py:: test_met Speedup, 4 threads: 3.90x -> <1.00x>." in page.text
+    assert "gone test_old.py::test_gone" in page.text
+    assert "1 slower 2 \u2713 met" in page.text
+    assert "#test-1" in [attributes["href"] for attributes in page.all("a")]
+
+
+def test_a_comparison_without_a_loss_is_told_and_no_headline() -> None:
+    same = {**COMPARISON, "changes": [], "tally": "1 compared: 1 as before"}
+    page = Page(render(run_of(one(), comparison=same)))
+    assert [text for tag, text in page.texts if tag == "h1"] == ["The expectation is met."]
+    assert "1 compared: 1 as before." in page.text
+
+
+def test_a_merged_run_tells_what_was_slower_in_its_parts() -> None:
+    change = {"kind": "regression", "text": "slower than in base: 1.00x,\nand it was 3.90x.\n\nMeasured: much"}
+    record_ = one("test_a.py::test_a")
+    record_["expectations"][0]["change"] = change
+    page = Page(render(run_of(record_, regressions=["test_a.py::test_a", "test_b.py::test_b"])))
+    assert "2 tests are slower than in its baseline." in page.text
+    assert "Slower than in base: 1.00x, and it was 3.90x." in page.text
+    assert "test_b.py::test_b" in page.text

@@ -128,3 +128,40 @@ def test_a_record_without_expectations_shows_what_was_measured() -> None:
     assert text.startswith("## \u2796 Concurrency: nothing was expected, so there is no verdict\n\n`shop:fetch`: ")
     assert "| 4 threads | 500 us | 9.50 ms | not readable |" in text
     assert "1 verdict: 1 met" in text_of(measured, one())
+
+
+def test_a_test_that_is_met_and_slower_than_its_baseline_comes_first() -> None:
+    changes = [
+        {"nodeid": "t.py::a|b", "kind": "regression", "is_regression": True, "text": "speedup: 3.90x -> 1.00x (-74 %)"},
+        {"nodeid": "t.py::new", "kind": "new", "is_regression": False, "text": "speedup: 2.00x"},
+    ]
+    comparison = {"baseline": "base", "tally": "1 compared: 1 slower; 1 new", "changes": changes}
+    text = "".join(markdown.render({**run_of(one("t.py::a|b")), "comparison": comparison}, ()))
+    assert text.startswith("## \u274c Concurrency: 1 test is slower than in base. 1 verdict: 1 met\n")
+    assert "- \u274c `t.py::a|b` is **slower**: speedup: 3.90x -\\> 1.00x (-74 %)\n" in text
+    assert "Compared with base: 1 compared: 1 slower; 1 new." in text
+
+
+def test_an_exploration_shows_every_tool_and_what_to_use() -> None:
+    ratio = {"value": 3.9, "low": 3.8, "high": 4.0, "unit": "ratio"}
+    exploration = {
+        "target": "shop:fetch",
+        "arguments": "",
+        "async": False,
+        "use": "threads",
+        "why": "threads. It waits.",
+        "markers": ["@pytest.mark.expect_speedup(threads=4, at_least=3)"],
+        "remarks": ["It prints `this`."],
+        "sides": [
+            {"backend": "threads", "workers": 4, "speedup": ratio},
+            {"backend": "interpreters", "workers": 4, "speedup": None, "reason": "needs <Python> 3.14"},
+        ],
+    }
+    measured = {**one("shop:fetch"), "expectations": []}
+    text = "".join(markdown.render({**run_of(measured), "exploration": exploration}, ()))
+    assert text.startswith("## Concurrency: 4 threads make shop:fetch 3.90x as fast.\n")
+    assert "| **4 threads** (use this) | 3.90x | \\[3.80, 4.00\\] | 98 % |\n" in text
+    assert "| 4 interpreters | - | needs \\<Python\\> 3.14 | - |\n" in text
+    assert "**Use** threads. It waits." in text
+    assert "- It prints \\`this\\`." in text
+    assert "```python\nimport pytest\nfrom shop import fetch\n" in text

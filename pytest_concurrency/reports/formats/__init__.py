@@ -21,7 +21,7 @@ class Format(Protocol):
         """Return why the format cannot be written here, and what to do about it; None if it can."""
 
     def render(self, run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-        """Return the text of the file, in pieces; ``history`` are earlier runs, oldest first."""
+        """Return the text of the file, in pieces; ``history`` are the figures of earlier runs, oldest first."""
 
 
 def names() -> tuple[str, ...]:

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_concurrency.machine import describe_environment
+from pytest_concurrency.reports.compared import Compared, compared_of
+from pytest_concurrency.reports.page import view
+from pytest_concurrency.reports.page.explored import Explored, explored_of
 from pytest_concurrency.rows import Row, rows_of, shorten, tally
 from pytest_concurrency.units import count, duration
 
@@ -29,18 +32,66 @@ def unavailable() -> str | None:
 def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = sorted(rows_of(run["records"]), key=lambda row: row.severity)
     notable = [row for row in rows if row.verdict != "met"]
-    worst = rows[0].verdict if rows else "unmeasurable"
     unjudged = [record for record in run["records"] if not record["expectations"]]
+    exploration = explored_of(run)
+    comparison = compared_of(run)
+    worst = rows[0].verdict if rows else "unmeasurable"
     said = "nothing was expected, so there is no verdict" if unjudged and not rows else tally(rows)
-    yield f"## {_SIGNS[worst]} Concurrency: {said}\n\n"
+    if comparison and comparison.headline:
+        worst, said = "broken", f"{_text(comparison.headline)} {said}"
+    if exploration and not rows:
+        said = _text(exploration.headline)
+    sign = "" if exploration and not rows else f"{_SIGNS[worst]} "  # nothing was judged
+    yield f"## {sign}Concurrency: {said}\n\n"
+    if comparison:
+        yield from _compared(comparison)
     for row in notable[:_MOST_TOLD]:
         yield _told(row)
     if len(notable) > _MOST_TOLD:
         yield f"… and {len(notable) - _MOST_TOLD} more that are not met; the table has them.\n\n"
     if rows:
         yield from _table(rows)
+    if exploration:
+        yield from _tools(exploration)
     yield from _measured(unjudged)
     yield f"<sub>{_escape(describe_environment(run['environment']))}</sub>\n"
+
+
+def _compared(found: Compared) -> Iterator[str]:
+    """What is worse for certain, what has changed otherwise, and a tally."""
+    for change in (*found.worse[:_MOST_TOLD], *found.others[:_MOST_TOLD]):
+        sign = {"broken": "❌", "met": "📈"}.get(change.tone, "❔")
+        yield f"- {sign} {_code(change.nodeid)} is **{change.word}**" + (
+            f": {_text(change.text)}\n" if change.text else "\n"
+        )
+    left = sum(max(0, len(changes) - _MOST_TOLD) for changes in (found.worse, found.others))
+    if left:
+        yield f"- … and {count(left, 'more change', 'more changes')}; html:PATH has all.\n"
+    if found.worse or found.others:
+        yield "\n"
+    if found.tally:
+        yield f"Compared with {_escape(found.baseline)}: {_escape(found.tally)}.\n\n"
+
+
+def _tools(found: Explored) -> Iterator[str]:
+    """Every tool side by side, which one to use, and the test to paste."""
+    yield "| tool | speedup | interval | efficiency |\n|---|--:|---|--:|\n"
+    for tool in found.tools:
+        name = f"**{_escape(tool.name)}** (use this)" if tool.used else _escape(tool.name)
+        cells = (
+            (name, tool.figure, _escape(tool.interval), tool.efficiency)
+            if tool.figure
+            else (name, "-", _text(tool.reason), "-")
+        )
+        yield f"| {' | '.join(cells)} |\n"
+    yield f"\n**Use** {_text(found.why)}\n\n"
+    for remark in found.remarks:
+        yield f"- {_text(remark)}\n"
+    if found.remarks:
+        yield "\n"
+    if found.source:
+        fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(found.source)), default=0))
+        yield f"To keep it so, paste this into a test:\n\n{fence}python\n{found.source}\n{fence}\n\n"
 
 
 def _told(row: Row) -> str:
@@ -82,8 +133,6 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 
 def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What was measured without an expectation, as an exploration is."""
-    from pytest_concurrency.reports.page import view
-
     for test in view.tests_of({"records": records[:_MOST_TOLD]}, ()):
         said = [sentence for sentence in (test.bound, view.sentence(test.evidence), test.interference) if sentence]
         yield f"{_code(test.nodeid)}: {_text(' '.join(said))}\n\n"

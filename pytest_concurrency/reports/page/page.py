@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 import pytest_concurrency
 from pytest_concurrency.machine import describe_environment
+from pytest_concurrency.reports import compared
 from pytest_concurrency.reports.page import charts, explored, view
 from pytest_concurrency.rows import ORDER, counts_of, rows_of, shorten
 from pytest_concurrency.units import duration, formatter, number, ratio, share
@@ -39,6 +40,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 
     tests = view.tests_of(run, past)
     exploration = explored.explored_of(run)
+    comparison = compared.compared_of(run)
 
     def curve(verdict: view.Verdict) -> Markup:
         points, efficiency = verdict.row.curve, view.efficiency_of(verdict.row)
@@ -67,8 +69,9 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         title=str(run.get("name", "")),
         machine=describe_environment(run["environment"]),
         missing_readings=run["environment"].get("missing_readings", []),
-        regressions=run.get("regressions", []),
-        summary=exploration.headline if exploration and not rows else view.summary_of(rows, len(tests)),
+        compared=comparison,
+        anchors={test.nodeid: test for test in tests},
+        summary=_summary(exploration, comparison, view.summary_of(rows, len(tests)), bool(rows)),
         exploration=exploration,
         counts=counts_of(rows),
         total=len(rows),
@@ -81,6 +84,14 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         curve=curve,
         development=development,
     )
+
+
+def _summary(
+    exploration: explored.Explored | None, comparison: compared.Compared | None, verdicts: str, has_verdicts: bool
+) -> str:
+    if exploration and not has_verdicts:
+        return exploration.headline
+    return f"{comparison.headline} {verdicts}".lstrip() if comparison else verdicts
 
 
 def _visible(value: Any) -> Any:

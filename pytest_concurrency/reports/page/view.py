@@ -148,10 +148,11 @@ def efficiency_of(row: Row) -> float | None:
 
 def comparable(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the earlier runs of a machine like this one; a run that was saved already is not its own past."""
+    figures = _estimates_of(run)
     return [
         past
         for past in history
-        if not fingerprint.differences(past["environment"], run["environment"]) and past["records"] != run["records"]
+        if not fingerprint.differences(past["environment"], run["environment"]) and _estimates_of(past) != figures
     ]
 
 

@@ -1,0 +1,55 @@
+"""Files for others: found out to be writable before long work, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def check_writable(target: Path) -> None:
+    """Make the folder of a file, and try whether files can be made in it.
+
+    :raises OSError: they cannot.
+    """
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=target.parent):
+        pass
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(f"{target} is read-only")
+
+
+def write_whole(path: Path, chunks: Iterable[str], replace: bool = True) -> None:
+    """Write a text file that appears whole or not at all.
+
+    :raises FileExistsError: it is there already, and ``replace`` is false.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
+    temporary = Path(name)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(chunks)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        if replace:
+            temporary.replace(path)
+        else:
+            _put_new(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _put_new(temporary: Path, path: Path) -> None:
+    """Give a finished file its name; of several who try at once, one succeeds."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with open(path, "x", encoding="utf-8"):
+            pass
+        temporary.replace(path)
