@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from pytest_concurrency.model import Interval, Reading, Round, Sample
 from pytest_concurrency.stats import median, rank_correlation
 
+HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
+DELIVERED = 0.75  # part of its CPUs that a control body must get for the machine to count as delivering them
 QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
 _TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_concurrency import bounds
 from pytest_concurrency.model import Estimate, Interference
 from pytest_concurrency.units import count, duration, number, ratio
 
 Mark = Literal["ok", "note", "bad"]
 
-_DELIVERED = 0.75  # part of its CPUs that a control body must get
 _BUSY = 0.25  # foreign CPUs from which verdicts take longer
 _TAKEN = 0.2  # CPUs that the hypervisor or a quota may take
 _COARSE = 0.001  # seconds: a clock that ticks slower cannot see short waits
@@ -78,7 +78,7 @@ def delivered(checkup: Checkup) -> int:
     figures = [value.value for value in checkup.control.values() if isinstance(value, Estimate)]
     most = max(1, min(checkup.workers, math.ceil(checkup.usable)))
     best = max(figures, default=1.0)
-    return max(wide for wide in range(1, most + 1) if wide == 1 or best >= _DELIVERED * wide)
+    return max(wide for wide in range(1, most + 1) if wide == 1 or best >= bounds.DELIVERED * wide)
 
 
 def lines(checkup: Checkup) -> list[Line]:
@@ -200,7 +200,7 @@ def _control(checkup: Checkup) -> list[Line]:
             found.append(Line(label, value, "note"))
             continue
         best = min(float(checkup.workers), checkup.usable)
-        enough = value.value >= _DELIVERED * best
+        enough = value.value >= bounds.DELIVERED * best
         text = f"{ratio(value.value)} [{value.low:.2f}, {value.high:.2f}] of the {number(round(best, 2))}x possible"
         found.append(Line(label, text + note, "ok" if enough else "note"))
     return found

@@ -15,8 +15,6 @@ from pytest_concurrency.tally import Tally, Vote
 from pytest_concurrency.units import formatter
 
 _COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
-_HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
-_DELIVERED = 0.75  # part of the CPUs that the control body must get
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 
@@ -144,14 +142,14 @@ class _Loop:
         hinges = (
             case.confirming == vote.direction == -1
             and case.claim.unit == "ratio"
-            and self._cpu_share > _HINGES
+            and self._cpu_share > bounds.HINGES
             and not self._known.computes_alone
             and setup.backend != "tasks"
         )
         if not hinges or setup.workers is None:
             return vote
         control = bounds.speedup(self._bench.control(setup), setup.workers, self._known.cpus, gil_held=False)
-        if control is not None and control.low >= _DELIVERED * min(setup.workers, self._known.cpus):
+        if control is not None and control.low >= bounds.DELIVERED * min(setup.workers, self._known.cpus):
             return vote
         case.undelivered += 1
         return Vote(0, 0.0, vote.figure, vote.interval)

@@ -19,7 +19,6 @@ from pytest_concurrency.model import Body, Interference, Interval, Outcome
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.surroundings import Surroundings
 
-_HINGES = 0.3  # share of computing above which a speedup hangs on the CPUs
 _CONTROLS = 5
 _NOTHING = 1e-6
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
@@ -120,7 +119,7 @@ class Trial:
         workers = setup.workers
         if settlement is None or workers is None or setup.backend == "tasks" or settlement.known.computes_alone:
             return 1.0
-        if bounds.median_cpu_share(settlement.rounds) < _HINGES:
+        if bounds.median_cpu_share(settlement.rounds) < bounds.HINGES:
             return 1.0
         seen = [
             bounds.speedup(self._bench.control(setup), workers, settlement.known.cpus, gil_held=False)
