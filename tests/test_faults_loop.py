@@ -8,11 +8,11 @@ import sys
 
 import pytest
 from conftest import (
+    REPORT,
     TASKS,
     Suite,
     assert_next_measured,
-    assert_other_passed,
-    assert_outcome,
+    assert_one_pays,
     body,
     next_body,
     records_of,
@@ -24,7 +24,6 @@ from pytest_concurrency.backends.tasks import TaskCrew
 from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import Body
 
-REPORT = "--concurrency-report=json:out.json"
 LENIENT = 'at_least=1.2, max_time="1us", undecided="pass"'
 
 
@@ -54,20 +53,14 @@ async def test_body():
 
 def test_closing_the_running_loop_is_the_bodys_own_error(suite: Suite, pytester: pytest.Pytester) -> None:
     result = suite(fault("asyncio.get_running_loop().close()"), REPORT, "-W", "error")
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "RuntimeError: Cannot close a running event loop" in text
     assert "while measuring: tasks worker 3 of 4, warming up" in text
 
 
 def test_the_loop_is_stopped(suite: Suite, pytester: pytest.Pytester) -> None:
     result = suite(fault("asyncio.get_running_loop().stop(); await asyncio.sleep(1)"), REPORT, "-W", "error")
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "tasks: the body stopped its event loop" in text
     assert "while measuring: 4 tasks, warming up" in text
     assert "tasks.py" not in text, "the plugin's own code is shown"
@@ -91,10 +84,7 @@ def close_when_idle(loop):
         ),
         REPORT,
     )
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    assert "tasks: the body stopped its event loop" in text_of(result)
+    assert "tasks: the body stopped its event loop" in assert_one_pays(result, pytester)
 
 
 def test_the_loop_is_closed_between_batches() -> None:
@@ -175,10 +165,7 @@ def test_an_exception_in_a_callback_is_told_as_a_warning(suite: Suite, pytester:
 
 def test_an_exception_in_a_callback_where_warnings_are_errors(suite: Suite, pytester: pytest.Pytester) -> None:
     result = suite(CALLBACK, REPORT, "-W", "error")
-    result.assert_outcomes(failed=1, passed=2)
-    assert_outcome(result, "test_body", "FAILED")
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "RuntimeWarning: while measuring 4 tasks" in text
     assert "while measuring: 4 tasks, warming up" in text
     assert "tasks.py" not in text, "the plugin's own code is shown"
