@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_concurrency import bounds, reasons
+from pytest_concurrency import bounds, reasons, stats
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.gil_question import GilQuestion
@@ -103,7 +103,10 @@ class _Loop:
             # An import has switched the GIL on: what was measured without it says nothing any more.
             self._begin(self._bench.site(plan.setup))
         self._rounds.append(round_)
-        self._cpu_share = bounds.median_cpu_share(self._rounds)
+        # What can be slow for want of CPUs is the body or, where two callables are compared, the second.
+        second = plan.setup.backend == "compare"
+        slow = [(round_.concurrent if second else None) or round_.serial for round_ in self._rounds]
+        self._cpu_share = stats.median([bounds.cpu_share(sample) for sample in slow])
         self._probe: GilProbe | None = round_.gil
         if self._probe is not None:
             self._learn(round_)

@@ -17,7 +17,7 @@ SUITE = """
 import os, signal, time
 import pytest
 
-@pytest.mark.expect_speedup(executor="dask", workers=2, at_least=1.6)
+@pytest.mark.expect_speedup(executor="dask", workers=2, at_least=1.6, max_time="1min")
 def test_waits():
     time.sleep(0.05)
 """
