@@ -102,7 +102,9 @@ class _Loop:
             # An import has switched the GIL on: what was measured without it says nothing any more.
             self._begin(self._bench.site(plan.setup))
         self._rounds.append(round_)
-        self._cpu_shares.append(bounds.cpu_share(round_.serial))
+        # What can be slow for want of CPUs is the body or, where two callables are compared, the second.
+        second = round_.concurrent if plan.setup.backend == "compare" else None
+        self._cpu_shares.append(bounds.cpu_share(second or round_.serial))
         self._cpu_share = stats.median(self._cpu_shares)
         self._probe: GilProbe | None = round_.gil
         if self._probe is not None:

@@ -9,7 +9,9 @@ import json
 import multiprocessing.util
 import pkgutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import cloudpickle  # noqa: F401  # see below
@@ -17,7 +19,10 @@ import psutil  # noqa: F401
 import pytest
 
 import pytest_concurrency
-from pytest_concurrency import trial
+from pytest_concurrency import bench, trial
+from pytest_concurrency.model import Round
+from pytest_concurrency.plan import Setup
+from pytest_concurrency.testing import ScriptedBench, ScriptedBody
 
 pytest_plugins = ["pytester"]
 
@@ -33,6 +38,7 @@ for _module in pkgutil.walk_packages(pytest_concurrency.__path__, "pytest_concur
 
 # With the entry point's own name, as pytest finds it; see _alone below.
 ALONE = ["-p", "concurrency_perf", "-p", "no:cacheprovider"]
+REPORT = "--concurrency-report=json:out.json"
 
 IMPORTS = "import asyncio, os, pathlib, signal, sys, threading, time, unittest, warnings\nimport pytest\n"
 OTHER = "\n\ndef test_other():\n    pass\n"
@@ -80,8 +86,35 @@ def next_body(backend: Backend) -> str:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hanging workers are given up after 10 s; half a second is enough to see that they are."""
+    """Hanging workers are given up after 10 s; half a second is enough to see that they are.
+
+    However slow the first call was, which has to do with the machine.
+    """
     monkeypatch.setattr(trial, "_LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(bench, "_PATIENCE", 0)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedBody], None]:
+    """Let inner sessions of this process read what a quiet machine would: a busy one decides nothing on computing.
+
+    The workers run all the same.
+    """
+
+    def script(body: ScriptedBody) -> None:
+        written = ScriptedBench(body)
+        measure = bench.Workbench.round
+
+        def read(self: bench.Workbench, setup: Setup) -> Round:
+            measure(self, setup)
+            one_interpreter = self.site(setup).one_interpreter  # of a pool's workers too
+            return written.round(replace(setup, backend="threads" if one_interpreter else "processes"))
+
+        monkeypatch.setattr(bench.Workbench, "round", read)
+        monkeypatch.setattr(bench.Workbench, "probe_gil", lambda self: written.probe_gil())
+        monkeypatch.setattr(bench.Workbench, "control", lambda self, setup: written.control(setup))
+
+    return script
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
@@ -92,7 +125,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 @pytest.fixture(scope="session")
 def own_temporary_folder() -> Iterator[str]:
     """With a short path, as sockets need."""
-    # multiprocessing makes a folder once and removes it at exit: not inside one that is gone by then.
+    # multiprocessing makes a folder when it first needs one and removes it at exit, when this one is gone.
     multiprocessing.util.get_temp_dir()
     with tempfile.TemporaryDirectory(prefix="pcp-", ignore_cleanup_errors=True) as folder:
         yield folder
@@ -111,6 +144,16 @@ def _alone(monkeypatch: pytest.MonkeyPatch, own_temporary_folder: str) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     for name in ("PYTEST_ADDOPTS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left(_alone: None) -> Iterator[None]:
+    """A hanging worker thread cannot be ended, but waited for: the next test may look for threads."""
+    yield
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("concurrency-")]
+    for thread in left:
+        thread.join(20)
+    assert [thread.name for thread in left if thread.is_alive()] == []
 
 
 Suite = Callable[..., pytest.RunResult]
@@ -148,10 +191,14 @@ def assert_outcome(result: pytest.RunResult, name: str, outcome: str) -> None:
     result.stdout.re_match_lines([rf".*::{name} {outcome}\b.*"])
 
 
+def records(pytester: pytest.Pytester) -> list[dict[str, Any]]:
+    """What ``REPORT`` has made a session write, test by test."""
+    return json.loads((pytester.path / "out.json").read_text())["records"]  # type: ignore[no-any-return]
+
+
 def records_of(pytester: pytest.Pytester) -> dict[str, dict[str, Any]]:
-    """What ``--concurrency-report=json:out.json`` has written, by the name of the test."""
-    run = json.loads((pytester.path / "out.json").read_text())
-    return {record["nodeid"].partition("::")[2]: record for record in run["records"]}
+    """The same by the name of the test."""
+    return {record["nodeid"].partition("::")[2]: record for record in records(pytester)}
 
 
 def assert_next_measured(pytester: pytest.Pytester) -> None:
@@ -163,3 +210,12 @@ def assert_next_measured(pytester: pytest.Pytester) -> None:
 def assert_other_passed(result: pytest.RunResult) -> None:
     """Check that a bad test cost itself only."""
     assert_outcome(result, "test_other", "PASSED")
+
+
+def assert_one_pays(result: pytest.RunResult, pytester: pytest.Pytester) -> str:
+    """Check that only ``test_body`` failed, and that ``next_body`` was measured; return all that a user reads."""
+    result.assert_outcomes(failed=1, passed=2)
+    assert_outcome(result, "test_body", "FAILED")
+    assert_other_passed(result)
+    assert_next_measured(pytester)
+    return text_of(result)

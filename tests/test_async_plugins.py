@@ -55,6 +55,18 @@ MARKERS = """
 @pytest.mark.expect_io_bound
 @pytest.mark.expect_nonblocking
 """
+# How a body can end, in any plugin's loop: the statement, the test's outcome, what the user reads.
+ENDS = [
+    ("pytest.skip('no server today')", "SKIPPED", "no server today"),
+    ("pytest.fail('as I say')", "FAILED", "as I say"),
+    ("assert 1 == 2", "FAILED", "assert 1 == 2"),
+]
+
+
+def assert_ends(result: pytest.RunResult, outcome: str, said: str) -> None:
+    assert_outcome(result, "test_body", outcome)
+    assert said in text_of(result)
+    assert_other_passed(result)
 
 
 @pytest.fixture
@@ -181,10 +193,8 @@ class TestPytestAsyncio:
     @pytest.mark.parametrize(
         ("statement", "outcome", "said"),
         [
-            ("pytest.skip('no server today')", "SKIPPED", "no server today"),
-            ("pytest.fail('as I say')", "FAILED", "as I say"),
+            *ENDS,
             ("pytest.xfail('known')", "XFAIL", "known"),
-            ("assert 1 == 2", "FAILED", "assert 1 == 2"),
             ("raise TimeoutError('mine')", "FAILED", "TimeoutError: mine"),
             ("raise SystemExit(3)", "FAILED", "SystemExit: 3"),
         ],
@@ -194,9 +204,7 @@ class TestPytestAsyncio:
     ) -> None:
         source = f"@pytest.mark.expect_io_bound\nasync def test_body():\n    {statement}\n"
         result = with_asyncio(source, "-rsx", mode="auto")
-        assert_outcome(result, "test_body", outcome)
-        assert said in text_of(result)
-        assert_other_passed(result)
+        assert_ends(result, outcome, said)
 
     def test_a_keyboard_interrupt_ends_the_session(self, with_asyncio: Run) -> None:
         result = with_asyncio(
@@ -387,12 +395,7 @@ class TestAnyio:
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     @pytest.mark.parametrize(
         ("statement", "outcome", "said"),
-        [
-            ("pytest.skip('no server today')", "SKIPPED", "no server today"),
-            ("pytest.fail('as I say')", "FAILED", "as I say"),
-            ("assert 1 == 2", "FAILED", "assert 1 == 2"),
-            ("await anyio.Event().wait()", "FAILED", "no answer from all 4 workers"),
-        ],
+        [*ENDS, ("await anyio.Event().wait()", "FAILED", "no answer from all 4 workers")],
         ids=["skip", "fail", "assert", "hang"],
     )
     def test_what_the_body_raises_keeps_its_meaning(
@@ -401,9 +404,7 @@ class TestAnyio:
         pytest.importorskip("trio" if backend == "trio" else "anyio")
         source = f"@pytest.mark.anyio\n@pytest.mark.expect_io_bound\nasync def test_body():\n    {statement}\n"
         result = with_anyio(source, "-rs", "--concurrency-max-time=1s", backend=repr(backend))
-        assert_outcome(result, "test_body", outcome)
-        assert said in text_of(result)
-        assert_other_passed(result)
+        assert_ends(result, outcome, said)
 
 
 CTRL_C = """

@@ -7,12 +7,9 @@ is in test_async_plugins.py, more of pytest-xdist in test_xdist.py.
 from __future__ import annotations
 
 import importlib.metadata
-import json
-from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import Suite, assert_other_passed, assert_outcome, rerun, text_of
+from conftest import REPORT, Suite, assert_other_passed, assert_outcome, records, rerun, text_of
 
 WAITS = """
 @pytest.mark.expect_speedup(threads=4, at_least=2)
@@ -46,27 +43,20 @@ def plugin(name: str) -> tuple[str, str]:
     return "-p", name
 
 
-def records(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "out.json").read_text())["records"]  # type: ignore[no-any-return]
-
-
-def verdicts(folder: Path) -> list[tuple[str, str]]:
+def verdicts(pytester: pytest.Pytester) -> list[tuple[str, str]]:
     return [
         (record["nodeid"].partition("::")[2], expectation["verdict"])
-        for record in records(folder)
+        for record in records(pytester)
         for expectation in record["expectations"]
     ]
 
 
-JSON = "--concurrency-report=json:out.json"
-
-
 class TestXdist:
     def test_each_worker_measures_and_one_process_tells(self, suite: Suite, pytester: pytest.Pytester) -> None:
-        options = (*plugin("xdist"), "-n", "2", JSON)
+        options = (*plugin("xdist"), "-n", "2", REPORT)
         result = suite(WAITS + QUEUES + ASKS, *options, subprocess=True)
         result.assert_outcomes(passed=3, failed=1)
-        assert sorted(verdicts(pytester.path)) == [
+        assert sorted(verdicts(pytester)) == [
             ("test_asks", "met"),
             ("test_queues", "broken"),
             ("test_waits", "met"),
@@ -116,9 +106,9 @@ class TestTimeout:
 
 class TestRerunfailures:
     def test_only_the_last_run_is_in_the_report(self, suite: Suite, pytester: pytest.Pytester) -> None:
-        result = suite(WAITS + QUEUES, *plugin("rerunfailures"), "--reruns", "2", JSON, subprocess=True)
+        result = suite(WAITS + QUEUES, *plugin("rerunfailures"), "--reruns", "2", REPORT, subprocess=True)
         assert "1 failed, 2 passed, 2 rerun" in text_of(result)
-        assert verdicts(pytester.path) == [("test_waits", "met"), ("test_queues", "broken")]
+        assert verdicts(pytester) == [("test_waits", "met"), ("test_queues", "broken")]
         assert "2 verdicts: 1 met, 1 broken" in text_of(result)
 
 
@@ -127,16 +117,16 @@ class TestCov:
         self, suite: Suite, pytester: pytest.Pytester
     ) -> None:
         computes = "@pytest.mark.expect_cpu_bound\ndef test_computes():\n    sum(n * n for n in range(20_000))\n"
-        options = (*plugin("pytest_cov"), "--cov=.", "--cov-report=term", JSON)
+        options = (*plugin("pytest_cov"), "--cov=.", "--cov-report=term", REPORT)
         result = suite(computes + WAITS, *options, subprocess=True)
         result.assert_outcomes(passed=3)
-        assert [record["traced_by"] for record in records(pytester.path)] == [["coverage"], ["coverage"]]
+        assert [record["traced_by"] for record in records(pytester)] == [["coverage"], ["coverage"]]
         assert "traced by coverage (2 tests): Python code computes more slowly than without" in text_of(result)
         result.stdout.re_match_lines([r"test_suite\.py +\d+ +0 +100%"])
 
     def test_nothing_is_said_where_nothing_traces(self, suite: Suite, pytester: pytest.Pytester) -> None:
-        result = suite(WAITS, JSON, subprocess=True)
-        assert [record["traced_by"] for record in records(pytester.path)] == [[]]
+        result = suite(WAITS, REPORT, subprocess=True)
+        assert [record["traced_by"] for record in records(pytester)] == [[]]
         assert "traced" not in text_of(result)
 
     def test_worker_processes_are_covered_where_coverage_patches_them(
@@ -183,12 +173,12 @@ class TestRunParallel:
     def test_measured_tests_run_in_one_thread(self, suite: Suite, pytester: pytest.Pytester, option: str) -> None:
         switch = "\ndef test_switch(concurrency):\n    assert sys.getswitchinterval() > 1e-3\n"
         where = "\ndef test_where(concurrency):\n    assert threading.current_thread() is threading.main_thread()\n"
-        options = (*plugin("run-parallel"), option, "--strict-markers", JSON)
+        options = (*plugin("run-parallel"), option, "--strict-markers", REPORT)
         result = suite(WAITS + QUEUES + ASKS + switch + where, *options, subprocess=True)
         result.assert_outcomes(passed=5, failed=1)
-        assert verdicts(pytester.path) == [("test_waits", "met"), ("test_queues", "broken"), ("test_asks", "met")]
+        assert verdicts(pytester) == [("test_waits", "met"), ("test_queues", "broken"), ("test_asks", "met")]
         # The measured body is the test, not some threads or some runs of it.
-        seconds = min(records(pytester.path)[0]["arms"][0]["wall"]) / records(pytester.path)[0]["arms"][0]["loops"]
+        seconds = min(records(pytester)[0]["arms"][0]["wall"]) / records(pytester)[0]["arms"][0]["loops"]
         assert seconds < 0.008
 
     def test_says_so_and_leaves_other_tests_to_it(self, suite: Suite) -> None:
@@ -208,14 +198,14 @@ import random
 def test_draws():
     time.sleep(random.uniform(0.004, 0.0041))
 """
-        result = suite(draws + WAITS + ASKS, *plugin("randomly"), JSON, subprocess=True)
+        result = suite(draws + WAITS + ASKS, *plugin("randomly"), REPORT, subprocess=True)
         result.assert_outcomes(passed=4)
-        assert sorted(verdicts(pytester.path)) == [("test_asks", "met"), ("test_draws", "met"), ("test_waits", "met")]
+        assert sorted(verdicts(pytester)) == [("test_asks", "met"), ("test_draws", "met"), ("test_waits", "met")]
 
     def test_every_repetition_has_a_record(self, suite: Suite, pytester: pytest.Pytester) -> None:
-        result = suite(WAITS, *plugin("repeat"), "--count=2", JSON, subprocess=True)
+        result = suite(WAITS, *plugin("repeat"), "--count=2", REPORT, subprocess=True)
         result.assert_outcomes(passed=4)
-        assert verdicts(pytester.path) == [("test_waits[1-2]", "met"), ("test_waits[2-2]", "met")]
+        assert verdicts(pytester) == [("test_waits[1-2]", "met"), ("test_waits[2-2]", "met")]
 
 
 class TestHypothesis:
@@ -336,9 +326,9 @@ def test_sizes(subtests, concurrency):
     with subtests.test("slow"):
         assert concurrency.speedup(time.sleep, seconds, threads=4) <= 2
 """
-        result = suite(source, JSON)
+        result = suite(source, REPORT)
         assert "SUBFAILED[slow]" in text_of(result)
-        assert verdicts(pytester.path) == [("test_sizes", "met"), ("test_sizes", "met"), ("test_sizes", "broken")]
+        assert verdicts(pytester) == [("test_sizes", "met"), ("test_sizes", "met"), ("test_sizes", "broken")]
 
     def test_in_a_measured_body_they_are_an_error(self, suite: Suite) -> None:
         source = "@pytest.mark.expect_io_bound\ndef test_body(subtests):\n    with subtests.test():\n        pass\n"

@@ -17,7 +17,7 @@ SUITE = """
 import os, signal, time
 import pytest
 
-@pytest.mark.expect_speedup(executor="dask", workers=2, at_least=1.6)
+@pytest.mark.expect_speedup(executor="dask", workers=2, at_least=1.6, max_time="1min")
 def test_waits():
     time.sleep(0.05)
 """
@@ -102,6 +102,7 @@ def test_a_worker_that_is_lost_in_a_round_fails_its_test(pytester: pytest.Pytest
 
 
 def test_no_scheduler_at_the_address_is_unmeasurable(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("from pytest_concurrency.backends import executors\nexecutors._DASK_ANSWERS = 0.5\n")
     result = run(pytester, SUITE, "--concurrency-dask-address=tcp://127.0.0.1:9")
     result.assert_outcomes(skipped=1)
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in text_of(result)

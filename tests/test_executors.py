@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from conftest import ALONE, Suite, text_of
+
+from pytest_concurrency.machine import gil_enabled
+from pytest_concurrency.testing import ScriptedBody
 
 BODIES = """
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -73,17 +77,20 @@ def test_it():
     assert "serialized" in text_of(result)
 
 
-def test_threads_of_a_pool_share_the_gil(pytester: pytest.Pytester) -> None:
-    result = run(
-        pytester,
+@pytest.mark.skipif(not gil_enabled(), reason="has no GIL")
+def test_threads_of_a_pool_share_the_gil(suite: Suite, scripted: Callable[[ScriptedBody], None]) -> None:
+    scripted(ScriptedBody(cpu=0.008, holds_gil=True))
+    result = suite(
         """
-@pytest.mark.expect_speedup(executor=ThreadPoolExecutor, workers=2, at_least=1.5, undecided="pass")
+from concurrent.futures import ThreadPoolExecutor
+
+@pytest.mark.expect_speedup(executor=ThreadPoolExecutor, workers=2, at_least=1.5)
 def test_it():
     for _ in range(200_000):
         pass
-""",
+"""
     )
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(failed=1, passed=1)
     assert "global interpreter lock" in text_of(result)
 
 

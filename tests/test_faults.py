@@ -193,12 +193,12 @@ ANSWER = threading.Event()
 @pytest.mark.expect_speedup(threads=2, at_least=1.5)
 def test_body(concurrency_worker):
     if concurrency_worker.backend == "threads":
-        ANSWER.wait(1)
+        ANSWER.wait(2)
 """,
         "--concurrency-max-time=0.5s",
     )
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.re_match_lines_random([r".*worker 2: .*test_suite\.py:\d+ in test_body: ANSWER\.wait\(1\)"])
+    result.stdout.re_match_lines_random([r".*worker 2: .*test_suite\.py:\d+ in test_body: ANSWER\.wait\(2\)"])
 
 
 @pytest.mark.usefixtures("impatient")

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
+from collections.abc import Callable
 
 import pytest
 from conftest import (
+    REPORT,
     TASKS,
     Suite,
     assert_next_measured,
-    assert_other_passed,
-    assert_outcome,
+    assert_one_pays,
     body,
     next_body,
     records_of,
     text_of,
 )
 
+from pytest_concurrency.backends import tasks
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.backends.tasks import TaskCrew
 from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import Body
 
-REPORT = "--concurrency-report=json:out.json"
 LENIENT = 'at_least=1.2, max_time="1us", undecided="pass"'
 
 
@@ -54,20 +56,14 @@ async def test_body():
 
 def test_closing_the_running_loop_is_the_bodys_own_error(suite: Suite, pytester: pytest.Pytester) -> None:
     result = suite(fault("asyncio.get_running_loop().close()"), REPORT, "-W", "error")
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "RuntimeError: Cannot close a running event loop" in text
     assert "while measuring: tasks worker 3 of 4, warming up" in text
 
 
 def test_the_loop_is_stopped(suite: Suite, pytester: pytest.Pytester) -> None:
     result = suite(fault("asyncio.get_running_loop().stop(); await asyncio.sleep(1)"), REPORT, "-W", "error")
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "tasks: the body stopped its event loop" in text
     assert "while measuring: 4 tasks, warming up" in text
     assert "tasks.py" not in text, "the plugin's own code is shown"
@@ -91,10 +87,7 @@ def close_when_idle(loop):
         ),
         REPORT,
     )
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    assert "tasks: the body stopped its event loop" in text_of(result)
+    assert "tasks: the body stopped its event loop" in assert_one_pays(result, pytester)
 
 
 def test_the_loop_is_closed_between_batches() -> None:
@@ -115,10 +108,21 @@ def test_the_loop_is_closed_between_batches() -> None:
         crew.close()
 
 
-def test_what_a_closed_loop_leaves_is_not_told_in_another_test(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    unraisable: list[object] = []
+@pytest.fixture
+def told_later(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """What a garbage collection tells, in whichever test it happens."""
+
+    def collect() -> str:
+        unraisable: list[object] = []
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "unraisablehook", unraisable.append)
+            gc.collect()
+        return "\n".join([caplog.text, *map(str, unraisable)]).strip()
+
+    return collect
+
+
+def test_what_a_closed_loop_leaves_is_not_told_in_another_test(told_later: Callable[[], str]) -> None:
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def body() -> None:
@@ -132,11 +136,28 @@ def test_what_a_closed_loop_leaves_is_not_told_in_another_test(
     loops[0].close()
     crew.close()
     del crew
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "unraisablehook", unraisable.append)
-        gc.collect()
-    assert not unraisable
-    assert "destroyed" not in caplog.text
+    assert told_later() == ""
+
+
+def test_what_refuses_to_be_cancelled_is_not_told_in_another_test(
+    told_later: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "_CANCEL", 0.1)
+
+    async def refuse() -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+    async def body() -> None:
+        asyncio.ensure_future(refuse())  # noqa: RUF006  # nobody keeps it
+        await asyncio.sleep(0)
+
+    crew = TaskCrew(Body(body, is_async=True), 2)
+    crew.run(2, 1, 10.0)
+    crew.close()
+    del crew
+    assert told_later() == ""
 
 
 @pytest.mark.parametrize(
@@ -175,10 +196,7 @@ def test_an_exception_in_a_callback_is_told_as_a_warning(suite: Suite, pytester:
 
 def test_an_exception_in_a_callback_where_warnings_are_errors(suite: Suite, pytester: pytest.Pytester) -> None:
     result = suite(CALLBACK, REPORT, "-W", "error")
-    result.assert_outcomes(failed=1, passed=2)
-    assert_outcome(result, "test_body", "FAILED")
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "RuntimeWarning: while measuring 4 tasks" in text
     assert "while measuring: 4 tasks, warming up" in text
     assert "tasks.py" not in text, "the plugin's own code is shown"

@@ -6,19 +6,16 @@ import threading
 
 import pytest
 from conftest import (
+    REPORT,
     THREADS,
     Backend,
     Suite,
     assert_next_measured,
-    assert_other_passed,
-    assert_outcome,
+    assert_one_pays,
     body,
     next_body,
     records_of,
-    text_of,
 )
-
-REPORT = "--concurrency-report=json:out.json"
 
 
 @pytest.mark.parametrize("statement", ["raise KeyboardInterrupt", "raise KeyboardInterrupt('mine')"])
@@ -27,11 +24,7 @@ def test_a_workers_keyboard_interrupt_ends_no_session(
 ) -> None:
     """Ctrl-C itself reaches the main thread; see test_faults.py for that."""
     result = suite(body(backend, statement) + next_body(backend), REPORT, subprocess=True)
-    result.assert_outcomes(failed=1, passed=2)
-    assert_outcome(result, "test_body", "FAILED")
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "the body raised KeyboardInterrupt" in text
     assert ("KeyboardInterrupt: mine" in text) == ("mine" in statement)
     assert statement in text
@@ -47,9 +40,7 @@ class Own(BaseException):
     pass
 """
     result = suite(source + body(backend, "raise Own('boom')") + next_body(backend), REPORT)
-    result.assert_outcomes(failed=1, passed=2)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "Own: boom" in text
     assert f"while measuring: {backend.name} worker 3 of 4, warming up" in text
 
@@ -75,10 +66,7 @@ def test_body(concurrency_worker):
         + next_body(THREADS),
         REPORT,
     )
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "threads: worker 3 of 4 was ended from outside, while it waited for work, by SystemError" in text
     assert "while measuring: " in text
     assert "threads.py" not in text, "the plugin's own code is shown"
@@ -101,13 +89,9 @@ def test_body(concurrency_worker):
 
 @pytest.mark.usefixtures("impatient")
 def test_workers_that_wait_for_each_others_lock(suite: Suite, pytester: pytest.Pytester) -> None:
-    before = set(threading.enumerate())
-    # With a limit, so that these tests leave no thread behind; without one they would.
-    result = suite(DEADLOCK.format("timeout=6") + next_body(THREADS), REPORT, "--concurrency-max-time=0.5s")
-    result.assert_outcomes(failed=1, passed=2)
-    assert_other_passed(result)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    # With a limit, so that this test leaves no thread behind; without one it would.
+    result = suite(DEADLOCK.format("timeout=3") + next_body(THREADS), REPORT, "--concurrency-max-time=0.5s")
+    text = assert_one_pays(result, pytester)
     assert "threads: no answer from all 2 workers within 500 ms. Where each stood:" in text
     for worker in (1, 2):
         result.stdout.re_match_lines_random(
@@ -115,15 +99,12 @@ def test_workers_that_wait_for_each_others_lock(suite: Suite, pytester: pytest.P
         )
     assert "A thread that waits cannot be ended from outside" in text
     assert "while measuring: warming up" in text
-    for thread in set(threading.enumerate()) - before:
-        thread.join(10)
 
 
 def test_a_deadlock_without_an_end_does_not_keep_the_session(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makeconftest("from pytest_concurrency import trial\ntrial._LEAST_PATIENCE = 0.5\n")
     result = suite(DEADLOCK.format("") + next_body(THREADS), REPORT, "--concurrency-max-time=0.5s", subprocess=True)
-    result.assert_outcomes(failed=1, passed=2)
-    assert_next_measured(pytester)
+    assert_one_pays(result, pytester)
     assert result.duration < 60
 
 
@@ -169,9 +150,7 @@ def test_body():
         + next_body(THREADS),
         REPORT,
     )
-    result.assert_outcomes(failed=1, passed=2)
-    assert_next_measured(pytester)
-    text = text_of(result)
+    text = assert_one_pays(result, pytester)
     assert "threads: worker 3 of 4 could not be started: can't start new thread" in text
     assert "ask for fewer" in text
     assert [thread for thread in threading.enumerate() if thread.name.startswith("concurrency-")] == []

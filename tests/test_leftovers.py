@@ -13,8 +13,12 @@ MANY = ("64 threads", "64 tasks", "16 processes")
 
 # Counts what this process has, before the first test is set up and after the last one.
 CONFTEST = """
-import gc, json, os, sys, threading
+import gc, json, multiprocessing, os, sys, threading
 import psutil
+
+# In the names of semaphores, for this process and its children: other sessions run beside this one.
+OURS = f"left-{os.getpid()}"
+multiprocessing.current_process()._config["semprefix"] = "/" + OURS
 
 def everything():
     gc.collect()
@@ -24,7 +28,7 @@ def everything():
         "native threads": me.num_threads(),
         "files": me.num_fds() if hasattr(me, "num_fds") else me.num_handles(),
         "processes": sorted(" ".join(child.cmdline()) for child in me.children(recursive=True)),
-        "semaphores": sorted(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else [],
+        "semaphores": [name for name in os.listdir("/dev/shm") if OURS in name] if os.path.isdir("/dev/shm") else [],
         "temporary": sorted(name for name in os.listdir(TEMPORARY) if name.startswith("pytest-concurrency-")),
         "start": sys.getswitchinterval(),
     }

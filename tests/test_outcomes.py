@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from conftest import Backend, Suite, assert_other_passed, assert_outcome, text_of
+
+from pytest_concurrency.machine import gil_enabled
+from pytest_concurrency.testing import ScriptedBody
 
 # Two rounds are always tried, and two are never enough: sure to be undecided, and quick.
 NO_TIME = "max_time='1us'"
@@ -59,10 +64,13 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     assert "1 verdict: 1 broken" in text
 
 
-def test_broken_under_the_gil_is_explained_to_someone_who_never_heard_of_it(suite: Suite) -> None:
+@pytest.mark.skipif(not gil_enabled(), reason="has no GIL")
+def test_broken_under_the_gil_is_explained_to_someone_who_never_heard_of_it(
+    suite: Suite, scripted: Callable[[ScriptedBody], None]
+) -> None:
+    scripted(ScriptedBody(cpu=0.004, holds_gil=True))
     result = suite(
         """
-@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="has no GIL")
 @pytest.mark.expect_speedup(threads=4, at_least=3.5)
 def test_body():
     n = 0

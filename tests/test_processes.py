@@ -6,10 +6,20 @@ import json
 import multiprocessing
 
 import pytest
-from conftest import IMPORTS, Suite, assert_other_passed, rerun, text_of
+from conftest import IMPORTS, REPORT, Suite, assert_other_passed, rerun, text_of
 
 METHODS = ("fork", "forkserver", "spawn")
 
+BACKGROUND = """
+@pytest.fixture
+def background():
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+"""
 BESIDE = """
 import time
 import pytest
@@ -37,7 +47,7 @@ def test_auto_says_what_it_took_and_why(suite: Suite, pytester: pytest.Pytester)
 def test_body():
     time.sleep(0.004)
 """,
-        "--concurrency-report=json:out.json",
+        REPORT,
         subprocess=True,
     ).assert_outcomes(passed=2)
     (record,) = json.loads((pytester.path / "out.json").read_text())["records"]
@@ -49,22 +59,14 @@ def test_body():
 
 def test_auto_does_not_fork_a_process_with_threads(suite: Suite, pytester: pytest.Pytester) -> None:
     suite(
-        """
-@pytest.fixture
-def background():
-    stop = threading.Event()
-    thread = threading.Thread(target=stop.wait)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-
+        BACKGROUND
+        + """
 @pytest.mark.usefixtures("background")
 @pytest.mark.expect_speedup(processes=2, at_least=1.2, undecided="pass")
 def test_body():
     time.sleep(0.004)
 """,
-        "--concurrency-report=json:out.json",
+        REPORT,
         "-W",
         "error",
         subprocess=True,
@@ -77,23 +79,15 @@ def test_body():
 def test_fork_beside_threads_is_done_where_it_is_asked_for(suite: Suite, pytester: pytest.Pytester) -> None:
     """Python 3.12 and newer warn of it; the record says it, and nobody has to read it in each summary."""
     result = suite(
-        """
-@pytest.fixture
-def background():
-    stop = threading.Event()
-    thread = threading.Thread(target=stop.wait)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-
+        BACKGROUND
+        + """
 @pytest.mark.usefixtures("background")
 @pytest.mark.expect_speedup(processes=2, at_least=1.2, max_time="1us", undecided="pass")
 def test_body():
     time.sleep(0.004)
 """,
         "--concurrency-start-method=fork",
-        "--concurrency-report=json:out.json",
+        REPORT,
         "-Wdefault",
         subprocess=True,
     )

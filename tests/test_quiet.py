@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -11,15 +10,14 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from conftest import ALONE, IMPORTS, Suite, assert_outcome, rerun, text_of
+from conftest import ALONE, IMPORTS, REPORT, Suite, assert_outcome, records, rerun, text_of
 
 from pytest_concurrency import quiet
 
 TWO = ("-p", "xdist", "-n", "2")
-FILE = "--concurrency-report=json:out.json"
 
 # What ran when, on the clock that all processes share: ordinary tests from setup to teardown, and
 # every call that was made to measure something.
@@ -123,29 +121,25 @@ def disturbed(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def records(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "out.json").read_text())["records"]  # type: ignore[no-any-return]
-
-
 needs_xdist = pytest.mark.skipif(not importlib.util.find_spec("xdist"), reason="needs pytest-xdist")
 
 
 @needs_xdist
 def test_nothing_runs_beside_a_measurement(suite: Suite, stamps: Path, pytester: pytest.Pytester) -> None:
-    result = suite(STAMPS, *TWO, FILE, subprocess=True)
+    result = suite(STAMPS, *TWO, REPORT, subprocess=True)
     result.assert_outcomes(passed=31)
     assert disturbed(stamps) == []
     assert len({span.process for span in spans(stamps)}) == 2
-    assert all(record["quiet_host"]["alone"] for record in records(pytester.path))
+    assert all(record["quiet_host"]["alone"] for record in records(pytester))
     assert "quiet host" not in text_of(result)
 
 
 @needs_xdist
 def test_switched_off_all_run_at_once(suite: Suite, stamps: Path, own_host: Path, pytester: pytest.Pytester) -> None:
-    result = suite(STAMPS, *TWO, FILE, "--concurrency-quiet-host=off", subprocess=True)
+    result = suite(STAMPS, *TWO, REPORT, "--concurrency-quiet-host=off", subprocess=True)
     result.assert_outcomes(passed=31)
     assert disturbed(stamps)
-    assert {record["quiet_host"] for record in records(pytester.path)} == {None}
+    assert {record["quiet_host"] for record in records(pytester)} == {None}
     assert not list(own_host.glob("*perf*"))
 
 
@@ -194,14 +188,14 @@ def test_a_worker_killed_while_measuring_holds_nobody_up(
     result = suite(
         KILLED.format(where=where, victim=victim),
         *TWO,
-        FILE,
+        REPORT,
         "--concurrency-quiet-host=1h",
         "--concurrency-start-method=fork",
         subprocess=True,
     )
     assert "crashed while running 'test_suite.py::test_killed'" in text_of(result)
     result.assert_outcomes(passed=7, failed=1)
-    kept = {record["nodeid"]: record for record in records(pytester.path)}
+    kept = {record["nodeid"]: record for record in records(pytester)}
     assert sorted(kept) == [f"test_suite.py::test_later[{n}]" for n in range(3)]
     assert all(record["quiet_host"]["alone"] for record in kept.values())
 
@@ -262,9 +256,9 @@ EXPECTED = {
     ],
 )
 def test_every_way_to_distribute_gives_the_same_verdicts(suite: Suite, pytester: pytest.Pytester, how: str) -> None:
-    result = suite(VERDICTS, "-p", "xdist", *how.split(), FILE, subprocess=True)
+    result = suite(VERDICTS, "-p", "xdist", *how.split(), REPORT, subprocess=True)
     found = defaultdict(set)
-    for record in records(pytester.path):
+    for record in records(pytester):
         found[record["nodeid"].rpartition("::")[2].partition("@")[0]].add(record["expectations"][0]["verdict"])
         assert record["quiet_host"]["alone"], how
     assert found == EXPECTED
@@ -289,9 +283,9 @@ def test_crash():
 def test_after(n):
     time.sleep(0.005)
 """
-    result = suite(source, *TWO, FILE, "--max-worker-restart=2", subprocess=True)
+    result = suite(source, *TWO, REPORT, "--max-worker-restart=2", subprocess=True)
     result.assert_outcomes(passed=9, failed=1)
-    names = [record["nodeid"].rpartition("::")[2] for record in records(pytester.path)]
+    names = [record["nodeid"].rpartition("::")[2] for record in records(pytester)]
     assert sorted(names) == sorted([f"test_{when}[{n}]" for when in ("before", "after") for n in range(4)])
 
 
@@ -320,9 +314,9 @@ def test_a_session_that_measures_nothing_takes_no_part(suite: Suite, own_host: P
 
 
 def test_the_lock_is_taken_and_nothing_is_said(suite: Suite, own_host: Path, pytester: pytest.Pytester) -> None:
-    result = suite(MEASURED, FILE, "-W", "error", subprocess=True)
+    result = suite(MEASURED, REPORT, "-W", "error", subprocess=True)
     result.assert_outcomes(passed=2)
-    (record,) = records(pytester.path)
+    (record,) = records(pytester)
     assert record["quiet_host"]["alone"]
     assert record["quiet_host"]["reason"] == ""
     assert "quiet" not in text_of(result)
@@ -403,13 +397,13 @@ def test_waiting_is_not_the_time_that_pytest_timeout_limits(
     suite: Suite, pytester: pytest.Pytester, method: str
 ) -> None:
     result = suite(
-        TIMED, FILE, "-p", "pytest_timeout", "--timeout=3", f"--timeout-method={method}", other=False, subprocess=True
+        TIMED, REPORT, "-p", "pytest_timeout", "--timeout=3", f"--timeout-method={method}", other=False, subprocess=True
     )
     assert_outcome(result, "test_measured", "PASSED")
     assert "Timeout" in text_of(result)
     if method == "signal":  # the other one ends the session
         result.assert_outcomes(passed=1, failed=1)
-        (record,) = records(pytester.path)
+        (record,) = records(pytester)
         assert record["quiet_host"]["alone"]
         assert record["quiet_host"]["waited"] > 3
 
@@ -439,7 +433,7 @@ def test_a_bad_value_is_told(suite: Suite, given: str) -> None:
 
 def test_the_ini_key(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nconcurrency_quiet_host = off\n")
-    suite(MEASURED, FILE).assert_outcomes(passed=2)
-    assert records(pytester.path)[0]["quiet_host"] is None
-    rerun(pytester, FILE, "--concurrency-quiet-host=auto", subprocess=True)
-    assert records(pytester.path)[0]["quiet_host"]["alone"]
+    suite(MEASURED, REPORT).assert_outcomes(passed=2)
+    assert records(pytester)[0]["quiet_host"] is None
+    rerun(pytester, REPORT, "--concurrency-quiet-host=auto", subprocess=True)
+    assert records(pytester)[0]["quiet_host"]["alone"]

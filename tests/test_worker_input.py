@@ -52,7 +52,8 @@ def test_it(concurrency_worker):
     )
     result.assert_outcomes(passed=1)
     (record,) = json.loads((pytester.path / "out.json").read_text())["records"]
-    assert all(seconds < 0.05 for arm in record["arms"] for seconds in arm["wall"][:1])
+    # The time that a worker slept, whatever else the machine did.
+    assert all(arm["blocked"][0] < 0.05 * arm["workers"] for arm in record["arms"])
 
 
 def test_setup_of_tasks(pytester: pytest.Pytester) -> None:

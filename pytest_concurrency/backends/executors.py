@@ -14,6 +14,8 @@ from pytest_concurrency.errors import BadArgument, CannotMeasure
 from pytest_concurrency.model import ExecutorChoice
 from pytest_concurrency.surroundings import Surroundings
 
+_DASK_ANSWERS = 5.0  # seconds that a scheduler gets
+
 
 def open_pool(choice: ExecutorChoice, workers: int, around: Surroundings) -> Pool:
     """Return the executor that was asked for.
@@ -79,7 +81,7 @@ def _dask(workers: int, around: Surroundings) -> Pool:
     try:
         if around.dask_address:
             try:
-                client = stack.enter_context(Client(around.dask_address, timeout=5, set_as_default=False))
+                client = stack.enter_context(Client(around.dask_address, timeout=_DASK_ANSWERS, set_as_default=False))
             except (OSError, ValueError) as error:
                 raise CannotMeasure(
                     f"no Dask scheduler answers at {around.dask_address} ({error}): "

@@ -131,8 +131,13 @@ class ProcessCrew:
                 self._pipes[index].send_bytes(task)
             except OSError:
                 raise self._gone(index, workers, "while it waited for work") from None
+        try:
+            answers = self._answers(workers, deadline)
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+            self._lost = True
+            raise
         readings: list[Reading] = []
-        for index, answer in enumerate(self._answers(workers, deadline)):
+        for index, answer in enumerate(answers):
             if answer.kind == "raised":
                 raise Raised(exception_of(answer), "processes", index, workers)
             assert answer.reading is not None

@@ -264,6 +264,7 @@ class TaskCrew:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+            _abandon(loop)  # what has refused to be cancelled
 
 
 def _in_a_loop() -> bool:
@@ -281,7 +282,7 @@ def _time_stands_still() -> bool:
 
 
 def _abandon(loop: asyncio.AbstractEventLoop) -> None:
-    """End what was pending as the body closed its loop; a garbage collection would tell of it in another test."""
+    """End what was pending as its loop was closed; a garbage collection would tell of it in another test."""
     for task in asyncio.all_tasks(loop):
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own gather() does
         coroutine = task.get_coro()

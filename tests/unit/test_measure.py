@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_concurrency.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
+from pytest_concurrency.comparison import ComparisonClaim
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Round
 from pytest_concurrency.plan import Plan, Setup
@@ -171,6 +172,36 @@ def test_the_control_body_is_left_out_where_nothing_hangs_on_the_cpus(
     bench = ScriptedBench(body, control_body=ON_ONE_CPU)
     assert end(bench, claim, backend=backend).verdict == "broken"
     assert bench.controls == 0
+
+
+class TwoCallables(ScriptedBench):
+    """Compares a second body with the first, on a machine that has one CPU to give."""
+
+    def __init__(self, first: ScriptedBody, second: ScriptedBody) -> None:
+        super().__init__(first, control_body=ON_ONE_CPU, cpus=2)
+        self.first, self.second = first, second
+
+    def lengthen(self, setup: Setup) -> None:
+        """Both are called once a round."""
+
+    def round(self, setup: Setup) -> Round:
+        self.rounds += 1
+        return Round(
+            self.rounds, self._run(setup, self.first, 1), self._run(setup, self.second, 1), self.interference()
+        )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [(COMPUTES, ScriptedBody(wait=0.04), "broken"), (WAITS, ScriptedBody(cpu=0.04), "undecided")],
+)
+def test_of_two_callables_it_is_the_second_that_may_be_slow_for_want_of_cpus(
+    first: ScriptedBody, second: ScriptedBody, verdict: str
+) -> None:
+    bench = TwoCallables(first, second)
+    settlement = end(bench, ComparisonClaim(2, 1.0, 0.25), backend="compare", workers=2, max_time=3.0)
+    assert settlement.verdict == verdict
+    assert (bench.controls > 0) == (verdict == "undecided")
 
 
 def test_pauses_double_after_bad_rounds_and_stay_bounded() -> None:
