@@ -8,12 +8,14 @@ are waited for; all else is waited for as ever: exit status, ``atexit`` and othe
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures
 import contextlib
+import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -30,6 +32,7 @@ class Left:
     what: str
     part: Future[Any]
     workers: Callable[[], Sequence[threading.Thread | BaseProcess]]
+    in_interpreter: bool = False
 
 
 _left: list[Left] = []
@@ -72,23 +75,40 @@ def _let_python_end() -> None:
             f"without it:\n{lines}"
         )
         sys.stderr.flush()
-    for left in hanging:
-        for worker in left.workers():
-            if isinstance(worker, BaseProcess):
-                worker.kill()
-            elif worker.is_alive():
-                # Should a later Python have other names for these, then the error ends the waiting too: what this
-                # function raises is printed, and no thread is waited for.
-                _take_off_the_lists(worker)
+    workers = [worker for left in hanging for worker in left.workers()]
+    for worker in workers:
+        if isinstance(worker, BaseProcess):
+            worker.kill()
+    # Should a later Python have other names for these, then the error ends the waiting too: what this function
+    # raises is printed, and no thread is waited for.
+    # Since 3.15 Python also waits for interpreters that run, after all that a program may notice: it goes without.
+    abrupt = sys.version_info >= (3, 15) and any(left.in_interpreter for left in hanging)
+    _take_off_the_lists({worker for worker in workers if isinstance(worker, threading.Thread)}, abrupt)
 
 
-def _take_off_the_lists(thread: Any) -> None:
+def _take_off_the_lists(threads: Set[threading.Thread], abrupt: bool) -> None:
     queues = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", {})
-    queues.pop(thread, None)
-    handle = getattr(thread, "_os_thread_handle", None) or getattr(thread, "_handle", None)
-    if handle is not None:  # 3.13 and later
-        handle._set_done()
-        return
+    for thread in threads:
+        queues.pop(thread, None)
     module: Any = threading
+    if sys.version_info >= (3, 13):
+        assert module._thread_shutdown
+        module._thread_shutdown = functools.partial(_await_all_but, threads, abrupt)
+        return
     with module._shutdown_locks_lock:
-        module._shutdown_locks.discard(thread._tstate_lock)
+        for thread in threads:
+            module._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined, unused-ignore]
+
+
+def _await_all_but(threads: Set[threading.Thread], abrupt: bool) -> None:
+    """Do what Python does at its end, but for these: wait for what is not a daemon."""
+    ours = {threading.main_thread(), threading.current_thread(), *threads}
+    while awaited := [thread for thread in threading.enumerate() if not thread.daemon and thread not in ours]:
+        for thread in awaited:
+            thread.join()
+    if abrupt:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(1)  # nobody knows the status any more; what hangs has failed its test
