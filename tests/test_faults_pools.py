@@ -56,6 +56,8 @@ def hang(suite: Suite, pytester: pytest.Pytester, source: str) -> tuple[pytest.R
     assert_other_passed(result)
     assert_next_measured(pytester)
     result.stdout.fnmatch_lines(["a thread was waited for", "atexit was called"])
+    assert "Exception ignored" not in result.stderr.str()
+    assert "Traceback" not in result.stderr.str()
     text = text_of(result)
     assert "no answer from all 2 workers within 500 ms. Where each stood:" in text
     return result, text

@@ -8,7 +8,6 @@ are waited for; all else is waited for as ever: exit status, ``atexit`` and othe
 
 from __future__ import annotations
 
-import atexit
 import concurrent.futures
 import contextlib
 import functools
@@ -19,7 +18,7 @@ from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NoReturn
 
 STAYS = "A thread that waits cannot be ended from outside: those above stay until the session ends."
 _GRACE = 1.0  # seconds that all of them get once more, as Python ends
@@ -32,7 +31,6 @@ class Left:
     what: str
     part: Future[Any]
     workers: Callable[[], Sequence[threading.Thread | BaseProcess]]
-    in_interpreter: bool = False
 
 
 _left: list[Left] = []
@@ -79,36 +77,37 @@ def _let_python_end() -> None:
     for worker in workers:
         if isinstance(worker, BaseProcess):
             worker.kill()
-    # Should a later Python have other names for these, then the error ends the waiting too: what this function
-    # raises is printed, and no thread is waited for.
-    # Since 3.15 Python also waits for interpreters that run, after all that a program may notice: it goes without.
-    abrupt = sys.version_info >= (3, 15) and any(left.in_interpreter for left in hanging)
-    _take_off_the_lists({worker for worker in workers if isinstance(worker, threading.Thread)}, abrupt)
+    if threads := {worker for worker in workers if isinstance(worker, threading.Thread)}:
+        # Should a later Python have other names for these, then the error ends the waiting too: what this function
+        # raises is printed, and no thread is waited for.
+        _take_off_the_lists(threads)
 
 
-def _take_off_the_lists(threads: Set[threading.Thread], abrupt: bool) -> None:
+def _take_off_the_lists(threads: Set[threading.Thread]) -> None:
     queues = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", {})
     for thread in threads:
         queues.pop(thread, None)
     module: Any = threading
     if sys.version_info >= (3, 13):
         assert module._thread_shutdown
-        module._thread_shutdown = functools.partial(_await_all_but, threads, abrupt)
+        module._thread_shutdown = functools.partial(_await_all_but, threads)
         return
     with module._shutdown_locks_lock:
         for thread in threads:
             module._shutdown_locks.discard(thread._tstate_lock)  # type: ignore[attr-defined, unused-ignore]
 
 
-def _await_all_but(threads: Set[threading.Thread], abrupt: bool) -> None:
+class _Enough(Exception):
+    """Ends Python's waiting for threads; what they do has been told by then."""
+
+
+def _await_all_but(threads: Set[threading.Thread]) -> NoReturn:
     """Do what Python does at its end, but for these: wait for what is not a daemon."""
     ours = {threading.main_thread(), threading.current_thread(), *threads}
     while awaited := [thread for thread in threading.enumerate() if not thread.daemon and thread not in ours]:
         for thread in awaited:
             thread.join()
-    if abrupt:
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
-        os._exit(1)  # nobody knows the status any more; what hangs has failed its test
+    # What Ctrl-C does here: since 3.15 Python would otherwise look again and again until no thread is left.
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda args: None if args.exc_type is _Enough else before(args)
+    raise _Enough

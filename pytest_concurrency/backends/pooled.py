@@ -139,9 +139,7 @@ class PooledCrew:
         for index, (future, place) in hanging.items():
             if not future.done():
                 what = f"{self._body.label}, {self._backend} worker {index + 1}: {place}"
-                inside = hasattr(self._pool.executor, "_threads") and not self._thread_at(index)
-                who = functools.partial(self._who_may_be_at, index)
-                lingering.leave(lingering.Left(what, future, who, in_interpreter=inside))
+                lingering.leave(lingering.Left(what, future, functools.partial(self._who_may_be_at, index)))
 
     def _thread_at(self, index: int) -> list[threading.Thread]:
         """Return the thread of this interpreter that is at a worker's part, if it is one of those."""
