@@ -76,10 +76,8 @@ class Gathering:
 
     def _environment(self) -> dict[str, Any]:
         from pytest_concurrency.machine import environment
-        from pytest_concurrency.probes import interference, thread_state
 
-        missing = [reason for reason in (thread_state.unavailable(), interference.unavailable()) if reason]
-        value = environment(missing)
+        value = environment(_missing_readings())
         self._config.hook.pytest_concurrency_update_environment(config=self._config, environment=value)
         return value
 
@@ -89,7 +87,8 @@ class Gathering:
         if self._records or self._settings.full_report or self._complaints:
             from pytest_concurrency.reports import terminal
 
-            terminal.show(terminalreporter, self._records, self._settings, self._complaints)
+            missing = _missing_readings() if self._settings.full_report else []
+            terminal.show(terminalreporter, self._records, self._settings, self._complaints, missing)
         for nodeid, text in self._profiles:
             terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")
             terminalreporter.write_line(text)
@@ -101,3 +100,10 @@ class Gathering:
         reporter.section(kept.title, sep="=")
         for line in kept.lines(reporter.config.get_terminal_writer().fullwidth, brief=reporter.verbosity < 0):
             reporter.write_line(line.text, **({line.color: True} if line.color else {}))
+
+
+def _missing_readings() -> list[str]:
+    """Say what cannot be read here, and why."""
+    from pytest_concurrency.probes import interference, thread_state
+
+    return [reason for reason in (thread_state.unavailable(), interference.unavailable()) if reason]

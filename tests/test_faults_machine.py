@@ -176,6 +176,45 @@ def test_no_scheduler_statistics(suite: Suite, pytester: pytest.Pytester, monkey
     assert "run delay is switched off by PYTEST_CONCURRENCY_NO_RUN_DELAY" in (pytester.path / "out.json").read_text()
 
 
+@pytest.mark.parametrize("how", ['sys.modules["psutil"] = None', "sys.meta_path.insert(0, Without())"])
+def test_without_psutil(suite: Suite, pytester: pytest.Pytester, how: str) -> None:
+    """It is a dependency, but free-threaded builds and some platforms have no wheel of it."""
+    pytester.makepyfile(
+        no_psutil=f"""
+        import sys
+
+        class Without:
+            def find_spec(self, name, path=None, target=None):
+                if name == "psutil":
+                    raise ImportError("no wheel for this platform")
+
+        {how}
+        """
+    )
+    source = """
+def test_asking(concurrency):
+    assert concurrency.compare(lambda: time.sleep(0.01), lambda: time.sleep(0.001)) > 2
+
+@pytest.mark.expect_speedup(processes=2, at_least=1.2)
+def test_killed(concurrency_worker):
+    if concurrency_worker.backend == "processes" and concurrency_worker.index == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+    result = suite(EVERY + source, "-p", "no_psutil", REPORT, "--concurrency-report", subprocess=True)
+    outcomes = result.parseoutcomes()
+    assert outcomes.pop("skipped", 0) <= 1  # "asking" has a policy of its own
+    assert_outcome(result, "test_killed", "FAILED")
+    assert_other_passed(result)
+    for name, record in records_of(pytester).items():
+        assert record["expectations"][0]["verdict"] in ("met", "undecided"), name
+        assert record["interference"] == {"foreign": None, "steal": None, "throttled": None}
+    assert {f"test_{backend.name}_verdict" for backend in BACKENDS} <= set(records_of(pytester))
+    text = text_of(result)
+    assert "not readable on this machine: foreign load needs psutil, which cannot be imported" in text
+    assert "processes: worker 2 of 2 was killed by SIGKILL while it ran the body" in text
+    assert "Traceback" not in text
+
+
 NO_THREAD_TIME = """
 from importlib.machinery import BuiltinImporter
 

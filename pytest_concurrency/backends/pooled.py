@@ -6,14 +6,16 @@ import concurrent.futures
 import functools
 import itertools
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from pytest_concurrency import stats
-from pytest_concurrency.backends import pooled_worker
+from pytest_concurrency import places, stats
+from pytest_concurrency.backends import lingering, pooled_worker
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.pooled_worker import Errand, Origin, Report, whereabouts, work
@@ -29,6 +31,7 @@ _LONGEST_LEAD = 2.0
 _ASSEMBLING = 30.0  # seconds in which a pool's workers must have turned up
 _STUCK = 5  # tries without a new worker after which no more are awaited
 _TRIES = 4  # for a batch whose workers were late, or did not all take part
+_GOODBYE = 1.0  # seconds that a hanging body gets to end when its crew is closed
 _LATE = 0.0005  # seconds after the common start that do not matter
 
 
@@ -63,6 +66,7 @@ class PooledCrew:
         self._reports: dict[int, Report] = {}  # the last one of each worker
         self._costs: list[float] = []
         self._together = 0
+        self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
         pooled_worker.here[self._key] = jobs_of(body)
         try:
             self._assemble()
@@ -122,10 +126,33 @@ class PooledCrew:
         return Sample(loops, tuple(self._reading(report, index, workers) for index, report in enumerate(reports)))
 
     def close(self) -> None:
-        """End the executor if it is ours; leave the user's own as it is."""
+        """End the executor if it is ours; leave the user's own as it is, but for a body that hangs in it."""
         pooled_worker.here.pop(self._key, None)
+        with pooled_worker.at_work_lock:
+            for index in self._hanging:
+                for thread in self._thread_at(index):
+                    lingering.interrupt(thread)  # it ends the body, not the pool's thread
         if self._pool.end is not None:
             self._pool.end()
+        hanging, self._hanging = self._hanging, {}
+        concurrent.futures.wait([future for future, _ in hanging.values()], timeout=_GOODBYE)
+        for index, (future, place) in hanging.items():
+            if not future.done():
+                what = f"{self._body.label}, {self._backend} worker {index + 1}: {place}"
+                lingering.leave(lingering.Left(what, future, functools.partial(self._who_may_be_at, index)))
+
+    def _thread_at(self, index: int) -> list[threading.Thread]:
+        """Return the thread of this interpreter that is at a worker's part, if it is one of those."""
+        ident = pooled_worker.at_work.get((self._key, index))
+        return [thread for thread in threading.enumerate() if thread.ident == ident]
+
+    def _who_may_be_at(self, index: int) -> Sequence[threading.Thread | BaseProcess]:
+        """Return that thread; or, of workers in other processes and interpreters, all."""
+        executor = self._pool.executor
+        return self._thread_at(index) or [
+            *(getattr(executor, "_threads", None) or ()),
+            *(getattr(executor, "_processes", None) or {}).values(),
+        ]
 
     def _assemble(self) -> None:
         """Wait until as many workers as are wanted run at the same time, or for as many as there will be."""
@@ -154,10 +181,7 @@ class PooledCrew:
             raise WorkerLost(self._broken(error)) from None
         _, missing = concurrent.futures.wait(futures, timeout=deadline + self._lead)
         if missing:
-            for future in missing:
-                future.cancel()
-            places = ["no answer" if future in missing else "finished" for future in futures]
-            raise Hung(self._backend, workers, deadline, places)
+            raise self._hung(futures, workers, deadline)
         reports = [self._report(future, index, workers) for index, future in enumerate(futures)]
         if any(report.answer is None for report in reports):
             if self._errand.packed is not None:
@@ -166,6 +190,27 @@ class PooledCrew:
             return self._send(workers, loops, deadline, job)
         self._learn(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
         return start_at, reports
+
+    def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
+        """Say where each part stands, and take back those that nobody has begun."""
+        frames = sys._current_frames()
+        found = []
+        hint = ""
+        for index, future in enumerate(futures):
+            if future.done():
+                found.append("finished")
+                continue
+            if future.cancel():
+                found.append("not begun: no worker of the pool was free")
+                continue
+            frame = frames.get(pooled_worker.at_work.get((self._key, index), 0))
+            if frame is None:
+                found.append("no answer")  # from another process or interpreter
+            else:
+                found.append(places.describe(places.of_frame(frame)))
+                hint = lingering.STAYS
+            self._hanging[index] = future, found[-1]
+        return Hung(self._backend, workers, deadline, found, hint)
 
     def _pack(self) -> None:
         """Some worker is not of this interpreter: from now on the body travels."""

@@ -23,6 +23,10 @@ here: dict[str, Jobs] = {}
 _unpacked: dict[str, Jobs] = {}
 _mine = threading.local()
 
+# Which thread of this interpreter is at which worker's part: {(key of the crew, index): ident}.
+at_work: dict[tuple[str, int], int] = {}
+at_work_lock = threading.Lock()  # whoever holds it knows that none of them ends its part meanwhile
+
 
 @dataclass(frozen=True, slots=True)
 class Errand:
@@ -73,6 +77,8 @@ def work(errand: Errand) -> Report:
         return Report(jobs, arrived, arrived, origin)
     clock = _clock()
     before = current_worker.set(Worker(errand.index, errand.count, errand.backend))
+    part = errand.key, errand.index
+    at_work[part] = origin.thread
     try:
         if "prepare" in jobs and errand.job == "body":
             jobs["prepare"]()
@@ -85,6 +91,8 @@ def work(errand: Errand) -> Report:
     except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
         answer = raised(error)
     finally:
+        with at_work_lock:
+            del at_work[part]
         current_worker.reset(before)
     return Report(answer, arrived, CLOCKS.wall(), origin)
 

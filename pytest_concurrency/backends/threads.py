@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 from pytest_concurrency import places
 from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
+from pytest_concurrency.backends.lingering import STAYS, interrupt
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import Reading, Sample
@@ -19,7 +19,6 @@ from pytest_concurrency.probes import thread_state
 from pytest_concurrency.probes.thread_state import ThreadClock
 
 _GOODBYE = 1.0  # seconds that an idle thread gets to end
-_STAYS = "A thread that waits cannot be ended from outside: those above stay until the session ends."
 
 
 class ThreadCrew:
@@ -88,7 +87,7 @@ class ThreadCrew:
             raise
         if not in_time:
             self._broken = True
-            raise Hung(self._backend, workers, deadline, self._whereabouts(workers), _STAYS)
+            raise Hung(self._backend, workers, deadline, self._whereabouts(workers), STAYS)
         readings: list[Reading] = []
         for index in range(workers):
             answer = self._answers[index]
@@ -116,7 +115,7 @@ class ThreadCrew:
             thread.join(max(0.0, limit - CLOCKS.wall()))
         hanging = [thread for thread in self._threads if thread.is_alive()]
         for thread in hanging:
-            _stop(thread)
+            interrupt(thread)  # one that still computes would disturb every later measurement
         for thread in hanging:
             thread.join(_GOODBYE / len(hanging))
         for thread, clock in zip(self._threads, self._clocks, strict=False):
@@ -193,11 +192,3 @@ class ThreadCrew:
             frame = frames.get(self._threads[index].ident or 0)
             found.append("ended" if frame is None else places.describe(places.of_frame(frame)))
         return found
-
-
-def _stop(thread: threading.Thread) -> None:
-    """Raise SystemExit in a thread that still computes, or it would disturb every later measurement."""
-    import ctypes
-
-    with contextlib.suppress(AttributeError):  # an interpreter without the C API
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))

@@ -23,11 +23,16 @@ _NARROWEST_TEST = 12
 
 
 def show(
-    reporter: Any, records: Sequence[Mapping[str, Any]], settings: Settings, complaints: Sequence[str] = ()
+    reporter: Any,
+    records: Sequence[Mapping[str, Any]],
+    settings: Settings,
+    complaints: Sequence[str] = (),
+    missing_readings: Sequence[str] = (),
 ) -> None:
     """Write the section through pytest's own terminal reporter.
 
     :param complaints: what went wrong with report files, to be told last and in red.
+    :param missing_readings: what cannot be read here, each with the reason; told in the full report's header.
     """
     rows = list(rows_of(records))
     notable = [row for row in rows if row.verdict != "met"]
@@ -39,8 +44,10 @@ def show(
     if settings.full_report:
         if not reporter.config.getoption("no_header", False):
             reporter.write_line(describe())
+            if missing_readings:
+                reporter.write_line(_filled(f"not readable on this machine: {'; '.join(missing_readings)}", width))
         if (remark := tracing.remark(records)) is not None:
-            reporter.write_line(textwrap.fill(remark, width))
+            reporter.write_line(_filled(remark, width))
         _table(reporter, ordered(rows, settings.sort), settings.columns, width)
         _recommendations(reporter, rows, width)
         _hints(reporter, rows, width)
@@ -53,6 +60,10 @@ def show(
     for complaint in complaints:
         reporter.write_line(complaint, red=True)
     _disturbed(reporter, records, width)
+
+
+def _filled(text: str, width: int) -> str:
+    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _table(reporter: Any, rows: Sequence[Row], chosen: Sequence[str], width: int) -> None:

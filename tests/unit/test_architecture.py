@@ -68,7 +68,7 @@ KNOWS_PYTEST = {
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
-    "backends": {"base", "job", "travel"},
+    "backends": {"base", "job", "travel", "lingering"},
     "expectations": {"base", "keywords", "where"},
     "reports": {
         "formats",
