@@ -55,26 +55,11 @@ def cpu_limits() -> list[tuple[str, str]]:
         found.append(("asked for", str(asked)))
     quota = cpu_quota()
     found.append(("quota", "none" if quota is None else f"{quota:g}"))
-    cores = physical_cores()
+    cores = topology.cores()
     if cores is not None:
         shared = _allowed_cpus() > cores
         found.append(("cores", f"{cores}, two CPUs to a core" if shared else str(cores)))
     return found
-
-
-def physical_cores() -> int | None:
-    """Return how many cores the allowed CPUs belong to; CPUs of one core share its units (SMT). None if not known."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    if affinity is None:
-        return None
-    cores = set()
-    for cpu in affinity(0):
-        try:
-            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
-        except OSError:
-            return None
-        cores.add(siblings.strip())
-    return len(cores) or None
 
 
 def auto_workers() -> int:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import json
+import multiprocessing.util
 import pkgutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -91,6 +92,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 @pytest.fixture(scope="session")
 def own_temporary_folder() -> Iterator[str]:
     """With a short path, as sockets need."""
+    multiprocessing.util.get_temp_dir()  # or it would make its own in here, and miss it at the end
     with tempfile.TemporaryDirectory(prefix="pcp-", ignore_cleanup_errors=True) as folder:
         yield folder
 
