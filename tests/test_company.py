@@ -91,6 +91,20 @@ class TestTimeout:
         result.assert_outcomes(passed=2, failed=1)
         assert "Timeout (>1.0s) from pytest-timeout" in text_of(result)
 
+    def test_a_body_that_hangs_in_a_pool(self, suite: Suite) -> None:
+        """Python would wait for the pool's thread at its end."""
+        source = (
+            "from concurrent.futures import ThreadPoolExecutor\n"
+            "@pytest.mark.timeout(1)\n"
+            "@pytest.mark.expect_speedup(executor=ThreadPoolExecutor, workers=2, at_least=1.5)\n"
+            "def test_hangs(concurrency_worker):\n"
+            "    if concurrency_worker.index == 1:\n        threading.Event().wait()\n    time.sleep(0.004)\n"
+        )
+        result = suite(source + WAITS, *plugin("timeout"), "-o", "timeout_method=signal", subprocess=True)
+        result.assert_outcomes(passed=2, failed=1)
+        assert "Timeout (>1.0s) from pytest-timeout" in text_of(result)
+        result.stderr.re_match_lines([r"  test_hangs, ThreadPoolExecutor worker 2: .*test_suite\.py:\d+ in test_hangs"])
+
     def test_async_plugins_too(self, suite: Suite) -> None:
         options = (*plugin("timeout"), *plugin("asyncio"), "-o", "asyncio_default_fixture_loop_scope=function")
         source = "@pytest.mark.timeout(1)\n@pytest.mark.asyncio\n@pytest.mark.expect_io_bound\n"
@@ -368,6 +382,26 @@ class TestOptionsOfPytest:
         result = rerun(pytester, "-p", "cacheprovider", "--lf")
         assert "test_waits" not in text_of(result)
         assert "1 verdict: 1 broken" in text_of(result)
+
+    def test_failed_first(self, suite: Suite, pytester: pytest.Pytester) -> None:
+        suite(WAITS + QUEUES, "-p", "cacheprovider")
+        result = rerun(pytester, "-p", "cacheprovider", "--ff")
+        result.assert_outcomes(passed=2, failed=1)
+        result.stdout.re_match_lines([r".*::test_queues FAILED.*", r".*::test_waits PASSED.*"])
+
+    def test_stepwise(self, suite: Suite, pytester: pytest.Pytester) -> None:
+        result = suite(QUEUES + WAITS, "-p", "cacheprovider", "-p", "stepwise", "--sw")
+        result.assert_outcomes(failed=1)
+        result = rerun(pytester, "-p", "cacheprovider", "-p", "stepwise", "--sw", "--sw-skip", JSON)
+        result.assert_outcomes(failed=1, passed=2)
+        assert verdicts(pytester.path) == [("test_queues", "broken"), ("test_waits", "met")]
+
+    @pytest.mark.parametrize("option", ["--co", "--setup-plan", "--setup-only"])
+    def test_what_runs_no_body_measures_nothing(self, suite: Suite, pytester: pytest.Pytester, option: str) -> None:
+        result = suite(QUEUES + ASKS, option, "--concurrency-report")
+        assert result.ret == 0
+        assert "test_queues" in text_of(result)
+        assert "broken" not in text_of(result)
 
     def test_setup_show_and_setup_only(self, suite: Suite, pytester: pytest.Pytester) -> None:
         result = suite(WAITS + ASKS, "--setup-show")

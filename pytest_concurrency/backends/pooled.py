@@ -128,14 +128,16 @@ class PooledCrew:
     def close(self) -> None:
         """End the executor if it is ours; leave the user's own as it is, but for a body that hangs in it."""
         pooled_worker.here.pop(self._key, None)
+        hanging, self._hanging = self._hanging, {}
+        parts = [future for future, _ in hanging.values()]
+        concurrent.futures.wait(parts, timeout=_GOODBYE)
         with pooled_worker.at_work_lock:
-            for index in self._hanging:
+            for index in hanging:
                 for thread in self._thread_at(index):
                     lingering.interrupt(thread)  # it ends the body, not the pool's thread
         if self._pool.end is not None:
             self._pool.end()
-        hanging, self._hanging = self._hanging, {}
-        concurrent.futures.wait([future for future, _ in hanging.values()], timeout=_GOODBYE)
+        concurrent.futures.wait(parts, timeout=_GOODBYE)
         for index, (future, place) in hanging.items():
             if not future.done():
                 what = f"{self._body.label}, {self._backend} worker {index + 1}: {place}"
@@ -179,7 +181,11 @@ class PooledCrew:
                 futures.append(future)
         except Exception as error:
             raise WorkerLost(self._broken(error)) from None
-        _, missing = concurrent.futures.wait(futures, timeout=deadline + self._lead)
+        try:
+            _, missing = concurrent.futures.wait(futures, timeout=deadline + self._lead)
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+            self._hung(futures, workers, deadline)
+            raise
         if missing:
             raise self._hung(futures, workers, deadline)
         reports = [self._report(future, index, workers) for index, future in enumerate(futures)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import sys
@@ -118,9 +119,14 @@ def _jobs(errand: Errand) -> Jobs | Answer | None:
 
 def whereabouts() -> Origin:
     """Return where the calling thread lives."""
-    return Origin(_host(), os.getpid(), _interpreter(), threading.get_ident(), usable_cpus())
+    return Origin(_host(), os.getpid(), _interpreter(), threading.get_ident(), _cpus())
 
 
+# Every errand asks, and reading them anew would take longer than the rest of its way.
+_cpus = functools.cache(usable_cpus)
+
+
+@functools.cache
 def _host() -> str:
     try:
         # Containers of one machine share its clock, whatever they are called.

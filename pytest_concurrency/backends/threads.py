@@ -70,14 +70,15 @@ class ThreadCrew:
         :raises Hung: some worker did not answer in time.
         """
         assert not self._broken, "a crew with a hung worker cannot be used again"
-        for index in range(workers):
-            if self._ends[index] is not None:
-                raise self._ended(index, workers)
         self._task = (self._jobs[job], loops, workers)
-        self._open_answers = workers
-        for index in range(workers):
-            self._answers[index] = None
-            self._owing[index] = True
+        with self._counting:  # a thread that ends before is seen here, one that ends later counts itself off
+            for index in range(workers):
+                if self._ends[index] is not None:
+                    raise self._ended(index, workers)
+            self._open_answers = workers
+            for index in range(workers):
+                self._answers[index] = None
+                self._owing[index] = True
         for index in range(workers):
             self._doors[index].release()
         try:
@@ -146,7 +147,8 @@ class ThreadCrew:
         try:
             self._serve(index)
         except BaseException as error:  # not the body's: that is an answer
-            self._ends[index] = error
+            with self._counting:
+                self._ends[index] = error
             self._count_off(index)  # nobody has to wait for it in vain
 
     def _count_off(self, index: int) -> None:

@@ -93,8 +93,9 @@ def filter_warnings(packed: bytes) -> None:
 
 def unpack(packed: bytes, modules: Modules) -> Mapping[str, Callable[[], Any]]:
     """Return a body's jobs in another process or interpreter than the session's."""
-    if modules:
-        sys.meta_path.insert(0, _SessionFinder(modules))
+    # One finder, of the latest body: a pool's workers may live for a whole session.
+    others = [finder for finder in sys.meta_path if not isinstance(finder, _SessionFinder)]
+    sys.meta_path[:] = [_SessionFinder(modules), *others] if modules else others
     import cloudpickle
 
     jobs: Mapping[str, Callable[[], Any]] = cloudpickle.loads(packed)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure
@@ -19,6 +20,8 @@ except ImportError:  # Windows
 
 _SCHEDSTAT = "/proc/thread-self/schedstat"
 _DISABLE = "PYTEST_CONCURRENCY_NO_RUN_DELAY"
+
+_closing = threading.Lock()
 
 # wall, run delay, voluntary switches, CPU
 Stamp = tuple[float, "float | None", "int | None", float]
@@ -110,6 +113,8 @@ class ThreadClock:
         )
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        """Close the file; where a thread hangs, another one may do it, perhaps at the same time."""
+        with _closing:
+            file, self._fd = self._fd, -1
+        if file >= 0:
+            os.close(file)

@@ -1,0 +1,44 @@
+"""What workers do where others are at the same."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import cloudpickle
+import pytest
+
+from pytest_concurrency.backends import travel
+from pytest_concurrency.probes import thread_state
+
+
+@pytest.mark.skipif(thread_state.unavailable() is not None, reason="no file to close")
+def test_a_clock_that_two_threads_close_is_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of a closed file is soon another file's."""
+    clock = thread_state.ThreadClock()
+    closed: list[int] = []
+
+    def close(number: int) -> None:
+        closed.append(number)
+        if len(closed) == 1:
+            clock.close()  # the other thread, at this very moment
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        clock.close()
+    assert len(closed) == 1
+    os.close(closed[0])
+
+
+def test_a_worker_of_many_bodies_looks_for_modules_in_one_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    (tmp_path / "pcp_one.py").write_text("")
+    for name in ("pcp_none", "pcp_one"):
+        travel.unpack(cloudpickle.dumps({}), {name: (str(tmp_path / "pcp_one.py"), ())})
+    assert sum(type(finder).__name__ == "_SessionFinder" for finder in sys.meta_path) == 1
+    assert __import__("pcp_one").__file__ == str(tmp_path / "pcp_one.py")
+    travel.unpack(cloudpickle.dumps({}), {})
+    assert not any(type(finder).__name__ == "_SessionFinder" for finder in sys.meta_path)
