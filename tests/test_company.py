@@ -392,7 +392,7 @@ class TestOptionsOfPytest:
     def test_stepwise(self, suite: Suite, pytester: pytest.Pytester) -> None:
         result = suite(QUEUES + WAITS, "-p", "cacheprovider", "-p", "stepwise", "--sw")
         result.assert_outcomes(failed=1)
-        result = rerun(pytester, "-p", "cacheprovider", "-p", "stepwise", "--sw", "--sw-skip", JSON)
+        result = rerun(pytester, "-p", "cacheprovider", "-p", "stepwise", "--sw", "--sw-skip", REPORT)
         result.assert_outcomes(failed=1, passed=2)
         assert verdicts(pytester.path) == [("test_queues", "broken"), ("test_waits", "met")]
 
