@@ -128,33 +128,29 @@ def test_garbage_in_the_pipe(suite: Suite, pytester: pytest.Pytester, garbage: s
     assert "Does the body write to file descriptors that it did not open?" in text
 
 
+SILENT = {
+    # What has begun like an answer and does not go on must not be waited for without an end.
+    "half an answer": (
+        "[os.write(number, b'\\x93pcp\\x00\\x00\\x10\\x00{') for number in sockets()]; time.sleep(60)",
+        "time.sleep(60)",
+    ),
+    "stopped": ("os.kill(os.getpid(), signal.SIGSTOP)", "worker 3: stopped by a signal (SIGSTOP)"),
+    # It comes when nobody waits for it any more, and reaches no later batch.
+    "too late": ("time.sleep(1.1)", "in test_body: time.sleep(1.1)"),
+}
+
+
 @pytest.mark.usefixtures("impatient")
-def test_half_an_answer(suite: Suite, pytester: pytest.Pytester) -> None:
-    """What has begun like an answer and does not go on must not be waited for without an end."""
-    half = "[os.write(number, b'\\x93pcp\\x00\\x00\\x10\\x00{') for number in sockets()]; time.sleep(60)"
-    result = suite(fault(half), REPORT, "--concurrency-max-time=0.5s")
+@pytest.mark.parametrize(("statement", "said"), SILENT.values(), ids=SILENT)
+def test_a_worker_that_does_not_answer_in_time(
+    suite: Suite, pytester: pytest.Pytester, statement: str, said: str
+) -> None:
+    result = suite(fault(statement), REPORT, "--concurrency-max-time=0.5s")
     text = assert_one_pays(result, pytester)
     assert "processes: no answer from all 4 workers within" in text
     assert "worker 3: " in text
-    assert "time.sleep(60)" in text
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_worker_that_is_stopped_never_answers(suite: Suite, pytester: pytest.Pytester) -> None:
-    result = suite(fault("os.kill(os.getpid(), signal.SIGSTOP)"), REPORT, "--concurrency-max-time=0.5s")
-    text = assert_one_pays(result, pytester)
-    assert "processes: no answer from all 4 workers within" in text
-    assert "worker 3: stopped by a signal (SIGSTOP)" in text
+    assert said in text
     assert "while measuring: warming up" in text
-
-
-@pytest.mark.usefixtures("impatient")
-def test_an_answer_after_the_deadline(suite: Suite, pytester: pytest.Pytester) -> None:
-    """It comes when nobody waits for it any more, and reaches no later batch."""
-    result = suite(fault("time.sleep(1.1)"), REPORT, "--concurrency-max-time=0.5s")
-    text = assert_one_pays(result, pytester)
-    assert "worker 3: " in text
-    assert "in test_body: time.sleep(1.1)" in text
 
 
 def test_a_worker_that_dies_in_a_later_round(suite: Suite, pytester: pytest.Pytester) -> None:

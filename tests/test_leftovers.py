@@ -84,7 +84,7 @@ def _own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_many_measured_tests_leave_nothing_behind(pytester: pytest.Pytester) -> None:
-    assert_nothing_is_left(pytester, {THREADS: 250, TASKS: 250, PROCESSES: 40})
+    assert_nothing_is_left(pytester, {THREADS: 120, TASKS: 120, PROCESSES: 40})
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
