@@ -113,8 +113,7 @@ class ShareClaim:
             return Vote(0)
         computing = bounds.cpu_share(round_.serial)
         figure = max(1 - computing if self.kind == "wait" else computing, 1e-6)
-        part = figure * bounds.body_time(round_)
-        return cast(Interval(figure, figure), margin_cut(self.margin), shortest_batch(round_), part, half(self.margin))
+        return cast(Interval(figure, figure), margin_cut(self.margin), shortest_batch(round_))
 
 
 @dataclass(frozen=True, slots=True)
