@@ -12,6 +12,7 @@ from pytest_concurrency.units import count, duration, formatter, number, ratio
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
+_STOLEN = 0.05  # CPUs worth naming
 _VARIES = 0.2  # of a round's figure with the body itself, from which that needs many rounds
 
 
@@ -43,6 +44,12 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
     )
     if interference.foreign is not None and interference.foreign > _BUSY:
         said += f"; other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
+    for taken, whose in (
+        (interference.steal, "the hypervisor took"),
+        (interference.throttled, "a CPU quota held back"),
+    ):
+        if taken is not None and taken > _STOLEN:
+            said += f"; {whose} {taken:.1f} of {number(site.cpus)} CPUs"
     varies = case.spread.seen
     if varies > _VARIES:
         said += (

@@ -24,8 +24,9 @@ _FAR = 1.30
 _LONG = ((1.0, 0.001), (0.2, 0.01))
 
 _TOO_WIDE = 0.3  # spread above which rounds vote in groups
-# Lower 1 % points of chi-square by its degrees of freedom, 1 to 5, per degree.
-_LEAST_CHI_SQUARE = (0.000157, 0.01005, 0.0383, 0.0743, 0.1109)
+# Lower 5 % points of chi-square by its degrees of freedom, 1 to 5, per degree. Three rounds may decide, so two or
+# three must not be alike by chance more than once in a hundred: the first two are 1 % points.
+_LEAST_CHI_SQUARE = (0.000157, 0.01005, 0.1173, 0.1777, 0.2291)
 
 ENOUGH = log_odds(1e-5)
 # A conclusion that interference can imitate, and a red one, each need more.
@@ -69,14 +70,17 @@ class Spread:
 
     @property
     def at_most(self) -> float:
-        """Upper 99 % bound of the true one, as if figures were normal: a few rounds may be alike by chance."""
+        """Upper bound of the true one, as if figures were normal: a few rounds may be alike by chance.
+
+        95 %; of three rounds or fewer 99 %.
+        """
         degrees = self.rounds - 1
         if degrees < 1:
             return 0.0
         if degrees <= len(_LEAST_CHI_SQUARE):
             least = _LEAST_CHI_SQUARE[degrees - 1]
         else:  # Wilson & Hilferty, The distribution of chi-square (1931)
-            least = (1 - 2 / (9 * degrees) - 2.326 * math.sqrt(2 / (9 * degrees))) ** 3
+            least = (1 - 2 / (9 * degrees) - 1.645 * math.sqrt(2 / (9 * degrees))) ** 3
         return self.seen / math.sqrt(least)
 
     @property

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_concurrency import reasons
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import ShareClaim, SpeedupClaim
-from pytest_concurrency.model import Interval
-from pytest_concurrency.tally import Vote
+from pytest_concurrency.model import Interference, Interval
+from pytest_concurrency.plan import Site
+from pytest_concurrency.tally import Vote, cast
+
+from .make import reading, round_
 
 CLAIM = SpeedupClaim(4, 3.0, 0.25)
 UP = Vote(1, 3.0, 3.9, Interval(3.8, 4.0))
@@ -121,3 +125,13 @@ def test_silent_rounds_in_a_row_are_counted() -> None:
         case.take(vote)
     assert case.silent == 1
     assert case.estimate() is not None
+
+
+def test_a_body_that_varies_by_itself_is_told_as_why_it_is_undecided() -> None:
+    case = Case(CLAIM)
+    for number in range(12):
+        alone, figure = (0.02, 4.0) if number % 2 else (0.004, 1.0)
+        case.take(cast(Interval(figure, figure), 2.5, alone, alone, 0.11))
+    said = reasons.undecided(case, [round_(reading(wait=0.01))] * 12, Interference(), Site(2, True, True), 1.0)
+    assert "the body itself takes longer or shorter from call to call" in said
+    assert "raise max_time" in said

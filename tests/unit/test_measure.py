@@ -120,6 +120,13 @@ def test_a_machine_that_is_too_busy_is_undecided_and_says_so() -> None:
     assert "CPUs busy" in settlement.results[0].reason
 
 
+def test_stolen_cpus_are_named_where_they_are_why_it_is_undecided() -> None:
+    stolen = Noise(burst_every=1e-6, burst_length=1e9, load=0.5, unseen=1.0)
+    settlement = end(ScriptedBench(ScriptedBody(cpu=0.01), stolen, cpus=2), TWO, workers=2, max_time=2.0)
+    assert settlement.verdict == "undecided"
+    assert "the hypervisor took 1.0 of 2 CPUs" in settlement.results[0].reason
+
+
 def test_a_body_that_is_too_long_is_undecided_and_says_so() -> None:
     settlement = end(ScriptedBench(ScriptedBody.of_speedup(3.0, seconds=2.0)), THREE, max_time=5.0)
     assert settlement.verdict == "undecided"
