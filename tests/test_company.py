@@ -394,7 +394,7 @@ class TestOptionsOfPytest:
         result.assert_outcomes(failed=1)
         result = rerun(pytester, "-p", "cacheprovider", "-p", "stepwise", "--sw", "--sw-skip", REPORT)
         result.assert_outcomes(failed=1, passed=2)
-        assert verdicts(pytester.path) == [("test_queues", "broken"), ("test_waits", "met")]
+        assert verdicts(pytester) == [("test_queues", "broken"), ("test_waits", "met")]
 
     @pytest.mark.parametrize("option", ["--co", "--setup-plan", "--setup-only"])
     def test_what_runs_no_body_measures_nothing(self, suite: Suite, pytester: pytest.Pytester, option: str) -> None:

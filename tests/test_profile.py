@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -37,8 +38,11 @@ needs_gil = pytest.mark.skipif(
 
 def section_of(result: pytest.RunResult, name: str = "test_body") -> str:
     """The section with the profile, up to the next rule of dashes or signs of equality."""
-    _, _, rest = result.stdout.str().partition(f" concurrency profile of {name} ")
-    lines = rest.splitlines()[1:]
+    # With the failure of a broken test, and with the summary otherwise, where tests have their whole names.
+    _, *rest = re.split(
+        rf" concurrency profile of (?:test_suite\.py::)?{re.escape(name)} ", result.stdout.str(), maxsplit=1
+    )
+    lines = "".join(rest).splitlines()[1:]
     end = next((number for number, line in enumerate(lines) if line.startswith(("---", "===", "___"))), len(lines))
     return "\n".join(lines[:end])
 
@@ -105,7 +109,7 @@ def both():
 def test_body():
     both()
 """
-    section = section_of(suite(source, "--concurrency-profile=line:always"), "test_suite.py::test_body")
+    section = section_of(suite(source, "--concurrency-profile=line:always"))
     row = next(line for line in section.splitlines() if line.endswith(": both()"))
     time, _, waiting, unit = row.split()[:4]
     assert unit == "ms"
@@ -123,7 +127,7 @@ async def both():
 async def test_body():
     await both()
 """
-    section = section_of(suite(source, "--concurrency-profile=line:always"), "test_suite.py::test_body")
+    section = section_of(suite(source, "--concurrency-profile=line:always"))
     row = next(line for line in section.splitlines() if line.endswith(": sum(range(20000))"))
     assert row.split()[3] in ("us", "s")  # of waiting: hardly any
 
