@@ -59,8 +59,10 @@ def median_cpu_share(rounds: Sequence[Round]) -> float:
 
 def may_drift(rounds: Sequence[Round]) -> bool:
     """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
+    if not 3 <= len(rounds) < _TELLING:
+        return False
     times = [body_time(round_) for round_ in rounds]
-    if not 3 <= len(times) < _TELLING or abs(rank_correlation(times)) < _STEADY or drift(rounds) is not None:
+    if abs(rank_correlation(times)) < _STEADY or drift(rounds) is not None:
         return False
     # From the middle of the first third of those rounds to the middle of the last one.
     a_round: float = _DRIFTS ** (1 / (_TELLING - _TELLING // 3))

@@ -29,6 +29,7 @@ class Case:
     confirmation: Tally = field(default_factory=Tally)
     votes: list[Vote] = field(default_factory=list)
     counted: list[Vote] = field(default_factory=list)  # those of the count that goes on
+    spread: Spread = field(default_factory=Spread)  # how much the figure varies with the body itself
     silent: int = 0  # rounds without a vote, in a row
     undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
     contradicted: int = 0
@@ -49,6 +50,7 @@ class Case:
         by itself. A decided case still listens: a better estimate comes for free.
         """
         self.votes.append(vote)
+        self.spread = tally.spread_of(self.votes)
         if not self.open:
             return False
         self.silent = 0 if vote.direction else self.silent + 1
@@ -89,19 +91,15 @@ class Case:
         self.verdict = "met" if side == self.claim.met_when else "broken"
 
     def _inside_margin(self) -> bool:
-        figures, margin = self.figures(), self.claim.margin
-        if len(figures) < _SETTLED or margin.low >= margin.high:
+        margin = self.claim.margin
+        if len(self.votes) < _SETTLED or margin.low >= margin.high:
             return False
-        return stats.inside(stats.median_interval(figures, 0.99), margin)
+        figures = self.figures()
+        return len(figures) >= _SETTLED and stats.inside(stats.median_interval(figures, 0.99), margin)
 
     def figures(self) -> list[float]:
         """What the rounds said: those whose bounds are close together, if there are enough."""
         return self._figures(self._said())
-
-    @property
-    def spread(self) -> Spread:
-        """How much the figure varies with the body itself."""
-        return tally.spread_of(self.votes)
 
     def bounds(self) -> list[Interval]:
         """Of each round that said something."""
@@ -112,9 +110,7 @@ class Case:
         said = self._said()
         figures = self._figures(said)
         found = stats.estimate(figures, self.claim.unit)
-        if found is None or all(stats.close(interval) for _, interval in said):
-            return found
-        if len(figures) < len(said):
+        if found is None or len(figures) < len(said) or all(stats.close(interval) for _, interval in said):
             return found
         low = stats.median([interval.low for _, interval in said])
         high = stats.median([interval.high for _, interval in said])

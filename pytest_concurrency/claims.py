@@ -85,8 +85,7 @@ class SpeedupClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         interval = bounds.speedup(round_, self.workers, known.cpus, known.computes_alone)
-        work = bounds.body_time(round_)
-        return cast(interval, margin_cut(self.margin), shortest_batch(round_), work, half(self.margin))
+        return _ratio_vote(interval, margin_cut(self.margin), round_, self.margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +145,7 @@ class OverlapClaim:
         overlapping, queueing = self.expected(share)
         if overlapping < queueing * 1.15:
             return Vote(0)  # so much computing that the two cannot be told apart
-        work = bounds.body_time(round_)
-        return cast(interval, self.cut(share), shortest_batch(round_), work, half(self.margin))
+        return _ratio_vote(interval, self.cut(share), round_, self.margin)
 
     def cut(self, cpu_share: float) -> float:
         """The speedup below which the waits queue rather than overlap."""
@@ -227,6 +225,11 @@ def gil_vote(probe: GilProbe | None) -> Vote:
     if high < 0.5 and probe.beats < _BEATS * probe.window / 0.5e-3:
         return Vote(0)  # the heart hardly beat: it had no CPU, so it says nothing
     return cast(Interval(max(low, 1e-6), max(high, 1e-6)), 0.5, probe.window)
+
+
+def _ratio_vote(interval: Interval | None, cut: float, round_: Round, margin: Interval) -> Vote:
+    """Cast a vote on a ratio of times, which may be added up over rounds."""
+    return cast(interval, cut, shortest_batch(round_), bounds.body_time(round_), half(margin))
 
 
 def shortest_batch(round_: Round) -> float:

@@ -28,7 +28,7 @@ def close(interval: Interval) -> bool:
 def deviation(values: Sequence[float]) -> float:
     """Return the sample's standard deviation; 0 of fewer than two values.
 
-    As ``statistics.stdev``, which is exact to the last digit and forty times slower: this is asked after each round.
+    As ``statistics.stdev``, which is exact to the last digit and some ten times slower: this is asked after each round.
     """
     if len(values) < 2:
         return 0.0
