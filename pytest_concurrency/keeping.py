@@ -99,7 +99,10 @@ def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _heed(change: Change, unconfirmed: Mapping[str, str], gated: bool) -> Change:
-    """Call no loss certain that the gate itself did not confirm."""
-    if gated and change.kind in ("regression", "unsure") and change.nodeid in unconfirmed:
+    """Call no loss certain that the gate itself did not confirm, and do not pass it over in silence either.
+
+    Its two looks are pooled: where they differ, the median of all rounds may be that of either.
+    """
+    if gated and change.kind in ("regression", "unsure", "noise") and change.nodeid in unconfirmed:
         return replace(change, kind="unsure", reason=unconfirmed[change.nodeid])
     return change
