@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -56,14 +57,11 @@ def test_the_table_is_aligned_and_fits(suite: Suite, monkeypatch: pytest.MonkeyP
     lines = section(suite(THREE, "--concurrency-report"))
     assert max(map(len, lines)) <= columns
     head = next(number for number, line in enumerate(lines) if line.split()[:1] == ["test"])
-    rows = lines[head + 1 : head + 4]
-    assert [re.search(r"(?:::)?\b(test_(?!suite)\w+)", row)[1] for row in rows] == [
-        "test_met",
-        "test_broken",
-        "test_undecided",
-    ]  # type: ignore[index]
+    rows = [line for line in lines[head + 1 : head + 5] if "test_" in line and line != "test_suite.py"][:3]
+    names = [re.findall(r"\btest_(?!suite)\w+", row) for row in rows]
+    assert names == [["test_met"], ["test_broken"], ["test_undecided"]]
     # Every column begins below its title, or ends there where it is set to the right.
-    for title in re.finditer(r"\S+", lines[head]):
+    for title in list(re.finditer(r"\S+", lines[head]))[1:]:
         for row in rows:
             words = [word.span() for word in re.finditer(r"\S+( \S+)*", row)]
             assert any(title.start() == start or title.end() == end for start, end in words), (title[0], row)
@@ -97,9 +95,11 @@ def test_computes():
     )
     lines = [" ".join(line.split()) for line in section(result)]
     assert "which tool for which test:" in lines
-    assert "test_met it waits: threads or asyncio" in lines
-    assert "test_broken its waits queue: remove the lock, or widen the pool or limit" in lines
-    assert any(re.match(r"test_computes it computes.*: (processes|threads)", line) for line in lines)
+    after = dict(itertools.pairwise(lines))
+    assert "test_met" in after["it waits: threads or asyncio"].split(", ")
+    assert after["its waits queue: remove the lock, or widen the pool or limit"] == "test_broken"
+    tools = [line for line in lines if after.get(line) == "test_computes"]
+    assert re.match(r"it computes.*: (processes|threads)", tools[-1])
 
 
 def test_the_table_names_the_machine_unless_told_not_to(suite: Suite) -> None:
@@ -139,7 +139,7 @@ def test_long_test_ids_keep_their_end_at_80_columns(suite: Suite, monkeypatch: p
     name = "test_" + "a_long_name_" * 8 + "end"
     lines = section(suite(MET.replace("test_met", name), "--concurrency-report"))
     assert max(map(len, lines)) <= 80
-    assert any(re.match(r"test_a_long\S*\.\.\S*_end ", line) for line in lines)
+    assert any(re.match(r"  test_a_long\S*\.\.\S*_end ", line) for line in lines)
 
 
 # -- live progress

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_concurrency import tracing
-from pytest_concurrency.columns import COLUMNS, DEFAULT, ordered
+from pytest_concurrency.columns import ordered
 from pytest_concurrency.explain import curve
 from pytest_concurrency.machine import describe
 from pytest_concurrency.model import Estimate, Point
 from pytest_concurrency.options import Settings
+from pytest_concurrency.reports import table
 from pytest_concurrency.rows import Row, name_of, rows_of, shorten, tally
 from pytest_concurrency.units import count
 
 _COLORS = {"met": "green", "broken": "red", "undecided": "yellow", "unmeasurable": "yellow"}
-# Narrow terminals lose first what can be read elsewhere, then the front of long test ids.
-_DISPENSABLE = ("rounds", "workers", "time", "needed")
-_NARROWEST_TEST = 12
 
 
 def show(
@@ -48,7 +45,7 @@ def show(
                 reporter.write_line(_filled(f"not readable on this machine: {'; '.join(missing_readings)}", width))
         if (remark := tracing.remark(records)) is not None:
             reporter.write_line(_filled(remark, width))
-        _table(reporter, ordered(rows, settings.sort), settings.columns, width)
+        _table(reporter, rows, settings, width)
         _recommendations(reporter, rows, width)
         _hints(reporter, rows, width)
         _curves(reporter, records)
@@ -66,37 +63,11 @@ def _filled(text: str, width: int) -> str:
     return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
-def _table(reporter: Any, rows: Sequence[Row], chosen: Sequence[str], width: int) -> None:
+def _table(reporter: Any, rows: Sequence[Row], settings: Settings, width: int) -> None:
     if not rows:
         return
-    names = list(chosen or DEFAULT)
-    cells = [[COLUMNS[name].cell(row) for name in names] for row in rows]
-    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-    shown = list(range(len(names)))
-    test = names.index("test") if "test" in names else None
-    if test is not None:
-        if not chosen:
-            for name in _DISPENSABLE:
-                if _total(widths, shown) - widths[test] + min(widths[test], 28) <= width:
-                    break
-                shown.remove(names.index(name))
-        widths[test] = max(_NARROWEST_TEST, min(widths[test], width - (_total(widths, shown) - widths[test])))
-        for line in cells:
-            line[test] = _shorten_id(line[test], widths[test])
-    # Made once: a table may have thousands of rows.
-    form = "  ".join(f"{{{at}:{'>' if COLUMNS[names[at]].right else '<'}{widths[at]}}}" for at in shown)
-    reporter.write_line(form.format(*names).rstrip(), bold=True)
-    for row, line in zip(rows, cells, strict=True):
-        reporter.write_line(form.format(*line).rstrip(), **{_COLORS[row.verdict]: True})
-
-
-def _total(widths: Sequence[int], shown: Sequence[int]) -> int:
-    return sum(widths[column] for column in shown) + 2 * (len(shown) - 1)
-
-
-def _shorten_id(nodeid: str, width: int) -> str:
-    """Leave out first the file, then the middle of a name."""
-    return nodeid if len(nodeid) <= width else shorten(name_of(nodeid), width)
+    for line in table.lines_of(ordered(rows, settings.sort), settings.columns, bool(settings.sort), width):
+        reporter.write_line(line.text, **{_COLORS[line.row.verdict] if line.row else "bold": True})
 
 
 def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
@@ -125,22 +96,32 @@ def _point(value: Mapping[str, Any]) -> Point:
 
 
 def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
-    advice: dict[str, str] = {}
-    for row in rows:
-        if row.advice:
-            advice.setdefault(row.nodeid, row.advice)
+    """Say each advice once, with the tests it is for."""
+    advice = {row.nodeid: row.advice for row in reversed(rows) if row.advice}
     if not advice:
         return
+    by_text: dict[str, list[str]] = {}
+    for nodeid in reversed(advice):
+        by_text.setdefault(advice[nodeid], []).append(name_of(nodeid))
     reporter.write_line("")
     reporter.write_line("which tool for which test:", bold=True)
-    longest = min(max(len(name_of(nodeid)) for nodeid in advice), max(_NARROWEST_TEST, width // 2))
-    for nodeid, text in advice.items():
-        name = shorten(name_of(nodeid), longest)
-        lines = _wrapped(text, max(20, width - longest - 4))
-        reporter.write_line(f"  {name.ljust(longest)}  {lines[0]}")
-        for line in lines[1:]:
-            reporter.write_line(f"  {' ' * longest}  {line}")
+    for text, names in by_text.items():
+        reporter.write_line(_filled(f"  {text}", width))
+        for line in _listed(names, width - 4):
+            reporter.write_line(f"    {line}")
     reporter.write_line("")
+
+
+def _listed(names: Sequence[str], width: int) -> Iterator[str]:
+    """Return the names with commas between, as many on a line as fit; a name itself is never parted."""
+    line = ""
+    for number, name in enumerate(names):
+        name = shorten(name, width - 1) + ("," if number < len(names) - 1 else "")
+        if line and len(line) + 1 + len(name) > width:
+            yield line
+            line = ""
+        line += f" {name}" if line else name
+    yield line
 
 
 def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:
@@ -157,17 +138,11 @@ def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) 
             reporter.write_line(line)
 
 
-@functools.lru_cache(maxsize=256)
-def _wrapped(text: str, width: int) -> tuple[str, ...]:
-    """The same few recommendations stand beside thousands of tests."""
-    return tuple(textwrap.wrap(text, width, break_on_hyphens=False))
-
-
 def _line(reporter: Any, row: Row, width: int) -> None:
-    text = f"{row.verdict.upper()} {row.nodeid} {row.expects} {row.figure}"
-    if row.needed != "-":
-        text += f", needed {row.needed}"
-    reporter.write_line(text, **{_COLORS[row.verdict]: True})
+    found = f"{row.expects} {row.figure}" + (f", needed {row.needed}" if row.needed != "-" else "")
+    test = f"{row.verdict.upper()} {row.nodeid}"
+    for text in [f"{test} {found}"] if len(test) + 1 + len(found) <= width else [test, f"  {found}"]:
+        reporter.write_line(text, **{_COLORS[row.verdict]: True})
     said = row.reason
     if row.verdict == "broken":
         # Told in full where pytest shows failures; but of a failed comparison it shows the first lines only.

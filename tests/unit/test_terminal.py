@@ -118,14 +118,37 @@ def test_a_wide_terminal_shows_every_column_and_whole_names() -> None:
 
 def test_a_narrow_terminal_keeps_what_matters() -> None:
     lines = shown(80)
-    head = next(line for line in lines if line.startswith("test "))
-    assert {"test", "verdict", "expects", "figure", "bound"} <= set(head.split())
-    row = next(line for line in lines if "[100-EUR]" in line)
-    name = row.split()[0]
-    assert name.startswith("test_"), "the file is left out first, then the middle of the name"
+    start = next(number for number, line in enumerate(lines) if line.startswith("test "))
+    assert lines[start].split() == ["test", "verdict", "expects", "figure", "bound"]
+    assert lines[start + 1] == "test_fetch.py"
+    assert lines[start + 2].split() == ["test_fetch", "met", "speedup", "3.97x", "[3.91,", "4.02]", "io"]
+    assert lines[start + 3] == LONG.partition("::")[0]
+    name = lines[start + 4].split()[0]
+    assert name.startswith("TestCheck"), "the middle of a name is left out"
     assert ".." in name
     assert name.endswith("[100-EUR]")
-    assert "3.97x [3.91, 4.02]" in row
+
+
+def test_names_that_fit_leave_room_for_the_interval() -> None:
+    lines = shown(
+        80, records=[record.record_of("tests/a_file_of_some_length.py::test_of_24_characters_ab", [outcome()])]
+    )
+    assert lines[2].split() == ["test", "verdict", "expects", "figure", "needed", "bound"]
+    assert "  test_of_24_characters_ab  met      speedup  3.97x [3.91, 4.02]  >= 3x   io" in lines
+
+
+def test_sorted_rows_are_not_gathered_by_file() -> None:
+    reporter = FakeReporter(80)
+    terminal.show(reporter, RECORDS, settings(full=True, sort="-rounds"))
+    assert "test_fetch.py" not in reporter.lines
+    assert any(line.startswith("test_fetch ") for line in reporter.lines)
+
+
+def test_tests_of_one_file_that_ran_apart_stand_below_its_name_again() -> None:
+    tests = ["tests/test_a.py::test_one", "tests/test_b.py::test_two", "tests/test_a.py::test_three"]
+    lines = shown(44, records=[record.record_of(test, [outcome()]) for test in tests])
+    names = [line.split()[0] for line in lines[3:9]]
+    assert names == ["tests/test_a.py", "test_one", "tests/test_b.py", "test_two", "tests/test_a.py", "test_three"]
 
 
 def test_columns_are_aligned() -> None:
@@ -153,8 +176,9 @@ def test_without_the_table_only_what_is_not_met_is_told() -> None:
     lines = shown(full=False)
     text = "\n".join(lines)
     assert "test_fetch" not in text
-    assert lines[1].startswith(f"BROKEN {LONG} speedup 3.97x [3.91, 4.02], needed >= 3x")
-    assert lines[2].startswith("UNDECIDED test_a.py::test_busy")
+    assert lines[1] == f"BROKEN {LONG}"
+    assert lines[2] == "  speedup 3.97x [3.91, 4.02], needed >= 3x"
+    assert lines[3].startswith("UNDECIDED test_a.py::test_busy speedup")
     assert REASON in " ".join(text.split())
     assert lines[-1] == "5 verdicts: 2 met, 1 broken, 1 undecided, 1 unmeasurable"
     assert "is broken: ..." not in text  # pytest shows it with the failure
@@ -176,6 +200,18 @@ def test_each_test_is_told_its_tool_once() -> None:
     block = " ".join(" ".join(lines[start:]).split())
     assert block.count("it computes under the GIL: processes") == 1
     assert max(len(line) for line in lines[start : start + 8]) <= 80
+
+
+def test_tests_with_the_same_tool_stand_together_and_no_name_is_parted() -> None:
+    tests = [f"test_a.py::test_number_{number}[a b]" for number in range(9)]
+    lines = shown(50, records=[record.record_of(test, [outcome(advice="it waits: threads")]) for test in tests])
+    start = lines.index("which tool for which test:")
+    assert lines[start + 1 : start + 4] == [
+        "  it waits: threads",
+        "    test_number_0[a b], test_number_1[a b],",
+        "    test_number_2[a b], test_number_3[a b],",
+    ]
+    assert lines[start + 6] == "    test_number_8[a b]"
 
 
 @pytest.mark.parametrize(
