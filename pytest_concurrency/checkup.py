@@ -158,7 +158,7 @@ def _readings() -> dict[str, str | None]:
     return {
         "run delay": thread_state.unavailable(),
         "foreign load": foreign,
-        "steal": foreign if sys.platform == "linux" else "only Linux tells it",
+        "steal": (foreign and "it needs psutil, too") if sys.platform == "linux" else "only Linux tells it",
         "throttling": None if meter.throttled is not None else "no control group with a CPU controller",
         "switches": no_switches,
         "GIL heartbeat": heartbeat.unavailable(),

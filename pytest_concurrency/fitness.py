@@ -70,7 +70,7 @@ _COST = {
     "switches": "waiting for a lock is told from waiting for a CPU less often, so slow verdicts take more rounds",
     "GIL heartbeat": "not needed",
 }
-_HARMLESS = ("GIL heartbeat", "throttling", "steal")
+_HARMLESS = ("GIL heartbeat", "throttling")
 
 
 def delivered(checkup: Checkup) -> int:
@@ -99,7 +99,7 @@ def lines(checkup: Checkup) -> list[Line]:
     for name, why in checkup.readings.items():
         if why is not None:
             mark: Mark = "ok" if name in _HARMLESS else "note"
-            found.append(Line(f"no {name}", f"{why}. Without it: {_COST[name]}", mark))
+            found.append(Line(name, f"cannot be read: {why}. Without it: {_COST[name]}", mark))
     found.append(_interference(checkup))
     found.append(_same(checkup))
     found.extend(_control(checkup))

@@ -98,7 +98,7 @@ def test_one_cpu_is_fit_for_waiting_only() -> None:
 
 def test_a_missing_reading_says_what_it_costs() -> None:
     checkup = other(readings={**GOOD.readings, "run delay": "run delay needs Linux"})
-    line = next(line for line in fitness.lines(checkup) if line.label == "no run delay")
+    line = next(line for line in fitness.lines(checkup) if line.label == "run delay")
     assert line.mark == "note"
     assert "run delay needs Linux. Without it: " in line.text
     assert "stay undecided" in line.text
