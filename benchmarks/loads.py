@@ -1,4 +1,4 @@
-"""Things that a busy machine does, as processes of this script's own, ended by their ids."""
+"""Things that a busy machine does, as processes of this script's own, ended by their ids; and a CPU quota."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_concurrency.machine import cgroup_folder
 
 BURN = "while True: pass"
 NICE = "import os; os.nice(19)\nwhile True: pass"
@@ -44,12 +47,21 @@ LOADS: dict[str, list[tuple[str, ...]]] = {
     "bursts 10 s": [(BURST, "3", "30")] * 2,
     "disk": [(DISK,)],
     "memory": [(MEMORY,)],
+    "quota": [],
 }
+QUOTA, PERIOD = 150_000, 100_000  # microseconds: one CPU and a half
 
 
 @contextlib.contextmanager
 def load(name: str) -> Iterator[None]:
-    """Keep the machine busy in one of these ways."""
+    """Keep the machine busy in one of these ways; processes started meanwhile have a quota if that is the load.
+
+    :raises OSError: a quota needs a control group with a CPU controller, and the right to make another in it.
+    """
+    if name == "quota":
+        with _quota():
+            yield
+        return
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     processes = [
         subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment) for code, *arguments in LOADS[name]
@@ -61,3 +73,28 @@ def load(name: str) -> Iterator[None]:
         for process in processes:
             process.kill()
             process.wait()
+
+
+@contextlib.contextmanager
+def _quota() -> Iterator[None]:
+    """Move this process, and so what it starts, into a control group that may use one CPU and a half."""
+    above = cgroup_folder()
+    if above is None:
+        raise OSError("there is no control group with a CPU controller")
+    group = above / f"load-{os.getpid()}"
+    group.mkdir()
+    try:
+        if (group / "cpu.max").exists():
+            (group / "cpu.max").write_text(f"{QUOTA} {PERIOD}")
+        else:
+            (group / "cpu.cfs_period_us").write_text(str(PERIOD))
+            (group / "cpu.cfs_quota_us").write_text(str(QUOTA))
+        _enter(group)
+        yield
+    finally:
+        _enter(above)
+        group.rmdir()
+
+
+def _enter(group: Path) -> None:
+    (group / "cgroup.procs").write_text(str(os.getpid()))

@@ -84,8 +84,12 @@ def run(options: argparse.Namespace) -> None:
             for who in (OURS, *(PEERS if options.peers else ())):
                 if (who, name, repetition, suite.name) in done:
                     continue
-                with load(name):
-                    rows = run_once(suite, who)
+                try:
+                    with load(name):
+                        rows = run_once(suite, who)
+                except OSError as error:
+                    print(f"{who:24} {name:14} left out: {error}", flush=True)
+                    continue
                 shared = {
                     "who": who,
                     "load": name,
