@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 IMPORT = "import pytest, time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
@@ -82,25 +83,58 @@ def plain_suite(tests: int = 5000, runs: int = 3) -> None:
             print(f"suite    {name:24} {(statistics.median(values) - 1) * 100:+6.1f} % of {tests} plain tests")
 
 
-def verdict(runs: int = 11) -> None:
-    """Verdicts on a body that sleeps 20 ms, beside the shortest way to see both of its sides once."""
-    from pytest_concurrency.expectations import read_marker
-    from pytest_concurrency.expectations.base import Limits
-    from pytest_concurrency.model import Body
-    from pytest_concurrency.surroundings import Surroundings
-    from pytest_concurrency.trial import Circumstances, Trial
+SUITE = """
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-    body = Body(time.sleep, positional=(0.02,), label="sleep")
-    expectation = read_marker("expect_speedup", (), {"threads": 4, "at_least": 3}, False)
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        with Trial(body, Circumstances(Limits(), Surroundings(Path.cwd()))) as trial:
-            outcome, _ = trial.decide("", "", {}, expectation.plan(body, Limits()), Limits())
-        times.append(time.perf_counter() - start)
-        assert outcome.verdict == "met", outcome
-    typical = statistics.median(times)
-    print(f"verdict  20 ms sleep, 4 threads: {typical:.3f} s, {typical / 0.04:.1f} times both batches once")
+import pytest
+
+BODIES = (0.01, 0.02, 0.05, 0.1)
+
+def ours(seconds):
+    @pytest.mark.expect_speedup(threads=4, at_least=3)
+    def test():
+        time.sleep(seconds)
+    return test
+
+def peer(seconds, workers):
+    def test(benchmark):
+        with ThreadPoolExecutor(workers) as pool:
+            benchmark(lambda: list(pool.map(time.sleep, [seconds] * workers)))
+    return test
+
+for body in BODIES:
+    globals()[f"test_ours_{body}"] = ours(body)
+    if PEER:
+        globals()[f"test_one_{body}"], globals()[f"test_four_{body}"] = peer(body, 1), peer(body, 4)
+"""
+
+
+def verdict(runs: int = 5) -> None:
+    """A verdict on a body that sleeps: the promise is six times as long as both of its batches once, at most.
+
+    The peer is pytest-benchmark, which measures one worker and four in a test each, as it does by default.
+    """
+    peer = importlib.util.find_spec("pytest_benchmark") is not None
+    times: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        file, junit = Path(folder, "test_sleep.py"), Path(folder, "junit.xml")
+        file.write_text(f"PEER = {peer}\n{SUITE}")
+        for _ in range(runs):
+            options = ["-q", "-p", "no:cacheprovider", "--rootdir", folder, f"--junitxml={junit}", "-o"]
+            seconds(sys.executable, "-m", "pytest", *options, "junit_duration_report=call", str(file))
+            for case in ElementTree.parse(junit).iter("testcase"):
+                times.setdefault(str(case.get("name")), []).append(float(case.get("time", 0)))
+    for name, values in times.items():
+        if name.startswith("test_ours_"):
+            body = name.rpartition("_")[2]
+            ours = statistics.median(values)
+            said = f"verdict  {float(body) * 1e3:3.0f} ms sleep, 4 threads: {ours:.3f} s, "
+            said += f"{ours / (2 * float(body)):.1f} times both batches once"
+            if peer:
+                both = sum(statistics.median(times[f"test_{count}_{body}"]) for count in ("one", "four"))
+                said += f"; pytest-benchmark {both:.3f} s"
+            print(said)
 
 
 PARTS = {"import": importing, "suite": plain_suite, "verdict": verdict}
