@@ -30,6 +30,7 @@ _TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not 
 _CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was in the way
 _COMPUTES = 0.1  # share of computing above which that matters
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
+_LATE = 0.001  # and by how much a single wait of one thread, which nobody else has to end
 _STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
 _DRIFTS = 2.0  # factor by which a body's time must change to matter
 _TELLING = 9  # rounds in which a drift by that factor shows at the latest, if it goes on as it began
@@ -156,24 +157,40 @@ def _optimistic(reading: Reading, together: Sample, alone: Reading) -> float:
     return reading.cpu + own + max(0.0, waiting - own - others)
 
 
-def comparison(round_: Round) -> Interval | None:
+def comparison(round_: Round, cpus: float) -> Interval | None:
     """Bounds of how many times faster the second of two callables is; None if the round says nothing.
 
-    Delay is summed over all threads that were seen: on the way to the end of the slower one, no more
-    than that can have been interference. Worker processes are not seen; a slow figure of theirs
-    counts only while the machine does little else.
+    What one thread did, it would have done in its time less its run delay. Of what several did, delay is
+    summed over all that were seen: on the way to the end of the slowest, no more than that can have been
+    interference, and no less than none. No callable is faster than all CPUs are with its computing.
     """
     together = round_.concurrent
     if together is None or not readable(round_) or _robbed(round_):
         return None
     first, second = round_.serial.readings[0], together.readings[0]
-    work = max(first.wall - (first.delay or 0.0), first.wall * 0.1, _FEW)
-    low = work / max(second.wall, _FEW)
-    high = max(first.wall, _FEW) / max(second.wall - (second.delay or 0.0), second.wall * 0.1, _FEW)
     foreign = round_.interference.foreign
-    if foreign is None or foreign > QUIET:
-        # Threads and wake-ups come late beside other programs, and not all of it is run delay.
-        high *= _UNSEEN_LATENESS
-        if round_.unseen_delay:
-            high = max(high, 1e6)
-    return Interval(low, high)
+    busy = foreign is None or foreign > QUIET
+    low = _least(first, cpus, busy, 1.0) / _most(second)
+    # Threads and wake-ups come late beside other programs, and not all of it is run delay.
+    high = _most(first) / _least(second, cpus, busy, _UNSEEN_LATENESS)
+    return Interval(low, max(low, high))
+
+
+def _most(reading: Reading) -> float:
+    """What the whole work took at most, on a quiet machine."""
+    return quiet_time(reading) if reading.party == "one" else max(reading.wall, _FEW)
+
+
+def _least(reading: Reading, cpus: float, busy: bool, lateness: float) -> float:
+    """What it took at least; ``lateness`` is how much longer waits may have been beside other programs."""
+    if not busy:
+        lateness = 1.0
+    if reading.party == "one":
+        late = reading.blocked * (1 - 1 / lateness)
+        if reading.switches is not None:
+            late = min(late, reading.switches * _LATE)
+        return max(reading.cpu + reading.blocked - late, _FEW)
+    computing = reading.cpu / max(1.0, cpus)
+    if busy and reading.party == "unseen":
+        return max(computing, _FEW)
+    return max(computing, (reading.wall - (reading.delay or 0.0)) / lateness, reading.wall * 0.1 / lateness, _FEW)

@@ -22,7 +22,6 @@ from pytest_concurrency.units import number, ratio
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 _BATCH = 0.008
-_UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run delay is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,8 @@ class ComparisonClaim(SpeedupClaim):
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         work = round_.serial.wall / round_.serial.loops
-        return cast(bounds.comparison(round_), margin_cut(self.margin), shortest_batch(round_), work, half(self.margin))
+        found = bounds.comparison(round_, known.cpus)
+        return cast(found, margin_cut(self.margin), shortest_batch(round_), work, half(self.margin))
 
 
 def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:
@@ -78,20 +78,18 @@ class ComparisonBench:
         if self._loops:
             return
         self._loops = 1
-        times = [self._time(call)[0].wall for call in (self._first, self._second, self._first, self._second)]
+        times = [self._time(call).wall for call in (self._first, self._second, self._first, self._second)]
         self._loops = max(1, min(math.ceil(self._batch / max(min(times), 1e-7)), 100_000))
 
     def round(self, setup: Setup) -> Round:
         self._number += 1
         if self._random.random() < 0.5:
-            serial, _ = self._time(self._first)
-            concurrent, unseen = self._time(self._second)
+            serial = self._time(self._first)
+            concurrent = self._time(self._second)
         else:
-            concurrent, unseen = self._time(self._second)
-            serial, _ = self._time(self._first)
-        # Reaped CPU time ticks every 10 ms: less than a tick says nothing.
-        hidden = unseen > max(_UNSEEN * concurrent.cpu, 0.015)
-        return Round(self._number, serial, concurrent, self._meter.read(), unseen_delay=hidden, has_gil=gil_enabled())
+            concurrent = self._time(self._second)
+            serial = self._time(self._first)
+        return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
 
     def probe_gil(self) -> GilProbe | None:
         return None
@@ -124,13 +122,13 @@ class ComparisonBench:
     def close(self) -> None:
         self._close_control()
 
-    def _time(self, call: Callable[[], Any]) -> tuple[Sample, float]:
+    def _time(self, call: Callable[[], Any]) -> Sample:
         foreign = self._meter.read().foreign
         with OwnWork(short_lived=foreign is not None and foreign > bounds.QUIET) as work:
             for _ in range(self._loops):
                 call()
         self._meter.add_own(work.children_cpu)
-        return Sample(self._loops, (work.reading,)), work.unseen_cpu
+        return Sample(self._loops, (work.reading,))
 
     def _close_control(self) -> None:
         if self._control is not None:

@@ -147,6 +147,7 @@ class _Loop:
             and self._cpu_share > bounds.HINGES
             and not self._known.computes_alone
             and setup.backend != "tasks"
+            and not _by_one_thread(self._rounds[-1])
         )
         if not hinges or setup.workers is None:
             return vote
@@ -199,3 +200,8 @@ class _Loop:
         figure = f" {formatter(case.claim.unit)(estimate.value)}" if estimate else ""
         stage = ", confirming" if any(case.open and case.confirming for case in self._cases) else ""
         return f"{setup.who()} round {len(self._rounds)}{figure}{stage}"
+
+
+def _by_one_thread(round_: Round) -> bool:
+    """Whether it could not have been faster with more CPUs than one."""
+    return round_.concurrent is not None and round_.concurrent.readings[0].party == "one"

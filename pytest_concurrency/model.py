@@ -57,6 +57,9 @@ class Reading:
     the run delay: time in which the worker could have run and had no CPU. ``late`` is the part of it
     that fell between the release of the batch and ``start``. ``switches`` counts how often the
     worker gave up its CPU of its own will, as it does to wait. ``None``: not readable here.
+
+    ``party`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
+    whose run delay has been ``seen`` and is in ``delay``; or others too, whose run delay is ``unseen``.
     """
 
     start: float
@@ -65,6 +68,7 @@ class Reading:
     delay: float | None = None
     late: float | None = None
     switches: int | None = None
+    party: Literal["one", "seen", "unseen"] = "seen"
 
     @property
     def wall(self) -> float:
@@ -171,7 +175,6 @@ class Round:
     interference: Interference = Interference()
     gil: GilProbe | None = None
     block: BlockProbe | None = None
-    unseen_delay: bool = False  # workers took part whose run delay is not in the readings
     has_gil: bool = True  # at its end: an import can switch the GIL on in a free-threaded build
 
 

@@ -9,12 +9,17 @@ from __future__ import annotations
 import os
 import threading
 from types import TracebackType
+from typing import Literal
 
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.model import Reading
 from pytest_concurrency.probes.thread_state import ThreadClock, lifetime_delay, unavailable
 
 __all__ = ["OwnWork", "unavailable"]
+
+_ASIDE = 0.01  # part of the time that others may have worked beside a thread that did it all
+_UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run delay is not known
+_REAPED_TICK = 0.015  # CPU time of reaped children ticks every 10 ms: less says nothing
 
 _Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, run delay
 
@@ -72,13 +77,20 @@ class OwnWork:
             if who[0] != me:
                 self.children_cpu += max(0.0, cpu_after - cpu_before)
         # Children that came and went: their run delay is not known.
-        self.unseen_cpu = max(0.0, _reaped_cpu() - self._reaped_before)
+        unseen = max(0.0, _reaped_cpu() - self._reaped_before)
         if own.delay is None:
             # No run delay here, so no look into children either: any that live may have worked.
-            self.unseen_cpu = max(self.unseen_cpu, own.wall if _children_alive() else 0.0)
+            unseen = max(unseen, own.wall if _children_alive() else 0.0)
         with self._lock:
-            total = None if own.delay is None else own.delay + delay + self._ended_delay
-        self.reading = Reading(own.start, own.end, cpu + self.children_cpu + self.unseen_cpu, total)
+            delay += self._ended_delay
+        total = None if own.delay is None else own.delay + delay
+        everyone = cpu + self.children_cpu + unseen
+        party: Literal["one", "seen", "unseen"] = "seen"
+        if unseen > max(_UNSEEN * everyone, _REAPED_TICK):
+            party = "unseen"
+        elif total is not None and not unseen and max(everyone - own.cpu, delay) <= _ASIDE * own.wall:
+            party = "one"
+        self.reading = Reading(own.start, own.end, everyone, total, switches=own.switches, party=party)
 
 
 def _everyone() -> _Totals:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.measure import Result, Settlement
@@ -19,9 +19,10 @@ def reading(
     start: float = 0.0,
     late: float | None = None,
     switches: int | None = None,
+    party: Literal["one", "seen", "unseen"] = "seen",
 ) -> Reading:
     """A worker that computed, waited and was kept waiting for a CPU, and did nothing else."""
-    return Reading(start, start + cpu + wait + (delay or 0.0), cpu, delay, late, switches)
+    return Reading(start, start + cpu + wait + (delay or 0.0), cpu, delay, late, switches, party)
 
 
 def sample(*readings: Reading, loops: int = 1) -> Sample:

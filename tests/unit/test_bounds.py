@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -168,7 +169,7 @@ def test_without_run_delay_only_a_quiet_machine_counts(foreign: float | None, co
     measured = round_(reading(0.01, 0.0, None), reading(0.01, 0.0, None), interference=Interference(foreign=foreign))
     assert bounds.readable(measured) is counts
     assert (bounds.speedup(measured, 1, 1, gil_held=False) is not None) is counts
-    assert (bounds.comparison(measured) is not None) is counts
+    assert (bounds.comparison(measured, 2) is not None) is counts
 
 
 @pytest.mark.parametrize(("cpu", "wait", "share"), [(0.01, 0.0, 1.0), (0.0, 0.01, 0.0), (0.01, 0.03, 0.25)])
@@ -176,22 +177,65 @@ def test_the_computing_share_leaves_run_delay_out(cpu: float, wait: float, share
     assert bounds.cpu_share(sample(reading(cpu, wait, 0.5))) == pytest.approx(share)
 
 
-@given(first=times, second=times, delay_1=delays, delay_2=delays)
-def test_a_comparison_holds_the_quiet_ratio(first: float, second: float, delay_1: float, delay_2: float) -> None:
+PARTIES = st.sampled_from(["one", "seen", "unseen"])
+
+
+@given(first=times, second=times, delay_1=delays, delay_2=delays, parties=st.tuples(PARTIES, PARTIES))
+def test_a_comparison_holds_the_quiet_ratio(
+    first: float, second: float, delay_1: float, delay_2: float, parties: tuple[Any, Any]
+) -> None:
     assume(delay_1 < 8 * first)
     assume(delay_2 < 8 * second)
-    interval = bounds.comparison(round_(reading(first, 0.0, delay_1), reading(second, 0.0, delay_2)))
-    assert interval is not None
-    assert interval.low <= first / second * SAME
-    assert interval.high * SAME >= first / second
+    one = reading(first, 0.0, delay_1, party=parties[0])
+    other = reading(second, 0.0, delay_2, party=parties[1])
+    for foreign in (0.0, 1.0):
+        interval = bounds.comparison(round_(one, other, interference=Interference(foreign=foreign)), 2)
+        assert interval is not None
+        assert interval.low <= first / second * SAME
+        assert interval.high * SAME >= first / second
 
 
 @pytest.mark.parametrize(("foreign", "sure"), [(0.0, True), (1.0, False), (None, False)])
 def test_a_comparison_with_unseen_workers_is_slow_only_beside_an_idle_machine(
     foreign: float | None, sure: bool
 ) -> None:
-    measured = round_(reading(0.01), reading(0.02), interference=Interference(foreign=foreign), unseen_delay=True)
-    interval = bounds.comparison(measured)
+    slow = reading(0.01, 0.01, party="unseen")
+    measured = round_(reading(0.01), slow, interference=Interference(foreign=foreign))
+    interval = bounds.comparison(measured, 2)
     assert interval is not None
     assert interval.low == pytest.approx(0.5)
     assert (interval.high < 1) is sure
+    # Nor are they known to be faster than the second: what they waited for a CPU may be most of their time.
+    interval = bounds.comparison(round_(slow, reading(0.01), interference=Interference(foreign=foreign)), 2)
+    assert interval is not None
+    assert (interval.low > 1) is sure
+
+
+def test_one_thread_is_compared_exactly_beside_any_load() -> None:
+    first, second = reading(0.02, 0.0, 0.05, party="one"), reading(0.01, 0.0, 0.07, party="one")
+    interval = bounds.comparison(round_(first, second, interference=Interference(foreign=2.0)), 2)
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((2.0, 2.0))
+
+
+def test_what_one_thread_waited_may_have_been_late() -> None:
+    first, second = reading(0.0, 0.03, party="one"), reading(0.0, 0.03, party="one")
+    interval = bounds.comparison(round_(first, second, interference=Interference(foreign=2.0)), 2)
+    assert interval is not None
+    assert interval.low == pytest.approx(1.0)
+    assert interval.high == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(("switches", "high"), [(1, 30 / 29), (5, 30 / 25), (100, 1.5)])
+def test_each_wait_of_one_thread_may_have_been_late_by_a_little(switches: int, high: float) -> None:
+    waits = reading(0.0, 0.03, switches=switches, party="one")
+    interval = bounds.comparison(round_(waits, waits, interference=Interference(foreign=2.0)), 2)
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((1.0, high))
+
+
+def test_nobody_is_faster_than_all_cpus_are_with_the_computing() -> None:
+    first, pool = reading(0.4, party="one"), Reading(0.0, 0.5, 0.4, 0.9)
+    interval = bounds.comparison(round_(first, pool, interference=Interference(foreign=2.0)), 2)
+    assert interval is not None
+    assert interval.high == pytest.approx(2.0)

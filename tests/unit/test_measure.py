@@ -211,6 +211,22 @@ def test_of_two_callables_it_is_the_second_that_may_be_slow_for_want_of_cpus(
     assert (bench.controls > 0) == (verdict == "undecided")
 
 
+def test_no_control_body_is_asked_about_a_second_callable_that_one_thread_runs() -> None:
+    """The machine has one CPU to give, and that is all it could use."""
+
+    class OfOneThread(TwoCallables):
+        def round(self, setup: Setup) -> Round:
+            round_ = super().round(setup)
+            assert round_.concurrent is not None
+            reading = replace(round_.concurrent.readings[0], party="one")
+            return replace(round_, concurrent=replace(round_.concurrent, readings=(reading,)))
+
+    bench = OfOneThread(WAITS, ScriptedBody(cpu=0.04))
+    settlement = end(bench, ComparisonClaim(2, 1.0, 0.25), backend="compare", workers=2, max_time=3.0)
+    assert settlement.verdict == "broken"
+    assert bench.controls == 0
+
+
 def test_pauses_double_after_bad_rounds_and_stay_bounded() -> None:
     bench = ScriptedBench(COMPUTES_IN_A_LOCK, UNSURE, cpus=2)
     end(bench, TWO, workers=2, max_time=5.0)
