@@ -12,7 +12,7 @@ from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import BrokenExpectation, UndecidedExpectation
 from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.model import Body, Outcome
-from pytest_concurrency.trial import Circumstances, Trial
+from pytest_concurrency.trial import Circumstances, Question, Trial
 
 
 def run_once(body: Body) -> bool | None:
@@ -45,7 +45,9 @@ def run_marked(
         for expectation in expectations:
             limits = expectation.limits(circumstances.defaults)
             plan = expectation.plan(body, limits)
-            outcome, _ = trial.decide(expectation.label, expectation.kind.name, expectation.given, plan, limits)
+            outcome, _ = trial.decide(
+                Question(expectation.label, expectation.kind.name, expectation.given, plan, limits)
+            )
             report(outcome)
             pending.append((outcome, limits.undecided))
     if circumstances.profiler is not None:

@@ -32,9 +32,8 @@ class Case:
     spread: Spread = field(default_factory=Spread)  # how much the figure varies with the body itself
     silent: int = 0  # rounds without a vote, in a row
     undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
-    contradicted: int = 0
+    contradicted: int = 0  # conclusions that fresh workers did not come to again
     verdict: VerdictName | None = None
-    reason: str = ""
 
     @property
     def open(self) -> bool:
@@ -94,12 +93,9 @@ class Case:
         margin = self.claim.margin
         if len(self.votes) < _SETTLED or margin.low >= margin.high:
             return False
-        figures = self.figures()
+        # What others did to a round may put its figure anywhere between its bounds.
+        figures = [figure for figure, interval in self._said() if stats.close(interval)]
         return len(figures) >= _SETTLED and stats.inside(stats.median_interval(figures, 0.99), margin)
-
-    def figures(self) -> list[float]:
-        """What the rounds said: those whose bounds are close together, if there are enough."""
-        return self._figures(self._said())
 
     def bounds(self) -> list[Interval]:
         """Of each round that said something."""

@@ -25,7 +25,7 @@ from pytest_concurrency.probes import heartbeat, interference, thread_state
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.surroundings import Surroundings
 from pytest_concurrency.survey import look
-from pytest_concurrency.trial import Circumstances, Trial
+from pytest_concurrency.trial import Circumstances, Question, Trial
 
 _TRIALS = 15  # rounds of a function against itself
 _WAIT = 0.005  # seconds of the body that waits
@@ -118,7 +118,7 @@ def _gate(body: Body, circumstances: Circumstances, backend: str, workers: int, 
     began = CLOCKS.wall()
     plan = speedup_plan(Setup(backend, workers), at_least, None, circumstances.defaults)
     with Trial(body, circumstances) as trial:
-        outcome, _ = trial.decide("the gate", "expect_speedup", {}, plan, circumstances.defaults)
+        outcome, _ = trial.decide(Question("the gate", "expect_speedup", {}, plan, circumstances.defaults))
     return Ruling(outcome.verdict, CLOCKS.wall() - began, outcome.reason)
 
 

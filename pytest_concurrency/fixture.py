@@ -24,7 +24,7 @@ from pytest_concurrency.measure import settle
 from pytest_concurrency.model import Body, BoundKind, Estimate, Outcome
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.survey import Figures, survey
-from pytest_concurrency.trial import Circumstances, Trial
+from pytest_concurrency.trial import Circumstances, Question, Trial
 from pytest_concurrency.units import count, number
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -69,8 +69,8 @@ class Concurrency:
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
             with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
-                label = _label("speedup", threshold)
-                return trial.decide(label, "speedup", {**options, **threshold}, plan, limits)[0]
+                asked = Question(_label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits)
+                return trial.decide(asked)[0]
 
         return Speedup(
             decide, self._told(body), lambda outcome: self._follow(outcome, self._limits(arguments).undecided)
@@ -157,7 +157,7 @@ class Concurrency:
 
         def decide() -> Outcome:
             with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
-                outcome, settlement = trial.decide("bound", "bound", dict(options), plan, limits)
+                outcome, settlement = trial.decide(Question("bound", "bound", options, plan, limits))
             if settlement is None:
                 return outcome
             return _bound_outcome(outcome, [result.verdict for result in settlement.results])

@@ -42,6 +42,8 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
         f"{within}: of {count(len(case.votes), 'round')} {above if case.claim.met_when > 0 else below} spoke for "
         f"{between}, {below if case.claim.met_when > 0 else above} against it, and {silent} could not tell"
     )
+    if case.contradicted:
+        said += f"; {count(case.contradicted, 'time')} fresh workers did not confirm what the rounds before them said"
     if interference.foreign is not None and interference.foreign > _BUSY:
         said += f"; other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
     for taken, whose in (

@@ -15,13 +15,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from statistics import fmean
 
+from pytest_concurrency.case import Case
+from pytest_concurrency.claims import SpeedupClaim, half, margin_cut
 from pytest_concurrency.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
 from pytest_concurrency.plan import Setup, Site
+from pytest_concurrency.tally import cast
 
-__all__ = ["Noise", "ScriptedBench", "ScriptedBody", "ScriptedClock"]
+__all__ = ["Noise", "RandomLatency", "ScriptedBench", "ScriptedBody", "ScriptedClock"]
 
 _BATCH, _LONGEST_BATCH = 0.008, 0.1  # seconds, as on the real bench
 _BEAT = 0.0005
@@ -308,3 +313,35 @@ class ScriptedBench:
     def _until_change(self) -> float:
         mean = self.noise.burst_length if self._burst else self.noise.burst_every
         return math.inf if math.isinf(mean) else self._random.expovariate(1 / max(mean, 1e-6))
+
+
+@dataclass(frozen=True, slots=True)
+class RandomLatency:
+    """A body that only waits, each time as long as ``latency`` draws, in seconds; a worker makes one call a round.
+
+    Its speedup is the ratio of mean times: of ``workers`` calls one after the other, and of the longest of as many.
+    """
+
+    latency: Callable[[random.Random], float]
+    workers: int = 4
+
+    def rounds(self, rng: random.Random) -> Iterator[tuple[float, float]]:
+        """A lone call's time, and that of the last of all workers, without end."""
+        while True:
+            yield self.latency(rng), max(self.latency(rng) for _ in range(self.workers))
+
+    def speedup(self) -> float:
+        """What a test of it would have to expect."""
+        rounds = list(islice(self.rounds(random.Random(7)), 40_000))
+        return self.workers * fmean(alone for alone, _ in rounds) / fmean(together for _, together in rounds)
+
+    def verdict(self, at_least: float, margin: float, rng: random.Random, rounds: int) -> str:
+        """Let so many rounds vote at most, on a machine that does nothing else."""
+        claim = SpeedupClaim(self.workers, at_least, margin)
+        case = Case(claim)
+        for alone, together in islice(self.rounds(rng), rounds):
+            figure = self.workers * alone / together
+            case.take(cast(Interval(figure, figure), margin_cut(claim.margin), alone, alone, half(claim.margin)))
+            if case.verdict is not None:
+                return case.verdict
+        return "undecided"

@@ -25,6 +25,17 @@ _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What one marker, or one call of the fixture, asks of a body. ``label`` is how its author wrote it."""
+
+    label: str
+    marker: str
+    arguments: Mapping[str, Any]
+    plan: Plan
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What a trial needs to know of its session."""
 
@@ -88,31 +99,20 @@ class Trial:
         """What else the machine did since the trial began."""
         return self._bench.interference()
 
-    def decide(
-        self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
-    ) -> tuple[Outcome, Settlement | None]:
-        """Return the outcome of one expectation, with the last rounds behind it if any were measured."""
+    def decide(self, question: Question) -> tuple[Outcome, Settlement | None]:
+        """Return the outcome, with the last rounds behind it if any were measured."""
         __tracebackhide__ = True
-        outcome, settlement = self._decide_steps(label, marker, arguments, plan, limits)
+        outcome, settlement = self._answer(question)
         if self._circumstances.gate is not None:
-            outcome = self._circumstances.gate.look(
-                outcome, lambda: self._again(label, marker, arguments, plan, limits, settlement)
-            )
+            outcome = self._circumstances.gate.look(outcome, lambda: self._again(question, settlement))
         return outcome, settlement
 
-    def _again(
-        self,
-        label: str,
-        marker: str,
-        arguments: Mapping[str, Any],
-        plan: Plan,
-        limits: Limits,
-        settlement: Settlement | None,
-    ) -> Again:
+    def _again(self, question: Question, settlement: Settlement | None) -> Again:
         """Measure once more with fresh workers."""
-        self._bench.refresh(plan.setup)
-        outcome, _ = self._decide_steps(label, marker, arguments, plan, limits)
-        return Again(outcome, self._delivered(plan.setup, settlement))
+        setup = question.plan.setup
+        self._bench.refresh(setup)
+        outcome, _ = self._answer(question)
+        return Again(outcome, self._delivered(setup, settlement))
 
     def _delivered(self, setup: Setup, settlement: Settlement | None) -> float:
         """Return the part of its CPUs that the machine lets a body have which is known to be parallel."""
@@ -130,29 +130,24 @@ class Trial:
             return _NOTHING  # nobody can tell what the machine delivers
         return min(1.0, stats.median(lows) / min(workers, settlement.known.cpus))
 
-    def _decide_steps(
-        self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
-    ) -> tuple[Outcome, Settlement | None]:
+    def _answer(self, question: Question) -> tuple[Outcome, Settlement | None]:
         __tracebackhide__ = True
-        outcomes = []
-        settlement = None
-        for step in (*plan.steps, plan):
-            outcome, settlement = self._decide_one(label, marker, arguments, step, limits)
-            outcomes.append(outcome)
-        return (combine(outcomes) if plan.steps else outcomes[0]), settlement
+        plan = question.plan
+        answers = [self._measured(replace(question, plan=step)) for step in (*plan.steps, plan)]
+        outcomes = [outcome for outcome, _ in answers]
+        return (combine(outcomes) if plan.steps else outcomes[0]), answers[-1][1]
 
-    def _decide_one(
-        self, label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, limits: Limits
-    ) -> tuple[Outcome, Settlement | None]:
+    def _measured(self, question: Question) -> tuple[Outcome, Settlement | None]:
         __tracebackhide__ = True
+        plan = question.plan
         try:
-            settlement = self.settle(self._circumstances.extended(plan), limits)
+            settlement = self.settle(self._circumstances.extended(plan), question.limits)
         except CannotMeasure as reason:
-            return unmeasured(marker, arguments, plan, str(reason)), None
+            return _unmeasured(question, str(reason)), None
         outcome = judge(
-            label,
-            marker,
-            arguments,
+            question.label,
+            question.marker,
+            question.arguments,
             plan,
             settlement,
             note=self._bench.note(plan.setup),
@@ -161,11 +156,12 @@ class Trial:
         return outcome, settlement
 
 
-def unmeasured(marker: str, arguments: Mapping[str, Any], plan: Plan, reason: str) -> Outcome:
-    """The outcome of an expectation of which nothing could be measured."""
+def _unmeasured(question: Question, reason: str) -> Outcome:
+    """The outcome of a question about which nothing could be measured."""
+    plan = question.plan
     return Outcome(
-        marker=marker,
-        arguments=dict(arguments),
+        marker=question.marker,
+        arguments=dict(question.arguments),
         verdict="unmeasurable",
         reason=reason,
         estimate=None,

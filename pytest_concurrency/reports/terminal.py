@@ -6,13 +6,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_concurrency import tracing
+from pytest_concurrency import tracing, verdict_table
 from pytest_concurrency.columns import ordered
 from pytest_concurrency.explain import curve
 from pytest_concurrency.machine import describe
 from pytest_concurrency.model import Estimate, Point
 from pytest_concurrency.options import Settings
-from pytest_concurrency.reports import table
 from pytest_concurrency.rows import Row, name_of, rows_of, shorten, tally
 from pytest_concurrency.units import count
 
@@ -66,7 +65,7 @@ def _filled(text: str, width: int) -> str:
 def _table(reporter: Any, rows: Sequence[Row], settings: Settings, width: int) -> None:
     if not rows:
         return
-    for line in table.lines_of(ordered(rows, settings.sort), settings.columns, bool(settings.sort), width):
+    for line in verdict_table.lines_of(ordered(rows, settings.sort), settings.columns, bool(settings.sort), width):
         reporter.write_line(line.text, **{_COLORS[line.row.verdict] if line.row else "bold": True})
 
 

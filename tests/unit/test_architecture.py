@@ -37,6 +37,7 @@ PURE = [
     "fingerprint",
     "limits",
     "tables",
+    "verdict_table",
     "sessions",
     "compare",
     "shape",

@@ -65,6 +65,8 @@ def test_a_confirmation_that_says_nothing_starts_again() -> None:
     assert 10 < len(answers) < 100
     assert case.open
     assert case.contradicted == 1
+    said = reasons.undecided(case, [round_(reading(wait=0.01))] * 12, Interference(), Site(2, True, True), 1.0)
+    assert "1 time fresh workers did not confirm what the rounds before them said" in said
 
 
 def test_a_bound_above_confirms_the_green_side_too() -> None:
@@ -79,6 +81,15 @@ def test_claims_without_careful_sides_are_quick_both_ways() -> None:
     case = Case(ShareClaim("cpu", 0.5, 0.25, careful=()))
     assert not any(feed(case, DOWN))
     assert case.verdict == "broken"
+
+
+def test_bounds_that_lie_far_apart_say_nothing_of_the_margin() -> None:
+    """Beside other programs, the truth may be anywhere between them."""
+    case = Case(CLAIM)
+    middle = (CLAIM.margin.low * CLAIM.margin.high) ** 0.5
+    for _ in range(60):
+        case.take(cast(Interval(middle / 1.4, middle * 1.4), 2.5, 0.01, 0.01, 0.11))
+    assert case.open
 
 
 def test_a_figure_inside_the_margin_is_accepted_as_such() -> None:

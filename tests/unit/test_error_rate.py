@@ -10,21 +10,17 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
-from statistics import fmean, median
+from statistics import median
 from typing import NamedTuple
 
 import pytest
 
-from pytest_concurrency.case import Case
-from pytest_concurrency.claims import SpeedupClaim, half, margin_cut
+from pytest_concurrency.claims import SpeedupClaim
 from pytest_concurrency.measure import settle
-from pytest_concurrency.model import Interval
 from pytest_concurrency.plan import Setup
-from pytest_concurrency.tally import cast
-from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
+from pytest_concurrency.testing import Noise, RandomLatency, ScriptedBench, ScriptedBody
 
 from .exact import binomial_tail, upper_bound
 from .make import plan
@@ -132,37 +128,15 @@ LATENCIES: dict[str, Callable[[random.Random], float]] = {
 }
 
 
-class Random(NamedTuple):
-    """Four workers whose calls wait at random, one call each in a round; speedup is a ratio of mean times."""
-
-    latency: Callable[[random.Random], float]
-
-    def figures(self, rng: random.Random) -> Iterator[tuple[float, float]]:
-        """A lone call's time and the speedup, round by round."""
-        while True:
-            alone = self.latency(rng)
-            yield alone, 4 * alone / max(self.latency(rng) for _ in range(4))
-
-    def speedup(self) -> float:
-        rounds = list(islice(self.figures(random.Random(-1)), 20_000))
-        return 4 * fmean(alone for alone, _ in rounds) / fmean(4 * alone / figure for alone, figure in rounds)
-
-    def verdict(self, at_least: float, rng: random.Random) -> str:
-        claim = SpeedupClaim(4, at_least, MARGIN)
-        case = Case(claim)
-        for alone, figure in islice(self.figures(rng), 120):
-            case.take(cast(Interval(figure, figure), margin_cut(claim.margin), alone, alone, half(claim.margin)))
-            if case.verdict is not None:
-                return case.verdict
-        return "undecided"
-
-
 @pytest.mark.parametrize("name", LATENCIES)
 def test_random_latencies_make_no_wrong_verdicts(name: str) -> None:
     """Their single rounds differ by more than the margin, and the middle of those is not what a user gets."""
-    body, rng = Random(LATENCIES[name]), random.Random(name)
+    body, rng = RandomLatency(LATENCIES[name]), random.Random(name)
     true = body.speedup()
-    ends = {factor: Counter(body.verdict(true * factor, rng) for _ in range(8)) for factor in (0.5, 1.0, 1.25, 3.0)}
+    ends = {
+        factor: Counter(body.verdict(true * factor, MARGIN, rng, 120) for _ in range(8))
+        for factor in (0.5, 1.0, 1.25, 3.0)
+    }
     wrong = sum(ends[factor]["broken"] for factor in (0.5, 1.0)) + sum(ends[factor]["met"] for factor in (1.25, 3.0))
     assert binomial_tail(wrong, 32, PROMISE) > 0.01, ends
     assert ends[0.5]["met"] >= 3, ends
