@@ -1,0 +1,99 @@
+"""How near a verdict's figure comes to a long run's, and how much less it scatters than one ratio taken by hand.
+
+    python benchmarks/estimates.py [--verdicts 30] [--rounds 200]
+
+Ratios by hand and verdicts are taken in turns. The reference is the median of all ratios by hand. The promise:
+within 3 % of it in the median, and a spread (half of what lies between the 16th and the 84th percentile) below a third
+of that of the ratios by hand. Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+from pytest_concurrency.expectations.base import Limits, speedup_plan
+from pytest_concurrency.model import Body
+from pytest_concurrency.plan import Setup
+from pytest_concurrency.surroundings import Surroundings
+from pytest_concurrency.trial import Circumstances, Question, Trial
+
+Call = Callable[[], object]
+
+
+def wait() -> None:
+    time.sleep(0.01)
+
+
+def hash_it() -> None:
+    hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 12_000)
+
+
+def compute() -> None:
+    sum(number * number for number in range(150_000))
+
+
+KINDS: dict[str, tuple[Call, str, int, Callable[[int], Executor]]] = {
+    "waiting in 4 threads": (wait, "threads", 4, ThreadPoolExecutor),
+    "hashing in 2 threads": (hash_it, "threads", 2, ThreadPoolExecutor),
+    "computing in 2 processes": (compute, "processes", 2, ProcessPoolExecutor),
+}
+
+
+def by_hand(body: Call, workers: int, pool: Executor) -> float:
+    """One ratio of wall times."""
+    start = time.perf_counter()
+    for _ in range(workers):
+        body()
+    between = time.perf_counter()
+    for future in [pool.submit(body) for _ in range(workers)]:
+        future.result()
+    return (between - start) / (time.perf_counter() - between)
+
+
+def verdict(body: Call, backend: str, workers: int, at_least: float) -> float:
+    """The figure of one verdict, measured by workers of its own."""
+    circumstances = Circumstances(Limits(), Surroundings(Path.cwd()))
+    plan = speedup_plan(Setup(backend, workers), at_least, None, circumstances.defaults)
+    with Trial(Body(body, label=body.__name__), circumstances) as trial:
+        outcome, _ = trial.decide(Question("the body", "expect_speedup", {}, plan, circumstances.defaults))
+    assert outcome.estimate is not None, outcome
+    return outcome.estimate.value
+
+
+def spread(values: Sequence[float]) -> float:
+    """Half of the middle 68 %: a standard deviation that outliers leave alone."""
+    cuts = statistics.quantiles(values, n=100)
+    return (cuts[83] - cuts[15]) / 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--verdicts", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=200)
+    options = parser.parse_args()
+    for kind, (body, backend, workers, make) in KINDS.items():
+        with make(workers) as pool:
+            by_hand(body, workers, pool)
+            ratios, figures = [], []
+            for _ in range(options.verdicts):
+                ratios += [by_hand(body, workers, pool) for _ in range(options.rounds // options.verdicts + 1)]
+                figures.append(verdict(body, backend, workers, 0.6 * workers))
+        reference = statistics.median(ratios)
+        off = statistics.median(figures) / reference - 1
+        worst = max(abs(figure / reference - 1) for figure in figures)
+        part = spread(figures) / spread(ratios)
+        print(
+            f"{kind:26} by hand {reference:.3f} (median of {len(ratios)}), verdicts {off:+.1%}, "
+            f"at worst {worst:.1%} off; "
+            f"spread {spread(figures) / reference:.2%}, {part:.2f} of one ratio's"
+        )
+
+
+if __name__ == "__main__":
+    main()
