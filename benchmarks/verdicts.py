@@ -215,7 +215,7 @@ def picture(options: argparse.Namespace) -> None:
         axes.bar(places, rates, 0.25, label=who, yerr=[[0] * len(rates), gaps], capsize=2)
     axes.set_xticks([place + 0.27 for place in range(len(names))], names, rotation=20)
     axes.set_ylabel("wrong verdicts, % (95 % bound)")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=len(people), frameon=False)
     figure.savefig(options.file)
 
 
