@@ -119,6 +119,8 @@ def told_later(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
             gc.collect()
         return "\n".join([caplog.text, *map(str, unraisable)]).strip()
 
+    collect()  # what tests before this one have left is theirs
+    caplog.clear()
     return collect
 
 
