@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from pytest_concurrency.columns import COLUMNS, DEFAULT
-from pytest_concurrency.rows import Row, name_of, shorten
+from pytest_concurrency.rows import Row, shorten
 
 # What a narrow terminal loses, in this order, before names of tests are cut short: it can be read elsewhere.
-_LESS = ({"rounds": None}, {"workers": None}, {"time": None}, {"needed": None}, {"figure": "value"})
+_LESS = {"rounds": None, "workers": None, "time": None, "needed": None, "figure": "value"}
 _NAME = 24  # as much of a name as is worth a column
 _NARROWEST = 12
 _INDENT = "  "
+
+_Cells = dict[str, list[str]]  # by column
 
 
 class Line(NamedTuple):
@@ -29,48 +31,44 @@ def lines_of(rows: Sequence[Row], chosen: Sequence[str], ordered: bool, width: i
     :param chosen: the columns asked for, which are all shown; none for the usual ones, as many as fit.
     :param ordered: rows stand in an order of their own, in which a file's tests may be apart.
     """
-    names = list(chosen or DEFAULT)
-    tests = {row.nodeid: row.nodeid for row in rows}
+    cells = {name: [COLUMNS[name].cell(row) for row in rows] for name in chosen or DEFAULT}
     grouped = False
-    if "test" in names and _wide(rows, names, tests) > width:
-        grouped = names[0] == "test" and not ordered
-        tests = {nodeid: _INDENT + _in_file(nodeid) if grouped else name_of(nodeid) for nodeid in tests}
+    if "test" in cells and _total(_widths(cells)) > width:
+        grouped = next(iter(cells)) == "test" and not ordered
+        cells["test"] = [_INDENT + _in_file(row.nodeid) if grouped else row.name for row in rows]
         if not chosen:
-            names = _fitting(rows, names, tests, width)
-        room = width - _wide(rows, names, dict.fromkeys(tests, ""))
-        tests = {nodeid: shorten(test, max(_NARROWEST, room + len("test"))) for nodeid, test in tests.items()}
-    cells = [_cells(row, names, tests) for row in rows]
-    widths = _widths(names, cells)
+            cells = _fitting(rows, cells, width)
+        room = width - _total({**_widths(cells), "test": 0})
+        cells["test"] = [shorten(test, max(_NARROWEST, room)) for test in cells["test"]]
     # Made once: a table may have thousands of rows.
-    form = "  ".join(f"{{{at}:{'>' if COLUMNS[name].right else '<'}{widths[at]}}}" for at, name in enumerate(names))
-    yield Line(form.format(*names).rstrip())
-    for file, together in groupby(zip(rows, cells, strict=True), key=lambda each: _file(each[0].nodeid)):
+    form = "  ".join(f"{{:{'>' if COLUMNS[name].right else '<'}{wide}}}" for name, wide in _widths(cells).items())
+    yield Line(form.format(*cells).rstrip())
+    lines = zip(rows, zip(*cells.values(), strict=True), strict=True)
+    for file, together in groupby(lines, key=lambda each: _file(each[0].nodeid)):
         if grouped:
             yield Line(shorten(file, width))
         for row, line in together:
             yield Line(form.format(*line).rstrip(), row)
 
 
-def _fitting(rows: Sequence[Row], names: list[str], tests: dict[str, str], width: int) -> list[str]:
+def _fitting(rows: Sequence[Row], cells: _Cells, width: int) -> _Cells:
     """Return the columns that leave room for the names, or the fewest there can be."""
-    short = {nodeid: test[: _NAME + len(_INDENT)] for nodeid, test in tests.items()}
-    for less in _LESS:
-        if _wide(rows, names, short) <= width:
+    for name, instead in _LESS.items():
+        widths = _widths(cells)
+        if _total({**widths, "test": min(widths["test"], _NAME + len(_INDENT))}) <= width:
             break
-        names = [kept for name in names if (kept := less.get(name, name)) is not None]
-    return names
+        values = {} if instead is None else {instead: [COLUMNS[instead].cell(row) for row in rows]}
+        parts = ({kept: column} if kept != name else values for kept, column in cells.items())
+        cells = {kept: column for part in parts for kept, column in part.items()}
+    return cells
 
 
-def _cells(row: Row, names: Sequence[str], tests: dict[str, str]) -> list[str]:
-    return [tests[row.nodeid] if name == "test" else COLUMNS[name].cell(row) for name in names]
+def _widths(cells: _Cells) -> dict[str, int]:
+    return {name: max(len(name), *map(len, column)) for name, column in cells.items()}
 
 
-def _widths(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-
-
-def _wide(rows: Sequence[Row], names: Sequence[str], tests: dict[str, str]) -> int:
-    return sum(_widths(names, [_cells(row, names, tests) for row in rows])) + 2 * (len(names) - 1)
+def _total(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + 2 * (len(widths) - 1)
 
 
 def _file(nodeid: str) -> str:

@@ -61,10 +61,12 @@ def test_the_table_is_aligned_and_fits(suite: Suite, monkeypatch: pytest.MonkeyP
     names = [re.findall(r"\btest_(?!suite)\w+", row) for row in rows]
     assert names == [["test_met"], ["test_broken"], ["test_undecided"]]
     # Every column begins below its title, or ends there where it is set to the right.
-    for title in list(re.finditer(r"\S+", lines[head]))[1:]:
+    indent = 2 if "test_suite.py" in lines else 0  # names stand below their file where whole ids do not fit
+    for title in re.finditer(r"\S+", lines[head]):
         for row in rows:
             words = [word.span() for word in re.finditer(r"\S+( \S+)*", row)]
-            assert any(title.start() == start or title.end() == end for start, end in words), (title[0], row)
+            begins = title.start() + (indent if title[0] == "test" else 0)
+            assert any(begins == start or title.end() == end for start, end in words), (title[0], row)
     if columns == 200:
         assert lines[head].split() == [
             "test",
