@@ -10,10 +10,10 @@ from pytest_concurrency.units import number, ratio, share
 _CEILING = 0.93  # part of the best possible speedup from which a threshold leaves no room
 
 
-def which_tool(bound: Bound) -> str:
-    """One line: the tool for this kind of work."""
+def which_tool(bound: Bound, together: bool = True) -> str:
+    """One line: the tool for this kind of work; ``together``: several workers were seen at it."""
     if bound.kind == "io":
-        return "it waits: threads or asyncio"
+        return "it waits: threads or asyncio" + ("" if together else ", if its waits overlap (expect_io_bound tells)")
     if bound.kind == "serialized":
         return "its waits queue: remove the lock, or widen the pool or limit"
     if bound.kind == "mixed":
@@ -71,8 +71,9 @@ def what_to_try(bound: Bound, backend: str, wants_speed: bool, one_interpreter: 
         return "It runs more in parallel than the test allows. If that is now intended, raise at_most."
     if backend == "compare":
         return (
-            f"The first function spends {share(bound.cpu_share)} of its time computing: {which_tool(bound)}. Then look "
-            "for what keeps the second one's workers waiting: a lock, a pool that is too small, work left serial."
+            f"The first function spends {share(bound.cpu_share)} of its time computing; for such work: "
+            f"{which_tool(bound)}. If the second does that, look for what holds it up: a lock, a pool that is too "
+            "small, work left serial."
         )
     if bound.kind == "serialized":
         if backend == "tasks":

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from pytest_concurrency import bounds, topology
+from pytest_concurrency import batches, bounds, topology
 from pytest_concurrency.backends import open_crew
 from pytest_concurrency.backends.base import Crew, Raised
 from pytest_concurrency.backends.job import forget_inputs
@@ -16,12 +16,12 @@ from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.machine import GilWatch, gil_enabled, usable_cpus
 from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
 from pytest_concurrency.plan import Setup, Site
-from pytest_concurrency.probes import heartbeat
+from pytest_concurrency.probes import heartbeat, helpers
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.surroundings import Surroundings
 
-_BATCH = 0.008  # seconds that a batch should take at least
-_LONGEST_BATCH = 0.1  # seconds up to which batches grow where short ones say nothing
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 _LONG_BODY = 0.5  # seconds
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
 
@@ -46,12 +46,14 @@ class Workbench:
         self._progress = progress
         self._expected = expected  # seconds of one body, as far as known
         # By the keys of setups.
+        self._told: dict[str, float] = {}  # CPU time of workers that live, which the meter was told
         self._crews: dict[str, tuple[int, Crew]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
+        self._background: float | None = None  # CPUs that this process uses of itself, once that matters
         self._hold_at: str | None = None  # the place of a long hold; found out once
-        self._batch = _BATCH
+        self._batch = batches.shortest()
         self._number = 0
         self._random = random.Random()
         self._meter = InterferenceMeter()
@@ -142,8 +144,8 @@ class Workbench:
 
     def lengthen(self, setup: Setup) -> None:
         """Make the batches longer, where short ones do not get all workers onto their CPUs."""
-        if self._batch < _LONGEST_BATCH:
-            self._batch = min(self._batch * 2, _LONGEST_BATCH)
+        if self._batch < batches.longest():
+            self._batch = min(self._batch * 2, batches.longest())
             self._loops.clear()
             self._control_loops.clear()
 
@@ -163,7 +165,10 @@ class Workbench:
     def _close_crew(self, key: str) -> None:
         _, crew = self._crews.pop(key, (0, None))
         if crew is not None:
+            before = CLOCKS.children_cpu()
             crew.close()
+            # What ended workers have used now counts as that of this process's children.
+            self._meter.add_own(-min(self._told.pop(key, 0.0), CLOCKS.children_cpu() - before))
 
     def _pair(self, setup: Setup, loops: int, job: str, serial: Sample | None = None) -> Round:
         """One worker (unless just measured) and several in random order, one right after the other."""
@@ -186,13 +191,29 @@ class Workbench:
         try:
             if self._body.prepare is not None and job != "control":
                 crew.run(workers, 1, deadline, "prepare")
-            sample = crew.run(workers, loops, deadline, job)
+            sample = self._watched(crew, workers, loops, deadline, job)
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             raise
         if not crew.one_process:
+            self._told[setup.key] = self._told.get(setup.key, 0.0) + sample.cpu
             self._meter.add_own(sample.cpu)
         return sample
+
+    def _watched(self, crew: Crew, workers: int, loops: int, deadline: float, job: str) -> Sample:
+        """Run a batch, and count for its workers what others in this process, or its children, do for them."""
+        if job != "body" or not crew.one_process:
+            return crew.run(workers, loops, deadline, job)
+        beside, own = helpers.Helpers(children=True), CLOCKS.thread_cpu()
+        sample = crew.run(workers, loops, deadline, job)
+        beside.finish(sample.cpu + CLOCKS.thread_cpu() - own)
+        self._meter.add_own(beside.living_children)
+        readings = helpers.credit(sample.readings, beside.cpu)
+        if readings == sample.readings:
+            return sample
+        if self._background is None:
+            self._background = helpers.background()
+        return replace(sample, readings=helpers.credit(sample.readings, beside.cpu - self._background * sample.wall))
 
     def _calibrate(self, setup: Setup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""

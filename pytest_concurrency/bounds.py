@@ -107,6 +107,18 @@ def disturbed(round_: Round) -> bool:
     return any(sample.delay > _CALM * sample.wall for sample in samples)
 
 
+def helpers_late(round_: Round) -> bool:
+    """Whether threads or processes that the body starts compute for it, beside other programs.
+
+    How long these were kept from their CPUs is not known.
+    """
+    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+    foreign = round_.interference.foreign
+    return (foreign is None or foreign > QUIET) and any(
+        reading.party == "unseen" for sample in samples for reading in sample.readings
+    )
+
+
 def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interval | None:
     """Bounds of the speedup of ``workers`` bodies; None if the round says nothing.
 
@@ -118,9 +130,12 @@ def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interva
         return None
     alone = round_.serial.readings[0]
     work = workers * quiet_time(alone)
-    floor = together.cpu if gil_held else together.cpu / max(1.0, min(cpus, len(together.readings)))
+    helped = any(reading.party == "unseen" for reading in together.readings)
+    at_once = min(cpus, len(together.readings)) if not helped else cpus
+    floor = together.cpu if gil_held else together.cpu / max(1.0, at_once)
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
-    fastest = max(_optimistic(reading, together, alone) for reading in together.readings)
+    late = helpers_late(round_)
+    fastest = 0.0 if late else max(_optimistic(reading, together, alone) for reading in together.readings)
     low = work / max(slowest, floor, _FEW)
     high = work / max(fastest, floor, _FEW)
     return Interval(min(low, high), max(low, high))
@@ -144,6 +159,7 @@ def _pessimistic(reading: Reading, together: Sample, alone: Reading) -> float:
         reading.switches is not None
         and alone.switches is not None
         and reading.switches <= alone.switches
+        and reading.party != "unseen"
         and side_by_side(together)
     )
     return lifetime - delay if undisturbed else lifetime
@@ -168,12 +184,18 @@ def comparison(round_: Round, cpus: float) -> Interval | None:
     if together is None or not readable(round_) or _robbed(round_):
         return None
     first, second = round_.serial.readings[0], together.readings[0]
+    calls = together.loops / round_.serial.loops
     foreign = round_.interference.foreign
     busy = foreign is None or foreign > QUIET
-    low = _least(first, cpus, busy, 1.0) / _most(second)
+    low = calls * _least(first, cpus, busy) / _most(second)
     # Threads and wake-ups come late beside other programs, and not all of it is run delay.
-    high = _most(first) / _least(second, cpus, busy, _UNSEEN_LATENESS)
+    high = calls * _most(first) / _least(second, cpus, busy)
     return Interval(low, max(low, high))
+
+
+def by_one_thread(round_: Round) -> bool:
+    """Whether the second of two callables could not have been faster with more CPUs than one."""
+    return round_.concurrent is not None and round_.concurrent.readings[0].party == "one"
 
 
 def _most(reading: Reading) -> float:
@@ -181,10 +203,9 @@ def _most(reading: Reading) -> float:
     return quiet_time(reading) if reading.party == "one" else max(reading.wall, _FEW)
 
 
-def _least(reading: Reading, cpus: float, busy: bool, lateness: float) -> float:
-    """What it took at least; ``lateness`` is how much longer waits may have been beside other programs."""
-    if not busy:
-        lateness = 1.0
+def _least(reading: Reading, cpus: float, busy: bool) -> float:
+    """What it took at least; beside other programs, waits may have been longer than it shows."""
+    lateness = _UNSEEN_LATENESS if busy else 1.0
     if reading.party == "one":
         late = reading.blocked * (1 - 1 / lateness)
         if reading.switches is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Sequence
 
 import pytest
 
-from pytest_concurrency.backends.job import prepare_input
+from pytest_concurrency.backends.job import prepare_input, refuse_coroutine
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import BrokenExpectation, UndecidedExpectation
 from pytest_concurrency.expectations.base import Expectation
@@ -38,12 +39,22 @@ def run_marked(
         prepare_input(body.prepare)
     began = CLOCKS.wall()
     if not body.is_async:
-        body.call()  # what it raises, it raises here as in any plain test
+        answer = body.call()  # what it raises, it raises here as in any plain test
+        refuse_coroutine(answer)
+        if answer is not None:
+            warnings.warn(
+                pytest.PytestReturnNotNoneWarning(
+                    f"{body.label} returned {type(answer).__name__}: a test should return None. "
+                    "Did you mean assert instead of return?"
+                ),
+                stacklevel=2,
+            )
     seconds = CLOCKS.wall() - began
     pending: list[tuple[Outcome, str]] = []
-    with circumstances.alone(), Trial(body, circumstances, expected=seconds) as trial:
-        for expectation in expectations:
-            limits = expectation.limits(circumstances.defaults)
+    each = [(expectation, expectation.limits(circumstances.defaults)) for expectation in expectations]
+    patience = max(limits.max_time for _, limits in each)
+    with circumstances.alone(), Trial(body, circumstances, patience, expected=seconds) as trial:
+        for expectation, limits in each:
             plan = expectation.plan(body, limits)
             outcome, _ = trial.decide(
                 Question(expectation.label, expectation.kind.name, expectation.given, plan, limits)

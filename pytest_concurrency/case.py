@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_concurrency import stats, tally
-from pytest_concurrency.claims import Claim
+from pytest_concurrency.claims import Claim, margin_cut
 from pytest_concurrency.model import Estimate, Interval, VerdictName
 from pytest_concurrency.tally import Spread, Tally, Vote
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
 _GROUPS = 3  # of rounds, that make an estimate
+_REFUTES = 24  # rounds without, after which one in which it seemed to happen counts as an error
 _CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
 
 
@@ -42,11 +43,13 @@ class Case:
     def needs_confirmation(self, side: int) -> bool:
         return side in self.claim.careful
 
-    def take(self, vote: Vote) -> bool:
+    def take(self, vote: Vote, early: bool = False) -> bool:
         """Count a round's vote; return whether fresh workers are due.
 
         All votes of the count are weighed anew by what is known by now of how much a round's figure varies
         by itself. A decided case still listens: a better estimate comes for free.
+
+        :param early: whether so little was seen that calls of another kind may well be to come.
         """
         self.votes.append(vote)
         self.spread = tally.spread_of(self.votes)
@@ -57,11 +60,13 @@ class Case:
         count = Tally()
         for weighed in tally.weighed(self.counted, self.spread):
             count = count.add(weighed)
-        return self._confirm(count) if self.confirming else self._count(count)
+        return self._confirm(count) if self.confirming else self._count(count, early)
 
-    def _count(self, count: Tally) -> bool:
+    def _count(self, count: Tally, early: bool) -> bool:
         self.tally = count
-        side = self.tally.decided(self._enough(1), self._enough(-1))
+        if early:
+            return False
+        side = self._side(count, self._enough(1), self._enough(-1))
         if side and self.needs_confirmation(side):
             self.confirming, self.confirmation, self.counted = side, Tally(), []
             return True
@@ -73,7 +78,7 @@ class Case:
 
     def _confirm(self, count: Tally) -> bool:
         self.confirmation = count
-        side = self.confirmation.decided(tally.CONFIRM, tally.CONFIRM)
+        side = self._side(count, tally.CONFIRM, tally.CONFIRM)
         if side == self.confirming:
             self._decide(side)
             return False
@@ -82,6 +87,22 @@ class Case:
             self.confirming, self.tally, self.counted = 0, Tally(), []
             return True
         return False
+
+    def _side(self, count: Tally, enough_above: float, enough_below: float) -> int:
+        """The side that the votes of this count have decided for, 0 if none."""
+        side = count.decided(enough_above, enough_below)
+        if self.claim.never:
+            happened = -self.claim.met_when
+            seen = sum(vote.direction == happened for vote in self.counted)
+            if seen and tally.now_and_then(self.counted, happened) >= (enough_above if happened > 0 else enough_below):
+                return happened
+            if seen and side == self.claim.met_when and len(self.counted) < _REFUTES * seen:
+                return 0
+        # Rounds of which each says one thing, and all together the other, are not alike.
+        share = tally.pooled(self.votes)
+        if share is not None and side and (share > margin_cut(self.claim.margin)) != (side > 0):
+            return 0
+        return side
 
     def _enough(self, side: int) -> float:
         return tally.ENOUGH + (tally.MORE if self.needs_confirmation(side) else 0.0)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.job import control_body
-from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.clocks import CLOCKS, resolution
 from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError
 from pytest_concurrency.expectations.base import Limits, speedup_plan
@@ -61,7 +61,7 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
         python=_python(),
         gil=gil_enabled(),
         switch_interval=sys.getswitchinterval(),
-        clocks={"wall": _resolution(CLOCKS.wall), "CPU of a thread": _resolution(CLOCKS.thread_cpu)},
+        clocks={"wall": resolution(CLOCKS.wall), "CPU of a thread": resolution(CLOCKS.thread_cpu)},
         readings=_readings(),
         seconds=seconds,
         interference=mean,
@@ -129,22 +129,6 @@ def _wait() -> None:
 def _python() -> str:
     gil = "with the GIL" if gil_enabled() else "without a GIL"
     return f"{platform.python_implementation()} {platform.python_version()} {gil}"
-
-
-def _resolution(clock: Callable[[], float]) -> float:
-    """The smallest step that a clock was seen to make."""
-    steps = []
-    last = clock()
-    for _ in range(200):
-        now = clock()
-        if now > last:
-            steps.append(now - last)
-            last = now
-    while not steps:
-        now = clock()
-        if now > last:
-            steps.append(now - last)
-    return min(steps)
 
 
 def _readings() -> dict[str, str | None]:

@@ -8,7 +8,7 @@ true figure on either of them is equally far away.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pytest_concurrency import bounds
@@ -55,6 +55,11 @@ class Claim(Protocol):
         """Between these lies a figure that is neither met nor broken."""
         ...
 
+    @property
+    def never(self) -> bool:
+        """Whether it is about what must not happen at all, so that rounds without it say little."""
+        ...
+
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote: ...
 
 
@@ -68,6 +73,7 @@ class SpeedupClaim:
     at_most: bool = False
     name: str = "speedup"
     unit: str = "ratio"
+    never: bool = False
 
     @property
     def met_when(self) -> int:
@@ -98,6 +104,7 @@ class ShareClaim:
     unit: str = "share"
     met_when: int = 1
     careful: tuple[int, ...] = (-1,)
+    never: bool = False
 
     @property
     def name(self) -> str:
@@ -112,7 +119,11 @@ class ShareClaim:
             return Vote(0)
         computing = bounds.cpu_share(round_.serial)
         figure = max(1 - computing if self.kind == "wait" else computing, 1e-6)
-        return cast(Interval(figure, figure), margin_cut(self.margin), shortest_batch(round_))
+        low = high = figure
+        if bounds.helpers_late(round_):  # there may have been more computing, and less waiting, than is known
+            low, high = (1e-6, figure) if self.kind == "wait" else (figure, 1.0)
+        vote = cast(Interval(low, high), margin_cut(self.margin), shortest_batch(round_))
+        return replace(vote, figure=figure, whole=bounds.body_time(round_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +141,7 @@ class OverlapClaim:
     met_when: int = 1
     careful: tuple[int, ...] = (-1,)
     name: str = "overlap"
+    never: bool = False
 
     @property
     def threshold(self) -> float:
@@ -166,6 +178,7 @@ class GilClaim:
     threshold: float = 0.5
     unit: str = "share"
     name: str = "GIL"
+    never: bool = False
 
     @property
     def met_when(self) -> int:
@@ -193,6 +206,7 @@ class LongestClaim:
     unit: str = "seconds"
     met_when: int = -1
     careful: tuple[int, ...] = (1,)
+    never: bool = True
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pytest_concurrency import bounds, stats
 from pytest_concurrency.claims import Knowledge, OverlapClaim
-from pytest_concurrency.model import Bound, PerBody, Round, Sample
+from pytest_concurrency.model import Bound, BoundKind, PerBody, Round, Sample
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.units import duration, ratio, share
 
@@ -39,8 +39,11 @@ def classify(rounds: Sequence[Round], setup: Setup, known: Knowledge) -> Bound:
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
     on_one_thread = setup.backend == "tasks"
     if computing <= WAITS:
-        kind, evidence = "io", f"alone it waits for {share(waiting)} of {duration(alone.wall)}"
-        if together and workers and workers > 1:
+        kind: BoundKind = "io"
+        evidence = f"alone it waits for {share(waiting)} of {duration(alone.wall)}"
+        if setup.backend == "compare":
+            evidence = f"the first function waits for {share(waiting)} of {duration(alone.wall)}"
+        elif together and workers and workers > 1:
             intervals = [bounds.speedup(round_, workers, known.cpus, known.computes_alone) for round_ in rounds]
             figures = [stats.middle(interval) for interval in intervals if interval is not None]
             if figures:
@@ -53,12 +56,13 @@ def classify(rounds: Sequence[Round], setup: Setup, known: Knowledge) -> Bound:
                 else:
                     wholly = "" if stats.median(figures) > 0.8 * overlapping else " in part"
                     evidence += f", and the waits of {setup.who()} overlap{wholly}: all are done after {finish}"
-        return Bound("serialized" if kind == "serialized" else "io", computing, waiting, known.gil, evidence)
-    evidence = f"alone it computes for {share(computing)} of {duration(alone.wall)}"
+        return Bound(kind, computing, waiting, known.gil, evidence)
+    who = "the first function" if setup.backend == "compare" else "alone it"
+    evidence = f"{who} computes for {share(computing)} of {duration(alone.wall)}"
     if computing < COMPUTES:
         return Bound("mixed", computing, waiting, known.gil, f"{evidence} and waits for the rest{_gil(known)}")
     evidence += _gil(known)
-    if together and not on_one_thread:
+    if together and not on_one_thread and setup.backend != "compare":
         growth = per_body(together).cpu / max(alone.cpu, 1e-9)
         if growth > _CONTENDED:
             evidence += (

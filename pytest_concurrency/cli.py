@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import pkgutil
 import sys
 from collections.abc import Sequence
 
 import pytest_concurrency
-from pytest_concurrency import commands
+from pytest_concurrency import commands, overwritten
 from pytest_concurrency.errors import CommandError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
@@ -18,6 +19,9 @@ USAGE = 2  # exit status of bad usage, and of a file that cannot be read
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0, 1 for a regression, 2 for bad usage or an unreadable file."""
+    if why := overwritten.why():
+        print(why, file=sys.stderr)
+        return USAGE
     parser = argparse.ArgumentParser(
         prog="pytest-concurrency-perf", description="Explore, check and compare the concurrency of Python code."
     )
@@ -32,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.set_defaults(run=module.run)
         if getattr(module, "TAKES_REST", False):
             takers.add(name)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a test's id may have letters that a console has not
     own, rest = _split(sys.argv[1:] if argv is None else argv, takers)
     arguments = parser.parse_args(own)
     arguments.rest = rest

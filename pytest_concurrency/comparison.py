@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_concurrency import bounds, stats
+from pytest_concurrency import batches, bounds, stats
 from pytest_concurrency.backends.base import Crew
+from pytest_concurrency.backends.job import refuse_coroutine
 from pytest_concurrency.claims import Knowledge, SpeedupClaim, half, margin_cut, shortest_batch
 from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.machine import gil_enabled, usable_cpus
 from pytest_concurrency.model import GilProbe, Interference, Round, Sample
-from pytest_concurrency.plan import Setup, Site
+from pytest_concurrency.plan import Plan, Setup, Site
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.probes.own_work import OwnWork
 from pytest_concurrency.tally import Vote, cast
 from pytest_concurrency.units import number, ratio
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-_BATCH = 0.008
+_MOST_LOOPS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,26 @@ class ComparisonClaim(SpeedupClaim):
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         work = round_.serial.wall / round_.serial.loops
         found = bounds.comparison(round_, known.cpus)
-        return cast(found, margin_cut(self.margin), shortest_batch(round_), work, half(self.margin))
+        return cast(found, margin_cut(self.margin), shortest_batch(round_), work, half(self.margin), apart=True)
+
+
+def plan_for(threshold: Mapping[str, float], limits: Limits) -> Plan:
+    """Return the plan of one comparison with a number, ``at_least`` or ``at_most``."""
+    return Plan(
+        setup=Setup("compare", max(1, int(usable_cpus()))),
+        claims=tuple(
+            ComparisonClaim(1, value, limits.margin, at_most=name == "at_most") for name, value in threshold.items()
+        ),
+        unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
+    )
 
 
 def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:
     """Say why this machine cannot show it: the second function's computing alone takes too long here."""
+    if known.cpus >= 2 and all(bounds.by_one_thread(round_) for round_ in rounds):
+        return None  # more CPUs than it had and left idle would not make it faster
     ceilings = [
-        bounds.quiet_time(round_.serial.readings[0]) * known.cpus / max(round_.concurrent.cpu, 1e-9)
+        bounds.body_time(round_) * known.cpus * round_.concurrent.loops / max(round_.concurrent.cpu, 1e-9)
         for round_ in rounds
         if round_.concurrent is not None
     ]
@@ -54,9 +70,9 @@ class ComparisonBench:
     """Runs two callables in the test's own thread, where a user's pools and loops feel at home."""
 
     def __init__(self, first: Callable[[], Any], second: Callable[[], Any]) -> None:
-        self._first, self._second = first, second
-        self._loops = 0
-        self._batch = _BATCH
+        self._calls = first, second
+        self._seconds: list[float] = []  # of one call of each, once it is warm
+        self._batch = batches.shortest()
         self._number = 0
         self._random = random.Random()
         self._meter = InterferenceMeter()
@@ -74,21 +90,19 @@ class ComparisonBench:
         return Site(self._cpus, gil_enabled(), one_interpreter=False)
 
     def prepare(self, setup: Setup) -> None:
-        """Call each once to warm up, and find how many calls make a batch."""
-        if self._loops:
-            return
-        self._loops = 1
-        times = [self._time(call).wall for call in (self._first, self._second, self._first, self._second)]
-        self._loops = max(1, min(math.ceil(self._batch / max(min(times), 1e-7)), 100_000))
+        """Call each once to warm up, and once more to find how many calls of it make a batch."""
+        if not self._seconds:
+            for _ in range(2):
+                self._seconds = [self._time(call, 1).wall for call in self._calls]
 
     def round(self, setup: Setup) -> Round:
         self._number += 1
         if self._random.random() < 0.5:
-            serial = self._time(self._first)
-            concurrent = self._time(self._second)
+            serial = self._batch_of(0)
+            concurrent = self._batch_of(1)
         else:
-            concurrent = self._time(self._second)
-            serial = self._time(self._first)
+            concurrent = self._batch_of(1)
+            serial = self._batch_of(0)
         return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
 
     def probe_gil(self) -> GilProbe | None:
@@ -110,8 +124,7 @@ class ComparisonBench:
         self._close_control()
 
     def lengthen(self, setup: Setup) -> None:
-        self._loops *= 2 if self._batch < 0.1 else 1
-        self._batch *= 2
+        self._batch = min(2 * self._batch, batches.longest())
 
     def note(self, setup: Setup) -> str:
         return "both run in the test's own thread"
@@ -122,13 +135,19 @@ class ComparisonBench:
     def close(self) -> None:
         self._close_control()
 
-    def _time(self, call: Callable[[], Any]) -> Sample:
+    def _batch_of(self, which: int) -> Sample:
+        loops = math.ceil(self._batch / max(self._seconds[which], 1e-7))
+        return self._time(self._calls[which], max(1, min(loops, _MOST_LOOPS)))
+
+    def _time(self, call: Callable[[], Any], loops: int) -> Sample:
         foreign = self._meter.read().foreign
         with OwnWork(short_lived=foreign is not None and foreign > bounds.QUIET) as work:
-            for _ in range(self._loops):
-                call()
+            answer = None
+            for _ in range(loops):
+                answer = call()
+        refuse_coroutine(answer)
         self._meter.add_own(work.children_cpu)
-        return Sample(self._loops, (work.reading,))
+        return Sample(loops, (work.reading,))
 
     def _close_control(self) -> None:
         if self._control is not None:

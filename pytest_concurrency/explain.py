@@ -16,7 +16,7 @@ from pytest_concurrency.units import count, duration, formatter, number, share
 
 _WIDTH = 76
 KINDS = {
-    "io": "io (it waits, and waits overlap)",
+    "io": "io (it waits)",
     "cpu": "cpu (it computes)",
     "mixed": "mixed (it waits and computes)",
     "serialized": "serialized (it waits, and only one at a time)",
@@ -47,7 +47,7 @@ def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bou
         arms_table(setup, settlement),
         f"Bound type: {KINDS[bound.kind]}\n{wrap(bound.evidence + '.', '  ')}",
         "What to try:\n" + wrap(_advice(setup, result, bound, settlement.known.one_interpreter), "  "),
-        wrap(_certainty(settlement), ""),
+        wrap(_certainty(settlement, setup), ""),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -178,14 +178,18 @@ def _advice(setup: Setup, result: Result, bound: Bound, one_interpreter: bool) -
                 "This is computing, not waiting: threads or asyncio will not make it faster under the GIL. "
                 "If that is right, mark it expect_cpu_bound and use processes."
             )
-        return "This is waiting, not computing: mark it expect_io_bound, and use threads or asyncio."
+        return (
+            "This is waiting, not computing: mark it expect_io_bound, which also tells whether the waits overlap. "
+            "If they do, use threads or asyncio."
+        )
     wants_speed = not (isinstance(claim, SpeedupClaim) and claim.at_most)
     return advice.what_to_try(bound, setup.backend, wants_speed, one_interpreter)
 
 
-def _certainty(settlement: Settlement) -> str:
+def _certainty(settlement: Settlement, setup: Setup) -> str:
+    confirmed = "in fresh workers" if setup.renewable else "to confirm it"
     return (
-        f"{count(len(settlement.rounds), 'round')} in {duration(settlement.seconds)}, the last ones in fresh workers. "
+        f"{count(len(settlement.rounds), 'round')} in {duration(settlement.seconds)}, the last ones {confirmed}. "
         "A healthy test fails less than once in 10,000 runs, on a busy machine too: there is no need to run it again."
     )
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency import explain
+from pytest_concurrency import comparison, explain
+from pytest_concurrency import same_result as results
 from pytest_concurrency.backends.job import WithInput
 from pytest_concurrency.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.classify import COMPUTES, WAITS
-from pytest_concurrency.comparison import ComparisonBench, ComparisonClaim, too_few_cpus
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup, where
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.gate import Again
 from pytest_concurrency.gauge import Gauge
 from pytest_concurrency.judge import judge
-from pytest_concurrency.machine import usable_cpus
-from pytest_concurrency.measure import settle
+from pytest_concurrency.measure import Result, settle
 from pytest_concurrency.model import Body, BoundKind, Estimate, Outcome
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.survey import Figures, survey
@@ -34,20 +33,21 @@ _KINDS = ("io", "cpu", "mixed", "serialized")
 class Concurrency:
     """What a test asks of code that it gives: how much faster, and why.
 
-    ``report`` takes every outcome; ``follow`` turns one that is neither met nor broken into what the
-    undecided policy says, and returns whether it counts as met.
+    ``report`` takes every outcome, and the one before if it stands instead of that; ``follow`` turns one that is
+    neither met nor broken into what the undecided policy says, and returns whether it counts as met.
     """
 
     def __init__(
         self,
         circumstances: Circumstances,
-        report: Callable[[Outcome], None],
+        report: Callable[..., None],
         follow: Callable[[Outcome, str], bool],
     ) -> None:
         self._circumstances = circumstances
         self._report = report
         self._follow = follow
         self._gauge = Gauge()
+        self._made: list[tuple[str, Speedup | BoundFinding]] = []
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
         """Return how many times faster N workers do N calls than one does; compare it with ``>=`` or ``<=``.
@@ -68,13 +68,15 @@ class Concurrency:
             speedup.KIND.check("concurrency.speedup", given, body.is_async)
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
-            with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
+            with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
                 asked = Question(_label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits)
                 return trial.decide(asked)[0]
 
-        return Speedup(
+        found = Speedup(
             decide, self._told(body), lambda outcome: self._follow(outcome, self._limits(arguments).undecided)
         )
+        self._made.append((f"concurrency.speedup({body.label})", found))
+        return found
 
     def compare(
         self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
@@ -94,6 +96,11 @@ class Concurrency:
         for function in (first, second):
             if not callable(function):
                 raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
+            if inspect.iscoroutinefunction(function):
+                raise BadArgument(
+                    f"concurrency.compare calls plain functions, and {function.__name__} is an async def: "
+                    f"write lambda: asyncio.run({function.__name__}())."
+                )
 
         def decide(threshold: dict[str, float]) -> Outcome:
             gate = self._circumstances.gate
@@ -101,24 +108,11 @@ class Concurrency:
             return gate.look(outcome, lambda: Again(once(threshold))) if gate is not None else outcome
 
         def once(threshold: dict[str, float]) -> Outcome:
-            if same_result and (one := first()) != (two := second()):
-                raise AssertionError(f"the two do not compute the same: {one!r:.200} against {two!r:.200}")
-            claims = tuple(
-                ComparisonClaim(1, value, limits.margin, at_most=name == "at_most") for name, value in threshold.items()
-            )
-            with self._circumstances.alone():
-                bench = ComparisonBench(first, second)
-                plan = Plan(
-                    setup=Setup("compare", max(1, int(usable_cpus()))),
-                    claims=claims,
-                    unmeasurable=functools.partial(too_few_cpus, threshold.get("at_least", 0.0)),
-                )
-                try:
-                    settlement = settle(
-                        self._circumstances.extended(plan), bench, limits.max_time, self._circumstances.progress
-                    )
-                finally:
-                    bench.close()
+            if same_result:
+                results.check(first(), second())
+            plan = self._circumstances.extended(comparison.plan_for(threshold, limits))
+            with self._circumstances.alone(), contextlib.closing(comparison.ComparisonBench(first, second)) as bench:
+                settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
                 return judge(
                     _label("compare", threshold),
                     "compare",
@@ -129,7 +123,10 @@ class Concurrency:
                     bench.interference(),
                 )
 
-        return Speedup(decide, self._told(_body(second, ())), lambda outcome: self._follow(outcome, limits.undecided))
+        body = _body(second, ())
+        found = Speedup(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
+        self._made.append((f"concurrency.compare(..., {body.label})", found))
+        return found
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> BoundFinding:
         """Return the bound type of a call, to be compared with ``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``.
@@ -138,12 +135,10 @@ class Concurrency:
             overlap; ``margin=``, ``max_time=``, ``undecided=``.
         :raises BadArgument: an option has no meaning.
         """
-        known = {name: keywords.workers(name) for name in ("threads", "tasks")}
-        arguments = keywords.read("concurrency.bound", (), options, known)
+        arguments = keywords.read("concurrency.bound", (), options, where.overlap_parsers())
         body = _body(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
-        backend = "tasks" if body.is_async else "threads"
-        workers = arguments.get(backend, 4)
+        backend, workers = where.overlapping("concurrency.bound", arguments, body.is_async)
         plan = Plan(
             setup=Setup(backend, workers),
             claims=(
@@ -156,13 +151,15 @@ class Concurrency:
         )
 
         def decide() -> Outcome:
-            with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
+            with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
                 outcome, settlement = trial.decide(Question("bound", "bound", options, plan, limits))
             if settlement is None:
                 return outcome
-            return _bound_outcome(outcome, [result.verdict for result in settlement.results])
+            return _bound_outcome(outcome, settlement.results)
 
-        return BoundFinding(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
+        found = BoundFinding(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
+        self._made.append((f"concurrency.bound({body.label})", found))
+        return found
 
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
@@ -175,7 +172,7 @@ class Concurrency:
         chosen = where.chosen("concurrency.measure", arguments, body.is_async)
         setups = [place.setup(place.size) for place in chosen]
         setups = setups or [Setup("tasks" if body.is_async else "threads")]
-        with self._circumstances.alone(), Trial(body, self._circumstances) as trial:
+        with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
             return survey(trial, setups, limits)
 
     def in_flight(self) -> Gauge:
@@ -186,11 +183,15 @@ class Concurrency:
         """
         return self._gauge
 
-    def _told(self, body: Body) -> Callable[[Outcome], None]:
+    def never_asked(self) -> list[str]:
+        """Return the calls whose findings nobody has compared with anything, so that nothing was measured."""
+        return [call for call, finding in self._made if not finding.asked]
+
+    def _told(self, body: Body) -> Callable[..., None]:
         """What takes the outcomes about a body: the report, and a profiler if one was asked for."""
 
-        def take(outcome: Outcome) -> None:
-            self._report(outcome)
+        def take(outcome: Outcome, instead: Outcome | None = None) -> None:
+            self._report(outcome, instead)
             if self._circumstances.profiler is not None:
                 self._circumstances.profiler(body, [outcome])
 
@@ -213,6 +214,7 @@ class Speedup:
         self._report = report
         self._follow = follow
         self.outcome: Outcome | None = None
+        self.asked = False  # whether it was compared with anything
 
     def __ge__(self, threshold: float) -> bool:
         return self._answer("at_least", threshold)
@@ -227,17 +229,20 @@ class Speedup:
         return self._answer("at_most", threshold)
 
     def __bool__(self) -> bool:
+        self.asked = True
         raise BadArgument(
             "a speedup is neither true nor false: compare it with a number, "
             "as in `assert concurrency.speedup(fetch, url, threads=4) >= 3`."
         )
 
     def __eq__(self, other: object) -> bool:
+        self.asked = True
         raise BadArgument("a measured speedup never equals a number exactly: use >= or <=.")
 
     __hash__ = None  # type: ignore[assignment]
 
     def _answer(self, keyword: str, threshold: float) -> bool:
+        self.asked = True
         try:
             value = keywords.positive(threshold)
         except ValueError as error:
@@ -253,52 +258,69 @@ class Speedup:
 class BoundFinding:
     """A bound type that is measured when it is asked for; equal to its name.
 
-    Undecided findings follow the undecided policy.
+    Undecided findings follow the undecided policy. In the report, it is broken if no comparison with it was true.
     """
 
     def __init__(
         self,
         decide: Callable[[], Outcome],
-        report: Callable[[Outcome], None],
+        report: Callable[[Outcome, Outcome | None], None],
         follow: Callable[[Outcome], bool],
     ) -> None:
         self._decide = decide
         self._report = report
         self._follow = follow
+        self._expected: dict[str, bool] = {}  # what it was compared with, and whether that was true
+        self._reported: Outcome | None = None
         self.outcome: Outcome | None = None
+        self.asked = False  # whether it was compared with anything
 
     @property
     def kind(self) -> str:
         """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``: the likeliest, if it is undecided."""
-        bound = self._measured(None).bound
+        self._tell()
+        bound = self._measured().bound
         return bound.kind if bound is not None else "unknown"
 
-    def _measured(self, expected: str | None) -> Outcome:
+    def _measured(self) -> Outcome:
+        self.asked = True
         if self.outcome is None:
-            outcome = self._decide()
-            if expected is not None:
-                outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
-                if outcome.verdict == "met" and outcome.bound is not None and outcome.bound.kind != expected:
-                    found = f"expected bound {expected!r}, found {outcome.bound.kind!r}: {outcome.bound.evidence}"
-                    outcome = replace(outcome, verdict="broken", reason=found)
-            self.outcome = outcome
-            self._report(outcome)
+            self.outcome = self._decide()
         return self.outcome
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, BoundFinding):
-            return self.kind == other.kind
+    def _tell(self) -> None:
+        """Report what was found, and how it stands to all that was expected so far."""
+        outcome = self._measured()
+        if self._expected:
+            expected = " or ".join(self._expected)
+            outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
+            if outcome.verdict == "met" and outcome.bound is not None and not any(self._expected.values()):
+                found = f"expected bound {expected}, found {outcome.bound.kind!r}: {outcome.bound.evidence}"
+                outcome = replace(outcome, verdict="broken", reason=found)
+        if outcome != self._reported:
+            self._report(outcome, self._reported)
+            self._reported = outcome
+
+    def _is(self, other: object, wanted: bool) -> bool:
+        self.asked = True
         if other not in _KINDS:
             raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
-        outcome = self._measured(str(other))
+        outcome = self._measured()
+        decided = outcome.verdict in ("met", "broken")
+        holds = decided and outcome.bound is not None and (outcome.bound.kind == other) == wanted
+        self._expected[repr(other) if wanted else f"not {other!r}"] = holds
+        self._tell()
+        if not decided:
+            return self._follow(outcome)
         if outcome.change is not None:
             self._follow(outcome)
-        if outcome.verdict in ("met", "broken"):
-            return self.kind == other
-        return self._follow(outcome)
+        return holds
+
+    def __eq__(self, other: object) -> bool:
+        return self.kind == other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=True)
 
     def __ne__(self, other: object) -> bool:
-        return not self == other
+        return self.kind != other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=False)
 
     def __hash__(self) -> int:
         return hash(self.kind)
@@ -307,15 +329,17 @@ class BoundFinding:
         return self.kind
 
     def __repr__(self) -> str:
-        outcome = self._measured(None)
+        self._tell()
+        outcome = self._measured()
         if outcome.bound is None:
             return f"<bound {outcome.verdict}: {outcome.reason}>"
         return f"<bound {outcome.bound.kind!r}: {outcome.bound.evidence}; {count(outcome.rounds, 'round')}>"
 
 
-def _bound_outcome(outcome: Outcome, said: list[str]) -> Outcome:
+def _bound_outcome(outcome: Outcome, results: Sequence[Result]) -> Outcome:
     """Turn the verdicts on the three claims into one about the kind."""
     assert outcome.bound is not None
+    said = [result.verdict for result in results]
     kind: BoundKind
     if said[1] == "met":
         kind = "cpu"
@@ -324,7 +348,9 @@ def _bound_outcome(outcome: Outcome, said: list[str]) -> Outcome:
     elif said[0] == "broken" and said[2] in ("met", "broken"):
         kind = "io" if said[2] == "met" else "serialized"
     else:
-        return replace(outcome, verdict="undecided")
+        still_open = (result.reason for result in results if result.verdict == "undecided")
+        reason = next(still_open, "it lies between two kinds")
+        return replace(outcome, verdict="undecided", reason=reason)
     share = Estimate(outcome.bound.cpu_share, outcome.bound.cpu_share, outcome.bound.cpu_share, "share")
     found = replace(outcome.bound, kind=kind)
     return replace(outcome, verdict="met", reason="", bound=found, estimate=share, threshold=None, claim="computing")

@@ -57,7 +57,7 @@ class Gate:
         if sure:
             text = self._message(outcome, before, max(sure, key=lambda workers: workers or 0))
             return replace(outcome, change=Change("regression", text))
-        text = f"it looked slower than in {self._baseline}, and fresh workers did not confirm it"
+        text = f"it looked slower than in {self._baseline}, and a second look did not confirm it"
         return replace(outcome, change=Change("unconfirmed", text))
 
     def _before(self, outcome: Outcome) -> dict[int | None, list[tuple[float, float]]] | None:
@@ -104,7 +104,7 @@ class Gate:
                 "  ",
             )
         )
-        parts.append("Certain: two looks agree, the second with fresh workers.")
+        parts.append("Certain: two looks agree, the second after a pause.")
         return "\n\n".join(parts)
 
 

@@ -52,12 +52,15 @@ class Gathering:
 
             self._kept = Kept(self._settings, items.baseline_of(self._config, self._settings))
             run = self._kept.compare(run)
-        self._config.hook.pytest_concurrency_report(config=self._config, run=run)
         self._complaints = files.write(self._settings.report_files, run, self._history)
         if self._complaints and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._kept is not None:
             self._kept.save(run, complete=exitstatus in _COMPLETE)
+            if self._kept.failed and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        # Last, so that no reporter loses what is kept.
+        self._config.hook.pytest_concurrency_report(config=self._config, run=run)
 
     def _history(self) -> list[dict[str, Any]]:
         from pytest_concurrency.reports.history import earlier_runs
@@ -75,11 +78,13 @@ class Gathering:
                 node.workerinput[items.WORKER_KEY] = found.name
 
     def _environment(self) -> dict[str, Any]:
+        from pytest_concurrency import record
         from pytest_concurrency.machine import environment
 
         value = environment(_missing_readings())
         self._config.hook.pytest_concurrency_update_environment(config=self._config, environment=value)
-        return value
+        plain: dict[str, Any] = record.plain(value)  # whatever plugins put in
+        return plain
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._config.option.collectonly:

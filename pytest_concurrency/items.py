@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import unittest
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -48,12 +48,22 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
             "Move the workload into a plain test function or method.",
             pytrace=False,
         )
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise pytest.fail.Exception(
+            f"{item.nodeid} is marked {marks[0].name}, but it has a yield, so that a call of it runs nothing. "
+            "Take the yield out; what should happen after the measurement belongs into a fixture.",
+            pytrace=False,
+        )
     if (why := company.why_not(function)) is not None:
         raise pytest.fail.Exception(f"{item.nodeid} is marked {marks[0].name}, but {why}.", pytrace=False)
     expectations: list[Expectation] = []
     for mark in marks:
         try:
             expectation = read_marker(mark.name, mark.args, mark.kwargs, inspect.iscoroutinefunction(function))
+            if "executor" in expectation.arguments:
+                from pytest_concurrency.backends import executors
+
+                executors.check(expectation.arguments["executor"], _registered_executors(item.config))
         except BadArgument as error:
             raise pytest.fail.Exception(f"{item.nodeid}: {error}", pytrace=False) from None
         if expectation not in expectations:
@@ -189,7 +199,19 @@ def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], rep
         shown.reprcrash.path = str(item.path)
         shown.reprcrash.lineno = (item.location[1] or 0) + 1
         shown.reprcrash.message = str(excinfo.value).partition("\n\n")[0].replace("\n", " ")
+        place = {"path": item.location[0], "message": type(excinfo.value).__name__}
+        shown.reprtraceback.reprentries[-1].reprfileloc = replace(shown.reprcrash, **place)
     report.longrepr = shown
+
+
+def warn_forgotten(item: pytest.Item, call: str) -> None:
+    """Say of a call of the fixture that it measured nothing, since its finding was not compared with anything."""
+    item.warn(
+        pytest.PytestWarning(
+            f"{call} was never compared with anything, so nothing was measured: write assert {call} >= 2, "
+            'or == "io" for a bound type.'
+        )
+    )
 
 
 def point_at_test(item: pytest.Item, report: pytest.TestReport) -> None:

@@ -50,7 +50,8 @@ def judge(
         arms=arms_of(settlement.rounds, setup, note),
         interference=interference or Interference(),
         workers=workers_of(setup),
-        advice=advice.which_tool(bound),
+        # A blocked event loop says nothing of what the same work would do elsewhere.
+        advice="" if setup.method == "block" else advice.which_tool(bound, together=bool(setup.workers)),
         claim=decisive.claim.name,
         hint=_hint(plan, settlement, decisive),
         comparison=">=" if decisive.claim.met_when > 0 else "<=",

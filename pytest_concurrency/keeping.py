@@ -25,6 +25,7 @@ class Kept:
         self._baseline = baseline
         self._comparison: Comparison | None = None
         self._after: list[Line] = []
+        self.failed = False  # whether the run was to be saved, and could not be
 
     @property
     def title(self) -> str:
@@ -69,6 +70,7 @@ class Kept:
             path = store.save({**run, **({"regressions": regressions} if regressions else {})}, name)
         except CommandError as error:
             self._after.append(Line(str(error), "red"))
+            self.failed = True
             return
         self._after.append(Line(f"saved as {path.stem} in {short_path(self._settings.storage)}"))
         if regressions:

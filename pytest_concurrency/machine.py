@@ -63,7 +63,7 @@ def cpu_limits() -> list[tuple[str, str]]:
 
 def auto_workers() -> int:
     """Return the worker count that ``"auto"`` stands for: usable CPUs, rounded up, at least 1."""
-    return max(1, round(usable_cpus() + 0.49))
+    return max(1, math.ceil(usable_cpus() - 0.01))
 
 
 def cpu_quota() -> float | None:
@@ -95,8 +95,8 @@ def _quota_of(folder: Path) -> float | None:
 def cgroup_folder() -> Path | None:
     """Return the folder that holds this process's CPU controller, found through /proc, or None."""
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+        lines = Path("/proc/self/cgroup").read_text("utf-8", "surrogateescape").splitlines()
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return None
     unified: str | None = None

@@ -15,9 +15,9 @@ class Marker(NamedTuple):
 
 MARKERS: dict[str, Marker] = {
     "expect_io_bound": Marker(
-        "expect_io_bound(*, min_wait=0.5, threads=4)",
-        "the test body spends at least min_wait of its time waiting, and the waits overlap when that many threads "
-        "run it (tasks, if it is an async def)",
+        "expect_io_bound(*, min_wait=0.5, threads=4 | tasks=4)",
+        "the test body spends at least min_wait of its time waiting, and the waits overlap when that many threads run "
+        "it (of an async def: that many tasks)",
         "io_bound",
     ),
     "expect_cpu_bound": Marker(

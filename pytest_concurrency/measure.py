@@ -14,8 +14,11 @@ from pytest_concurrency.plan import Bench, Plan, Site
 from pytest_concurrency.tally import Tally, Vote
 from pytest_concurrency.units import formatter
 
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 _COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+_LOOKS, _LOOKING = 32, 0.25  # rounds, or seconds of them, before a verdict on what calls do
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 
 
@@ -73,6 +76,7 @@ class _Loop:
         self._known = Knowledge(site.cpus, self._gil.answer, site.one_interpreter)
         self._cpu_shares: list[float] = []
         self._cpu_share = 0.0
+        self._measuring = self._bench.now()
 
     def run(self) -> Settlement:
         self._bench.prepare(self._plan.setup)
@@ -135,8 +139,19 @@ class _Loop:
             if case.open:
                 vote = self._delivered(vote, case)
                 bad |= vote.direction == 0 or case.needs_confirmation(vote.direction)
-            fresh |= case.take(vote)
+            fresh |= case.take(vote, early=self._early(case))
         return fresh, bad
+
+    def _early(self, case: Case) -> bool:
+        """Whether rare calls that take most of the time may well not have been seen yet.
+
+        Ratios of a body with itself have a rule of their own for that, by how much they vary.
+        """
+        compared = self._plan.setup.backend == "compare"
+        if case.claim.unit == "ratio" and not compared:
+            return False
+        looking = _LOOKING * (2 if compared else 1)
+        return len(self._rounds) < _LOOKS and self._bench.now() - self._measuring < looking
 
     def _delivered(self, vote: Vote, case: Case) -> Vote:
         """Void a slow vote of a confirmation if the machine does not deliver its CPUs at this moment."""
@@ -147,7 +162,7 @@ class _Loop:
             and self._cpu_share > bounds.HINGES
             and not self._known.computes_alone
             and setup.backend != "tasks"
-            and not _by_one_thread(self._rounds[-1])
+            and not bounds.by_one_thread(self._rounds[-1])
         )
         if not hinges or setup.workers is None:
             return vote
@@ -200,8 +215,3 @@ class _Loop:
         figure = f" {formatter(case.claim.unit)(estimate.value)}" if estimate else ""
         stage = ", confirming" if any(case.open and case.confirming for case in self._cases) else ""
         return f"{setup.who()} round {len(self._rounds)}{figure}{stage}"
-
-
-def _by_one_thread(round_: Round) -> bool:
-    """Whether it could not have been faster with more CPUs than one."""
-    return round_.concurrent is not None and round_.concurrent.readings[0].party == "one"

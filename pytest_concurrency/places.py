@@ -1,13 +1,16 @@
-"""Where a thread stands, for a person to read (pure)."""
+"""Where a thread stands, for a person to read."""
 
 from __future__ import annotations
 
 import linecache
 import os
+import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
+
+from pytest_concurrency.machine import gil_enabled
 
 Place = tuple[str, int, str]  # file, line, function
 
@@ -20,6 +23,22 @@ def of_frame(frame: FrameType | None) -> Iterator[Place]:
     while frame is not None:
         yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
         frame = frame.f_back
+
+
+def may_look() -> bool:
+    """Whether another thread's frames may be read: without a GIL they may be gone by then, and Python crashes.
+
+    Source: python/cpython issues 118680 and 152355.
+    """
+    return gil_enabled()
+
+
+def of_thread(ident: int | None) -> tuple[Place, ...] | None:
+    """Return where a thread stands, innermost first; nothing where nobody may look, None if it has ended."""
+    frame = sys._current_frames().get(ident or 0)
+    if frame is None:
+        return None
+    return tuple(of_frame(frame)) if may_look() else ()
 
 
 def describe(places: Iterable[Place]) -> str:

@@ -7,7 +7,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from pytest_concurrency import same_result as results
 from pytest_concurrency.gauge import Gauge
+
+__tracebackhide__ = True  # a failure is told at the test's own line
 
 
 class PlainConcurrency:
@@ -19,9 +22,13 @@ class PlainConcurrency:
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
         return _run(function, args, options.get("setup"))
 
-    def compare(self, first: Callable[[], Any], second: Callable[[], Any], **options: Any) -> Granted:
-        _run(first, ())
-        return _run(second, ())
+    def compare(
+        self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
+    ) -> Granted:
+        one, two = _result(first, ()), _result(second, ())
+        if same_result:
+            results.check(one, two)
+        return Granted()
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
         return _run(function, args, options.get("setup"))
@@ -34,7 +41,7 @@ class PlainConcurrency:
 
 
 class Granted:
-    """Agrees with every comparison: there is no measurement to disagree with."""
+    """Stands for any finding and for each of its figures, and agrees with every comparison: nothing was measured."""
 
     def __ge__(self, other: object) -> bool:
         return True
@@ -45,17 +52,30 @@ class Granted:
         return True
 
     def __ne__(self, other: object) -> bool:
-        return False
+        return True
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Granted:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, key: object) -> Granted:
+        return self
+
+    def __format__(self, specification: str) -> str:
+        return repr(self)
 
     def __repr__(self) -> str:
         return "<not measured: --concurrency-disable>"
 
 
 def _run(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Granted:
-    __tracebackhide__ = True
-    answer = function(*args) if prepare is None else function(prepare(), *args)
-    if inspect.iscoroutine(answer):
-        asyncio.run(answer)
+    _result(function, args if prepare is None else (prepare(), *args))
     return Granted()
+
+
+def _result(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    answer = function(*args)
+    return asyncio.run(answer) if inspect.iscoroutine(answer) else answer

@@ -31,6 +31,11 @@ class Setup:
     def crew_size(self) -> int:
         return self.workers or 1
 
+    @property
+    def renewable(self) -> bool:
+        """Whether its workers are ours to replace by fresh ones; an event loop, and a user's pool, stay."""
+        return self.backend not in ("tasks", "compare") and (self.executor is None or self.executor.given is None)
+
     def who(self, workers: int | None = None) -> str:
         """In words, who works: ``4 threads``, ``1 process``, ``2 dask workers``."""
         number = self.crew_size if workers is None else workers

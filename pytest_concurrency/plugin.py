@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
-from pytest_concurrency import options, xdist
+from pytest_concurrency import options, overwritten, xdist
 from pytest_concurrency.markers import MARKERS, marker_lines
 
 if TYPE_CHECKING:
@@ -45,14 +45,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    import pytest_concurrency
-
-    if getattr(pytest_concurrency, "__distribution__", None) != "pytest-concurrency-perf":
-        raise pytest.UsageError(
-            f"The files in {pytest_concurrency.__file__} are not those of pytest-concurrency-perf: the unrelated "
-            "distribution 'pytest-concurrency' ships a package of the same name and has overwritten them. Run: "
-            "pip uninstall pytest-concurrency && pip install --force-reinstall pytest-concurrency-perf"
-        )
+    if why := overwritten.why():
+        raise pytest.UsageError(why)
     for line in marker_lines():
         config.addinivalue_line("markers", line)
     try:
@@ -72,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_concurrency.reports import files
 
         try:
-            files.check(settings.report_files)
+            files.check(settings.report_files, settings.storage)
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -170,8 +164,11 @@ def _run_marked(item: pytest.Function, guest: GuestLoop | None = None) -> None:
         )
 
 
-def _keep(item: pytest.Item, outcome: Outcome) -> None:
-    item.stash.setdefault(OUTCOMES, []).append(outcome)
+def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -> None:
+    """Take an outcome; ``instead`` of one that it was before its test asked once more."""
+    kept = item.stash.setdefault(OUTCOMES, [])
+    at = next((index for index, one in enumerate(kept) if one is instead), len(kept))
+    kept[at : at + 1] = [outcome]
 
 
 def _live_line(config: pytest.Config) -> Any:
@@ -197,11 +194,14 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
     from pytest_concurrency.fixture import Concurrency
 
     with _live_line(request.config) as progress:
-        yield Concurrency(
+        asked = Concurrency(
             items.circumstances_of(request.node, settings, progress),
-            lambda outcome: _keep(request.node, outcome),
+            lambda outcome, instead: _keep(request.node, outcome, instead),
             call.follow_policy,
         )
+        yield asked
+        for forgotten in asked.never_asked():
+            items.warn_forgotten(request.node, forgotten)
 
 
 @pytest.fixture(scope="session")
@@ -227,7 +227,8 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
     if outcome is None:
         return None
     # pytest cuts explanations after some lines: the first paragraph says what the repr says already.
-    details = outcome.reason.split("\n\n")[1:]
+    # Of the others, what to do comes first.
+    details = sorted(outcome.reason.split("\n\n")[1:], key=lambda part: not part.startswith("What to try"))
     return [f"{left!r} {op} {right!r}", *(line for part in details for line in part.splitlines())]
 
 
@@ -248,6 +249,7 @@ def pytest_runtest_makereport(
         value = record.record_of(item.nodeid, outcomes, tracing.tracers(), sharing.told(item))
         items.add_profiles(item, report, value)
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
+        value = record.plain(value)  # whatever plugins put in
         setattr(report, REPORT_ATTRIBUTE, value)
         item.stash[RECORD] = value
         del item.stash[OUTCOMES]  # a plugin may run the item again

@@ -23,10 +23,10 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
     within = f"no sure verdict within max_time={duration(max_time)}"
     if len(rounds) < _FEW:
         walls = [round_.serial.wall + (round_.concurrent.wall if round_.concurrent else 0.0) for round_ in rounds]
-        return (
-            f"{within}: one round takes {duration(stats.median(walls))}, and there was time for {len(rounds)} only; "
-            "raise max_time, or make the body shorter"
-        )
+        there_was = f"{within}: there was time for {count(len(rounds), 'round')} of {duration(stats.median(walls))}"
+        if sum(walls) < max_time / 2:
+            return f"{there_was}, and starting the workers took the rest; raise max_time"
+        return f"{there_was} only; raise max_time, or make the body shorter"
     if case.undelivered:
         return (
             f"{within}: in {count(case.undelivered, 'round')} the machine did not deliver its CPUs: a control body "
@@ -43,7 +43,7 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
         f"{between}, {below if case.claim.met_when > 0 else above} against it, and {silent} could not tell"
     )
     if case.contradicted:
-        said += f"; {count(case.contradicted, 'time')} fresh workers did not confirm what the rounds before them said"
+        said += f"; {count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
     if interference.foreign is not None and interference.foreign > _BUSY:
         said += f"; other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
     for taken, whose in (

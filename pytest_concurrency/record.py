@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -92,9 +93,16 @@ def lines_of(run: Mapping[str, Any]) -> Iterator[str]:
 
 
 def plain(value: object) -> Any:
-    """Return a value as plain JSON types; what has none by its repr."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    """Return a value as plain JSON types; what has none by its repr, and None for what is no finite number."""
+    # Of a subclass the bare value: not everything that carries a record knows more than JSON does.
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value) if math.isfinite(value) else None
     if isinstance(value, dict):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

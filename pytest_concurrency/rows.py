@@ -107,7 +107,7 @@ class Row(NamedTuple):
     def interval(self) -> str:
         """``[3.91, 4.02]``; empty without a figure."""
         estimate = self.expectation["estimate"]
-        if estimate is None:
+        if estimate is None or self.marker == "bound":
             return ""
         say = formatter(estimate["unit"])
         low, high = say(estimate["low"]), say(estimate["high"])
@@ -123,7 +123,10 @@ class Row(NamedTuple):
     @property
     def bare_figure(self) -> str:
         estimate = self.expectation["estimate"]
-        return "-" if estimate is None else formatter(estimate["unit"])(estimate["value"])
+        if estimate is None:
+            return "-"
+        bare = formatter(estimate["unit"])(estimate["value"])
+        return f"{bare} computing" if self.marker == "bound" else bare
 
     @property
     def threshold(self) -> str:
@@ -139,6 +142,8 @@ class Row(NamedTuple):
     def needed(self) -> str:
         """The comparison that decides: ``>= 3x``, ``GIL released``."""
         threshold, claim = self.expectation["threshold"], self.claim
+        if self.marker == "bound":
+            return str(self.expectation["arguments"].get("expected", "-")).replace("'", "")
         if threshold is None or claim == "GIL":
             use = self.expectation["arguments"].get("gil")
             return f"GIL {use}" if use else "-"

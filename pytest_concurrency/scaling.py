@@ -10,7 +10,7 @@ from pytest_concurrency.model import Estimate, Point, Round
 
 
 def karp_flatt(speedup: float, workers: int) -> float:
-    """Return the serial part that a speedup amounts to, from 0 (all parallel) to 1 (all serial).
+    """Return the serial part that a speedup amounts to: 0 is all parallel, 1 all serial, less than 0 superlinear.
 
     e = (1/s - 1/p) / (1 - 1/p). Karp & Flatt, *Measuring parallel processor performance*, CACM 33(5), 1990.
     Flat over the counts, it is a serial part of the work; rising, it is overhead or contention.
@@ -48,6 +48,11 @@ def fit_usl(speedups: Sequence[tuple[int, float]]) -> Usl | None:
         return None
     contention = (xy * zz - zy * xz) / determinant
     coherency = (zy * xx - xy * xz) / determinant
+    # Neither can be negative: then the best fit has none of it.
+    if coherency < 0:
+        contention, coherency = xy / xx, 0.0
+    elif contention < 0:
+        contention, coherency = 0.0, zy / zz
     return Usl(max(0.0, contention), max(0.0, coherency))
 
 
@@ -75,6 +80,8 @@ def reading_of(points: Sequence[Point]) -> str:
     first, last = points[0], points[-1]
     if last.serial_part < 0.02:
         return "No serial part shows up to the largest count."
+    if all(point.serial_part_low > 0.8 for point in points):
+        return "No count helps: hardly any of the work goes on in parallel."
     if last.serial_part_low > first.serial_part_high:
         return "The serial part grows with the count: overhead or contention, not a fixed serial part."
-    return "The serial part is about the same at each count, as work has that is partly serial."
+    return "The serial part is about the same at each count: a fixed part of the work is serial."

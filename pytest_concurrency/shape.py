@@ -234,13 +234,26 @@ _RECORD = _object(
     {"nodeid": _text, "expectations": _list_of(_EXPECTATION)},
     {"bound": _or_null(_BOUND), "arms": _list_of(_ARM), "interference": _INTERFERENCE},
 )
+
+
+def _kinds_of_cores(value: Any) -> None:
+    if value != {}:
+        _object({"performance": _count, "efficiency": _count})(value)
+
+
 _RECORDS = _list_of(_RECORD)
 _CHANGE = _object({"nodeid": _text, "kind": _text, "is_regression": _truth, "text": _text})
 _COMPARISON = _object({"baseline": _text, "tally": _text, "changes": _list_of(_CHANGE)}, {"baseline_created": _text})
 _HEAD = _object(
     {
         "environment": _object(
-            {"python": _text, "implementation": _text, "gil": _truth, "system": _text, "cpus_usable": _number}
+            {"python": _text, "implementation": _text, "gil": _truth, "system": _text, "cpus_usable": _number},
+            {
+                **dict.fromkeys(("cpus_logical", "cpus_allowed", "python_cpu_count", "cores"), _or_null(_number)),
+                "cpu_quota": _or_null(_number),
+                "core_kinds": _kinds_of_cores,
+                "missing_readings": _list_of(_text),
+            },
         )
     },
     {"name": _text, "created": _text, "regressions": _list_of(_text), "comparison": _COMPARISON},

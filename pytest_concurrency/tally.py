@@ -23,6 +23,7 @@ _FAR = 1.30
 # Batches this long average over most bursts of interference; the error of a far vote falls.
 _LONG = ((1.0, 0.001), (0.2, 0.01))
 
+_NOW_AND_THEN = 0.2  # part of the rounds
 _TOO_WIDE = 0.3  # spread above which rounds vote in groups
 # Lower 5 % points of chi-square by its degrees of freedom, 1 to 5, per degree. Three rounds may decide, so two or
 # three must not be alike by chance more than once in a hundred: the first two are 1 % points.
@@ -50,15 +51,24 @@ class Vote:
     cut: float = 1.0
     half: float = 0.0
     batch: float = 0.0  # seconds of the shortest batch
+    apart: bool = False  # whether the two times are of different things, so that each varies by itself
+    whole: float = 0.0  # seconds per body of which the figure is a share
 
 
-def cast(interval: Interval | None, cut: float, batch: float, work: float = 0.0, half: float = 0.0) -> Vote:
+def cast(
+    interval: Interval | None,
+    cut: float,
+    batch: float,
+    work: float = 0.0,
+    half: float = 0.0,
+    apart: bool = False,
+) -> Vote:
     """Turn a round's bounds into a vote; ``batch`` is the shortest batch's time in seconds."""
     if interval is None:
         return Vote(0)
     side = 1 if interval.low > cut else -1 if interval.high < cut else 0
     weight = _weight(_distance(interval, cut, side), batch) if side else 0.0
-    return Vote(side, weight, middle(interval), interval, work, cut, half, batch)
+    return Vote(side, weight, middle(interval), interval, work, cut, half, batch, apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +125,8 @@ def spread_of(votes: Sequence[Vote]) -> Spread:
     """Return how much a body varies.
 
     No more than the lone worker's times make it, which leave out what the machine does (both arms vary),
-    and no more than the figure does vary: a CPU that is slow for a while is so for both arms.
+    unless the times are of different things; and no more than the figure does vary: a CPU that is slow for a
+    while is so for both arms.
     """
     pairs = [(vote.work, vote.work / vote.figure) for vote in votes if vote.work > 0 and vote.figure]
     if len(pairs) < 2:
@@ -128,7 +139,30 @@ def spread_of(votes: Sequence[Vote]) -> Spread:
         stats.deviation([math.log(work / time) for work, time in pairs]),
         stats.deviation([work / above - time / below for work, time in pairs]),
     )
+    if any(vote.apart for vote in votes):
+        return Spread(figure, len(pairs))
     return Spread(min(math.sqrt(2) * alone, figure), len(pairs))
+
+
+def pooled(votes: Sequence[Vote]) -> float | None:
+    """Return the share that rounds come to together, each with its time; None if they are not about shares."""
+    said = [(vote.figure, vote.whole) for vote in votes if vote.figure is not None and vote.whole > 0]
+    whole = sum(time for _, time in said)
+    return sum(figure * time for figure, time in said) / whole if whole > 0 else None
+
+
+def now_and_then(votes: Sequence[Vote], side: int) -> float:
+    """Return the evidence, as a logarithm of odds, that a round in five is on this side and no error of its vote.
+
+    Of what must never happen, rounds in which it did not happen say little.
+    """
+    evidence = 0.0
+    for vote in votes:
+        if vote.direction == side:
+            evidence += math.log(_NOW_AND_THEN * (1 + math.exp(vote.weight)))
+        elif vote.direction:
+            evidence += math.log(1 - _NOW_AND_THEN)
+    return evidence
 
 
 def _together(votes: Sequence[Vote]) -> Vote:
@@ -141,7 +175,8 @@ def _together(votes: Sequence[Vote]) -> Vote:
     # Each relative to its own cut.
     low = work * cut / sum(vote.work * vote.cut / max(interval.low, 1e-12) for vote, interval in said)
     high = work * cut / sum(vote.work * vote.cut / max(interval.high, 1e-12) for vote, interval in said)
-    return cast(Interval(low, high), cut, min(vote.batch for vote, _ in said), work, said[0][0].half)
+    first = said[0][0]
+    return cast(Interval(low, high), cut, min(vote.batch for vote, _ in said), work, first.half, first.apart)
 
 
 def _tempered(vote: Vote, variance: float) -> Vote:

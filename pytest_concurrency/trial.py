@@ -19,6 +19,8 @@ from pytest_concurrency.model import Body, Interference, Interval, Outcome
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.surroundings import Surroundings
 
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 _CONTROLS = 5
 _NOTHING = 1e-6
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
@@ -56,13 +58,20 @@ class Circumstances:
 class Trial:
     """Workers of one body, kept from one expectation to the next. Close it in the end."""
 
-    def __init__(self, body: Body, circumstances: Circumstances, expected: float = 0.0) -> None:
+    def __init__(
+        self, body: Body, circumstances: Circumstances, max_time: float | None = None, expected: float = 0.0
+    ) -> None:
+        """Make no workers yet.
+
+        :param max_time: seconds that a verdict may take, if not the session's: a batch that takes longer has hung.
+        :param expected: seconds that one body takes, as far as known.
+        """
         self._body = body
         self._circumstances = circumstances
         self._bench = Workbench(
             body,
             circumstances.around,
-            patience=max(_LEAST_PATIENCE, circumstances.defaults.max_time),
+            patience=max(_LEAST_PATIENCE, max_time or circumstances.defaults.max_time),
             progress=circumstances.progress,
             expected=expected,
         )
@@ -78,7 +87,6 @@ class Trial:
 
         :raises WorkerLost: a worker died, hung or answered nonsense.
         """
-        __tracebackhide__ = True
         try:
             return settle(plan, self._bench, limits.max_time, self._circumstances.progress)
         except Raised as raised:
@@ -101,7 +109,6 @@ class Trial:
 
     def decide(self, question: Question) -> tuple[Outcome, Settlement | None]:
         """Return the outcome, with the last rounds behind it if any were measured."""
-        __tracebackhide__ = True
         outcome, settlement = self._answer(question)
         if self._circumstances.gate is not None:
             outcome = self._circumstances.gate.look(outcome, lambda: self._again(question, settlement))
@@ -131,14 +138,12 @@ class Trial:
         return min(1.0, stats.median(lows) / min(workers, settlement.known.cpus))
 
     def _answer(self, question: Question) -> tuple[Outcome, Settlement | None]:
-        __tracebackhide__ = True
         plan = question.plan
         answers = [self._measured(replace(question, plan=step)) for step in (*plan.steps, plan)]
         outcomes = [outcome for outcome, _ in answers]
         return (combine(outcomes) if plan.steps else outcomes[0]), answers[-1][1]
 
     def _measured(self, question: Question) -> tuple[Outcome, Settlement | None]:
-        __tracebackhide__ = True
         plan = question.plan
         try:
             settlement = self.settle(self._circumstances.extended(plan), question.limits)

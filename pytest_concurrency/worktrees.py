@@ -35,7 +35,9 @@ def git(*arguments: str) -> str:
     :raises CommandError: it failed, or is not there.
     """
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
+        )
     except OSError as error:
         raise CommandError(f"git cannot be run: {error.strerror or error}") from None
     if done.returncode:
@@ -90,7 +92,14 @@ def set_up(tree: Tree, command: str) -> None:
     :raises CommandError: it failed.
     """
     done = subprocess.run(
-        command, shell=True, cwd=tree.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        shell=True,
+        cwd=tree.folder,
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if done.returncode:
         raise CommandError(

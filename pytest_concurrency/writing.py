@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,10 @@ def check_writable(target: Path) -> None:
     """
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder")
+    if _is_stream(target):
+        if not os.access(target, os.W_OK):
+            raise PermissionError(f"{target} cannot be written to")
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target.parent):
         pass
@@ -23,24 +28,29 @@ def check_writable(target: Path) -> None:
 
 
 def write_whole(path: Path, chunks: Iterable[str], replace: bool = True) -> None:
-    """Write a text file that appears whole or not at all.
+    """Write a text file that appears whole or not at all; what is no file, as a pipe or a device, is written to.
 
     :raises FileExistsError: it is there already, and ``replace`` is false.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
-    temporary = Path(name)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+    if replace and _is_stream(path):
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
             file.writelines(chunks)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        return
+    path = path.resolve()  # of a symbolic link, the file behind it is meant
+    temporary = path.with_name(f".{path.name[:50]}.{uuid.uuid4().hex}")
+    try:
+        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+            file.writelines(chunks)
         if replace:
             temporary.replace(path)
         else:
             _put_new(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    return path.exists() and not path.is_file()
 
 
 def _put_new(temporary: Path, path: Path) -> None:

@@ -30,7 +30,7 @@ BAD_MARKERS = {
     "workers text": ("expect_io_bound(threads='many')", ["threads='many'", "whole number of workers", '"auto"']),
     "workers bool": ("expect_io_bound(threads=True)", ["threads=True", "whole number of workers"]),
     "min_wait too big": ("expect_io_bound(min_wait=50)", ["min_wait=50", "must be a share above 0 and at most 1"]),
-    "min_cpu list": ("expect_cpu_bound(min_cpu=[0.5])", ["min_cpu=[0.5]", "must be a number above 0"]),
+    "min_cpu list": ("expect_cpu_bound(min_cpu=[0.5])", ["min_cpu=[0.5]", "must be a share above 0"]),
     "gil word": ("expect_cpu_bound(gil='maybe')", ["gil='maybe'", "must be one of 'held', 'released'"]),
     "margin percent": (
         "expect_io_bound(margin=25)",

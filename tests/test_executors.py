@@ -189,7 +189,7 @@ def test_lives():
     ("arguments", "said"),
     [
         ("executor='lokky', workers=2", "Did you mean 'loky'?"),
-        ("executor='wrong', workers=2", "gave a int, and a concurrent.futures.Executor is needed"),
+        ("executor='wrong', workers=2", "gave 42, and a concurrent.futures.Executor is needed"),
         ("executor='mine'", "does not say how many workers: add workers=N"),
         ("workers=2", "workers= belongs to executor="),
         ("executor=7, workers=2", "must be a concurrent.futures.Executor"),

@@ -76,9 +76,9 @@ def test_nearest_max_time_wins(
 
 
 BAD_OPTIONS = {
-    "margin text": ("margin", "wide", ["must be a number above 0"]),
+    "margin text": ("margin", "wide", ["must be between 0.05 and 2"]),
     "margin percent": ("margin", "25", ["must be between 0.05 and 2", "0.25 stands for 25 %"]),
-    "margin zero": ("margin", "0", ["must be a number above 0"]),
+    "margin zero": ("margin", "0", ["must be between 0.05 and 2"]),
     "max_time text": ("max_time", "soon", ["is not a duration", '"50ms"']),
     "max_time negative": ("max_time", "-3", ["is not a duration"]),
     "undecided": ("undecided", "retry", ["must be one of skip, fail, pass"]),
@@ -264,7 +264,17 @@ def pytest_unconfigure():
     with open("loaded.txt", "w") as file:
         file.write(" ".join(name for name in sys.modules if name.startswith("pytest_concurrency.")))
 """
-OF_EVERY_SESSION = {"plugin", "options", "xdist", "markers", "hookspecs", "gathering", "progress", "clocks"}
+OF_EVERY_SESSION = {
+    "plugin",
+    "options",
+    "xdist",
+    "markers",
+    "hookspecs",
+    "gathering",
+    "progress",
+    "clocks",
+    "overwritten",
+}
 
 
 @pytest.mark.parametrize(

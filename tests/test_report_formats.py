@@ -104,7 +104,9 @@ def test_a_report_that_fails_in_the_end_costs_no_other_and_no_verdict(suite: Sui
     pytester.makeconftest(
         """
         import os
-        def pytest_concurrency_report(config, run):
+        import pytest
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_sessionfinish():
             os.mkdir("late.md")  # what was a good place before the tests is none any more
         """
     )

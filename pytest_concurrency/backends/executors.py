@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -26,11 +26,20 @@ def open_pool(choice: ExecutorChoice, workers: int, around: Surroundings) -> Poo
     if choice.given is not None:
         return _pool_of(choice.given, workers, f"executor={choice.name}")
     registered = around.executors()
+    check(choice, registered)
     if choice.name in registered:
         return _pool_of(registered[choice.name], workers, f"executor={choice.name!r}")
-    if choice.name in _BUILT_IN:
-        return _BUILT_IN[choice.name](workers, around)
+    return _BUILT_IN[choice.name](workers, around)
+
+
+def check(choice: ExecutorChoice, registered: Mapping[str, Any]) -> None:
+    """Find out whether there is such an executor, without making one.
+
+    :raises BadArgument: nobody knows the name.
+    """
     names = [*_BUILT_IN, *registered]
+    if choice.given is not None or choice.name in names:
+        return
     near = difflib.get_close_matches(choice.name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise BadArgument(
@@ -45,7 +54,7 @@ def _pool_of(given: Any, workers: int, where: str) -> Pool:
     made = given(workers) if _takes_an_argument(given) else given()
     if not isinstance(made, Executor):
         raise BadArgument(
-            f"{where}: {getattr(given, '__name__', given)!s} gave a {type(made).__name__}, "
+            f"{where}: {getattr(given, '__name__', given)!s} gave {made!r:.100}, "
             "and a concurrent.futures.Executor is needed."
         )
     return Pool(made, end_of(made), f"made by {getattr(given, '__name__', type(given).__name__)}")

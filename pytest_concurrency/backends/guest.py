@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
@@ -112,8 +111,8 @@ class GuestLoop(ABC):
 
     def stands_at(self) -> str:
         """Return where the loop's thread is at this moment."""
-        frame = sys._current_frames().get(self._ident)
-        return places.describe(places.of_frame(frame)) if frame is not None else "ended"
+        stands = places.of_thread(self._ident)
+        return "ended" if stands is None else places.describe(stands)
 
     def _measure(self, work: Callable[[], None]) -> None:
         try:

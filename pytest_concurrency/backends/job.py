@@ -10,10 +10,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from types import CoroutineType
 from typing import Any
 
+from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.model import Body, Reading
 from pytest_concurrency.probes.thread_state import ThreadClock
+
+__tracebackhide__ = True  # a failure is told at the test's own line
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,30 @@ def jobs_of(body: Body) -> dict[str, Callable[[], Any]]:
 
 
 def run_batch(call: Callable[[], Any], loops: int, clock: ThreadClock, idle_delay: float | None) -> Reading:
-    """Call the body ``loops`` times between two stamps."""
+    """Call the body ``loops`` times between two stamps.
+
+    :raises BadArgument: it returns coroutines instead of doing its work.
+    """
+    answer = None
     begun = clock.begin()
     for _ in repeat(None, loops):
-        call()
-    return clock.finish(begun, idle_delay)
+        answer = call()
+    reading = clock.finish(begun, idle_delay)
+    refuse_coroutine(answer)
+    return reading
+
+
+def refuse_coroutine(answer: object) -> None:
+    """See to it that a call has done its work.
+
+    :raises BadArgument: it has returned a coroutine, and nothing has run.
+    """
+    if isinstance(answer, CoroutineType):
+        answer.close()
+        raise BadArgument(
+            f"{answer.__qualname__}() returned a coroutine, which nobody awaits, so that nothing was measured. "
+            "Give the async def itself, or call asyncio.run() in the function."
+        )
 
 
 _BLOCK = bytes(1 << 16)

@@ -26,6 +26,8 @@ from pytest_concurrency.model import Body, Reading, Sample
 from pytest_concurrency.units import count as counted
 from pytest_concurrency.units import duration
 
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 _FIRST_LEAD = 0.02  # seconds from sending a batch to its common start
 _LONGEST_LEAD = 2.0
 _ASSEMBLING = 30.0  # seconds in which a pool's workers must have turned up
@@ -199,7 +201,6 @@ class PooledCrew:
 
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
         """Say where each part stands, and take back those that nobody has begun."""
-        frames = sys._current_frames()
         found = []
         hint = ""
         for index, future in enumerate(futures):
@@ -209,11 +210,11 @@ class PooledCrew:
             if future.cancel():
                 found.append("not begun: no worker of the pool was free")
                 continue
-            frame = frames.get(pooled_worker.at_work.get((self._key, index), 0))
-            if frame is None:
+            stands = places.of_thread(pooled_worker.at_work.get((self._key, index)))
+            if stands is None:
                 found.append("no answer")  # from another process or interpreter
             else:
-                found.append(places.describe(places.of_frame(frame)))
+                found.append(places.describe(stands))
                 hint = lingering.STAYS
             self._hanging[index] = future, found[-1]
         return Hung(self._backend, workers, deadline, found, hint)

@@ -15,6 +15,7 @@ from pytest_concurrency.backends import process_pipe
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
 from pytest_concurrency.backends.travel import Answer, Modules, filter_warnings, raised, unpack
 from pytest_concurrency.model import Reading
+from pytest_concurrency.probes.helpers import Helpers, credit
 from pytest_concurrency.probes.thread_state import ThreadClock
 
 
@@ -58,7 +59,10 @@ def main(connection: Connection, errand: Errand) -> None:
             job, loops, workers = task
             current_worker.set(Worker(errand.index, workers, "processes"))
             try:
-                message = pack_reading(run_batch(jobs[job], loops, clock, idle_delay))
+                beside = Helpers(children=False)
+                reading = run_batch(jobs[job], loops, clock, idle_delay)
+                beside.finish(reading.cpu)
+                message = pack_reading(*credit([reading], beside.cpu))
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:
                     message = pickle.dumps(raised(error))
@@ -70,14 +74,23 @@ def main(connection: Connection, errand: Errand) -> None:
 def pack_reading(reading: Reading) -> bytes:
     """Every batch has its readings, and dataclasses are slow to pickle."""
     return pickle.dumps(
-        (reading.start, reading.end, reading.cpu, reading.delay, reading.late, reading.switches), protocol=5
+        (
+            reading.start,
+            reading.end,
+            reading.cpu,
+            reading.delay,
+            reading.late,
+            reading.switches,
+            reading.party,
+        ),
+        protocol=5,
     )
 
 
 def answer_in(message: bytes) -> object:
     """Return the :class:`Answer` in a message, or whatever else is in there."""
     value = pickle.loads(message)
-    return Answer("reading", Reading(*value)) if type(value) is tuple and len(value) == 6 else value
+    return Answer("reading", Reading(*value)) if type(value) is tuple and len(value) == 7 else value
 
 
 def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:

@@ -36,6 +36,8 @@ from pytest_concurrency.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.model import Body, Reading, Sample
 from pytest_concurrency.probes import thread_state
 
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 START_METHODS = ("auto", "fork", "forkserver", "spawn")
 _START = 60.0  # seconds that a worker gets to import the test's modules
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)

@@ -23,6 +23,8 @@ from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
 _LOOP_IS_OURS = "It runs all tasks of the measurement: leave it running, and close only loops that the body has made."
 

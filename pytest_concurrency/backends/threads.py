@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
@@ -17,6 +16,8 @@ from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import Reading, Sample
 from pytest_concurrency.probes import thread_state
 from pytest_concurrency.probes.thread_state import ThreadClock
+
+__tracebackhide__ = True  # a failure is told at the test's own line
 
 _GOODBYE = 1.0  # seconds that an idle thread gets to end
 
@@ -185,12 +186,11 @@ class ThreadCrew:
             clock.close()
 
     def _whereabouts(self, workers: int) -> list[str]:
-        frames = sys._current_frames()
         found = []
         for index in range(workers):
             if self._answers[index] is not None:
                 found.append("finished")
                 continue
-            frame = frames.get(self._threads[index].ident or 0)
-            found.append("ended" if frame is None else places.describe(places.of_frame(frame)))
+            stands = places.of_thread(self._threads[index].ident)
+            found.append("ended" if stands is None else places.describe(stands))
         return found

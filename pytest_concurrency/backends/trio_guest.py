@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Any
@@ -27,7 +28,7 @@ class TrioGuest(GuestLoop):
         """:raises RuntimeError: this is no task of Trio."""
         super().__init__()
         self._token = trio.lowlevel.current_trio_token()
-        self._sending, self._receiving = trio.open_memory_channel[Request | None](1)
+        self._sending, self._receiving = trio.open_memory_channel[Request | None](math.inf)
 
     def _call_soon(self, call: Callable[..., object], *args: Any) -> None:
         try:

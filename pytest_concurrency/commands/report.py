@@ -6,6 +6,7 @@ The newest run is reported; the others are its history. Without --output, the re
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,13 @@ def run(arguments: argparse.Namespace) -> int:
         history = [past for past in earlier_runs(storage) if _when(past) < _when(reported)]
     chunks = made.render(reported, history)
     if out is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as in a file
         sys.stdout.writelines(chunks)
         return 0
     try:
         check_writable(out)
+        files.keep_out(out, storage.path)
         files.write_text(out, chunks)
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror or error}") from None

@@ -12,6 +12,8 @@ from typing import Any
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.units import parse_duration
 
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 Parser = Callable[[object], Any]
 
 MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000, "interpreters": 64, "workers": 512}
@@ -22,14 +24,14 @@ class Auto(int):
     """A worker count that the machine gave, not the author."""
 
 
-def workers(backend: str) -> Parser:
-    """Accept a number of workers, or ``"auto"`` for the usable CPUs."""
+def workers(backend: str, least: int = 1) -> Parser:
+    """Accept a number of workers, or ``"auto"`` for the usable CPUs, but for ``least`` at least."""
 
     def parse(value: object) -> int:
         if value == "auto":
             from pytest_concurrency.machine import auto_workers
 
-            return Auto(auto_workers())
+            return Auto(max(least, auto_workers()))
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValueError('must be a whole number of workers or "auto"')
         if not 1 <= value <= MOST_WORKERS[backend]:
@@ -41,29 +43,27 @@ def workers(backend: str) -> Parser:
 
 def positive(value: object) -> float:
     """Accept a finite number above 0."""
+    return _between(value, 0, math.inf, "must be a number above 0")
+
+
+def _between(value: object, above: float, most: float, rule: str) -> float:
     number = math.nan
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
             number = float(value)
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError("must be a number above 0")
+    if not (math.isfinite(number) and above < number <= most):
+        raise ValueError(rule)
     return number
 
 
 def part(value: object) -> float:
     """Accept a share between 0 and 1."""
-    number = positive(value)
-    if number > 1:
-        raise ValueError("must be a share above 0 and at most 1")
-    return number
+    return _between(value, 0, 1, "must be a share above 0 and at most 1 (0.5 stands for 50 %)")
 
 
 def margin(value: object) -> float:
     """Accept a margin: how far below the threshold a loss must be caught for sure."""
-    number = positive(value)
-    if not 0.05 <= number <= 2:
-        raise ValueError("must be between 0.05 and 2 (0.25 stands for 25 %)")
-    return number
+    return _between(value, math.nextafter(0.05, 0), 2, "must be between 0.05 and 2 (0.25 stands for 25 %)")
 
 
 def time(value: object) -> float:
@@ -122,5 +122,7 @@ def read(
         try:
             values[keyword] = table[keyword](value)
         except ValueError as error:
-            raise BadArgument(f"{name}({keyword}={value!r}): {keyword} {error}.") from None
+            raise BadArgument(
+                f"{name}({keyword}={value!r}): {keyword} {error}. Its keywords: {', '.join(table)}."
+            ) from None
     return values

@@ -18,7 +18,7 @@ _COUNTS = (1, 2, 4)
 
 def counts(backend: str) -> keywords.Parser:
     """Accept a sequence of worker counts."""
-    one = keywords.workers(backend)
+    one = keywords.workers(backend, least=2)
 
     def parse(value: object) -> tuple[int, ...]:
         if not isinstance(value, (tuple, list)) or not value:
@@ -42,9 +42,10 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
             f"{name}({place.backend}={place.size}) has no count above 1: nothing can scale. Write (1, 2, 4)."
         )
     efficiency = arguments.get("efficiency", 0.7)
-    if efficiency * min(size for size in place.size if size > 1) <= 1:
+    smallest = min(size for size in place.size if size > 1)
+    if efficiency * smallest <= 1 and not isinstance(smallest, keywords.Auto):
         raise BadArgument(
-            f"{name}(efficiency={number(efficiency)}) at {min(size for size in place.size if size > 1)} workers asks "
+            f"{name}(efficiency={number(efficiency)}) at {smallest} workers asks "
             "for no more than one worker gives. Raise efficiency, or leave out the smallest counts."
         )
 

@@ -12,6 +12,8 @@ from pytest_concurrency.model import Body
 from pytest_concurrency.plan import Plan
 from pytest_concurrency.units import count, number
 
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
     place = where.the_one(name, arguments, is_async)

@@ -12,7 +12,10 @@ from pytest_concurrency.expectations import keywords
 from pytest_concurrency.model import ExecutorChoice
 from pytest_concurrency.plan import Setup
 
+__tracebackhide__ = True  # a failure is told at the test's own line
+
 BACKENDS = ("threads", "processes", "tasks", "interpreters")
+OVERLAPPING = ("threads", "tasks")  # where one interpreter's waits can overlap
 CHOICE = ", ".join(f"{backend}=N" for backend in BACKENDS) + ", executor="
 
 
@@ -87,6 +90,26 @@ def the_one(name: str, arguments: Mapping[str, Any], is_async: bool) -> Where | 
         again = f" Stack two {name} markers to measure both." if name.startswith("expect_") else ""
         raise BadArgument(f"{name} takes one of {CHOICE}, and has {both}.{again}")
     return found[0] if found else None
+
+
+def overlapping(name: str, arguments: Mapping[str, Any], is_async: bool) -> tuple[str, int]:
+    """Return the backend, and the number of its workers, whose waits should overlap: 4 if nobody says.
+
+    :raises BadArgument: it is one worker, or a backend that cannot run the body.
+    """
+    said = [backend for backend in OVERLAPPING if backend in arguments]
+    if len(said) > 1:
+        raise BadArgument(f"{name} takes one of {' and '.join(f'{backend}=' for backend in said)}, and has both.")
+    wanted = said[0] if said else "threads"
+    workers: int = arguments.get(wanted, 4)
+    if workers < 2:
+        raise BadArgument(f"{name}({wanted}=1): waits of one worker have nothing to overlap with. Write 2 or more.")
+    return backend_for(name, wanted, is_async, explicit=bool(said)), workers
+
+
+def overlap_parsers() -> dict[str, keywords.Parser]:
+    """Return the keywords of :func:`overlapping`."""
+    return {backend: keywords.workers(backend, least=2) for backend in OVERLAPPING}
 
 
 def backend_for(name: str, wanted: str, body_is_async: bool, explicit: bool) -> str:

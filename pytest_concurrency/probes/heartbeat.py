@@ -110,8 +110,7 @@ class Heartbeat:
             self._stood = stood
 
     def _look(self) -> tuple[places.Place, ...]:
-        frame = None if self._watched is None else sys._current_frames().get(self._watched)
-        return tuple(places.of_frame(frame))
+        return places.of_thread(self._watched) or ()
 
 
 def probe(run_one: Callable[[], Sample], watched: int | None) -> tuple[Sample, GilProbe]:

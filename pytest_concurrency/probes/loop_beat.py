@@ -7,7 +7,6 @@ at the loop's thread when a beat is overdue, to tell where it stands.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -86,4 +85,4 @@ class LoopBeat:
             overdue = CLOCKS.wall() - self._last
             if overdue > max(_OVERDUE, self._seen):
                 self._seen = overdue
-                self._stood = tuple(places.of_frame(sys._current_frames().get(ident)))
+                self._stood = places.of_thread(ident) or ()

@@ -6,6 +6,7 @@ between report when they end. Of child processes that come and go only the CPU t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from types import TracebackType
@@ -24,6 +25,41 @@ _REAPED_TICK = 0.015  # CPU time of reaped children ticks every 10 ms: less says
 _Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, run delay
 
 
+class _EndedThreads:
+    """Counts the run delay of all threads that end while somebody watches; several may at the same time."""
+
+    def __init__(self) -> None:
+        self.delay = 0.0
+        self._watchers = 0
+        self._lock = threading.Lock()
+        self._original = threading.Thread.run
+
+    def watch(self) -> None:
+        with self._lock:
+            self._watchers += 1
+            if self._watchers == 1:
+                self._original = original = threading.Thread.run
+
+                def run(thread: threading.Thread) -> None:
+                    try:
+                        original(thread)
+                    finally:
+                        delay = lifetime_delay()
+                        with self._lock:
+                            self.delay += delay
+
+                threading.Thread.run = run  # type: ignore[method-assign, assignment]
+
+    def leave(self) -> None:
+        with self._lock:
+            self._watchers -= 1
+            if self._watchers == 0:
+                threading.Thread.run = self._original  # type: ignore[method-assign]
+
+
+_ENDED = _EndedThreads()
+
+
 class OwnWork:
     """Between enter and exit, everything that this process and its children do.
 
@@ -37,23 +73,12 @@ class OwnWork:
         self._short_lived = short_lived
 
     def __enter__(self) -> OwnWork:
-        self._ended_delay = 0.0
-        self._lock = threading.Lock()
-        self._original = original = threading.Thread.run
-
-        def run(thread: threading.Thread) -> None:
-            try:
-                original(thread)
-            finally:
-                delay = lifetime_delay()
-                with self._lock:
-                    self._ended_delay += delay
-
         if self._short_lived:
-            threading.Thread.run = run  # type: ignore[method-assign, assignment]
+            _ENDED.watch()
+        self._ended_before = _ENDED.delay
         self._clock = ThreadClock()
         self._before = _everyone()
-        self._reaped_before = _reaped_cpu()
+        self._reaped_before = CLOCKS.children_cpu()
         self._cpu = CLOCKS.process_cpu()
         self._begun = self._clock.begin()
         return self
@@ -63,8 +88,9 @@ class OwnWork:
     ) -> None:
         own = self._clock.finish(self._begun, None)
         cpu = CLOCKS.process_cpu() - self._cpu
+        ended_delay = _ENDED.delay - self._ended_before if self._short_lived else 0.0
         if self._short_lived:
-            threading.Thread.run = self._original  # type: ignore[method-assign]
+            _ENDED.leave()
         self._clock.close()
         after = _everyone()
         me, main = os.getpid(), threading.get_native_id()
@@ -76,13 +102,14 @@ class OwnWork:
                 delay += max(0.0, delay_after - delay_before)
             if who[0] != me:
                 self.children_cpu += max(0.0, cpu_after - cpu_before)
-        # Children that came and went: their run delay is not known.
-        unseen = max(0.0, _reaped_cpu() - self._reaped_before)
+        # Children that have ended: their run delay is not known. What they did before was known then.
+        alive = {process for process, _ in after}
+        before = sum(used for (process, _), (used, _) in self._before.items() if process not in alive)
+        unseen = max(0.0, CLOCKS.children_cpu() - self._reaped_before - before)
         if own.delay is None:
             # No run delay here, so no look into children either: any that live may have worked.
             unseen = max(unseen, own.wall if _children_alive() else 0.0)
-        with self._lock:
-            delay += self._ended_delay
+        delay += ended_delay
         total = None if own.delay is None else own.delay + delay
         everyone = cpu + self.children_cpu + unseen
         party: Literal["one", "seen", "unseen"] = "seen"
@@ -95,10 +122,29 @@ class OwnWork:
 
 def _everyone() -> _Totals:
     """Return CPU time and run delay of every live thread of this process and of its descendants."""
+    return _totals_of([os.getpid()])
+
+
+def descendants() -> dict[tuple[int, int], tuple[float, float]]:
+    """Return CPU time and run delay, in seconds, of every live thread of this process's descendants.
+
+    By process and thread; empty where that cannot be read.
+    """
+    if unavailable() is not None:
+        return {}
+    children: list[int] = []
+    process = os.getpid()
+    with contextlib.suppress(OSError, ValueError):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+                children.extend(map(int, file.read().split()))
+    return _totals_of(children)
+
+
+def _totals_of(todo: list[int]) -> _Totals:
     totals: _Totals = {}
     if unavailable() is not None:
         return totals
-    todo = [os.getpid()]
     while todo:
         process = todo.pop()
         try:
@@ -121,8 +167,3 @@ def _children_alive() -> bool:
     import multiprocessing
 
     return bool(multiprocessing.active_children())
-
-
-def _reaped_cpu() -> float:
-    times = os.times()
-    return times.children_user + times.children_system

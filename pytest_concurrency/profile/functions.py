@@ -63,13 +63,17 @@ def watch(run: Callable[[], Any], computing_only: bool) -> dict[Entry, Own]:
     return found
 
 
-def costs(wall: dict[Entry, Own], cpu: dict[Entry, Own], calls: int) -> tuple[Cost, ...]:
-    """Tell computing and waiting apart, each call of the body; the greatest come first."""
+def costs(wall: dict[Entry, Own], calls: int, cpu: dict[Entry, Own], as_often: int) -> tuple[Cost, ...]:
+    """Tell computing and waiting apart, each call of the body; the greatest come first.
+
+    :param calls: how often the body ran while ``wall`` was measured.
+    :param as_often: how often while ``cpu`` was.
+    """
     found = []
     for entry, own in wall.items():
-        computing = min(cpu[entry].seconds, own.seconds) if entry in cpu else own.seconds
-        waiting = own.seconds - computing
-        found.append(Cost(_where(entry), own.calls / calls, max(0.0, computing) / calls, max(0.0, waiting) / calls))
+        each = own.seconds / calls
+        computing = min(cpu[entry].seconds / as_often, each) if entry in cpu else each
+        found.append(Cost(_where(entry), own.calls / calls, max(0.0, computing), max(0.0, each - computing)))
     whole = sum(cost.total for cost in found)
     found.sort(key=lambda cost: cost.total, reverse=True)
     return tuple(cost for cost in found[:_SHOWN] if cost.total >= _LEAST * whole)

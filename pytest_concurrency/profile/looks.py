@@ -14,7 +14,6 @@ from types import FrameType
 
 from pytest_concurrency import places
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.machine import gil_enabled
 from pytest_concurrency.profile.values import Stand, Standing
 
 _EVERY = 0.001  # seconds between two looks
@@ -25,9 +24,8 @@ _LEAST = 0.01  # share of looks below which a line is not worth showing
 
 def unavailable() -> str | None:
     """Return why nobody may look into other threads here, or None."""
-    if gil_enabled():
+    if places.may_look():
         return None
-    # python/cpython issues 118680 and 152355: the frames of a running thread may be gone when they are read.
     return "Where threads stood was not looked for: without a GIL, looking into a running thread can crash Python."
 
 

@@ -75,33 +75,51 @@ class _Run:
         self._notes: list[str] = []
 
     def profile(self) -> Profile:
-        body, calls = self._body, self._calls(self._each)
+        body, calls = self._body, 0
         costs: tuple[Any, ...] = ()
         try:
-            costs = self._costs(calls)
+            calls, costs = self._costs()
             standing = self._standing()
         except _TooLong as late:
             self._notes.append(str(late))
             standing = None
-        except (Raised, Hung) as error:
-            what = error.error if isinstance(error, Raised) else error
-            self._notes.append(f"The extra run ended with {type(what).__name__}: {what}")
+        except Hung as hung:
+            self._notes.append(
+                "Not all was looked at: the extra run, which a profiler makes slower, had not ended when max_time="
+                f"{duration(self._seconds)} was over; it stood at {hung.places[0]}. "
+                "Make the body smaller, or raise --concurrency-max-time."
+            )
+            standing = None
+        except Raised as error:
+            self._notes.append(f"The extra run ended with {type(error.error).__name__}: {error.error}")
             standing = None
         if any(arm.backend == "processes" for outcome in self._outcomes for arm in outcome.arms):
             self._notes.append("The worker processes themselves are not watched: this is one call in the test's own.")
-        return Profile(body.label, self._tool, calls, costs, standing, tuple(self._notes))
+        return Profile(body.label, self._tool, max(1, calls), costs, standing, tuple(self._notes))
 
     def _calls(self, each: float) -> int:
         return max(1, min(_MOST_CALLS, math.ceil(_SPAN / each)))
 
-    def _costs(self, calls: int) -> tuple[Any, ...]:
-        wall = self._in_thread(lambda run: functions.watch(run, computing_only=False), calls)
-        if wall is None:
-            return ()
+    def _costs(self) -> tuple[int, tuple[Any, ...]]:
+        """Return how often the body ran, and what its functions or lines cost."""
+        watched = self._watched(computing_only=False)
+        if watched is None:
+            return 0, ()
+        wall, calls = watched
         if self._tool == "line":
-            return self._lines(wall, calls)
-        cpu = self._in_thread(lambda run: functions.watch(run, computing_only=True), calls)
-        return functions.costs(wall, cpu or {}, calls)
+            return calls, self._lines(wall, calls)
+        cpu, as_often = self._watched(computing_only=True) or ({}, 1)
+        return calls, functions.costs(wall, calls, cpu, as_often)
+
+    def _watched(self, computing_only: bool) -> tuple[dict[functions.Entry, functions.Own], int] | None:
+        """Run the body under cProfile once, and oftener if that was quick; it may be many times slower there."""
+        began = CLOCKS.wall()
+        found = self._in_thread(lambda run: functions.watch(run, computing_only), 1)
+        each = max(self._each, CLOCKS.wall() - began)
+        calls = self._calls(each)
+        if found is not None and calls > 1:
+            found = self._in_thread(lambda run: functions.watch(run, computing_only), calls, each)
+        return None if found is None else (found, calls)
 
     def _lines(self, wall: dict[functions.Entry, functions.Own], calls: int) -> tuple[Any, ...]:
         found = lines.functions_of(functions.authors_code(wall))

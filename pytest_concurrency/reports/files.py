@@ -14,9 +14,10 @@ from pytest_concurrency.writing import check_writable, write_whole
 _JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
-def check(reports: Sequence[tuple[str, str]]) -> None:
+def check(reports: Sequence[tuple[str, str]], storage: str) -> None:
     """Find out before a long run whether its reports can be made.
 
+    :param storage: the folder of saved runs, which a report may not overwrite.
     :raises ValueError: names the report and the reason.
     """
     for kind, path in reports:
@@ -24,11 +25,21 @@ def check(reports: Sequence[tuple[str, str]]) -> None:
             raise ValueError(f"--concurrency-report={kind}:{path} cannot be made: {reason} Nothing was run.")
         try:
             check_writable(Path(path))
+            keep_out(Path(path), storage)
         except OSError as error:
             raise ValueError(
                 f"--concurrency-report={kind}:{path} cannot be written: {error}. Nothing was run. "
                 "Name a file in a folder that can be written to."
             ) from None
+
+
+def keep_out(path: Path, storage: str | Path) -> None:
+    """See to it that a report does not take the place of a saved run.
+
+    :raises PermissionError: it lies in their folder.
+    """
+    if path.resolve().parent == Path(storage).resolve():
+        raise PermissionError(f"{storage} is the folder of saved runs, which are never overwritten")
 
 
 def write(

@@ -82,7 +82,8 @@ def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
 
 def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
     for row in rows_of(records):
-        if points := [_point(point) for point in row.curve]:
+        # The message of a broken one has it.
+        if row.verdict != "broken" and (points := [_point(point) for point in row.curve]):
             backend = row.workers.partition(" ")[2]
             reporter.write_line(f"scaling of {row.name} in {backend}:", bold=True)
             for line in curve(points).splitlines():
@@ -96,12 +97,15 @@ def _point(value: Mapping[str, Any]) -> Point:
 
 def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
     """Say each advice once, with the tests it is for."""
-    advice = {row.nodeid: row.advice for row in reversed(rows) if row.advice}
-    if not advice:
+    best: dict[str, Row] = {}
+    for row in rows:
+        if row.advice and (row.nodeid not in best or _knows(row) > _knows(best[row.nodeid])):
+            best[row.nodeid] = row
+    if not best:
         return
     by_text: dict[str, list[str]] = {}
-    for nodeid in reversed(advice):
-        by_text.setdefault(advice[nodeid], []).append(name_of(nodeid))
+    for row in best.values():
+        by_text.setdefault(row.advice, []).append(row.name)
     reporter.write_line("")
     reporter.write_line("which tool for which test:", bold=True)
     for text, names in by_text.items():
@@ -109,6 +113,11 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
         for line in _listed(names, width - 4):
             reporter.write_line(f"    {line}")
     reporter.write_line("")
+
+
+def _knows(row: Row) -> int:
+    """How much a verdict has seen of what its test does: whether waits overlap shows with several workers only."""
+    return (row.bound == "serialized") + (row.workers != "alone")
 
 
 def _listed(names: Sequence[str], width: int) -> Iterator[str]:

@@ -91,6 +91,7 @@ PAIRS = {
     "pooled": {"pooled_worker"},
     "interpreters": {"pooled"},
     "executors": {"pooled"},
+    "helpers": {"own_work"},
 }
 
 

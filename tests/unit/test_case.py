@@ -66,7 +66,7 @@ def test_a_confirmation_that_says_nothing_starts_again() -> None:
     assert case.open
     assert case.contradicted == 1
     said = reasons.undecided(case, [round_(reading(wait=0.01))] * 12, Interference(), Site(2, True, True), 1.0)
-    assert "1 time fresh workers did not confirm what the rounds before them said" in said
+    assert "1 time later rounds did not confirm what those before them said" in said
 
 
 def test_a_bound_above_confirms_the_green_side_too() -> None:

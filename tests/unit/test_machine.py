@@ -92,7 +92,7 @@ def test_the_control_group_is_found_through_proc(
 
 
 def test_without_proc_there_is_no_control_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Path) -> str:
+    def fail(self: Path, encoding: str = "", errors: str = "") -> str:
         raise FileNotFoundError(self)
 
     monkeypatch.setattr(Path, "read_text", fail)

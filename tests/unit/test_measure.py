@@ -130,7 +130,7 @@ def test_stolen_cpus_are_named_where_they_are_why_it_is_undecided() -> None:
 def test_a_body_that_is_too_long_is_undecided_and_says_so() -> None:
     settlement = end(ScriptedBench(ScriptedBody.of_speedup(3.0, seconds=2.0)), THREE, max_time=5.0)
     assert settlement.verdict == "undecided"
-    assert "one round takes 4.67 s" in settlement.results[0].reason
+    assert "2 rounds of 4.67 s only" in settlement.results[0].reason
     assert "raise max_time" in settlement.results[0].reason
 
 

@@ -15,7 +15,7 @@ _LABEL = 16  # percentages of a scale's length that a label takes
 _ONE = {"threads": "thread", "processes": "process", "tasks": "task", "interpreters": "interpreter"}
 _EFFICIENCY = 0.7  # what expect_scaling asks for if it is not told
 _KINDS = {
-    "io": "It waits, and waits overlap",
+    "io": "It waits",
     "cpu": "It computes",
     "mixed": "It waits and computes",
     "serialized": "It waits, and only one at a time",

@@ -1,0 +1,62 @@
+"""What computes for a body besides its workers: threads and processes that it starts, or hands work to.
+
+A worker that waits for them looks idle. Their CPU time is known; how long they waited for a CPU is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.model import Reading
+from pytest_concurrency.probes import own_work
+
+_NOTABLE = 0.1  # part of a batch's time
+_PAUSE = 0.01  # seconds in which it shows what goes on without any body
+
+
+def unavailable() -> str | None:
+    """The CPU time of a process is known everywhere; that of children that live, where run delay is."""
+    return None
+
+
+class Helpers:
+    """From its making to :meth:`finish`: CPU time of this process, and of its children if they are looked at."""
+
+    def __init__(self, children: bool) -> None:
+        self._look = children
+        self._alive = own_work.descendants() if children else {}
+        self._ended = CLOCKS.children_cpu()
+        self._process = CLOCKS.process_cpu()
+
+    def finish(self, others: float) -> None:
+        """Take the readings; ``others`` is CPU time of this process that is no helper's, in seconds."""
+        threads = CLOCKS.process_cpu() - self._process - others
+        ended = CLOCKS.children_cpu() - self._ended
+        after = own_work.descendants() if self._look else {}
+        here = {process for process, _ in after}
+        told = sum(cpu for (process, _), (cpu, _) in self._alive.items() if process not in here)
+        self.living_children = sum(
+            max(0.0, cpu - self._alive.get(who, (0.0, 0.0))[0]) for who, (cpu, _) in after.items()
+        )
+        self.cpu = max(0.0, threads) + max(0.0, ended - told) + self.living_children
+
+
+def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ...]:
+    """Count what helpers computed as the computing of the workers that waited for them meanwhile."""
+    wall = max(reading.end for reading in readings) - min(reading.start for reading in readings)
+    if helpers_cpu <= _NOTABLE * wall:
+        return tuple(readings)
+    each = helpers_cpu / len(readings)
+    return tuple(replace(reading, cpu=reading.cpu + min(each, reading.blocked), party="unseen") for reading in readings)
+
+
+def background() -> float:
+    """Return how many CPUs this process and its children use while no body runs."""
+    began = CLOCKS.wall()
+    idle = Helpers(children=True)
+    own = CLOCKS.thread_cpu()
+    CLOCKS.sleep(_PAUSE)
+    idle.finish(CLOCKS.thread_cpu() - own)
+    return idle.cpu / (CLOCKS.wall() - began)

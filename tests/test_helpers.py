@@ -1,0 +1,113 @@
+"""Bodies that let others work for them: threads and processes of their own, or of a pool that lives on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import REPORT, Suite, records_of
+
+WORK = """
+import hashlib, subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+POOL = ThreadPoolExecutor(4)
+BLOCK = bytes(1 << 18)
+
+def digest(times=40):
+    for _ in range(times):
+        hashlib.sha256(BLOCK).digest()
+
+def in_a_thread(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+def in_a_pool(work):
+    POOL.submit(work).result()
+
+def sleep():
+    time.sleep(0.01)
+
+@pytest.fixture(scope="module", autouse=True)
+def end():
+    yield
+    POOL.shutdown()
+"""
+
+
+def verdicts(pytester: pytest.Pytester) -> dict[str, str]:
+    return {name: record["expectations"][0]["verdict"] for name, record in records_of(pytester).items()}
+
+
+@pytest.mark.parametrize("where", ["in_a_thread", "in_a_pool"])
+def test_what_helpers_compute_is_the_bodys_computing(suite: Suite, pytester: pytest.Pytester, where: str) -> None:
+    suite(
+        WORK
+        + f"""
+@pytest.mark.expect_cpu_bound
+def test_computes():
+    {where}(digest)
+
+@pytest.mark.expect_io_bound
+def test_waits():
+    {where}(digest)
+
+@pytest.mark.expect_io_bound
+def test_sleeps():
+    {where}(sleep)
+""",
+        REPORT,
+    )
+    assert verdicts(pytester) == {"test_computes": "met", "test_waits": "broken", "test_sleeps": "met"}
+
+
+def test_what_async_bodies_hand_to_threads_is_computing(suite: Suite, pytester: pytest.Pytester) -> None:
+    suite(
+        WORK
+        + """
+@pytest.mark.expect_cpu_bound
+async def test_computes():
+    await asyncio.to_thread(digest)
+""",
+        REPORT,
+    )
+    assert verdicts(pytester) == {"test_computes": "met"}
+
+
+def test_programs_that_a_body_runs_compute_for_it(suite: Suite, pytester: pytest.Pytester) -> None:
+    suite(
+        WORK
+        + """
+@pytest.mark.expect_cpu_bound
+def test_computes():
+    subprocess.run([sys.executable, "-S", "-c", "sum(n * n for n in range(10 ** 6))"], check=True)
+""",
+        REPORT,
+    )
+    assert verdicts(pytester) == {"test_computes": "met"}
+
+
+def test_a_thread_of_somebody_else_is_no_helper(suite: Suite, pytester: pytest.Pytester) -> None:
+    suite(
+        WORK
+        + """
+STOP = threading.Event()
+
+@pytest.fixture
+def busy():
+    def hash_on():
+        while not STOP.is_set():
+            digest(1)
+    thread = threading.Thread(target=hash_on)
+    thread.start()
+    yield
+    STOP.set()
+    thread.join()
+
+@pytest.mark.expect_cpu_bound
+def test_waits(busy):
+    time.sleep(0.01)
+""",
+        REPORT,
+    )
+    assert verdicts(pytester) == {"test_waits": "broken"}
