@@ -193,6 +193,12 @@ def comparison(round_: Round, cpus: float) -> Interval | None:
     return Interval(low, max(low, high))
 
 
+def cpus_used(sample: Sample) -> float:
+    """How many CPUs a user's own code kept busy, as far as nothing else kept it from them."""
+    reading = sample.readings[0]
+    return reading.cpu / max(reading.wall - (reading.delay or 0.0), _FEW)
+
+
 def by_one_thread(round_: Round) -> bool:
     """Whether the second of two callables could not have been faster with more CPUs than one."""
     return round_.concurrent is not None and round_.concurrent.readings[0].party == "one"

@@ -96,7 +96,8 @@ class Case:
             seen = sum(vote.direction == happened for vote in self.counted)
             if seen and tally.now_and_then(self.counted, happened) >= (enough_above if happened > 0 else enough_below):
                 return happened
-            if seen and side == self.claim.met_when and len(self.counted) < _REFUTES * seen:
+            suspected = max(seen, 1 if self.confirming else 0)
+            if side == self.claim.met_when and len(self.counted) < _REFUTES * suspected:
                 return 0
         # Rounds of which each says one thing, and all together the other, are not alike.
         share = tally.pooled(self.votes)

@@ -25,6 +25,7 @@ from pytest_concurrency.units import number, ratio
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 _MOST_LOOPS = 100_000
+_ONE_CPU = 1.15  # CPUs up to which a function computes in one thread at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ def plan_for(threshold: Mapping[str, float], limits: Limits) -> Plan:
 
 def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:
     """Say why this machine cannot show it: the second function's computing alone takes too long here."""
-    if known.cpus >= 2 and all(bounds.by_one_thread(round_) for round_ in rounds):
-        return None  # more CPUs than it had and left idle would not make it faster
+    busy = [bounds.cpus_used(round_.concurrent) for round_ in rounds if round_.concurrent is not None]
+    if known.cpus >= 2 and stats.median(busy) <= _ONE_CPU:
+        return None  # more CPUs than those that it left idle would not make it faster
     ceilings = [
         bounds.body_time(round_) * known.cpus * round_.concurrent.loops / max(round_.concurrent.cpu, 1e-9)
         for round_ in rounds

@@ -229,3 +229,15 @@ def test_bad(concurrency):
     for fragment in [f"> assert {call}", "BadArgument", *said]:
         assert fragment in text
     assert "fixture.py:" not in text, "the plugin's own code is shown"
+
+
+def test_an_async_body_with_a_yield_would_run_nothing_and_is_an_error(suite: Suite) -> None:
+    source = "@pytest.mark.expect_cpu_bound\nasync def test_bad():\n    assert False\n    yield\n"
+    result = suite(source)
+    result.assert_outcomes(errors=1, passed=1)
+    assert "it has a yield, so that a call of it runs nothing" in text_of(result)
+
+
+def test_a_body_that_returns_something_is_warned_of_as_by_pytest(suite: Suite) -> None:
+    result = suite("@pytest.mark.expect_io_bound\ndef test_bad():\n    time.sleep(0.004)\n    return 5\n")
+    assert "test_bad returned int: a test should return None" in text_of(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Backend, Suite, assert_other_passed, assert_outcome, text_of
+from conftest import REPORT, Backend, Suite, assert_other_passed, assert_outcome, records_of, text_of
 
 HELPERS = """
 LOCK = threading.Lock()
@@ -227,5 +227,82 @@ def test_body(concurrency_worker):
     worker = concurrency_worker
     assert (worker.index, worker.count, worker.backend) == (0, 1, "serial")
 """
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_two_functions_of_very_different_speed_are_compared_in_time(suite: Suite) -> None:
+    result = suite(
+        "def test_body(concurrency):\n"
+        "    began = time.perf_counter()\n"
+        "    assert concurrency.compare(lambda: time.sleep(0.02), lambda: None, max_time='1s') >= 100\n"
+        "    assert time.perf_counter() - began < 8\n"
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_one_thread_that_computes_more_than_expected_is_slow_on_any_number_of_cpus(suite: Suite) -> None:
+    result = suite(
+        "def work(n):\n"
+        "    return sum(i * i for i in range(n))\n"
+        "\n"
+        "def test_body(concurrency):\n"
+        "    assert concurrency.compare(lambda: work(60_000), lambda: work(30_000)) >= 8\n"
+    )
+    result.assert_outcomes(failed=1, passed=1)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "verdict", "expected"),
+    [
+        ("found == 'cpu' or found == 'io'", "met", "'cpu' or 'io'"),
+        ("found in ('cpu', 'io')", "met", "'cpu' or 'io'"),
+        ("found != 'cpu'", "met", "not 'cpu'"),
+        ("not found == 'cpu'", "broken", "'cpu'"),
+        ("found.kind == 'io'", "met", None),
+    ],
+)
+def test_a_bound_type_is_broken_only_if_no_comparison_was_true(
+    suite: Suite, pytester: pytest.Pytester, comparison: str, verdict: str, expected: str | None
+) -> None:
+    source = HELPERS + f"\ndef test_body(concurrency):\n    found = concurrency.bound(wait)\n    assert {comparison}\n"
+    suite(source, REPORT).assert_outcomes(passed=2)
+    (told,) = records_of(pytester)["test_body"]["expectations"]
+    assert (told["verdict"], told["arguments"].get("expected")) == (verdict, expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "passes"),
+    [
+        ("concurrency.speedup(wait, threads=4)", False),
+        ("concurrency.bound(wait)", False),
+        ("assert concurrency.bound(wait).kind", True),
+    ],
+)
+def test_a_finding_that_nobody_compares_is_warned_of(suite: Suite, call: str, passes: bool) -> None:
+    result = suite(HELPERS + f"\ndef test_body(concurrency):\n    {call}\n")
+    assert ("was never compared with anything, so nothing was measured" in text_of(result)) is not passes
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "concurrency.compare(await_, await_) >= 1",
+        "concurrency.compare(wait, lambda: await_()) >= 1",
+        "concurrency.speedup(lambda: await_(), threads=2) >= 1",
+        "concurrency.speedup(lambda: await_(), processes=2) >= 1",
+    ],
+)
+def test_coroutines_that_nobody_awaits_are_not_measured(suite: Suite, call: str) -> None:
+    result = suite(HELPERS + f"\ndef test_body(concurrency):\n    assert {call}\n", "-W", "error")
+    result.assert_outcomes(failed=1, passed=1)
+    assert "asyncio.run(" in text_of(result)
+
+
+def test_a_long_call_is_waited_for_as_long_as_its_own_max_time_allows(suite: Suite) -> None:
+    result = suite(
+        "def test_body(concurrency):\n"
+        "    assert concurrency.speedup(lambda: time.sleep(0.3), threads=2, max_time='20s') >= 1.5\n",
+        "--concurrency-max-time=100ms",
     )
     result.assert_outcomes(passed=2)

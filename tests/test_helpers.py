@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from tests.conftest import REPORT, Suite, records_of
+from conftest import REPORT, Suite, records_of
 
 WORK = """
 import hashlib, subprocess

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pytest_concurrency import reasons
+from pytest_concurrency import reasons, tally
 from pytest_concurrency.case import Case
-from pytest_concurrency.claims import ShareClaim, SpeedupClaim
+from pytest_concurrency.claims import LongestClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.model import Interference, Interval
 from pytest_concurrency.plan import Site
 from pytest_concurrency.tally import Vote, cast
@@ -146,3 +148,55 @@ def test_a_body_that_varies_by_itself_is_told_as_why_it_is_undecided() -> None:
     said = reasons.undecided(case, [round_(reading(wait=0.01))] * 12, Interference(), Site(2, True, True), 1.0)
     assert "the body itself takes longer or shorter from call to call" in said
     assert "raise max_time" in said
+
+
+def never(frequency: int, rounds: int = 400) -> Case:
+    """Rounds of a body that blocks its loop in every so many rounds, confirmed as often as that is asked for."""
+    case = Case(LongestClaim("block", 0.05, 0.25))
+    for number in range(1, rounds):
+        blocked = 0.15 if frequency and number % frequency == 0 else 0.006
+        case.take(cast(Interval(blocked, blocked), 0.056, 0.02), early=number < 20)
+        if not case.open:
+            break
+    return case
+
+
+@pytest.mark.parametrize(
+    ("frequency", "verdict"), [(0, "met"), (1, "broken"), (2, "broken"), (4, "broken"), (100, "met")]
+)
+def test_what_must_never_happen_is_not_outvoted(frequency: int, verdict: str) -> None:
+    case = never(frequency)
+    assert case.verdict == verdict
+
+
+def test_one_error_does_not_make_a_red_verdict_and_costs_some_rounds() -> None:
+    case = Case(LongestClaim("block", 0.05, 0.25))
+    for number in range(40):
+        blocked = 0.15 if number == 1 else 0.006
+        case.take(cast(Interval(blocked, blocked), 0.056, 0.02))
+        if not case.open:
+            break
+    assert case.verdict == "met"
+    assert len(case.votes) >= 24
+
+
+def test_rounds_that_speak_for_one_share_and_together_for_another_decide_nothing() -> None:
+    case = Case(ShareClaim("cpu", 0.5, 0.25))
+    for number in range(40):
+        share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
+        case.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole))
+        if not case.open:
+            break
+    assert case.verdict != "met" or len(case.votes) < 5
+    late = Case(ShareClaim("cpu", 0.5, 0.25))
+    for number in range(40):
+        share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
+        late.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole), early=number < 24)
+    assert late.verdict is None
+
+
+def test_of_two_things_each_varies_by_itself() -> None:
+    votes = [cast(Interval(f, f), 1.0, 0.02, work=0.02, half=0.1, apart=True) for f in (2.0, 0.1)]
+    assert tally.spread_of(votes).seen > 1
+    alike = [cast(Interval(f, f), 1.0, 0.02, work=0.02, half=0.1) for f in (2.0, 0.1)]
+    assert tally.spread_of(alike).seen == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -65,3 +67,26 @@ def test_the_computing_of_all_is_added_up() -> None:
 def test_without_run_delay_nobody_is_known_to_have_worked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_CONCURRENCY_NO_RUN_DELAY", "1")
     assert work_of(compute).party != "one"
+
+
+def _compute(seconds: float) -> None:
+    while time.process_time() < seconds:
+        pass
+
+
+def test_what_a_child_did_before_is_not_of_this_batch() -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_compute, 0.3).result()
+        with OwnWork(short_lived=False) as work:
+            pool.shutdown(wait=True)
+    assert work.reading.cpu < 0.15
+
+
+def test_several_watchers_leave_threads_as_they_were() -> None:
+    run = threading.Thread.run
+    first, second = OwnWork(short_lived=True), OwnWork(short_lived=True)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert threading.Thread.run is run

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import queue
 import sys
+import threading
 from pathlib import Path
+
+import pytest
 
 from pytest_concurrency import places
 
@@ -51,3 +54,18 @@ def test_a_folder_whose_name_only_begins_like_the_package_is_an_authors() -> Non
     near = (str(Path(places.__file__).parent) + "_suite/test_it.py", 1, "test_body")
     assert places.describe([near]).startswith(near[0])
     assert places.in_body([near]) is not None
+
+
+def test_where_another_thread_stands_and_that_nobody_looks_without_a_gil(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert "wait" in str(places.of_thread(thread.ident))
+        monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+        assert places.of_thread(thread.ident) == ()
+        assert places.describe(places.of_thread(thread.ident) or ()) == "not readable here"
+    finally:
+        stop.set()
+        thread.join()
+    assert places.of_thread(thread.ident) is None

@@ -53,3 +53,24 @@ def test_a_run_has_its_version_and_copies() -> None:
     assert run["schema"] == 1
     run["records"][0]["nodeid"] = "changed"
     assert records[0]["nodeid"] == "a"
+
+
+class _Text(str):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (Path("a/b"), "PosixPath('a/b')"),
+        (float("nan"), None),
+        ({"x": [float("inf"), 1.5]}, {"x": [None, 1.5]}),
+        (_Text("word"), "word"),
+        (True, True),
+    ],
+)
+def test_whatever_plugins_put_into_a_record_becomes_plain_json(value: object, plain: object) -> None:
+    found = record.plain(value)
+    assert found == plain
+    assert type(found) is type(plain)
+    json.dumps(found, allow_nan=False)

@@ -57,3 +57,15 @@ def test_the_shape_of_a_curve_is_put_into_words(points: list[Point], said: str) 
 
 def test_one_point_has_no_shape() -> None:
     assert scaling.reading_of([at(4, 0.1)]) == ""
+
+
+def test_a_parameter_that_would_be_negative_leaves_the_best_fit_of_the_other() -> None:
+    curve = [(2, 1.80), (4, 2.75), (8, 4.2)]
+    usl = scaling.fit_usl(curve)
+    assert usl is not None
+    assert usl.coherency == 0
+
+    def error(contention: float) -> float:
+        return sum((p / s - 1 - contention * (p - 1)) ** 2 for p, s in curve)
+
+    assert error(usl.contention) <= min(error(usl.contention + step) for step in (-1e-3, 1e-3))
