@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from pytest_concurrency import stats
+from pytest_concurrency import bounds, stats, tally
 from pytest_concurrency.case import Case
+from pytest_concurrency.claims import margin_cut
 from pytest_concurrency.model import Interference, Round
 from pytest_concurrency.plan import Site
-from pytest_concurrency.units import count, duration, formatter, number, ratio
+from pytest_concurrency.units import count, duration, formatter, number, ratio, share
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
@@ -42,23 +43,35 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
         f"{within}: of {count(len(case.votes), 'round')} {above if case.claim.met_when > 0 else below} spoke for "
         f"{between}, {below if case.claim.met_when > 0 else above} against it, and {silent} could not tell"
     )
+    causes = [*_in_the_body(case, rounds, above - below), *_in_the_machine(interference, site)]
+    return "; ".join([said, *causes])
+
+
+def _in_the_body(case: Case, rounds: Sequence[Round], lead: int) -> Iterator[str]:
+    together, say = tally.pooled(case.votes), formatter(case.claim.unit)
+    if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
+        yield f"all rounds together come to {say(together)}, since few calls take most of the time"
+    if any(bounds.helpers_late(round_) for round_ in rounds):
+        yield "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
     if case.contradicted:
-        said += f"; {count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
+        yield f"{count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
+    varies = case.spread.seen
+    if varies > _VARIES:
+        yield (
+            f"the body itself takes longer or shorter from call to call, so that a round's figure varies by "
+            f"{share(varies)}: let each call do the same work, move the threshold farther away, or raise max_time"
+        )
+
+
+def _in_the_machine(interference: Interference, site: Site) -> Iterator[str]:
     if interference.foreign is not None and interference.foreign > _BUSY:
-        said += f"; other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
+        yield f"other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
     for taken, whose in (
         (interference.steal, "the hypervisor took"),
         (interference.throttled, "a CPU quota held back"),
     ):
         if taken is not None and taken > _STOLEN:
-            said += f"; {whose} {taken:.1f} of {number(site.cpus)} CPUs"
-    varies = case.spread.seen
-    if varies > _VARIES:
-        said += (
-            f"; the body itself takes longer or shorter from call to call, so that a round's figure varies by "
-            f"{varies:.0%}: let each call do the same work, move the threshold farther away, or raise max_time"
-        )
-    return said
+            yield f"{whose} {taken:.1f} of {number(site.cpus)} CPUs"
 
 
 def _shared_cores(site: Site) -> str:

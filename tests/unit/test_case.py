@@ -200,3 +200,12 @@ def test_of_two_things_each_varies_by_itself() -> None:
     assert tally.spread_of(votes).seen > 1
     alike = [cast(Interval(f, f), 1.0, 0.02, work=0.02, half=0.1) for f in (2.0, 0.1)]
     assert tally.spread_of(alike).seen == 0
+
+
+def test_a_share_that_few_calls_make_is_told_as_that() -> None:
+    case = Case(ShareClaim("cpu", 0.5, 0.25))
+    for number in range(40):
+        share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
+        case.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole), early=number < 24)
+    said = reasons.undecided(case, [round_(reading(0.01))] * 40, Interference(), Site(2), 10.0)
+    assert "all rounds together come to 27 %, since few calls take most of the time" in said
