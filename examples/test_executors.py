@@ -7,7 +7,7 @@ record (``--concurrency-report=json:out.json``), and not in the speedup.
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +18,12 @@ def fetch() -> None:
 
 @pytest.mark.expect_speedup(executor=ThreadPoolExecutor, workers=4, at_least=3)
 def test_an_executor_that_is_made_for_the_test():
+    fetch()
+
+
+@pytest.mark.expect_io_bound
+@pytest.mark.expect_speedup(executor=ProcessPoolExecutor, workers=2, at_least=1.5)
+def test_its_workers_may_be_processes():
     fetch()
 
 

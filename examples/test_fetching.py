@@ -53,3 +53,21 @@ def with_a_thread_pool(urls: list[str]) -> list[str]:
 def test_your_own_threads_are_faster_than_your_own_loop(concurrency, pages, together):
     speedup = concurrency.compare(lambda: one_after_the_other(pages), lambda: together(pages), same_result=True)
     assert speedup >= 2
+
+
+def test_three_fetches_are_under_way_at_the_same_time(concurrency, pages):
+    under_way = concurrency.in_flight()  # no clock: it counts who is inside
+
+    def fetch_and_tell(url: str) -> None:
+        with under_way:
+            fetch(url)
+
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        list(pool.map(fetch_and_tell, pages))
+    assert under_way.peak == 3
+
+
+# At every count, each thread must be worth at least 60 % of one.
+@pytest.mark.expect_scaling(threads=(1, 2, 3), efficiency=0.6)
+def test_each_thread_is_worth_its_while(pages, concurrency_worker):
+    fetch(pages[concurrency_worker.index % 3])

@@ -87,7 +87,9 @@ def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
         )
     if isinstance(claim, LongestClaim):
         what = (
-            "the body keeps its event loop from running for" if claim.kind == "block" else "the body holds the GIL for"
+            "the body keeps its event loop from running for"
+            if claim.kind == "block"
+            else "with Python's own switching between threads turned off, the body holds the GIL for"
         )
         keyword = "max_block" if claim.kind == "block" else "max_hold"
         where = place(settlement, claim)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 PROFILERS = ("cprofile", "line")
+START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 _QUIET_WAIT = 30.0  # seconds
 
 
@@ -153,7 +154,7 @@ OPTIONS = (
     ),
     Option(
         "start_method",
-        _choice("auto", "fork", "forkserver", "spawn"),
+        _choice(*START_METHODS),
         "auto",
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",

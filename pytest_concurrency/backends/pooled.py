@@ -125,7 +125,7 @@ class PooledCrew:
                 self._lead = min(2 * self._lead, _LONGEST_LEAD)
             elif late <= _LATE or attempt == _TRIES or _at_once(reports) < workers:
                 break
-        return Sample(loops, tuple(self._reading(report, index, workers) for index, report in enumerate(reports)))
+        return Sample(loops, tuple(map(self._reading, reports)))
 
     def close(self) -> None:
         """End the executor if it is ours; leave the user's own as it is, but for a body that hangs in it."""
@@ -273,7 +273,7 @@ class PooledCrew:
         # Quick to grow, slow to shrink.
         self._lead = min(_LONGEST_LEAD, max(1.3 * there + _LATE, 0.9 * self._lead))
 
-    def _reading(self, report: Report, index: int, workers: int) -> Reading:
+    def _reading(self, report: Report) -> Reading:
         assert report.answer is not None
         assert report.answer.reading is not None
         reading = report.answer.reading

@@ -38,7 +38,6 @@ from pytest_concurrency.probes import thread_state
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
-START_METHODS = ("auto", "fork", "forkserver", "spawn")
 _START = 60.0  # seconds that a worker gets to import the test's modules
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _GOODBYE = 0.5  # seconds between asking, terminating and killing
@@ -57,7 +56,7 @@ class _Starter(Protocol):
     def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]: ...  # noqa: N802
 
 
-def choose_start_method(wanted: str, body: Body) -> tuple[str, str]:
+def choose_start_method(wanted: str) -> tuple[str, str]:
     """Return the start method and the reason for it, to be said in the record.
 
     ``fork`` needs no pickling, but copies whatever locks other threads hold at that moment: ``auto``
@@ -99,7 +98,7 @@ class ProcessCrew:
 
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
         thread_state.require()
-        method, why = choose_start_method(start_method, body)
+        method, why = choose_start_method(start_method)
         self.note = f"start method {method}: {why}"
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []

@@ -22,6 +22,7 @@ from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.explain import KINDS, bar, figure
 from pytest_concurrency.exploring import Exploration, body_of, explore
 from pytest_concurrency.machine import describe, environment
+from pytest_concurrency.options import START_METHODS
 from pytest_concurrency.recommend import Side
 from pytest_concurrency.record import SCHEMA
 from pytest_concurrency.reports import files, formats
@@ -48,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--start-method",
-        choices=("auto", "fork", "forkserver", "spawn"),
+        choices=START_METHODS,
         default="auto",
         help="how worker processes start [auto]",
     )
