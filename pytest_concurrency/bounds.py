@@ -17,6 +17,7 @@ is no vote.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pytest_concurrency.model import Interval, Reading, Round, Sample
@@ -31,6 +32,7 @@ _CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was 
 _COMPUTES = 0.1  # share of computing above which that matters
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
 _LATE = 0.001  # and by how much a single wait of one thread, which nobody else has to end
+_USUALLY_LATE = 0.00025  # and by how much the waits of a whole batch are, each, at most
 _STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
 _DRIFTS = 2.0  # factor by which a body's time must change to matter
 _TELLING = 9  # rounds in which a drift by that factor shows at the latest, if it goes on as it began
@@ -187,10 +189,19 @@ def comparison(round_: Round, cpus: float) -> Interval | None:
     calls = together.loops / round_.serial.loops
     foreign = round_.interference.foreign
     busy = foreign is None or foreign > QUIET
-    low = calls * _least(first, cpus, busy) / _most(second)
     # Threads and wake-ups come late beside other programs, and not all of it is run delay.
-    high = calls * _most(first) / _least(second, cpus, busy)
+    low = calls * _least(first, cpus, busy, _USUALLY_LATE, all_late=False) / _most(second)
+    high = calls * _most(first) / _least(second, cpus, busy, _LATE)
     return Interval(low, max(low, high))
+
+
+def compared(round_: Round) -> float | None:
+    """How many times faster the second of two callables was, as far as that was seen; late wake-ups hit both."""
+    together = round_.concurrent
+    if together is None:
+        return None
+    calls = together.loops / round_.serial.loops
+    return calls * _most(round_.serial.readings[0]) / _most(together.readings[0])
 
 
 def cpus_used(sample: Sample) -> float:
@@ -209,15 +220,19 @@ def _most(reading: Reading) -> float:
     return quiet_time(reading) if reading.party == "one" else max(reading.wall, _FEW)
 
 
-def _least(reading: Reading, cpus: float, busy: bool) -> float:
-    """What it took at least; beside other programs, waits may have been longer than it shows."""
+def _least(reading: Reading, cpus: float, busy: bool, late: float, all_late: bool = True) -> float:
+    """What it took at least; beside other programs, waits may have been longer than it shows.
+
+    :param late: seconds by which a single wait of one thread may have been late.
+    :param all_late: whether the waits of several may each have been late by any amount, up to a third of the time.
+    """
     lateness = _UNSEEN_LATENESS if busy else 1.0
+    waits = math.inf if reading.switches is None else reading.switches * late
     if reading.party == "one":
-        late = reading.blocked * (1 - 1 / lateness)
-        if reading.switches is not None:
-            late = min(late, reading.switches * _LATE)
-        return max(reading.cpu + reading.blocked - late, _FEW)
+        return max(reading.cpu + reading.blocked - min(waits, reading.blocked * (1 - 1 / lateness)), _FEW)
     computing = reading.cpu / max(1.0, cpus)
     if busy and reading.party == "unseen":
         return max(computing, _FEW)
-    return max(computing, (reading.wall - (reading.delay or 0.0)) / lateness, reading.wall * 0.1 / lateness, _FEW)
+    lifetime = reading.wall - (reading.delay or 0.0)
+    on_time = lifetime / lateness if all_late else max(lifetime / lateness, lifetime - waits)
+    return max(computing, on_time, reading.wall * 0.1 / lateness, _FEW)

@@ -6,7 +6,7 @@ import functools
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_concurrency import batches, bounds, stats
@@ -35,7 +35,8 @@ class ComparisonClaim(SpeedupClaim):
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         work = round_.serial.wall / round_.serial.loops
         found = bounds.comparison(round_, known.cpus)
-        return cast(found, margin_cut(self.margin), shortest_batch(round_), work, half(self.margin), apart=True)
+        vote = cast(found, margin_cut(self.margin), shortest_batch(round_), work, half(self.margin), apart=True)
+        return vote if found is None else replace(vote, figure=bounds.compared(round_))
 
 
 def plan_for(threshold: Mapping[str, float], limits: Limits) -> Plan:

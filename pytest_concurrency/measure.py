@@ -18,7 +18,7 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 
 _COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
-_LOOKS, _LOOKING = 32, 0.25  # rounds, or seconds of them, before a verdict on what calls do
+_LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on what calls do
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 
 
