@@ -26,7 +26,7 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
         walls = [round_.serial.wall + (round_.concurrent.wall if round_.concurrent else 0.0) for round_ in rounds]
         there_was = f"{within}: there was time for {count(len(rounds), 'round')} of {duration(stats.median(walls))}"
         if sum(walls) < max_time / 2:
-            return f"{there_was}, and starting the workers took the rest; raise max_time"
+            return f"{there_was}, and starting the workers and warming them up took the rest; raise max_time"
         return f"{there_was} only; raise max_time, or make the body shorter"
     if case.undelivered:
         return (
