@@ -100,14 +100,14 @@ def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
 
 def curve(points: Sequence[Point]) -> str:
     """The scaling curve as text: a line per count, a bar for efficiency, and what grew."""
-    rows = [("workers", "speedup", "efficiency", "serial %", "CPU", "waiting")]
+    rows = [("workers", "speedup", "efficiency", "serial %", "+CPU", "+waiting")]
     for point in points:
         serial = f"{share(point.serial_part)} [{share(point.serial_part_low)}, {share(point.serial_part_high)}]"
         rows.append(
             (
                 str(point.workers),
                 figure(point.speedup).replace(" to ", ", "),
-                f"{share(point.efficiency).rjust(5)} {bar(point.efficiency)}",
+                f"{share(point.efficiency).rjust(5)} {bar(point.efficiency, 8)}",
                 serial.replace(" %", ""),
                 _more(point.more_cpu),
                 _more(point.more_blocked),

@@ -49,7 +49,8 @@ def ratio(value: float) -> str:
 
 def share(value: float) -> str:
     """A part of a whole: ``97 %``."""
-    return f"{value * 100:.0f} %"
+    text = f"{value * 100:.0f}"
+    return f"{'0' if text == '-0' else text} %"
 
 
 def formatter(unit: str) -> Callable[[float], str]:
