@@ -107,9 +107,9 @@ class Workbench:
     def _beside_heartbeat(self, setup: Setup) -> Round:
         """One body, not a batch: bodies one after the other would read as one long hold."""
         idents = getattr(self._crews[setup.key][1], "idents", [None])
-        sample, probe = heartbeat.probe(lambda: self._run(setup, 1, 1), idents[0])
+        sample, probe = heartbeat.probe(lambda: self._run(setup, 1, 1, beside=True), idents[0])
         if self._hold_at is None and probe.longest.low > heartbeat.NOTABLE:
-            self._hold_at = heartbeat.locate(lambda: self._run(setup, 1, 1), idents[0])
+            self._hold_at = heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), idents[0])
         probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
@@ -133,7 +133,7 @@ class Workbench:
         self.prepare(setup)
         idents = getattr(self._crews[setup.key][1], "idents", [None])
         loops = self._loops[setup.key]
-        return heartbeat.probe(lambda: self._run(setup, 1, loops), idents[0])[1]
+        return heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), idents[0])[1]
 
     def refresh(self, setup: Setup) -> None:
         """Replace the workers by fresh ones."""
@@ -185,13 +185,15 @@ class Workbench:
             serial = self._run(setup, 1, loops, job)
         return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
 
-    def _run(self, setup: Setup, workers: int, loops: int, job: str = "body") -> Sample:
+    def _run(self, setup: Setup, workers: int, loops: int, job: str = "body", beside: bool = False) -> Sample:
+        """Run one batch; ``beside``: a thread of ours runs meanwhile, which is no helper of the body's."""
         crew = self._crews[setup.key][1]
         deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
         try:
             if self._body.prepare is not None and job != "control":
                 crew.run(workers, 1, deadline, "prepare")
-            sample = self._watched(crew, workers, loops, deadline, job)
+            run = crew.run if beside or job != "body" or not crew.one_process else self._with_helpers(crew)
+            sample = run(workers, loops, deadline, job)
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             raise
@@ -200,20 +202,23 @@ class Workbench:
             self._meter.add_own(sample.cpu)
         return sample
 
-    def _watched(self, crew: Crew, workers: int, loops: int, deadline: float, job: str) -> Sample:
-        """Run a batch, and count for its workers what others in this process, or its children, do for them."""
-        if job != "body" or not crew.one_process:
-            return crew.run(workers, loops, deadline, job)
-        beside, own = helpers.Helpers(children=True), CLOCKS.thread_cpu()
-        sample = crew.run(workers, loops, deadline, job)
-        beside.finish(sample.cpu + CLOCKS.thread_cpu() - own)
-        self._meter.add_own(beside.living_children)
-        readings = helpers.credit(sample.readings, beside.cpu)
-        if readings == sample.readings:
-            return sample
-        if self._background is None:
-            self._background = helpers.background()
-        return replace(sample, readings=helpers.credit(sample.readings, beside.cpu - self._background * sample.wall))
+    def _with_helpers(self, crew: Crew) -> Callable[[int, int, float, str], Sample]:
+        """Return what runs a batch, and counts for its workers what this process and its children do for them."""
+
+        def run(workers: int, loops: int, deadline: float, job: str) -> Sample:
+            beside, own = helpers.Helpers(children=True), CLOCKS.thread_cpu()
+            sample = crew.run(workers, loops, deadline, job)
+            beside.finish(sample.cpu + CLOCKS.thread_cpu() - own)
+            self._meter.add_own(beside.living_children)
+            readings = helpers.credit(sample.readings, beside.cpu)
+            if readings == sample.readings:
+                return sample
+            if self._background is None:
+                self._background = helpers.background()
+            left = beside.cpu - self._background * sample.wall
+            return replace(sample, readings=helpers.credit(sample.readings, left))
+
+        return run
 
     def _calibrate(self, setup: Setup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
