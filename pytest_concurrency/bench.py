@@ -23,6 +23,8 @@ from pytest_concurrency.surroundings import Surroundings
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _LONG_BODY = 0.5  # seconds
+_LOOKS = 5  # at what goes on in this process without any body
+_OTHER = 0.25  # part of what goes on beside the workers from which it is not the body's
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
 
 
@@ -51,7 +53,8 @@ class Workbench:
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
-        self._background: float | None = None  # CPUs that this process uses of itself, once that matters
+        self._background = 0.0  # CPUs that this process uses of itself, found out when that matters
+        self._looks = 0
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._batch = batches.shortest()
         self._number = 0
@@ -213,10 +216,12 @@ class Workbench:
             readings = helpers.credit(sample.readings, beside.cpu)
             if readings == sample.readings:
                 return sample
-            if self._background is None:
-                self._background = helpers.background()
-            left = beside.cpu - self._background * sample.wall
-            return replace(sample, readings=helpers.credit(sample.readings, left))
+            if self._looks < _LOOKS:
+                self._looks += 1
+                self._background = max(self._background, helpers.background())
+            # What this process does without a body as well is nobody's help.
+            mostly_other = self._background * sample.wall > _OTHER * beside.cpu
+            return sample if mostly_other else replace(sample, readings=readings)
 
         return run
 
