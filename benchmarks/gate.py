@@ -10,6 +10,7 @@ tries of the offline comparison, and fours of them (A B B A) the tries of the co
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -171,8 +172,8 @@ def study(same: int, seeded: int) -> dict[str, Any]:
             found = [compare(runs["base"], run, limits) for run in slow]
             result[f"offline, seeded {seed}"] = tell(found, test)
             found = [
-                compare_sessions(unchanged[at : at + 2], [slow[at], slow[(at + 1) % len(slow)]], limits)
-                for at in range(len(slow))
+                compare_sessions([one, other], [slow[at], slow[(at + 1) % len(slow)]], limits)
+                for at, (one, other) in zip(range(len(slow)), itertools.cycle(pairs), strict=False)
             ]
             result[f"revisions, seeded {seed}"] = tell(found, test)
     return result
