@@ -209,9 +209,9 @@ class Workbench:
         """Return what runs a batch, and counts for its workers what this process and its children do for them."""
 
         def run(workers: int, loops: int, deadline: float, job: str) -> Sample:
-            beside, own = helpers.Helpers(children=True), CLOCKS.thread_cpu()
+            beside = helpers.Helpers(children=True)
             sample = crew.run(workers, loops, deadline, job)
-            beside.finish(sample.cpu + CLOCKS.thread_cpu() - own)
+            beside.finish(sample.cpu)
             self._meter.add_own(beside.living_children)
             readings = helpers.credit(sample.readings, beside.cpu)
             if readings == sample.readings:

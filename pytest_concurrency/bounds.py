@@ -84,10 +84,13 @@ def drift(rounds: Sequence[Round]) -> float | None:
 
 def readable(round_: Round) -> bool:
     """Whether a round counts: run delay was read, or the machine was quiet without it."""
-    if round_.serial.readings[0].delay is not None:
-        return True
+    return round_.serial.readings[0].delay is not None or not beside_others(round_)
+
+
+def beside_others(round_: Round) -> bool:
+    """Whether other programs may have wanted the CPUs: that is seen, or cannot be read."""
     foreign = round_.interference.foreign
-    return foreign is not None and foreign <= QUIET
+    return foreign is None or foreign > QUIET
 
 
 def _robbed(round_: Round) -> bool:
@@ -115,10 +118,7 @@ def helpers_late(round_: Round) -> bool:
     How long these were kept from their CPUs is not known.
     """
     samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
-    foreign = round_.interference.foreign
-    return (foreign is None or foreign > QUIET) and any(
-        reading.party == "unseen" for sample in samples for reading in sample.readings
-    )
+    return beside_others(round_) and any(reading.party == "unseen" for sample in samples for reading in sample.readings)
 
 
 def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interval | None:
@@ -187,8 +187,7 @@ def comparison(round_: Round, cpus: float) -> Interval | None:
         return None
     first, second = round_.serial.readings[0], together.readings[0]
     calls = together.loops / round_.serial.loops
-    foreign = round_.interference.foreign
-    busy = foreign is None or foreign > QUIET
+    busy = beside_others(round_)
     # Threads and wake-ups come late beside other programs, and not all of it is run delay.
     low = calls * _least(first, cpus, busy, _USUALLY_LATE, all_late=False) / _most(second)
     high = calls * _most(first) / _least(second, cpus, busy, _LATE)

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency import comparison, explain
-from pytest_concurrency import same_result as results
 from pytest_concurrency.backends.job import WithInput
 from pytest_concurrency.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.classify import COMPUTES, WAITS
@@ -22,6 +21,7 @@ from pytest_concurrency.judge import judge
 from pytest_concurrency.measure import Result, settle
 from pytest_concurrency.model import Body, BoundKind, Estimate, Outcome
 from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.same_result import check_same
 from pytest_concurrency.survey import Figures, survey
 from pytest_concurrency.trial import Circumstances, Question, Trial
 from pytest_concurrency.units import count, number
@@ -109,7 +109,7 @@ class Concurrency:
 
         def once(threshold: dict[str, float]) -> Outcome:
             if same_result:
-                results.check(first(), second())
+                check_same(first(), second())
             plan = self._circumstances.extended(comparison.plan_for(threshold, limits))
             with self._circumstances.alone(), contextlib.closing(comparison.ComparisonBench(first, second)) as bench:
                 settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)

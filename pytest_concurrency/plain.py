@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from pytest_concurrency import same_result as results
 from pytest_concurrency.gauge import Gauge
+from pytest_concurrency.same_result import check_same
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -27,7 +27,7 @@ class PlainConcurrency:
     ) -> Granted:
         one, two = _result(first, ()), _result(second, ())
         if same_result:
-            results.check(one, two)
+            check_same(one, two)
         return Granted()
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:

@@ -196,7 +196,7 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
     with _live_line(request.config) as progress:
         asked = Concurrency(
             items.circumstances_of(request.node, settings, progress),
-            lambda outcome, instead: _keep(request.node, outcome, instead),
+            functools.partial(_keep, request.node),
             call.follow_policy,
         )
         yield asked

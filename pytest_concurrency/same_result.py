@@ -7,7 +7,7 @@ from typing import Any
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 
-def check(one: Any, two: Any) -> None:
+def check_same(one: Any, two: Any) -> None:
     """Compare what two functions returned.
 
     :raises AssertionError: they differ.

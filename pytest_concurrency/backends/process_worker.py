@@ -61,7 +61,7 @@ def main(connection: Connection, errand: Errand) -> None:
             try:
                 beside = Helpers(children=False)
                 reading = run_batch(jobs[job], loops, clock, idle_delay)
-                beside.finish(reading.cpu)
+                beside.finish()
                 message = pack_reading(*credit([reading], beside.cpu))
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:

@@ -28,19 +28,16 @@ class Helpers:
         self._look = children
         self._alive = own_work.descendants() if children else {}
         self._ended = CLOCKS.children_cpu()
-        self._process = CLOCKS.process_cpu()
+        self._process, self._own = CLOCKS.process_cpu(), CLOCKS.thread_cpu()
 
-    def finish(self, others: float) -> None:
-        """Take the readings; ``others`` is CPU time of this process that is no helper's, in seconds."""
-        threads = CLOCKS.process_cpu() - self._process - others
+    def finish(self, workers: float = 0.0) -> None:
+        """Take the readings; ``workers`` is CPU time of other threads than this that are no helpers, in seconds."""
+        own = CLOCKS.thread_cpu() - self._own
+        threads = CLOCKS.process_cpu() - self._process - own - workers
         ended = CLOCKS.children_cpu() - self._ended
         after = own_work.descendants() if self._look else {}
-        here = {process for process, _ in after}
-        told = sum(cpu for (process, _), (cpu, _) in self._alive.items() if process not in here)
-        self.living_children = sum(
-            max(0.0, cpu - self._alive.get(who, (0.0, 0.0))[0]) for who, (cpu, _) in after.items()
-        )
-        self.cpu = max(0.0, threads) + max(0.0, ended - told) + self.living_children
+        self.living_children, ended = own_work.children_since(self._alive, after, ended)
+        self.cpu = max(0.0, threads) + ended + self.living_children
 
 
 def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ...]:
@@ -56,7 +53,6 @@ def background() -> float:
     """Return how many CPUs this process and its children use while no body runs."""
     began = CLOCKS.wall()
     idle = Helpers(children=True)
-    own = CLOCKS.thread_cpu()
     CLOCKS.sleep(_PAUSE)
-    idle.finish(CLOCKS.thread_cpu() - own)
+    idle.finish()
     return idle.cpu / (CLOCKS.wall() - began)

@@ -94,18 +94,13 @@ class OwnWork:
         self._clock.close()
         after = _everyone()
         me, main = os.getpid(), threading.get_native_id()
-        self.children_cpu = 0.0  # of children that are alive: nobody else counts it
         delay = 0.0
-        for who, (cpu_after, delay_after) in after.items():
-            cpu_before, delay_before = self._before.get(who, (0.0, 0.0))
+        for who, (_, delay_after) in after.items():
+            _, delay_before = self._before.get(who, (0.0, 0.0))
             if who != (me, main):
                 delay += max(0.0, delay_after - delay_before)
-            if who[0] != me:
-                self.children_cpu += max(0.0, cpu_after - cpu_before)
-        # Children that have ended: their run delay is not known. What they did before was known then.
-        alive = {process for process, _ in after}
-        before = sum(used for (process, _), (used, _) in self._before.items() if process not in alive)
-        unseen = max(0.0, CLOCKS.children_cpu() - self._reaped_before - before)
+        # Nobody else counts the first; of children that have ended, the run delay is not known.
+        self.children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
         if own.delay is None:
             # No run delay here, so no look into children either: any that live may have worked.
             unseen = max(unseen, own.wall if _children_alive() else 0.0)
@@ -139,6 +134,22 @@ def descendants() -> dict[tuple[int, int], tuple[float, float]]:
             with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
                 children.extend(map(int, file.read().split()))
     return _totals_of(children)
+
+
+def children_since(before: _Totals, after: _Totals, ended: float) -> tuple[float, float]:
+    """Return the CPU time, in seconds, that children which live have used, and those which have ended meanwhile.
+
+    :param ended: whole lives of the latter; what they had used before is taken off.
+    """
+    me = os.getpid()
+    living = sum(
+        max(0.0, cpu - before.get((process, thread), (0.0, 0.0))[0])
+        for (process, thread), (cpu, _) in after.items()
+        if process != me
+    )
+    alive = {process for process, _ in after}
+    known = sum(cpu for (process, _), (cpu, _) in before.items() if process not in alive and process != me)
+    return living, max(0.0, ended - known)
 
 
 def _has_children() -> bool:

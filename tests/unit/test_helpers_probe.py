@@ -34,11 +34,11 @@ def test_the_computing_of_another_thread_is_seen_and_the_workers_is_not() -> Non
         while time.thread_time() < end:
             pass
 
-    beside, own = helpers.Helpers(children=False), time.thread_time()
+    beside = helpers.Helpers(children=False)
     thread = threading.Thread(target=compute)
     thread.start()
     thread.join()
     compute()
-    beside.finish(time.thread_time() - own)
+    beside.finish()
     assert 0.04 < beside.cpu < 0.09
     assert beside.living_children == 0
