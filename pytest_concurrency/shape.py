@@ -138,8 +138,13 @@ _each_number = _list_of(_number)
 def _numbers(value: Any) -> None:
     """As a list of numbers, quickly: most of a file is that."""
     _list(value)
-    if not (set(map(type, value)) <= {float} and all(map(math.isfinite, value))):
+    if not _are_finite(value):
         _each_number(value)
+
+
+def _are_finite(values: list[Any]) -> bool:
+    """Whether all are floats and finite; not so, perhaps, if they are too large to be summed up."""
+    return set(map(type, values)) <= {float} and math.isfinite(sum(values))
 
 
 def _pair(value: Any) -> None:
@@ -153,12 +158,8 @@ _each_pair = _list_of(_pair)
 
 def _pairs(value: Any) -> None:
     _list(value)
-    quick = set(map(type, value)) <= {list} and set(map(len, value)) <= {2}
-    if (
-        not quick
-        or set(map(type, chain.from_iterable(value))) != {float}
-        or not all(map(math.isfinite, chain.from_iterable(value)))
-    ):
+    are_pairs = set(map(type, value)) <= {list} and set(map(len, value)) <= {2}
+    if not (are_pairs and _are_finite(list(chain.from_iterable(value)))):
         _each_pair(value)
 
 

@@ -35,28 +35,35 @@ def load(path: Path) -> dict[str, Any]:
     return _read(path)[0]
 
 
-def load_texts(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return the same, and each record as it is written in the file: to write it again costs most of a merge.
+def load_lines(path: Path) -> tuple[dict[str, Any], list[slice] | None]:
+    """Return the same, and where in the file's text each record stands: to write them again costs most of a merge.
+
+    None if the file does not have one line for each record, and nothing in between.
 
     :raises UnreadableRun: as :func:`load` does.
     """
     run, text = _read(path)
-    return run, _texts(run["records"], text) or [json.dumps(value) for value in run["records"]]
+    return run, _lines(run["records"], text)
 
 
-def _texts(records: Sequence[Mapping[str, Any]], text: str) -> list[str] | None:
-    """Return the lines of the records, if the file has one line for each of them, and nothing in between."""
+def _lines(records: Sequence[Mapping[str, Any]], text: str) -> list[slice] | None:
     lines = text.split("\n")
     first = next((number for number, line in enumerate(lines) if line.lstrip().startswith(_RECORD)), len(lines))
     found = [line.strip().removesuffix(",") for line in lines[first : first + len(records)]]
     rest = " ".join(lines[first + len(records) :]).split()
     as_written = len(found) == len(records) and rest in ([], ["]", "}"])
-    if as_written and all(
+    if not as_written or not all(
         line.startswith(_RECORD + json.dumps(value["nodeid"])) and line.endswith("}")
         for line, value in zip(found, records, strict=True)
     ):
-        return found
-    return None
+        return None
+    places = []
+    start = sum(len(line) + 1 for line in lines[:first])
+    for whole, line in zip(lines[first:], found, strict=False):
+        begin = start + len(whole) - len(whole.lstrip())
+        places.append(slice(begin, begin + len(line)))
+        start += len(whole) + 1
+    return places
 
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from test_store import a_record, a_run
 
 from pytest_concurrency import record, store
 from pytest_concurrency.cli import main
+from pytest_concurrency.commands import merge
 
 SLOW = [[0.99, 1.01]] * 24
 
@@ -163,6 +166,33 @@ def test_many_parts_keep_their_order_and_their_errors(tmp_path: Path, capsys: Sa
     (tmp_path / "77.json").write_text("{")
     assert "77.json cannot be read as a run" in bad(capsys, "merge", str(tmp_path / "other.json"), *parts)
     assert not (tmp_path / "other.json").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_can_be_merged(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=write, args=(pipe, a_run(a_record("a"))))
+    writer.start()
+    assert main(["merge", str(tmp_path / "all.json"), str(pipe)]) == 0
+    writer.join()
+    assert store.load(tmp_path / "all.json")["records"] == [a_record("a")]
+
+
+def test_a_part_that_changes_while_it_is_merged(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = write(tmp_path / "1.json", a_run(a_record("a")))
+    real = merge.load_lines
+
+    def meanwhile(path: Path) -> Any:
+        found = real(path)
+        write(path, a_run(a_record("another"), a_record("a")))
+        return found
+
+    monkeypatch.setattr(merge, "load_lines", meanwhile)
+    assert "1.json was changed while it was read" in bad(capsys, "merge", str(tmp_path / "all.json"), part)
+    assert [file.name for file in tmp_path.iterdir()] == ["1.json"]
 
 
 def test_what_cannot_be_merged(tmp_path: Path, capsys: Said) -> None:

@@ -6,7 +6,8 @@ All must come from machines of one kind. Of a test that is in several of them, t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from pytest_concurrency import fingerprint, record
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.machine import auto_workers
-from pytest_concurrency.store import load_texts
+from pytest_concurrency.store import load_lines
 from pytest_concurrency.units import count
 from pytest_concurrency.writing import write_whole
 
@@ -28,10 +29,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 class _Part(NamedTuple):
-    """One run's file: all but the records, and these by test, as text, which takes a fifth of the memory."""
+    """One run's file: all but the records, and of these where they are: all of them together may be large.
 
+    Of a pipe, or a file that has no line for each record, their texts.
+    """
+
+    path: Path
+    state: tuple[int, int]
     head: dict[str, Any]
-    records: list[tuple[str, str]]
+    nodeids: list[str]
+    records: list[slice] | list[str]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,21 +47,21 @@ def run(arguments: argparse.Namespace) -> int:
         raise _taken(out)
     if not out.parent.is_dir():
         raise CommandError(f"{out} cannot be written: there is no folder {out.parent}")
-    records: dict[str, str] = {}
+    places: dict[str, tuple[_Part, int]] = {}
     several: set[str] = set()
-    heads: list[dict[str, Any]] = []
-    for path, part in zip(arguments.parts, _parts(arguments.parts), strict=True):
-        heads.append(part.head)
-        _check_same_machine(arguments.parts[0], heads[0], path, part.head)
-        several.update(nodeid for nodeid, _ in part.records if nodeid in records)
-        records.update(part.records)
+    parts: list[_Part] = []
+    for part in _parts(arguments.parts):
+        parts.append(part)
+        _check_same_machine(parts[0], part)
+        several.update(nodeid for nodeid in part.nodeids if nodeid in places)
+        places.update((nodeid, (part, number)) for number, nodeid in enumerate(part.nodeids))
     try:
-        write_whole(out, record.text_of_lines(_head_of(heads), records.values()), replace=False)
+        write_whole(out, record.text_of_lines(_head_of([part.head for part in parts]), _texts(places)), replace=False)
     except FileExistsError:
         raise _taken(out) from None
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror or error}") from None
-    print(f"{out}: {count(len(records), 'test')} of {count(len(heads), 'run')}")
+    print(f"{out}: {count(len(places), 'test')} of {count(len(parts), 'run')}")
     if several:
         print(f"{count(len(several), 'test is', 'tests are')} in more than one of them: the last one counts")
     return 0
@@ -71,15 +78,45 @@ def _parts(paths: Sequence[Path]) -> Iterator[_Part]:
 
 
 def _read(path: Path) -> _Part:
-    found, texts = load_texts(path)
+    state = _state(path)
+    found, lines = load_lines(path)
     head = {name: value for name, value in found.items() if name != "records"}
-    return _Part(head, [(value["nodeid"], text) for value, text in zip(found["records"], texts, strict=True)])
+    records = lines if lines is not None and path.is_file() else [json.dumps(value) for value in found["records"]]
+    return _Part(path, state, head, [value["nodeid"] for value in found["records"]], records)
 
 
-def _check_same_machine(first: Path, expected: dict[str, Any], path: Path, head: dict[str, Any]) -> None:
-    if why := fingerprint.differences(expected["environment"], head["environment"]):
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0  # reading it says why
+    return found.st_mtime_ns, found.st_size
+
+
+def _texts(places: Mapping[str, tuple[_Part, int]]) -> Iterator[str]:
+    """Return the records as text, from the files once more."""
+    opened: _Part | None = None
+    whole = ""
+    for part, number in places.values():
+        place = part.records[number]
+        if isinstance(place, str):
+            yield place
+            continue
+        if part is not opened:
+            opened, whole = part, _read_again(part)
+        yield whole[place]
+
+
+def _read_again(part: _Part) -> str:
+    if _state(part.path) != part.state:
+        raise CommandError(f"{part.path} was changed while it was read: merge the runs again when it is finished")
+    return part.path.read_bytes().decode("utf-8")
+
+
+def _check_same_machine(first: _Part, part: _Part) -> None:
+    if why := fingerprint.differences(first.head["environment"], part.head["environment"]):
         raise CommandError(
-            f"{first} and {path} come from machines that differ: {'; '.join(why)}. "
+            f"{first.path} and {part.path} come from machines that differ: {'; '.join(why)}. "
             "Merge the runs of each kind by themselves"
         )
 
