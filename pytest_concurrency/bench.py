@@ -195,8 +195,12 @@ class Workbench:
         try:
             if self._body.prepare is not None and job != "control":
                 crew.run(workers, 1, deadline, "prepare")
-            run = crew.run if beside or job != "body" or not crew.one_process else self._with_helpers(crew)
-            sample = run(workers, loops, deadline, job)
+            may_hand_out = job == "body" and crew.one_process and not beside
+            watch = helpers.Helpers(children=True) if may_hand_out else None
+            sample = crew.run(workers, loops, deadline, job)
+            if watch is not None:
+                watch.finish(sample.cpu)
+                sample = self._credit(sample, watch)
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             raise
@@ -205,25 +209,18 @@ class Workbench:
             self._meter.add_own(sample.cpu)
         return sample
 
-    def _with_helpers(self, crew: Crew) -> Callable[[int, int, float, str], Sample]:
-        """Return what runs a batch, and counts for its workers what this process and its children do for them."""
-
-        def run(workers: int, loops: int, deadline: float, job: str) -> Sample:
-            beside = helpers.Helpers(children=True)
-            sample = crew.run(workers, loops, deadline, job)
-            beside.finish(sample.cpu)
-            self._meter.add_own(beside.living_children)
-            readings = helpers.credit(sample.readings, beside.cpu)
-            if readings == sample.readings:
-                return sample
-            if self._looks < _LOOKS:
-                self._looks += 1
-                self._background = max(self._background, helpers.background())
-            # What this process does without a body as well is nobody's help.
-            mostly_other = self._background * sample.wall > _OTHER * beside.cpu
-            return sample if mostly_other else replace(sample, readings=readings)
-
-        return run
+    def _credit(self, sample: Sample, watch: helpers.Helpers) -> Sample:
+        """Count for the workers what this process and its children did for them meanwhile."""
+        self._meter.add_own(watch.living_children)
+        readings = helpers.credit(sample.readings, watch.cpu)
+        if readings == sample.readings:
+            return sample
+        if self._looks < _LOOKS:
+            self._looks += 1
+            self._background = max(self._background, helpers.background())
+        # What this process does without a body as well is nobody's help.
+        mostly_other = self._background * sample.wall > _OTHER * watch.cpu
+        return sample if mostly_other else replace(sample, readings=readings)
 
     def _calibrate(self, setup: Setup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""

@@ -179,9 +179,7 @@ def test_a_pipe_can_be_merged(tmp_path: Path) -> None:
     assert store.load(tmp_path / "all.json")["records"] == [a_record("a")]
 
 
-def test_a_part_that_changes_while_it_is_merged(
-    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_that_changes_while_it_is_merged(tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     part = write(tmp_path / "1.json", a_run(a_record("a")))
     real = merge.load_lines
 

@@ -46,9 +46,9 @@ class ThreadCrew:
         self._clocks: list[ThreadClock | None] = [None] * count
         self._counting = threading.Lock()
         self._open_answers = 0
-        self._all_done = threading.Semaphore(0)
+        self._all_done = threading.Lock()  # opened by the last answer of a batch
         self._broken = False
-        for door in self._doors:
+        for door in (*self._doors, self._all_done):
             door.acquire()
         self._threads: list[threading.Thread] = []
         try:

@@ -35,8 +35,9 @@ class Helpers:
         own = CLOCKS.thread_cpu() - self._own
         threads = CLOCKS.process_cpu() - self._process - own - workers
         ended = CLOCKS.children_cpu() - self._ended
-        after = own_work.descendants() if self._look else {}
-        self.living_children, ended = own_work.children_since(self._alive, after, ended)
+        self.living_children = 0.0
+        if self._look:
+            self.living_children, ended = own_work.children_since(self._alive, own_work.descendants(), ended)
         self.cpu = max(0.0, threads) + ended + self.living_children
 
 
