@@ -102,11 +102,14 @@ def _robbed(round_: Round) -> bool:
     return taken > _TAKEN and cpu_share(round_.serial) > _COMPUTES
 
 
-def disturbed(round_: Round) -> bool:
+def disturbed(round_: Round, cpus: float) -> bool:
     """Whether something else kept the workers from their CPUs, whatever the round's figure is."""
     if _robbed(round_) or not readable(round_):
         return True
-    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+    samples = [round_.serial]
+    # More workers than CPUs wait for each other.
+    if round_.concurrent is not None and (round_.concurrent.workers <= cpus or beside_others(round_)):
+        samples.append(round_.concurrent)
     if any(reading.delay is None for sample in samples for reading in sample.readings):
         return False  # readable all the same: the machine did little else
     return any(sample.delay > _CALM * sample.wall for sample in samples)

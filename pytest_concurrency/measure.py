@@ -186,12 +186,13 @@ class _Loop:
 
     def _prepare_next(self, fresh: bool, bad: bool) -> None:
         """After a bad round beside interference wait, longer each time, so that a burst of it passes."""
-        if bad and bounds.disturbed(self._rounds[-1]):
+        if bad and bounds.disturbed(self._rounds[-1], self._known.cpus):
             self._bench.sleep(min(self._pause, max(0.0, self._end - self._bench.now())))
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         else:
             self._pause = _FIRST_PAUSE
-        if any(case.open and case.silent and case.silent % _ABSTAINED == 0 for case in self._cases):
+        silent = min((case.silent for case in self._cases if case.open), default=0)
+        if silent and silent % _ABSTAINED == 0:
             self._bench.lengthen(self._plan.setup)
         if fresh and self._bench.now() < self._end:
             self._bench.refresh(self._plan.setup)

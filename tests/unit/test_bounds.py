@@ -243,3 +243,14 @@ def test_nobody_is_faster_than_all_cpus_are_with_the_computing() -> None:
     interval = bounds.comparison(round_(first, pool, interference=Interference(foreign=2.0)), 2)
     assert interval is not None
     assert interval.high == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("workers", "foreign", "expected"), [(4, 0.0, False), (4, 1.0, True), (4, None, True), (2, 0.0, True)]
+)
+def test_workers_that_queue_for_each_other_are_not_disturbed(
+    workers: int, foreign: float | None, expected: bool
+) -> None:
+    together = [reading(0.01, delay=0.01)] * workers
+    made = round_(reading(0.01), *together, interference=Interference(foreign))
+    assert bounds.disturbed(made, cpus=2) is expected

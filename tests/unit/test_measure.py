@@ -278,6 +278,16 @@ def test_batches_grow_while_rounds_cannot_tell() -> None:
     assert quiet.lengthened == 0
 
 
+def test_batches_do_not_grow_for_a_claim_that_another_one_makes_needless() -> None:
+    """Whether waits overlap cannot be told of a body that computes, and need not."""
+    bench = ScriptedBench(COMPUTES)
+    share, overlap = ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)
+    settlement = settle(Plan(Setup("threads", 4), (share, overlap)), bench, 10.0)
+    assert settlement.verdict == "broken"
+    assert len(settlement.rounds) > 4
+    assert bench.lengthened == 0
+
+
 @pytest.mark.parametrize("max_time", [0.05, 0.5, 3.0])
 @pytest.mark.parametrize("seconds", [0.01, 0.1])
 def test_max_time_is_kept(max_time: float, seconds: float) -> None:
