@@ -36,6 +36,7 @@ _USUALLY_LATE = 0.00025  # and by how much the waits of a whole batch are, each,
 _STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
 _DRIFTS = 2.0  # factor by which a body's time must change to matter
 _TELLING = 9  # rounds in which a drift by that factor shows at the latest, if it goes on as it began
+_UNLIKE = 3.0  # factor between batches of the same bodies from which one of them was of another kind
 _FEW = 1e-9
 
 
@@ -80,6 +81,17 @@ def drift(rounds: Sequence[Round]) -> float | None:
         return None
     factor = median(times[-third:]) / median(times[:third])
     return factor if max(factor, 1 / factor) >= _DRIFTS else None
+
+
+def seen_in_company_only(rounds: Sequence[Round]) -> bool:
+    """Whether one batch of several workers took much longer than the others, and the lone worker as yet less in all.
+
+    Several workers meet a rare call sooner than one does.
+    """
+    together = [round_.concurrent.wall for round_ in rounds if round_.concurrent is not None]
+    if not together or max(together) < _UNLIKE * median(together):
+        return False
+    return sum(round_.serial.wall for round_ in rounds) < max(together)
 
 
 def readable(round_: Round) -> bool:

@@ -150,8 +150,8 @@ class _Loop:
         compared = self._plan.setup.backend == "compare"
         if case.claim.unit == "ratio" and not compared:
             return False
-        looking = _LOOKING * (2 if compared else 1)
-        return len(self._rounds) < _LOOKS and self._bench.now() - self._measuring < looking
+        looking = self._bench.now() - self._measuring < _LOOKING * (2 if compared else 1)
+        return len(self._rounds) < _LOOKS and (looking or bounds.seen_in_company_only(self._rounds))
 
     def _delivered(self, vote: Vote, case: Case) -> Vote:
         """Void a slow vote of a confirmation if the machine does not deliver its CPUs at this moment."""

@@ -254,3 +254,12 @@ def test_workers_that_queue_for_each_other_are_not_disturbed(
     together = [reading(0.01, delay=0.01)] * workers
     made = round_(reading(0.01), *together, interference=Interference(foreign))
     assert bounds.disturbed(made, cpus=2) is expected
+
+
+def test_a_rare_long_call_may_be_seen_by_several_workers_first() -> None:
+    usual = round_(reading(0.01), *[reading(0.01, wait=0.03)] * 4)
+    rare = round_(reading(0.01), *[reading(0.01, wait=0.03)] * 3, reading(0.01, wait=0.25))
+    assert not bounds.seen_in_company_only([usual] * 3)
+    assert bounds.seen_in_company_only([usual, rare, usual])
+    assert not bounds.seen_in_company_only([usual, rare, usual] * 10)
+    assert not bounds.seen_in_company_only([round_(reading(0.01)), round_(reading(0.1))])
