@@ -6,17 +6,17 @@ import functools
 
 from pytest_concurrency.clocks import CLOCKS, resolution
 
-_SHORTEST = 0.008  # seconds: a worker's start and stop are lost in it
-_LONGEST = 0.1  # seconds up to which batches grow where short ones say nothing
+SHORTEST = 0.008  # seconds: a worker's start and stop are lost in it
+LONGEST = 0.1  # seconds up to which batches grow where short ones say nothing
 _TICKS = 20  # of the clock that reads CPU time
 
 
 @functools.cache
 def shortest() -> float:
     """Return how long a batch takes at least, in seconds; longer where CPU time is told in coarse ticks (Windows)."""
-    return max(_SHORTEST, _TICKS * resolution(CLOCKS.thread_cpu))
+    return max(SHORTEST, _TICKS * resolution(CLOCKS.thread_cpu))
 
 
 def longest() -> float:
     """Return up to how many seconds batches grow where short ones do not get all workers onto their CPUs."""
-    return max(_LONGEST, shortest())
+    return max(LONGEST, shortest())

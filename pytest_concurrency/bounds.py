@@ -28,6 +28,7 @@ DELIVERED = 0.75  # part of its CPUs that a control body must get for the machin
 QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
 _TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window
+_NOTICED = 0.05  # CPUs that these may take before wake-ups are late for it
 _CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was in the way
 _COMPUTES = 0.1  # share of computing above which that matters
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
@@ -110,8 +111,12 @@ def _robbed(round_: Round) -> bool:
 
     A hypervisor's steal and a quota's throttling stop a worker that the kernel takes to be running.
     """
-    taken = (round_.interference.steal or 0.0) + (round_.interference.throttled or 0.0)
-    return taken > _TAKEN and cpu_share(round_.serial) > _COMPUTES
+    return _taken(round_) > _TAKEN and cpu_share(round_.serial) > _COMPUTES
+
+
+def _taken(round_: Round) -> float:
+    """CPUs that a hypervisor or a quota took away."""
+    return (round_.interference.steal or 0.0) + (round_.interference.throttled or 0.0)
 
 
 def disturbed(round_: Round, cpus: float) -> bool:
@@ -202,8 +207,9 @@ def comparison(round_: Round, cpus: float) -> Interval | None:
         return None
     first, second = round_.serial.readings[0], together.readings[0]
     calls = together.loops / round_.serial.loops
-    busy = beside_others(round_)
-    # Threads and wake-ups come late beside other programs, and not all of it is run delay.
+    # Threads and wake-ups come late beside other programs, also those of a hypervisor's other guests, and not all of
+    # it is run delay.
+    busy = beside_others(round_) or _taken(round_) > _NOTICED
     low = calls * _least(first, cpus, busy, _USUALLY_LATE, all_late=False) / _most(second)
     high = calls * _most(first) / _least(second, cpus, busy, _LATE)
     return Interval(low, max(low, high))

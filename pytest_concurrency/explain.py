@@ -12,7 +12,7 @@ from pytest_concurrency.measure import Result, Settlement
 from pytest_concurrency.model import Bound, Estimate, PerBody, Point, Sample
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.scaling import fit_usl, reading_of
-from pytest_concurrency.units import count, duration, formatter, number, share
+from pytest_concurrency.units import count, duration, formatter, interval, number, share
 
 _WIDTH = 76
 KINDS = {
@@ -27,11 +27,8 @@ def figure(estimate: Estimate | None) -> str:
     """A figure with its interval: ``3.97x [3.91 to 4.02]``."""
     if estimate is None:
         return "no figure"
-    say = formatter(estimate.unit)
-    low, high = say(estimate.low), say(estimate.high)
-    if estimate.unit != "seconds":
-        low, high = low.rstrip("x% "), high.rstrip("x% ")
-    return f"{say(estimate.value)} [{low} to {high}]"
+    value = formatter(estimate.unit)(estimate.value)
+    return f"{value} {interval(estimate.low, estimate.high, estimate.unit, ' to ')}"
 
 
 def _times(estimate: Estimate | None) -> str:
@@ -102,7 +99,7 @@ def curve(points: Sequence[Point]) -> str:
     """The scaling curve as text: a line per count, a bar for efficiency, and what grew."""
     rows = [("workers", "speedup", "efficiency", "serial %", "+CPU", "+waiting")]
     for point in points:
-        serial = f"{share(point.serial_part)} [{share(point.serial_part_low)}, {share(point.serial_part_high)}]"
+        serial = f"{share(point.serial_part)} {interval(point.serial_part_low, point.serial_part_high, 'share')}"
         rows.append(
             (
                 str(point.workers),

@@ -54,8 +54,9 @@ class Concurrency:
 
         :param function: called with ``args`` in every worker; ``async def`` with ``tasks=``.
         :param options: one of ``threads=``, ``processes=``, ``tasks=``, ``interpreters=``, or ``executor=`` with
-            ``workers=``; ``margin=``, ``max_time=``, ``undecided=``; ``setup=``, a function whose result is
-            what ``function`` gets as its first argument, made anew for each batch of each worker.
+            ``workers=``; ``setup=``, a function whose result is what ``function`` gets as its first argument,
+            made anew for each batch of each worker; and what every marker knows: ``margin=``, a part of the
+            threshold, ``max_time=``, in seconds or as text (``"2min"``), and ``undecided=``.
         :raises BadArgument: an option has no meaning.
         """
         arguments = keywords.read("concurrency.speedup", (), options, where.parsers())
@@ -87,6 +88,7 @@ class Concurrency:
         event loops of their own.
 
         :param same_result: also require that both return equal values.
+        :param options: ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
         arguments = keywords.read("concurrency.compare", (), options, {})
@@ -132,7 +134,7 @@ class Concurrency:
         """Return the bound type of a call, to be compared with ``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``.
 
         :param options: ``threads=4`` (or ``tasks=4``), by which waits that queue are told from waits that
-            overlap; ``margin=``, ``max_time=``, ``undecided=``.
+            overlap; ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
         arguments = keywords.read("concurrency.bound", (), options, where.overlap_parsers())
@@ -164,7 +166,9 @@ class Concurrency:
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
 
-        :param options: any of the places that :meth:`speedup` knows; ``max_time=``; ``setup=``.
+        :param options: any of the places that :meth:`speedup` knows, several of them too; ``max_time=``, in
+            seconds or as text; ``setup=``.
+        :raises BadArgument: an option has no meaning.
         """
         arguments = keywords.read("concurrency.measure", (), options, where.parsers())
         body = _body(function, args, arguments.get("setup"))

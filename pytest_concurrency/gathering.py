@@ -78,10 +78,10 @@ class Gathering:
                 node.workerinput[items.WORKER_KEY] = found.name
 
     def _environment(self) -> dict[str, Any]:
-        from pytest_concurrency import record
+        from pytest_concurrency import missing, record
         from pytest_concurrency.machine import environment
 
-        value = environment(_missing_readings())
+        value = environment(missing.reasons())
         self._config.hook.pytest_concurrency_update_environment(config=self._config, environment=value)
         plain: dict[str, Any] = record.plain(value)  # whatever plugins put in
         return plain
@@ -90,10 +90,11 @@ class Gathering:
         if self._config.option.collectonly:
             return
         if self._records or self._settings.full_report or self._complaints:
+            from pytest_concurrency import missing
             from pytest_concurrency.reports import terminal
 
-            missing = _missing_readings() if self._settings.full_report else []
-            terminal.show(terminalreporter, self._records, self._settings, self._complaints, missing)
+            reasons = missing.reasons() if self._settings.full_report else []
+            terminal.show(terminalreporter, self._records, self._settings, self._complaints, reasons)
         for nodeid, text in self._profiles:
             terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")
             terminalreporter.write_line(text)
@@ -105,10 +106,3 @@ class Gathering:
         reporter.section(kept.title, sep="=")
         for line in kept.lines(reporter.config.get_terminal_writer().fullwidth, brief=reporter.verbosity < 0):
             reporter.write_line(line.text, **({line.color: True} if line.color else {}))
-
-
-def _missing_readings() -> list[str]:
-    """Say what cannot be read here, and why."""
-    from pytest_concurrency.probes import interference, thread_state
-
-    return [reason for reason in (thread_state.unavailable(), interference.unavailable()) if reason]

@@ -180,6 +180,17 @@ def baseline_of(config: pytest.Config, settings: Settings) -> Baseline | None:
     return config.stash[BASELINE]
 
 
+def as_answered(outcome: Outcome) -> Outcome:
+    """Return what a test that passed has asked for: of a comparison that was false, the opposite.
+
+    As in ``assert not concurrency.speedup(render, threads=4) >= 2``.
+    """
+    if outcome.verdict != "broken" or outcome.marker not in ("speedup", "compare"):
+        return outcome
+    opposite = "<=" if outcome.comparison == ">=" else ">="
+    return replace(outcome, verdict="met", comparison=opposite, reason="", hint="")
+
+
 def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
     """Put a record's figures where JUnit files take them from, in the place of those of an earlier run."""
     kept = [(name, value) for name, value in item.user_properties if not name.startswith(PREFIX)]

@@ -180,7 +180,10 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure over all rounds that could be read, with an interval for it."""
+    """A figure over all rounds that could be read, with an interval of 95 % for it.
+
+    ``unit`` is ``ratio``, ``share`` (from 0 to 1) or ``seconds``.
+    """
 
     value: float
     low: float
@@ -190,7 +193,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the body's time goes into. ``evidence`` is for people."""
+    """What the body's time goes into: shares from 0 to 1 of a lone worker's own time. ``evidence`` is for people."""
 
     kind: BoundKind
     cpu_share: float
@@ -211,7 +214,11 @@ class PerBody:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One side of a measurement, with its rounds' totals."""
+    """One side of a measurement, with its rounds' totals: seconds, of all its workers and loops together.
+
+    ``cpu`` is computing, ``blocked`` waiting for something other than a CPU, ``delay`` waiting for a CPU (None where
+    that cannot be read). Each of the workers ran the body ``loops`` times in a round.
+    """
 
     backend: BackendName
     workers: int

@@ -8,10 +8,9 @@ from typing import Literal, Protocol
 
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.model import ExecutorChoice, GilProbe, Interference, Interval, Round, VerdictName
-from pytest_concurrency.units import count
+from pytest_concurrency.units import ONE, count
 
 Method = Literal["pair", "hold", "block"]
-_ONE = {"threads": "thread", "processes": "process", "tasks": "task", "interpreters": "interpreter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,8 @@ class Setup:
     def who(self, workers: int | None = None) -> str:
         """In words, who works: ``4 threads``, ``1 process``, ``2 dask workers``."""
         number = self.crew_size if workers is None else workers
-        if self.backend in _ONE:
-            return count(number, _ONE[self.backend], self.backend)
+        if self.backend in ONE:
+            return count(number, ONE[self.backend], self.backend)
         return count(number, f"{self.backend} worker")
 
     @property

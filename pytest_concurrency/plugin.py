@@ -246,6 +246,8 @@ def pytest_runtest_makereport(
         from pytest_concurrency import items, record, sharing, tracing
         from pytest_concurrency.gathering import REPORT_ATTRIBUTE
 
+        if report.passed:
+            outcomes = [items.as_answered(outcome) for outcome in outcomes]
         value = record.record_of(item.nodeid, outcomes, tracing.tracers(), sharing.told(item))
         items.add_profiles(item, report, value)
         item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)

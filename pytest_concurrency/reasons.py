@@ -9,7 +9,7 @@ from pytest_concurrency.case import Case
 from pytest_concurrency.claims import margin_cut
 from pytest_concurrency.model import Interference, Round
 from pytest_concurrency.plan import Site
-from pytest_concurrency.units import count, duration, formatter, number, ratio, share
+from pytest_concurrency.units import count, duration, formatter, interval, number, ratio, share
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
@@ -99,7 +99,7 @@ def _inside_margin(case: Case) -> str:
     assert estimate is not None
     say: Callable[[float], str] = formatter(case.claim.unit)
     return (
-        f"the figure, {say(estimate.value)} [{say(estimate.low)} to {say(estimate.high)}], lies inside the margin "
-        f"between {say(margin.low)} and {say(margin.high)}, where neither answer is sure: move the threshold away "
-        "from it"
+        f"the figure, {say(estimate.value)} {interval(estimate.low, estimate.high, case.claim.unit, ' to ')}, lies "
+        f"inside the margin between {say(margin.low)} and {say(margin.high)}, where neither answer is sure: "
+        "move the threshold away from it"
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_concurrency.units import count, duration, formatter, number, share
+from pytest_concurrency.units import count, duration, formatter, interval, number, share
 
 ORDER = ("broken", "undecided", "unmeasurable", "met")  # what a reader must see comes first
 _TRY = "What to try:\n"
@@ -109,11 +109,7 @@ class Row(NamedTuple):
         estimate = self.expectation["estimate"]
         if estimate is None or self.marker == "bound":
             return ""
-        say = formatter(estimate["unit"])
-        low, high = say(estimate["low"]), say(estimate["high"])
-        if estimate["unit"] != "seconds":
-            low, high = low.rstrip("x% "), high.rstrip("x% ")
-        return f"[{low}, {high}]"
+        return interval(estimate["low"], estimate["high"], estimate["unit"])
 
     @property
     def figure(self) -> str:

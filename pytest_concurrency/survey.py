@@ -21,7 +21,11 @@ _ROUNDS = 10  # per backend, if there is time
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All that a measurement without a verdict has found."""
+    """All that a measurement without a verdict has found.
+
+    ``speedup`` has an estimate, a ratio, by the name of each backend that was asked for (``threads``); ``arms`` has
+    both sides of each, one worker and all of them.
+    """
 
     bound: Bound
     speedup: Mapping[str, Estimate]

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from statistics import fmean
 
+from pytest_concurrency import batches
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import SpeedupClaim, half, margin_cut
 from pytest_concurrency.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
@@ -28,7 +29,6 @@ from pytest_concurrency.tally import cast
 
 __all__ = ["Noise", "RandomLatency", "ScriptedBench", "ScriptedBody", "ScriptedClock"]
 
-_BATCH, _LONGEST_BATCH = 0.008, 0.1  # seconds, as on the real bench
 _BEAT = 0.0005
 _SKEW = 5e-6  # seconds between the starts of two workers
 
@@ -125,7 +125,7 @@ class ScriptedBench:
     reads_delay: bool = True
     probes: bool = True  # whether a heartbeat can be made beside the body
     start_up: float = 0.0  # seconds that fresh workers take
-    control_body: ScriptedBody = field(default_factory=lambda: ScriptedBody(cpu=_BATCH))
+    control_body: ScriptedBody = field(default_factory=lambda: ScriptedBody(cpu=batches.SHORTEST))
     clock: ScriptedClock = field(default_factory=ScriptedClock)
     seed: int = 0
     # What was asked for so far.
@@ -138,7 +138,7 @@ class ScriptedBench:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        self._batch = _BATCH
+        self._batch = batches.SHORTEST
         self._phase = self._random.random()
         self._burst = False
         self._burst_changes = self.clock() + self._until_change()
@@ -195,7 +195,7 @@ class ScriptedBench:
 
     def lengthen(self, setup: Setup) -> None:
         self.lengthened += 1
-        self._batch = min(self._batch * 2, _LONGEST_BATCH)
+        self._batch = min(self._batch * 2, batches.LONGEST)
 
     def note(self, setup: Setup) -> str:
         return "scripted"

@@ -58,6 +58,13 @@ def formatter(unit: str) -> Callable[[float], str]:
     return {"ratio": ratio, "share": share, "seconds": duration}[unit]
 
 
+def interval(low: float, high: float, unit: str, between: str = ", ") -> str:
+    """``[3.91, 4.02]``, beside a figure that says the unit; of durations each says its own."""
+    say = formatter(unit)
+    ends = [say(end) if unit == "seconds" else say(end).rstrip("x% ") for end in (low, high)]
+    return f"[{between.join(ends)}]"
+
+
 def number(value: float) -> str:
     """A threshold as its author wrote it: ``3``, ``2.5``."""
     return f"{value:g}"
@@ -70,6 +77,10 @@ def spelled(value: object) -> str:
         return name
     text = repr(value)
     return type(value).__qualname__ if " at 0x" in text else text
+
+
+# One worker of each backend that has a word for it.
+ONE = {"threads": "thread", "processes": "process", "tasks": "task", "interpreters": "interpreter"}
 
 
 def count(amount: int, noun: str, plural: str = "") -> str:

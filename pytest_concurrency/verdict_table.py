@@ -10,7 +10,7 @@ from pytest_concurrency.columns import COLUMNS, DEFAULT
 from pytest_concurrency.rows import Row, shorten
 
 # What a narrow terminal loses, in this order, before names of tests are cut short: it can be read elsewhere.
-_LESS = {"rounds": None, "workers": None, "time": None, "needed": None, "figure": "value"}
+_LESS = {"rounds": None, "workers": None, "time": None, "figure": "value", "needed": None}
 _NAME = 24  # as much of a name as is worth a column
 _NARROWEST = 12
 _INDENT = "  "

@@ -59,7 +59,7 @@ def in_turn(n=4):
 def test_what_holds_passes(suite: Suite, statement: str) -> None:
     result = suite(HELPERS + f"\ndef test_body(concurrency):\n    assert {statement}\n")
     result.assert_outcomes(passed=2)
-    assert "1 verdict: 1" in text_of(result)
+    assert "1 verdict: 1 met" in text_of(result)
 
 
 def test_a_speedup_that_does_not_hold_explains_itself(suite: Suite) -> None:

@@ -71,6 +71,13 @@ def prepare_input(prepare: Callable[[], Any]) -> None:
     _inputs[worker.backend, worker.index] = prepare()
 
 
+def prepare_inputs_of_tasks(prepare: Callable[[], Any], count: int) -> None:
+    """Make fresh input for each of some tasks, one after the other: they share a thread."""
+    for index in range(count):
+        current_worker.set(Worker(index, count, "tasks"))
+        prepare_input(prepare)
+
+
 @dataclass(frozen=True, slots=True)
 class WithInput:
     """A function that gets the fresh input as its first argument."""

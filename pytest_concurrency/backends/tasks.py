@@ -16,7 +16,7 @@ from typing import Any
 from pytest_concurrency import places
 from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.guest import GuestLoop, GuestWorker
-from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
+from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_inputs_of_tasks
 from pytest_concurrency.backends.threads import ThreadCrew
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import WorkerLost
@@ -140,9 +140,7 @@ class TaskCrew:
 
     async def _make_inputs(self) -> None:
         assert self._prepare is not None
-        for index in range(self._size[0]):
-            current_worker.set(Worker(index, self._size[0], "tasks"))
-            prepare_input(self._prepare)
+        prepare_inputs_of_tasks(self._prepare, self._size[0])
 
     def _complete(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None:

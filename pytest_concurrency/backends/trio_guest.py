@@ -11,7 +11,7 @@ import trio
 
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.guest import Abandoned, GuestLoop, GuestWorker, Request
-from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_input
+from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_inputs_of_tasks
 from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 from pytest_concurrency.probes.thread_state import ThreadClock
@@ -130,9 +130,7 @@ class TrioCrew:
 
     async def _make_inputs(self) -> None:
         assert self._prepare is not None
-        for index in range(self._size[0]):
-            current_worker.set(Worker(index, self._size[0], "tasks"))
-            prepare_input(self._prepare)
+        prepare_inputs_of_tasks(self._prepare, self._size[0])
 
     async def _control(self) -> None:
         control_body()

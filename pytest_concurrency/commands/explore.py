@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pytest_concurrency import console, recommend, targets
+from pytest_concurrency import console, missing, recommend, targets
 from pytest_concurrency.commands import time_of
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.expectations import keywords
@@ -178,10 +178,7 @@ def _who(side: Side) -> str:
 
 def json_of(found: Exploration, arguments: str) -> dict[str, Any]:
     """What ``--json`` writes: a run of one record, which has no expectations, and the exploration beside it."""
-    from pytest_concurrency.probes import interference, thread_state
-
     best = recommend.best(found.sides)
-    missing = [reason for reason in (thread_state.unavailable(), interference.unavailable()) if reason]
     record = {
         "nodeid": found.target,
         "expectations": [],
@@ -191,7 +188,7 @@ def json_of(found: Exploration, arguments: str) -> dict[str, Any]:
     }
     return {
         "schema": SCHEMA,
-        "environment": environment(missing),
+        "environment": environment(missing.reasons()),
         "records": [record],
         "exploration": {
             "target": found.target,

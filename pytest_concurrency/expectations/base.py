@@ -17,7 +17,10 @@ from pytest_concurrency.units import number, share, spelled
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The common keywords, after marker, command line, ini file and default."""
+    """The common keywords, after marker, command line, ini file and default.
+
+    ``margin`` is a part of the threshold, ``max_time`` the seconds that one verdict may take.
+    """
 
     margin: float = 0.25
     max_time: float = 10.0

@@ -14,6 +14,7 @@ from pytest_concurrency.plan import Plan
 from pytest_concurrency.units import number
 
 _COUNTS = (1, 2, 4)
+EFFICIENCY = 0.7  # asked for unless told
 
 
 def counts(backend: str) -> keywords.Parser:
@@ -41,7 +42,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
         raise BadArgument(
             f"{name}({place.backend}={place.size}) has no count above 1: nothing can scale. Write (1, 2, 4)."
         )
-    efficiency = arguments.get("efficiency", 0.7)
+    efficiency = arguments.get("efficiency", EFFICIENCY)
     smallest = min(size for size in place.size if size > 1)
     if efficiency * smallest <= 1 and not isinstance(smallest, keywords.Auto):
         raise BadArgument(
@@ -52,7 +53,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
 
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
     place = _chosen(KIND.name, arguments, body.is_async)
-    efficiency = arguments.get("efficiency", 0.7)
+    efficiency = arguments.get("efficiency", EFFICIENCY)
     # One worker has a speedup of 1 by definition.
     plans = [speedup_plan(place.setup(size), efficiency * size, None, limits) for size in place.size if size > 1]
     return replace(plans[-1], steps=tuple(plans[:-1]))

@@ -220,12 +220,18 @@ def test_one_thread_is_compared_exactly_beside_any_load() -> None:
     assert (interval.low, interval.high) == pytest.approx((2.0, 2.0))
 
 
-def test_what_one_thread_waited_may_have_been_late() -> None:
-    first, second = reading(0.0, 0.03, party="one"), reading(0.0, 0.03, party="one")
-    interval = bounds.comparison(round_(first, second, interference=Interference(foreign=2.0)), 2)
+@pytest.mark.parametrize(
+    ("interference", "late"),
+    [(Interference(2.0), 1.5), (Interference(0.0, steal=0.1), 1.5), (Interference(0.0, steal=0.0), 1.0)],
+)
+@pytest.mark.parametrize("party", ["one", "seen"])
+def test_what_was_waited_for_may_have_been_late(interference: Interference, late: float, party: Any) -> None:
+    """Beside other programs of this machine, or those of a hypervisor's other guests."""
+    first, second = reading(0.0, 0.03, party="one"), reading(0.0, 0.03, party=party)
+    interval = bounds.comparison(round_(first, second, interference=interference), 2)
     assert interval is not None
-    assert interval.low == pytest.approx(1 / 1.5)
-    assert interval.high == pytest.approx(1.5)
+    assert interval.low == pytest.approx(1 / late)
+    assert interval.high == pytest.approx(late)
 
 
 @pytest.mark.parametrize(

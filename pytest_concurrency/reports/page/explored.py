@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pytest_concurrency import recommend
 from pytest_concurrency.reports.page.view import Scale
-from pytest_concurrency.units import formatter, number, share
+from pytest_concurrency.units import formatter, interval, number, share
 
 
 class Tool(NamedTuple):
@@ -96,5 +96,5 @@ def _tool(side: Mapping[str, Any], used: bool, longest: float) -> Tool:
         threshold_text="",
         ideal_text="",
     )
-    interval = f"[{low.rstrip('x')}, {high.rstrip('x')}]"
-    return Tool(name, say(speedup["value"]), interval, share(speedup["value"] / workers), scale, "", used)
+    between = interval(speedup["low"], speedup["high"], "ratio")
+    return Tool(name, say(speedup["value"]), between, share(speedup["value"] / workers), scale, "", used)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_concurrency import fingerprint
+from pytest_concurrency.expectations.scaling import EFFICIENCY
 from pytest_concurrency.rows import ORDER, Row, name_of, rows_of, shorten
-from pytest_concurrency.units import count, duration, formatter, number, share
+from pytest_concurrency.units import ONE, count, duration, formatter, number, share
 
 LONGEST_ID = 140
 _LABEL = 16  # percentages of a scale's length that a label takes
-_ONE = {"threads": "thread", "processes": "process", "tasks": "task", "interpreters": "interpreter"}
-_EFFICIENCY = 0.7  # what expect_scaling asks for if it is not told
 _KINDS = {
     "io": "It waits",
     "cpu": "It computes",
@@ -142,7 +141,7 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
 
 def efficiency_of(row: Row) -> float | None:
     """The least speedup per worker that a scaling curve's test allows."""
-    value = row.expectation["arguments"].get("efficiency", _EFFICIENCY)
+    value = row.expectation["arguments"].get("efficiency", EFFICIENCY)
     return float(value) if isinstance(value, (int, float)) and 0 < value <= 1 else None
 
 
@@ -210,8 +209,8 @@ def _sentence(row: Row) -> str:
     claim = row.claim
     if row.marker == "compare":
         return f"The second version is {figure} as fast as the first."
-    if claim == "speedup" and backend in _ONE:
-        return f"{row.workers} finish the work {figure} as fast as one {_ONE[backend]}."
+    if claim == "speedup" and backend in ONE:
+        return f"{row.workers} finish the work {figure} as fast as one {ONE[backend]}."
     if claim == "overlap":
         return f"The waits of {row.workers} finish {figure} as fast as one after the other."
     if claim in ("waiting", "computing"):
@@ -321,7 +320,7 @@ def _part(arm: Mapping[str, Any], all_arms: Sequence[Mapping[str, Any]]) -> _Par
     body, workers, backend = arm.get("body"), arm["workers"], arm["backend"]
     if not body or not workers:
         return None
-    name = f"{workers} {_ONE.get(backend, backend) if workers == 1 else backend}"
+    name = f"{workers} {ONE.get(backend, backend) if workers == 1 else backend}"
     if backend == "compare":
         before = [other for other in all_arms if other["backend"] == "compare"]
         name = "second version" if [other is arm for other in before].index(True) % 2 else "first version"
