@@ -131,7 +131,7 @@ def table(options: argparse.Namespace) -> None:
     lines = read()
     heads = ("who", "load", "verdicts", "wrong", "at most (95 %)", "undecided", "median s", "95 % within s", "rounds")
     rows = [heads]
-    for who in dict.fromkeys(line["who"] for line in lines):
+    for who in judges(lines):
         for name in (*LOADS, "all"):
             chosen = [line for line in lines if line["who"] == who and name in (line["load"], "all")]
             # The peers can judge speedups only: what they leave out is not undecided.
@@ -143,6 +143,12 @@ def table(options: argparse.Namespace) -> None:
     confusion([line for line in lines if line["who"] == OURS], options.markdown)
     if options.markdown:
         print(f"\n{machine()}")
+
+
+def judges(lines: Iterable[dict[str, Any]]) -> list[str]:
+    """Who has judged, ours first, in whatever order results were added."""
+    found = {line["who"] for line in lines}
+    return [who for who in (OURS, *PEERS) if who in found]
 
 
 def summary(who: str, name: str, lines: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -202,7 +208,7 @@ def picture(options: argparse.Namespace) -> None:
     lines = [line for line in read() if not line["message"].startswith("not by hand")]
     names = [name for name in LOADS if any(line["load"] == name for line in lines)]
     figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
-    people = list(dict.fromkeys(line["who"] for line in lines))
+    people = judges(lines)
     for offset, who in enumerate(people):
         rates, tops = [], []
         for name in names:

@@ -111,12 +111,7 @@ def _robbed(round_: Round) -> bool:
 
     A hypervisor's steal and a quota's throttling stop a worker that the kernel takes to be running.
     """
-    return _taken(round_) > _TAKEN and cpu_share(round_.serial) > _COMPUTES
-
-
-def _taken(round_: Round) -> float:
-    """CPUs that a hypervisor or a quota took away."""
-    return (round_.interference.steal or 0.0) + (round_.interference.throttled or 0.0)
+    return round_.interference.taken > _TAKEN and cpu_share(round_.serial) > _COMPUTES
 
 
 def disturbed(round_: Round, cpus: float) -> bool:
@@ -209,7 +204,7 @@ def comparison(round_: Round, cpus: float) -> Interval | None:
     calls = together.loops / round_.serial.loops
     # Threads and wake-ups come late beside other programs, also those of a hypervisor's other guests, and not all of
     # it is run delay.
-    busy = beside_others(round_) or _taken(round_) > _NOTICED
+    busy = beside_others(round_) or round_.interference.taken > _NOTICED
     low = calls * _least(first, cpus, busy, _USUALLY_LATE, all_late=False) / _most(second)
     high = calls * _most(first) / _least(second, cpus, busy, _LATE)
     return Interval(low, max(low, high))

@@ -146,8 +146,7 @@ def _cure(checkup: Checkup) -> str:
     busy = checkup.interference.foreign
     if busy is not None and busy > _BUSY:
         return "Other programs keep the machine busy: try again when they have ended, or choose another machine."
-    taken = (checkup.interference.steal or 0.0) + (checkup.interference.throttled or 0.0)
-    if taken > _TAKEN:
+    if checkup.interference.taken > _TAKEN:
         return "A hypervisor or a CPU quota takes the CPUs away: give the machine or the container more of them."
     return "Verdicts may stay undecided here: they skip, and do not fail. Try again, or choose another machine."
 
@@ -173,8 +172,7 @@ def _interference(checkup: Checkup) -> Line:
         text += f"; the hypervisor takes {steal:.2f}"
     if (throttled := mean.throttled or 0.0) > 0.005:
         text += f"; the quota stops it for {throttled:.0%} of the time"
-    taken = (mean.steal or 0.0) + (mean.throttled or 0.0)
-    return Line("interference", text, "note" if mean.foreign > _BUSY or taken > _TAKEN else "ok")
+    return Line("interference", text, "note" if mean.foreign > _BUSY or mean.taken > _TAKEN else "ok")
 
 
 def _same(checkup: Checkup) -> Line:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+EFFICIENCY = 0.7  # that expect_scaling asks for unless told
+
 
 class Marker(NamedTuple):
     """What ``pytest --markers`` shows of a marker, and the module that knows the rest."""
@@ -35,7 +37,7 @@ MARKERS: dict[str, Marker] = {
     ),
     "expect_scaling": Marker(
         "expect_scaling(*, threads=(1, 2, 4) | processes= | tasks= | interpreters= | executor=, workers=, "
-        "efficiency=0.7)",
+        f"efficiency={EFFICIENCY})",
         "speedup divided by workers stays at or above efficiency at every count",
         "scaling",
     ),

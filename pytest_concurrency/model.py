@@ -132,6 +132,11 @@ class Interference:
     steal: float | None = None
     throttled: float | None = None
 
+    @property
+    def taken(self) -> float:
+        """CPUs that a hypervisor or a quota took away, as far as that is known; no run delay shows it."""
+        return (self.steal or 0.0) + (self.throttled or 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class GilProbe:

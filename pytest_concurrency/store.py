@@ -57,12 +57,11 @@ def _lines(records: Sequence[Mapping[str, Any]], text: str) -> list[slice] | Non
         for line, value in zip(found, records, strict=True)
     ):
         return None
-    places = []
-    start = sum(len(line) + 1 for line in lines[:first])
-    for whole, line in zip(lines[first:], found, strict=False):
-        begin = start + len(whole) - len(whole.lstrip())
-        places.append(slice(begin, begin + len(line)))
-        start += len(whole) + 1
+    places, end = [], sum(len(line) + 1 for line in lines[:first])
+    for line in found:
+        begin = text.index(line, end)
+        end = begin + len(line)
+        places.append(slice(begin, end))
     return places
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, where
 from pytest_concurrency.expectations.base import Kind, Limits, speedup_plan
+from pytest_concurrency.markers import EFFICIENCY
 from pytest_concurrency.model import Body
 from pytest_concurrency.plan import Plan
 from pytest_concurrency.units import number
 
 _COUNTS = (1, 2, 4)
-EFFICIENCY = 0.7  # asked for unless told
 
 
 def counts(backend: str) -> keywords.Parser:

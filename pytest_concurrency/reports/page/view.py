@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_concurrency import fingerprint
-from pytest_concurrency.expectations.scaling import EFFICIENCY
+from pytest_concurrency.markers import EFFICIENCY
 from pytest_concurrency.rows import ORDER, Row, name_of, rows_of, shorten
 from pytest_concurrency.units import ONE, count, duration, formatter, number, share
 
