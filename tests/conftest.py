@@ -8,6 +8,7 @@ import importlib.util
 import json
 import multiprocessing.util
 import pkgutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -147,9 +148,11 @@ def _alone(monkeypatch: pytest.MonkeyPatch, own_temporary_folder: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_thread_is_left(_alone: None) -> Iterator[None]:
+def _nothing_is_left(_alone: None) -> Iterator[None]:
     """A hanging worker thread cannot be ended, but waited for: the next test may look for threads."""
+    switch_interval = sys.getswitchinterval()
     yield
+    assert sys.getswitchinterval() == switch_interval
     left = [thread for thread in threading.enumerate() if thread.name.startswith("concurrency-")]
     for thread in left:
         thread.join(20)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
+import pytest
 from conftest import Suite, text_of
 
 
@@ -22,6 +26,15 @@ async def test_body():
     assert "test_suite.py:9 in test_body: queue.Queue().get(timeout=0.1); expected" in text_of(result)
 
 
+@pytest.fixture(params=[0.005, 1], ids=["usual interval", "long interval"])
+def switch_interval(request: pytest.FixtureRequest) -> Iterator[None]:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(request.param)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("switch_interval")
 def test_a_hold_inside_the_library(suite: Suite) -> None:
     result = suite(
         r"""

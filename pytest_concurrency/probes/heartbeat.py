@@ -25,6 +25,7 @@ from pytest_concurrency.probes.thread_state import ThreadClock
 _PATIENCE = 2.0
 _BEAT = 0.0005
 NOTABLE = 0.002  # seconds of a hold from which on its place is worth a second look
+_ASKING = NOTABLE / 2  # switch interval with which the GIL is asked back before such a hold has ended
 _ALERT = 0.001  # run delay of a beat below which it would have seen a hold
 # Timer slack and waking up make every sleep late by about this much, without any GIL.
 _SLACK = 0.0004
@@ -115,15 +116,8 @@ class Heartbeat:
 
 def probe(run_one: Callable[[], Sample], watched: int | None) -> tuple[Sample, GilProbe]:
     """Run one batch of one worker (thread ``watched``) beside a heartbeat."""
-    usual = sys.getswitchinterval()
     heart = Heartbeat(watched)
-    heart.start()
-    try:
-        sys.setswitchinterval(_PATIENCE)
-        sample = run_one()
-    finally:
-        sys.setswitchinterval(usual)
-        beats = heart.stop()
+    sample, beats = _beside(heart, _PATIENCE, run_one)
     return sample, summarize(sample.readings[0], beats, heart.place)
 
 
@@ -134,12 +128,20 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
     is found wherever it waits next.
     """
     heart = Heartbeat(watched)
+    _beside(heart, _ASKING, run_one)
+    return heart.place
+
+
+def _beside(heart: Heartbeat, switch_interval: float, run_one: Callable[[], Sample]) -> tuple[Sample, list[Beat]]:
+    usual = sys.getswitchinterval()
     heart.start()
     try:
-        run_one()
+        sys.setswitchinterval(switch_interval)
+        sample = run_one()
     finally:
-        heart.stop()
-    return heart.place
+        sys.setswitchinterval(usual)
+        beats = heart.stop()
+    return sample, beats
 
 
 def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None) -> GilProbe:
