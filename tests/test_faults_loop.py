@@ -78,8 +78,8 @@ def close_when_idle(loop):
         time.sleep(0.0001)
     try:
         loop.close()
-    except RuntimeError:
-        pass  # it runs again already, to be cleared
+    except (RuntimeError, AttributeError):
+        pass  # it runs again already, to be cleared; or is being closed
 """
         + fault(
             "loop = asyncio.get_running_loop(); threading.Thread(target=close_when_idle, args=(loop,)).start(); "
