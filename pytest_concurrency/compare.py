@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_concurrency import fingerprint, stats
 from pytest_concurrency.limits import DEFAULT, Limit
 from pytest_concurrency.model import Interval
-from pytest_concurrency.units import count
+from pytest_concurrency.units import count, ratio
 
 Run = Mapping[str, Any]
 # unsure: it looks like a loss, or cannot be told; noise: whatever has changed is too small to be told.
@@ -29,6 +29,7 @@ ERROR = 1e-4
 _ROUNDS = 24  # that a run to be compared should have, so that a stray round or two do no harm,
 _MOST_ROUNDS = 96  # and up to which it may have more where the rounds differ much
 _TIGHT = 1.05
+_WIDE = 1.35  # ratio of a median's bounds from which on only a great loss would show
 # What an author may change without measuring something else.
 _ABOUT_VERDICTS = {
     *("at_least", "at_most", "efficiency", "min_wait", "min_cpu", "max_hold", "max_block", "gil", "expected"),
@@ -164,31 +165,25 @@ def judge(
     workers: int | None,
     limits: Sequence[Limit],
     error: float = ERROR,
-    delivered: float = 1.0,
 ) -> Finding:
     """Return what became of one ratio, by each round's bounds before and after.
 
     :param error: how often the bounds of the later median may be wrong.
-    :param delivered: part of its CPUs that the machine let the later run have; what is missing may be why it is slow.
     """
     old, new = spread(before, ERROR), spread(after, error)
-    for rounds, sure, least, which in (
-        (before, old, stats.least_for(ERROR), "the baseline"),
-        (after, new, stats.least_for(error), "this run"),
-    ):
-        if sure is None:
-            return Finding("unsure", f"{which} has {count(len(rounds), 'round')}, and {least} are needed")
-    assert old is not None
-    assert new is not None
+    if old is None:
+        return Finding("unsure", f"the baseline has {_too_few(before, ERROR)}")
+    if new is None:
+        return Finding("unsure", f"this run has {_too_few(after, error)}")
     limits = [limit for limit in limits if limit.applies(workers)]
-    if any(new.high / delivered < limit.floor(old.low, workers) for limit in limits):
+    if any(new.high < limit.floor(old.low, workers) for limit in limits):
         return Finding("regression")
     if any(new.low > limit.ceiling(old.high, workers) for limit in limits):
         return Finding("improvement")
     if all(new.low >= limit.floor(old.high, workers) for limit in limits):
         return Finding("same")
     if any(middle(after) < limit.floor(middle(before), workers) for limit in limits):
-        return Finding("unsure", "not certain")
+        return Finding("unsure", f"not certain: {_within(old)} before, {_within(new)} now")
     return Finding("noise")
 
 
@@ -216,6 +211,51 @@ def enough(seen: Sequence[Interval], rounds: int) -> bool:
     if low is None or high is None:
         return False
     return stats.median(lows) <= low.low * _TIGHT and high.high <= stats.median(highs) * _TIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Blunt:
+    """A figure that is too uncertain to hold later runs against.
+
+    ``loss`` is the least loss, as a part of the figure, that a later run no sharper than this one would show for
+    certain; 1 if none would.
+    """
+
+    nodeid: str
+    expectation: str
+    loss: float
+    reason: str
+
+
+def blunt(run: Run, limits: Sequence[Limit]) -> list[Blunt]:
+    """Return what a run says too little of to be a baseline for it."""
+    return [
+        Blunt(record["nodeid"], label(expectation), *found)
+        for record in run["records"]
+        for expectation in record["expectations"]
+        for workers, rounds in series_of(expectation).items()
+        if (found := _least_loss(rounds, workers, limits)) is not None
+    ]
+
+
+def _least_loss(
+    rounds: Sequence[tuple[float, float]], workers: int | None, limits: Sequence[Limit]
+) -> tuple[float, str] | None:
+    sure = spread(rounds, ERROR)
+    if sure is None:
+        return 1.0, _too_few(rounds, ERROR)
+    floors = [limit.floor(sure.low, workers) for limit in limits if limit.applies(workers)]
+    if not floors or sure.high < _WIDE * sure.low:
+        return None
+    return min(1.0, 1 - max(floors) / sure.high), _within(sure)
+
+
+def _too_few(rounds: Sequence[tuple[float, float]], error: float) -> str:
+    return f"{count(len(rounds), 'round')}, and {stats.least_for(error)} are needed"
+
+
+def _within(sure: Interval) -> str:
+    return f"{ratio(sure.low)} to {ratio(sure.high)}"
 
 
 def middle(rounds: Sequence[tuple[float, float]]) -> float:

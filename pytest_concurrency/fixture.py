@@ -15,7 +15,6 @@ from pytest_concurrency.classify import COMPUTES, WAITS
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup, where
 from pytest_concurrency.expectations.base import Limits
-from pytest_concurrency.gate import Again
 from pytest_concurrency.gauge import Gauge
 from pytest_concurrency.judge import judge
 from pytest_concurrency.measure import Result, settle
@@ -107,7 +106,7 @@ class Concurrency:
         def decide(threshold: dict[str, float]) -> Outcome:
             gate = self._circumstances.gate
             outcome = once(threshold)
-            return gate.look(outcome, lambda: Again(once(threshold))) if gate is not None else outcome
+            return gate.look(outcome, lambda: once(threshold)) if gate is not None else outcome
 
         def once(threshold: dict[str, float]) -> Outcome:
             if same_result:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_concurrency import compare, explain, record
 from pytest_concurrency.clocks import CLOCKS
@@ -21,13 +21,6 @@ _LOOK = 0.01  # how often one look may be wrong: two are needed, and compare.ERR
 _PAUSE = 0.2  # seconds between the looks, in which a burst of interference passes
 
 
-class Again(NamedTuple):
-    """A second look: what fresh workers found, and which part of its CPUs the machine gave them."""
-
-    outcome: Outcome
-    delivered: float = 1.0
-
-
 class Gate:
     """One test's part of the baseline."""
 
@@ -37,20 +30,20 @@ class Gate:
         self._limits = limits
         self._seen: Counter[tuple[str, str]] = Counter()
 
-    def look(self, outcome: Outcome, again: Callable[[], Again]) -> Outcome:
+    def look(self, outcome: Outcome, again: Callable[[], Outcome]) -> Outcome:
         """Return the outcome, with the change if it has surely become slower; measures again before it says so."""
         before = self._before(outcome)
         # What is broken fails of itself; of a bound type, the claims' own verdicts do not say that.
         if before is None or (outcome.verdict == "broken" and outcome.marker != "bound"):
             return outcome
-        suspects = self._losses(before, outcome.series, _LOOK, 1.0)
+        suspects = self._losses(before, outcome.series, _LOOK)
         if not suspects:
             return outcome
         CLOCKS.sleep(_PAUSE)
-        second, delivered = again()
+        second = again()
         pooled = _pooled(outcome.series, second.series)
-        confirmed = self._losses(before, second.series, _LOOK, delivered) & suspects
-        sure = self._losses(before, pooled, compare.ERROR, delivered) & confirmed
+        confirmed = self._losses(before, second.series, _LOOK) & suspects
+        sure = self._losses(before, pooled, compare.ERROR) & confirmed
         outcome = replace(
             outcome, series=pooled, rounds=outcome.rounds + second.rounds, seconds=outcome.seconds + second.seconds
         )
@@ -67,17 +60,13 @@ class Gate:
         found = self._expectations.get((*key, self._seen[key] - 1))
         return compare.series_of(found) if found is not None else None
 
-    def _losses(
-        self, before: Mapping[int | None, Any], series: Sequence[Series], error: float, delivered: float
-    ) -> set[int | None]:
+    def _losses(self, before: Mapping[int | None, Any], series: Sequence[Series], error: float) -> set[int | None]:
         """Return the worker counts at which the loss is certain."""
         return {
             points.workers
             for points in series
             if points.workers in before
-            and compare.judge(
-                before[points.workers], _bounds(points), points.workers, self._limits, error, delivered
-            ).kind
+            and compare.judge(before[points.workers], _bounds(points), points.workers, self._limits, error).kind
             == "regression"
         }
 

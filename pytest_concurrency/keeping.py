@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from pytest_concurrency.baseline import Baseline, short_path
 from pytest_concurrency.compare import Change, Comparison
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.options import Settings
-from pytest_concurrency.reports.changes import Line, comparison_of, lines_of
+from pytest_concurrency.reports.changes import Line, blunt_lines, comparison_of, lines_of
 from pytest_concurrency.store import Storage
 
 AUTO = "auto"
@@ -25,6 +25,7 @@ class Kept:
         self._baseline = baseline
         self._comparison: Comparison | None = None
         self._after: list[Line] = []
+        self._blunt: Sequence[compare.Blunt] = ()  # of what was saved
         self.failed = False  # whether the run was to be saved, and could not be
 
     @property
@@ -73,6 +74,7 @@ class Kept:
             self.failed = True
             return
         self._after.append(Line(f"saved as {path.stem} in {short_path(self._settings.storage)}"))
+        self._blunt = compare.blunt(run, self._settings.compare_fail or limits.DEFAULT)
         if regressions:
             self._after.append(
                 Line(f"It has regressions, so it is a baseline only by name: --concurrency-compare={path.stem}")
@@ -86,9 +88,11 @@ class Kept:
                 notes.append(
                     Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
                 )
-            return [*notes, *self._after]
+            return [*notes, *self._after, *blunt_lines(self._blunt, width)]
         # Which newer runs were passed over matters to nobody who has a baseline and asked for brevity.
-        return [*([] if brief else notes), *lines_of(self._comparison, width, brief), *self._after]
+        told = [] if brief else notes
+        changes = lines_of(self._comparison, width, brief)
+        return [*told, *changes, *self._after, *blunt_lines([] if brief else self._blunt, width)]
 
 
 def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:

@@ -94,11 +94,11 @@ def _measures(item: pytest.Item) -> bool:
 def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     settings = config.stash[SETTINGS]
-    if settings.disable or not settings.quiet_host or config.option.collectonly:
+    if settings.disable or config.option.collectonly or not any(map(_measures, session.items)):
         return
-    if any(map(_measures, session.items)):
-        from pytest_concurrency import sharing
+    from pytest_concurrency import call, items, sharing  # noqa: F401  # now: in the first test they would be its time
 
+    if settings.quiet_host:
         sharing.start(config, settings.quiet_host)
 
 

@@ -12,7 +12,7 @@ from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
-from pytest_concurrency.gate import Again, Gate
+from pytest_concurrency.gate import Gate
 from pytest_concurrency.judge import combine, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Interference, Interval, Outcome
@@ -22,6 +22,7 @@ from pytest_concurrency.surroundings import Surroundings
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _CONTROLS = 5
+_ALL = 0.95  # part of the CPUs that even a quiet machine gives a control body
 _NOTHING = 1e-6
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 
@@ -111,20 +112,18 @@ class Trial:
         """Return the outcome, with the last rounds behind it if any were measured."""
         outcome, settlement = self._answer(question)
         if self._circumstances.gate is not None:
-            outcome = self._circumstances.gate.look(outcome, lambda: self._again(question, settlement))
+            outcome = self._circumstances.gate.look(outcome, lambda: self._again(question))
         return outcome, settlement
 
-    def _again(self, question: Question, settlement: Settlement | None) -> Again:
+    def _again(self, question: Question) -> Outcome:
         """Measure once more with fresh workers."""
-        setup = question.plan.setup
-        self._bench.refresh(setup)
-        outcome, _ = self._answer(question)
-        return Again(outcome, self._delivered(setup, settlement))
+        self._bench.refresh(question.plan.setup)
+        return self._answer(question)[0]
 
-    def _delivered(self, setup: Setup, settlement: Settlement | None) -> float:
+    def _delivered(self, setup: Setup, settlement: Settlement) -> float:
         """Return the part of its CPUs that the machine lets a body have which is known to be parallel."""
         workers = setup.workers
-        if settlement is None or workers is None or setup.backend == "tasks" or settlement.known.computes_alone:
+        if workers is None or setup.backend == "tasks" or settlement.known.computes_alone:
             return 1.0
         if bounds.median_cpu_share(settlement.rounds) < bounds.HINGES:
             return 1.0
@@ -135,7 +134,7 @@ class Trial:
         lows = [control.low for control in seen if control is not None]
         if len(lows) <= _CONTROLS // 2:
             return _NOTHING  # nobody can tell what the machine delivers
-        return min(1.0, stats.median(lows) / min(workers, settlement.known.cpus))
+        return min(1.0, stats.median(lows) / (_ALL * min(workers, settlement.known.cpus)))
 
     def _answer(self, question: Question) -> tuple[Outcome, Settlement | None]:
         plan = question.plan
@@ -158,6 +157,9 @@ class Trial:
             note=self._bench.note(plan.setup),
             interference=self._bench.interference(),
         )
+        if self._circumstances.comparable is not None and outcome.series:
+            delivered = self._delivered(plan.setup, settlement)
+            outcome = replace(outcome, series=tuple(series.delivered(delivered) for series in outcome.series))
         return outcome, settlement
 
 

@@ -96,14 +96,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedBody], None]:
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let inner sessions of this process read what a quiet machine would: a busy one decides nothing on computing.
 
     The workers run all the same.
     """
 
-    def script(body: ScriptedBody) -> None:
-        written = ScriptedBench(body)
+    def script(body: ScriptedBody, control: ScriptedBody | None = None) -> None:
+        written = ScriptedBench(body, **({"control_body": control} if control else {}))
         measure = bench.Workbench.round
 
         def read(self: bench.Workbench, setup: Setup) -> Round:

@@ -78,7 +78,7 @@ def test_it():
 
 
 @pytest.mark.skipif(not gil_enabled(), reason="has no GIL")
-def test_threads_of_a_pool_share_the_gil(suite: Suite, scripted: Callable[[ScriptedBody], None]) -> None:
+def test_threads_of_a_pool_share_the_gil(suite: Suite, scripted: Callable[..., None]) -> None:
     scripted(ScriptedBody(cpu=0.008, holds_gil=True))
     result = suite(
         """

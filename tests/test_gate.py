@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
 import pytest
 from conftest import Suite, assert_other_passed, assert_outcome, rerun, text_of
+
+from pytest_concurrency.testing import ScriptedBody
 
 GATE = ("--concurrency-compare", "--concurrency-compare-fail=speedup:10%")
 FETCH = """
@@ -48,6 +52,25 @@ def test_a_lock_added_to_a_fetch_fails_its_test(suite: Suite, pytester: pytest.P
     cases = {case.get("name"): case for case in ElementTree.parse(pytester.path / "out.xml").iter("testcase")}
     assert len(cases["test_fetch"].findall("failure")) == 1
     assert cases["test_other"].find("failure") is None
+
+
+COMPUTES = """
+@pytest.mark.expect_speedup(processes=2, at_least=0.5)
+def test_body():
+    sum(range(50_000))
+"""
+
+
+@pytest.mark.parametrize(("lock", "high"), [(0.0, 2.1), (1.0, 3.8)], ids=["delivered", "half delivered"])
+def test_what_the_machine_did_not_deliver_may_be_missing_from_a_figure(
+    suite: Suite, pytester: pytest.Pytester, scripted: Callable[..., None], lock: float, high: float
+) -> None:
+    """A body that is known to be parallel runs beside one that computes."""
+    scripted(ScriptedBody(cpu=0.008), ScriptedBody(cpu=0.008, lock=lock))
+    save(suite, COMPUTES)
+    (series,) = runs(pytester)["base"]["records"][0]["expectations"][0]["series"]
+    assert all(1.8 < low < 2.1 for low, _ in series["bounds"])
+    assert median(high for _, high in series["bounds"]) == pytest.approx(high, rel=0.1)
 
 
 def test_unchanged_code_passes_and_it_is_said(suite: Suite) -> None:

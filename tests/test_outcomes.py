@@ -66,7 +66,7 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
 
 @pytest.mark.skipif(not gil_enabled(), reason="has no GIL")
 def test_broken_under_the_gil_is_explained_to_someone_who_never_heard_of_it(
-    suite: Suite, scripted: Callable[[ScriptedBody], None]
+    suite: Suite, scripted: Callable[..., None]
 ) -> None:
     scripted(ScriptedBody(cpu=0.004, holds_gil=True))
     result = suite(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_concurrency.compare import Change, Comparison, Kind
+from pytest_concurrency.compare import Blunt, Change, Comparison, Kind
 from pytest_concurrency.tables import shorten
-from pytest_concurrency.units import count, ratio
+from pytest_concurrency.units import count, ratio, share
 
 _WORDS: dict[Kind, tuple[str, str]] = {
     "regression": ("SLOWER", "red"),
@@ -39,13 +39,32 @@ def lines_of(comparison: Comparison, width: int = 80, brief: bool = False) -> li
         for change in shown:
             tint = "red" if change.is_regression else color
             lines.append(Line(f"{word:7} {shorten(change.nodeid, width - 8)}", tint))
-            lines.extend(
-                Line(f"        {line}")
-                for line in textwrap.wrap(_said(change), max(20, width - 8), subsequent_indent="  ")
-            )
+            lines.extend(_below(_said(change), width))
         if len(shown) < len(changes):
             lines.append(Line(f"{word:7} and {len(changes) - len(shown)} more", color))
     lines.append(Line(tally(comparison)))
+    return lines
+
+
+def blunt_lines(figures: Sequence[Blunt], width: int = 80) -> list[Line]:
+    """Return what a saved run is too uncertain of, and what to do about that."""
+    lines: list[Line] = []
+    for figure in figures[:_MOST]:
+        lines.append(Line(f"BLUNT   {shorten(figure.nodeid, width - 8)}", "yellow"))
+        certain = f"only a loss of {share(figure.loss)}" if figure.loss < 1 else "no loss"
+        text = f"{figure.expectation}: {figure.reason}, so that later {certain} would be certain"
+        lines.extend(_below(text, width))
+    if len(figures) > _MOST:
+        lines.append(Line(f"BLUNT   and {len(figures) - _MOST} more", "yellow"))
+    if figures:
+        lines.extend(
+            Line(line)
+            for line in textwrap.wrap(
+                "What is blunt was measured while the machine was busy, or in too little time: to hold later runs "
+                "against it, save it again when the machine does less, or raise max_time.",
+                width,
+            )
+        )
     return lines
 
 
@@ -84,6 +103,11 @@ def tally(comparison: Comparison) -> str:
     text = f"{compared} compared: {parts}" if compared else "nothing to compare"
     others = [f"{amounts[kind]} {kind}" for kind in ("new", "gone") if amounts[kind]]
     return "; ".join([text, *others])
+
+
+def _below(text: str, width: int) -> list[Line]:
+    """Return what belongs to the name above it."""
+    return [Line(f"        {line}") for line in textwrap.wrap(text, max(20, width - 8), subsequent_indent="  ")]
 
 
 def _said(change: Change) -> str:

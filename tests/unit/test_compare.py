@@ -234,3 +234,29 @@ def test_what_is_gone_is_told_in_the_order_of_the_baseline() -> None:
     changes = compare.compare(run(test=many), run()).changes
     assert [change.kind for change in changes] == ["gone"] * 20
     assert [change.expectation for change in changes] == [f"speedup, {number} threads" for number in range(2, 22)]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "loss", "reason"),
+    [
+        ([[1.2, 2.0]] * 24, 1 - 0.9 * 1.2 / 2.0, "1.20x to 2.00x"),
+        ([[1.0, 20.0]] * 24, 1 - 0.9 / 20, "1.00x to 20.0x"),
+        (rounds(4.0, 5), 1.0, "5 rounds, and 14 are needed"),
+    ],
+)
+def test_what_a_run_says_too_little_of(bounds: list[list[float]], loss: float, reason: str) -> None:
+    series = [{"workers": 2, "bounds": rounds(1.9)}, {"workers": 4, "bounds": bounds}]
+    saved = run(sharp=expectation(4.0), other=expectation(series=series), noisy=expectation(series=series[1:]))
+    found = compare.blunt(saved, limits.parse(["speedup:10%"]))
+    assert [(each.nodeid, each.reason) for each in found] == [("other", reason), ("noisy", reason)]
+    assert found[0].loss == pytest.approx(loss)
+
+
+def test_what_is_not_blunt_catches_what_it_says() -> None:
+    """A later run that is no sharper, and has lost as much."""
+    bounds = [[1.3, 2.0]] * 24
+    (found,) = compare.blunt(run(test=expectation(series=[{"workers": 4, "bounds": bounds}])), limits.DEFAULT)
+    for factor, kind in ((0.99, "regression"), (1.01, "unsure")):
+        left = (1 - found.loss) * factor
+        later = [[low * left, high * left] for low, high in bounds]
+        assert compare.judge([(1.3, 2.0)] * 24, [(low, high) for low, high in later], 4, limits.DEFAULT).kind == kind

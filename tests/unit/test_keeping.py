@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,3 +27,18 @@ def test_a_loss_that_was_not_confirmed_is_unsure_wherever_the_median_of_both_loo
     (change,) = compared["comparison"]["changes"]
     assert change["kind"] == "unsure"
     assert "fresh workers did not confirm it" in str(change)
+
+
+def test_a_baseline_that_says_too_little_is_told_as_it_is_saved(tmp_path: Path) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(Settings._fields)
+    settings = Settings(**{**nothing, "save": "base", "storage": str(tmp_path)})
+    kept = Kept(settings, None)
+    wide = expectation(series=[{"workers": 4, "bounds": [[1.2, 2.0]] * 24}])
+    kept.save(run(**{"test_suite.py::test_digest": wide, "sharp": expectation()}), complete=True)
+    lines = [line.text for line in kept.lines(80, brief=False)]
+    assert max(len(line) for line in lines if not line.startswith("saved as base in")) <= 80
+    assert "BLUNT   test_suite.py::test_digest" in lines
+    text = " ".join(" ".join(lines).split())
+    assert "1.20x to 2.00x, so that later only a loss of 46 % would be certain" in text
+    assert "save it again when the machine does less" in text
+    assert "sharp" not in text
