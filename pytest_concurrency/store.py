@@ -59,7 +59,7 @@ def _lines(records: Sequence[Mapping[str, Any]], text: str) -> list[slice] | Non
         return None
     places, end = [], sum(len(line) + 1 for line in lines[:first])
     for line in found:
-        begin = text.index(line, end)
+        begin = text.index(_RECORD, end)
         end = begin + len(line)
         places.append(slice(begin, end))
     return places

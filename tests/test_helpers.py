@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPORT, Suite, records_of
+from conftest import REPORT, Suite, records, records_of
 
 WORK = """
 import hashlib, subprocess
@@ -87,6 +87,23 @@ def test_computes():
         REPORT,
     )
     assert_not_wrong(pytester, {"test_computes": "met"})
+
+
+@pytest.mark.parametrize(
+    "where", ["processes=2", "executor='loky', workers=2", "executor=ProcessPoolExecutor, workers=2"]
+)
+def test_so_do_those_of_a_worker_in_another_process(suite: Suite, pytester: pytest.Pytester, where: str) -> None:
+    suite(
+        WORK.replace("import ThreadPoolExecutor", "import ProcessPoolExecutor, ThreadPoolExecutor")
+        + f"""
+@pytest.mark.expect_speedup({where}, at_least=1.2, max_time="2s", undecided="pass")
+def test_computes():
+    subprocess.run([sys.executable, "-S", "-c", "sum(n * n for n in range(10 ** 6))"], check=True)
+""",
+        REPORT,
+    )
+    # To start a program takes a worker some milliseconds; the program computes for much longer.
+    assert min(records(pytester)[0]["arms"][0]["cpu"]) > 0.03
 
 
 def test_a_thread_of_somebody_else_is_no_helper(suite: Suite, pytester: pytest.Pytester) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import itertools
+import os
 import sys
 import threading
 import uuid
@@ -59,7 +60,7 @@ class PooledCrew:
         self._backend = backend
         self._pool = pool
         self._key = uuid.uuid4().hex
-        self._errand = Errand(self._key, "body", 1, 0, 1, backend, 0.0, {})
+        self._errand = Errand(self._key, "body", 1, 0, 1, backend, 0.0, {}, os.getpid())
         self._root = root
         self._lead = _FIRST_LEAD
         self._here = whereabouts()

@@ -15,6 +15,7 @@ from pytest_concurrency.backends.job import Worker, current_worker, run_batch
 from pytest_concurrency.backends.travel import Answer, Modules, raised, unpack
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.machine import usable_cpus
+from pytest_concurrency.probes.helpers import watched
 from pytest_concurrency.probes.thread_state import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
@@ -41,6 +42,7 @@ class Errand:
     backend: str
     start_at: float  # when all begin, on the clock of the session's host
     offsets: Mapping[str, float]  # by which the clocks of hosts are ahead of it, as far as known
+    home: int = 0  # the session's process
     packed: bytes | None = None
     modules: Modules = field(default_factory=dict)
     path: tuple[str, ...] = ()
@@ -88,7 +90,8 @@ def work(errand: Errand) -> Report:
         offset = errand.offsets.get(origin.host)
         if offset is not None:
             CLOCKS.sleep(max(0.0, errand.start_at + offset - CLOCKS.wall()))
-        answer = Answer("reading", run_batch(jobs.get(errand.job, _idle), errand.loops, clock, idle_delay))
+        run = functools.partial(run_batch, jobs.get(errand.job, _idle), errand.loops, clock, idle_delay)
+        answer = Answer("reading", watched(run) if _has_a_process_to_itself(errand) else run())
     except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
         answer = raised(error)
     finally:
@@ -96,6 +99,11 @@ def work(errand: Errand) -> Report:
             del at_work[part]
         current_worker.reset(before)
     return Report(answer, arrived, CLOCKS.wall(), origin)
+
+
+def _has_a_process_to_itself(errand: Errand) -> bool:
+    """Whether this is no thread of a pool: then whatever else computes in this process does so for the body."""
+    return os.getpid() != errand.home and threading.current_thread() is threading.main_thread()
 
 
 def _idle() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import pickle
 import signal
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from pytest_concurrency.backends import process_pipe
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
 from pytest_concurrency.backends.travel import Answer, Modules, filter_warnings, raised, unpack
 from pytest_concurrency.model import Reading
-from pytest_concurrency.probes.helpers import Helpers, credit
+from pytest_concurrency.probes.helpers import watched
 from pytest_concurrency.probes.thread_state import ThreadClock
 
 
@@ -59,10 +60,7 @@ def main(connection: Connection, errand: Errand) -> None:
             job, loops, workers = task
             current_worker.set(Worker(errand.index, workers, "processes"))
             try:
-                beside = Helpers(children=False)
-                reading = run_batch(jobs[job], loops, clock, idle_delay)
-                beside.finish()
-                message = pack_reading(*credit([reading], beside.cpu))
+                message = pack_reading(watched(functools.partial(run_batch, jobs[job], loops, clock, idle_delay)))
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:
                     message = pickle.dumps(raised(error))

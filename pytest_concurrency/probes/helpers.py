@@ -5,7 +5,7 @@ A worker that waits for them looks idle. Their CPU time is known; how long they 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pytest_concurrency.clocks import CLOCKS
@@ -39,6 +39,14 @@ class Helpers:
         if self._look:
             self.living_children, ended = own_work.children_since(self._alive, own_work.descendants(), ended)
         self.cpu = max(0.0, threads) + ended + self.living_children
+
+
+def watched(run: Callable[[], Reading]) -> Reading:
+    """Run the batch of a process's only worker, and count what its helpers compute as its own."""
+    beside = Helpers(children=False)
+    reading = run()
+    beside.finish()
+    return credit([reading], beside.cpu)[0]
 
 
 def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ...]:
