@@ -113,6 +113,7 @@ def test_an_event_loop_without_file_descriptors(suite: Suite, pytester: pytest.P
     text = assert_one_pays(result, pytester)
     assert "tasks: the event loop could not be made: [Errno 24] Too many open files" in text
     assert "tasks.py" not in text
+    assert "BaseEventLoop.__del__" not in text
 
 
 @pytest.mark.parametrize("more", [1, 3])

@@ -162,6 +162,7 @@ class TaskCrew:
         try:
             loop = asyncio.new_event_loop()
         except OSError as error:
+            _drop_half_made(error)
             raise WorkerLost(f"tasks: the event loop could not be made: {not_started(error)}") from None
         loop.set_exception_handler(self._take_unhandled)
         return loop
@@ -289,6 +290,17 @@ def _abandon(loop: asyncio.AbstractEventLoop) -> None:
         if coroutine is not None:
             with contextlib.suppress(Exception):
                 coroutine.close()
+
+
+def _drop_half_made(error: OSError) -> None:
+    """Let a loop that could not be made go in silence: told of in the middle of an import, it would break that.
+
+    Source: python/cpython issue 91351.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        loop = frame.f_locals.get("self")
+        if isinstance(loop, asyncio.BaseEventLoop):
+            loop._closed = True  # type: ignore[attr-defined]
 
 
 def _add_note(error: BaseException, note: str) -> None:
