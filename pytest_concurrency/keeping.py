@@ -83,16 +83,15 @@ class Kept:
     def lines(self, width: int, brief: bool) -> list[Line]:
         """Return all that is to say."""
         notes = [Line(note, "yellow") for note in self._baseline.notes] if self._baseline is not None else []
+        after = [*self._after, *blunt_lines(self._blunt, width)]
         if self._comparison is None:
             if notes and self._settings.save is None:
                 notes.append(
                     Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
                 )
-            return [*notes, *self._after, *blunt_lines(self._blunt, width)]
+            return [*notes, *after]
         # Which newer runs were passed over matters to nobody who has a baseline and asked for brevity.
-        told = [] if brief else notes
-        changes = lines_of(self._comparison, width, brief)
-        return [*told, *changes, *self._after, *blunt_lines([] if brief else self._blunt, width)]
+        return [*([] if brief else notes), *lines_of(self._comparison, width, brief), *after]
 
 
 def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:
