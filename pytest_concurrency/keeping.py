@@ -11,7 +11,7 @@ from pytest_concurrency.baseline import Baseline, short_path
 from pytest_concurrency.compare import Change, Comparison
 from pytest_concurrency.errors import CommandError
 from pytest_concurrency.options import Settings
-from pytest_concurrency.reports.changes import Line, blunt_lines, comparison_of, lines_of
+from pytest_concurrency.reports.changes import Line, blunt_lines, comparison_of, lines_of, wrapped
 from pytest_concurrency.store import Storage
 
 AUTO = "auto"
@@ -83,15 +83,16 @@ class Kept:
     def lines(self, width: int, brief: bool) -> list[Line]:
         """Return all that is to say."""
         notes = [Line(note, "yellow") for note in self._baseline.notes] if self._baseline is not None else []
-        after = [*self._after, *blunt_lines(self._blunt, width)]
+        blunt = blunt_lines(self._blunt, width)
         if self._comparison is None:
             if notes and self._settings.save is None:
                 notes.append(
                     Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
                 )
-            return [*notes, *after]
+            return wrapped([*notes, *self._after, *blunt], width)
         # Which newer runs were passed over matters to nobody who has a baseline and asked for brevity.
-        return [*([] if brief else notes), *lines_of(self._comparison, width, brief), *after]
+        before = wrapped([] if brief else notes, width)
+        return [*before, *lines_of(self._comparison, width, brief), *wrapped([*self._after, *blunt], width)]
 
 
 def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:

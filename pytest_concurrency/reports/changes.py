@@ -57,15 +57,22 @@ def blunt_lines(figures: Sequence[Blunt], width: int = 80) -> list[Line]:
     if len(figures) > _MOST:
         lines.append(Line(f"BLUNT   and {len(figures) - _MOST} more", "yellow"))
     if figures:
-        lines.extend(
-            Line(line)
-            for line in textwrap.wrap(
+        lines.append(
+            Line(
                 "What is blunt was measured while the machine was busy, or in too little time: to hold later runs "
-                "against it, save it again when the machine does less, or raise max_time.",
-                width,
+                "against it, save it again when the machine does less, or raise max_time."
             )
         )
     return lines
+
+
+def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
+    """Return lines that fit, but for paths and options, which can be copied only as a whole."""
+    return [
+        Line(part, line.color)
+        for line in lines
+        for part in textwrap.wrap(line.text, max(20, width), break_long_words=False, break_on_hyphens=False)
+    ]
 
 
 def comparison_of(comparison: Comparison, name: str, baseline: Mapping[str, Any]) -> dict[str, Any]:

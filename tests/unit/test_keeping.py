@@ -42,3 +42,13 @@ def test_a_baseline_that_says_too_little_is_told_as_it_is_saved(tmp_path: Path) 
     assert "1.20x to 2.00x, so that later only a loss of 46 % would be certain" in text
     assert "save it again when the machine does less" in text
     assert "sharp" not in text
+
+
+def test_what_is_said_of_a_saved_run_fits(tmp_path: Path) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(Settings._fields)
+    settings = Settings(**{**nothing, "save": "a-run-with-a-name", "storage": str(tmp_path)})
+    kept = Kept(settings, Baseline("base", run(test=expectation(4.0)), (), {}))
+    kept.save(kept.compare(run(test=expectation(2.0))), complete=True)
+    lines = [line.text for line in kept.lines(60, brief=False)]
+    at = lines.index("It has regressions, so it is a baseline only by name:")
+    assert lines[at + 1] == "--concurrency-compare=a-run-with-a-name"
