@@ -83,16 +83,16 @@ class Kept:
     def lines(self, width: int, brief: bool) -> list[Line]:
         """Return all that is to say."""
         notes = [Line(note, "yellow") for note in self._baseline.notes] if self._baseline is not None else []
-        blunt = blunt_lines(self._blunt, width)
+        after = [*wrapped(self._after, width), *blunt_lines(self._blunt, width)]
         if self._comparison is None:
             if notes and self._settings.save is None:
                 notes.append(
                     Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
                 )
-            return wrapped([*notes, *self._after, *blunt], width)
+            return [*wrapped(notes, width), *after]
         # Which newer runs were passed over matters to nobody who has a baseline and asked for brevity.
         before = wrapped([] if brief else notes, width)
-        return [*before, *lines_of(self._comparison, width, brief), *wrapped([*self._after, *blunt], width)]
+        return [*before, *lines_of(self._comparison, width, brief), *after]
 
 
 def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:

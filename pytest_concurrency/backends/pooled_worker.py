@@ -42,7 +42,7 @@ class Errand:
     backend: str
     start_at: float  # when all begin, on the clock of the session's host
     offsets: Mapping[str, float]  # by which the clocks of hosts are ahead of it, as far as known
-    home: int = 0  # the session's process
+    home: int  # the session's process
     packed: bytes | None = None
     modules: Modules = field(default_factory=dict)
     path: tuple[str, ...] = ()

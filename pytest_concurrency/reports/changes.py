@@ -57,12 +57,11 @@ def blunt_lines(figures: Sequence[Blunt], width: int = 80) -> list[Line]:
     if len(figures) > _MOST:
         lines.append(Line(f"BLUNT   and {len(figures) - _MOST} more", "yellow"))
     if figures:
-        lines.append(
-            Line(
-                "What is blunt was measured while the machine was busy, or in too little time: to hold later runs "
-                "against it, save it again when the machine does less, or raise max_time."
-            )
+        advice = (
+            "What is blunt was measured while the machine was busy, or in too little time: to hold later runs "
+            "against it, save it again when the machine does less, or raise max_time."
         )
+        lines.extend(wrapped([Line(advice)], width))
     return lines
 
 

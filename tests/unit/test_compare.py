@@ -252,7 +252,7 @@ def test_what_a_run_says_too_little_of(bounds: list[list[float]], loss: float, r
     assert found[0].loss == pytest.approx(loss)
 
 
-def test_what_is_not_blunt_catches_what_it_says() -> None:
+def test_what_is_blunt_catches_the_loss_that_it_names() -> None:
     """A later run that is no sharper, and has lost as much."""
     bounds = [[1.3, 2.0]] * 24
     (found,) = compare.blunt(run(test=expectation(series=[{"workers": 4, "bounds": bounds}])), limits.DEFAULT)

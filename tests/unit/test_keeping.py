@@ -17,12 +17,15 @@ from .test_compare import expectation, rounds, run
 NOT_CONFIRMED = {"kind": "unconfirmed", "text": "fresh workers did not confirm it"}
 
 
+def asked(**options: Any) -> Settings:
+    return Settings(**{**dict.fromkeys(Settings._fields), **options})
+
+
 @pytest.mark.parametrize("slow", [16, 24, 28, 40])
 def test_a_loss_that_was_not_confirmed_is_unsure_wherever_the_median_of_both_looks_falls(slow: int) -> None:
     both = [{"workers": 4, "bounds": rounds(1.0, slow) + rounds(4.0, 52 - slow)}]
     later = run(test=expectation(series=both, change=NOT_CONFIRMED))
-    nothing: dict[str, Any] = dict.fromkeys(Settings._fields)
-    settings = Settings(**{**nothing, "compare": "base", "compare_fail": limits.parse(["speedup:10%"])})
+    settings = asked(compare="base", compare_fail=limits.parse(["speedup:10%"]))
     compared = Kept(settings, Baseline("base", run(test=expectation(4.0)), (), {})).compare(later)
     (change,) = compared["comparison"]["changes"]
     assert change["kind"] == "unsure"
@@ -30,9 +33,7 @@ def test_a_loss_that_was_not_confirmed_is_unsure_wherever_the_median_of_both_loo
 
 
 def test_a_baseline_that_says_too_little_is_told_as_it_is_saved(tmp_path: Path) -> None:
-    nothing: dict[str, Any] = dict.fromkeys(Settings._fields)
-    settings = Settings(**{**nothing, "save": "base", "storage": str(tmp_path)})
-    kept = Kept(settings, None)
+    kept = Kept(asked(save="base", storage=str(tmp_path)), None)
     wide = expectation(series=[{"workers": 4, "bounds": [[1.2, 2.0]] * 24}])
     kept.save(run(**{"test_suite.py::test_digest": wide, "sharp": expectation()}), complete=True)
     lines = [line.text for line in kept.lines(80, brief=False)]
@@ -45,8 +46,7 @@ def test_a_baseline_that_says_too_little_is_told_as_it_is_saved(tmp_path: Path) 
 
 
 def test_what_is_said_of_a_saved_run_fits(tmp_path: Path) -> None:
-    nothing: dict[str, Any] = dict.fromkeys(Settings._fields)
-    settings = Settings(**{**nothing, "save": "a-run-with-a-name", "storage": str(tmp_path)})
+    settings = asked(save="a-run-with-a-name", storage=str(tmp_path))
     kept = Kept(settings, Baseline("base", run(test=expectation(4.0)), (), {}))
     kept.save(kept.compare(run(test=expectation(2.0))), complete=True)
     lines = [line.text for line in kept.lines(60, brief=False)]
