@@ -225,6 +225,14 @@ def cpus_used(sample: Sample) -> float:
     return reading.cpu / max(reading.wall - (reading.delay or 0.0), _FEW)
 
 
+def cpu_growth(round_: Round) -> float:
+    """How many times the CPU time of a call several workers took, or the second of two callables; 1 is as much."""
+    together, alone = round_.concurrent, round_.serial
+    if together is None:
+        return 1.0
+    return (together.cpu / (together.workers * together.loops)) / max(alone.cpu / alone.loops, _FEW)
+
+
 def by_one_thread(round_: Round) -> bool:
     """Whether the second of two callables could not have been faster with more CPUs than one."""
     return round_.concurrent is not None and round_.concurrent.readings[0].party == "one"

@@ -121,7 +121,7 @@ class Case:
 
     def bounds(self) -> list[Interval]:
         """Of each round that said something."""
-        return [vote.interval for vote in self.votes if vote.interval is not None]
+        return [read for vote in self.votes if (read := vote.read or vote.interval) is not None]
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""

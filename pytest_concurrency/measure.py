@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_concurrency import bounds, reasons, stats
+from pytest_concurrency import bounds, delivery, reasons
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
+from pytest_concurrency.delivery import Delivery
 from pytest_concurrency.gil_question import GilQuestion
 from pytest_concurrency.model import Estimate, GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.plan import Bench, Plan, Site
@@ -74,8 +75,8 @@ class _Loop:
         self._rounds: list[Round] = []
         self._gil = GilQuestion(site.has_gil)
         self._known = Knowledge(site.cpus, self._gil.answer, site.one_interpreter)
-        self._cpu_shares: list[float] = []
-        self._cpu_share = 0.0
+        self._delivery = Delivery(self._bench, self._plan.setup, site.cpus)
+        self._looming = False
         self._measuring = self._bench.now()
 
     def run(self) -> Settlement:
@@ -106,10 +107,6 @@ class _Loop:
             # An import has switched the GIL on: what was measured without it says nothing any more.
             self._begin(self._bench.site(plan.setup))
         self._rounds.append(round_)
-        # What can be slow for want of CPUs is the body or, where two callables are compared, the second.
-        second = round_.concurrent if plan.setup.backend == "compare" else None
-        self._cpu_shares.append(bounds.cpu_share(second or round_.serial))
-        self._cpu_share = stats.median(self._cpu_shares)
         self._probe: GilProbe | None = round_.gil
         if self._probe is not None:
             self._learn(round_)
@@ -124,7 +121,11 @@ class _Loop:
 
     def _wonders(self) -> bool:
         """Whether it matters who holds the GIL, and can still be found out."""
-        return self._plan.setup.method == "pair" and self._cpu_share > _COMPUTES and self._gil.open
+        return (
+            self._plan.setup.method == "pair"
+            and self._gil.open
+            and (delivery.computing(self._plan.setup, self._rounds) > _COMPUTES)
+        )
 
     def _unmeasurable(self) -> str | None:
         if len(self._rounds) < 2 or (self._site.one_interpreter and self._wonders()):
@@ -134,13 +135,37 @@ class _Loop:
     def _judge(self) -> tuple[bool, bool]:
         """Let the round vote; return whether fresh workers are due, and whether it was a bad round."""
         fresh = bad = False
+        doubted = delivery.matters(self._plan.setup, self._rounds, self._known) and self._doubted()
+        if doubted:
+            self._delivery.ask_again()
         for case in self._cases:
-            vote = case.claim.vote(self._rounds[-1], self._probe, self._known)
+            vote = self._vote(case)
             if case.open:
-                vote = self._delivered(vote, case)
+                if doubted and case.claim.unit == "ratio":
+                    vote = self._allowing(vote, case)
                 bad |= vote.direction == 0 or case.needs_confirmation(vote.direction)
             fresh |= case.take(vote, early=self._early(case))
         return fresh, bad
+
+    def _vote(self, case: Case) -> Vote:
+        return case.claim.vote(self._rounds[-1], self._probe, self._known)
+
+    def _doubted(self) -> bool:
+        """Whether a slow verdict is to be confirmed, or a round looked slow for what the CPUs may have done.
+
+        From then on every round is seen together with what the machine delivers, whatever it says.
+        """
+        for case in self._cases:
+            if case.open and case.claim.unit == "ratio":
+                self._looming |= case.confirming == -1 or delivery.looms(self._vote(case), self._rounds[-1])
+        return self._looming
+
+    def _allowing(self, vote: Vote, case: Case) -> Vote:
+        allowed = self._delivery.allowing(vote, self._rounds[-1])
+        if case.confirming == -1 and not self._delivery.there:
+            allowed = Vote(0, figure=vote.figure, interval=vote.interval)
+        case.undelivered += allowed.direction != vote.direction
+        return allowed
 
     def _early(self, case: Case) -> bool:
         """Whether rare calls that take most of the time may well not have been seen yet.
@@ -152,25 +177,6 @@ class _Loop:
             return False
         looking = self._bench.now() - self._measuring < _LOOKING * (2 if compared else 1)
         return len(self._rounds) < _LOOKS and (looking or bounds.seen_in_company_only(self._rounds))
-
-    def _delivered(self, vote: Vote, case: Case) -> Vote:
-        """Void a slow vote of a confirmation if the machine does not deliver its CPUs at this moment."""
-        setup = self._plan.setup
-        hinges = (
-            case.confirming == vote.direction == -1
-            and case.claim.unit == "ratio"
-            and self._cpu_share > bounds.HINGES
-            and not self._known.computes_alone
-            and setup.backend != "tasks"
-            and not bounds.by_one_thread(self._rounds[-1])
-        )
-        if not hinges or setup.workers is None:
-            return vote
-        control = bounds.speedup(self._bench.control(setup), setup.workers, self._known.cpus, gil_held=False)
-        if control is not None and control.low >= bounds.DELIVERED * min(setup.workers, self._known.cpus):
-            return vote
-        case.undelivered += 1
-        return Vote(0, 0.0, vote.figure, vote.interval)
 
     def _done(self) -> bool:
         ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)

@@ -53,6 +53,7 @@ class Vote:
     batch: float = 0.0  # seconds of the shortest batch
     apart: bool = False  # whether the two times are of different things, so that each varies by itself
     whole: float = 0.0  # seconds per body of which the figure is a share
+    read: Interval | None = None  # what the round alone says, where the interval allows for more
 
 
 def cast(

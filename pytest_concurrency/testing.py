@@ -106,6 +106,7 @@ class Noise:
     load: float = 1.0
     unseen: float = 0.0  # part of a burst's run delay that no counter shows, as with a stolen CPU
     crowding: float = 1.0  # growth of CPU time in a burst where several workers compute
+    neighbours: float = 0.0  # probability that it grows so in a batch, because others use the cores' other threads
 
 
 @dataclass
@@ -245,7 +246,10 @@ class ScriptedBench:
     ) -> list[Reading]:
         busy = self._busy()
         noise, rng = self.noise, self._random
-        crowd = body.growth * (noise.crowding if busy else 1.0) if workers > 1 else 1.0
+        beside = noise.neighbours > 0 and rng.random() < noise.neighbours
+        crowd = body.growth if workers > 1 else 1.0
+        if beside or (busy and workers > 1):
+            crowd *= noise.crowding
         cpu, wait, delay, unseen = [], [], [], []
         for _ in range(workers):
             cpu.append(body.cpu * loops * crowd * self._speed() * self._jitter())

@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_concurrency import bounds, stats
+from pytest_concurrency import delivery
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
+from pytest_concurrency.delivery import Delivery
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.gate import Gate
@@ -22,8 +23,6 @@ from pytest_concurrency.surroundings import Surroundings
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _CONTROLS = 5
-_ALL = 0.95  # part of the CPUs that even a quiet machine gives a control body
-_NOTHING = 1e-6
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 
 
@@ -122,19 +121,11 @@ class Trial:
 
     def _delivered(self, setup: Setup, settlement: Settlement) -> float:
         """Return the part of its CPUs that the machine lets a body have which is known to be parallel."""
-        workers = setup.workers
-        if workers is None or setup.backend == "tasks" or settlement.known.computes_alone:
+        if not delivery.matters(setup, settlement.rounds, settlement.known):
             return 1.0
-        if bounds.median_cpu_share(settlement.rounds) < bounds.HINGES:
-            return 1.0
-        seen = [
-            bounds.speedup(self._bench.control(setup), workers, settlement.known.cpus, gil_held=False)
-            for _ in range(_CONTROLS)
-        ]
-        lows = [control.low for control in seen if control is not None]
-        if len(lows) <= _CONTROLS // 2:
-            return _NOTHING  # nobody can tell what the machine delivers
-        return min(1.0, stats.median(lows) / (_ALL * min(workers, settlement.known.cpus)))
+        asked = Delivery(self._bench, setup, settlement.known.cpus)
+        asked.ask(_CONTROLS)
+        return asked.least
 
     def _answer(self, question: Question) -> tuple[Outcome, Settlement | None]:
         plan = question.plan

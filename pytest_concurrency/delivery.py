@@ -1,0 +1,122 @@
+"""What part of its CPUs a machine really gives, asked of computing that is known to run in parallel.
+
+Two virtual CPUs may be two hardware threads of one core, now and for as long as a hypervisor likes. What then
+computes on both at a time takes nearly twice the CPU time, and no counter says so. Nor does one say that the
+host has taken a CPU away. A control body shows both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_concurrency import bounds, stats
+from pytest_concurrency.claims import Knowledge
+from pytest_concurrency.model import Interval, Round
+from pytest_concurrency.plan import Bench, Setup
+from pytest_concurrency.tally import Vote, cast
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+
+_ALL = 0.95  # part of the CPUs that even a quiet machine gives a control body
+_FIRST = 3  # runs before anything is said of the machine
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One run of a control body: ``got`` is the part of the CPUs, ``growth`` how many times its CPU time it took."""
+
+    got: Interval
+    growth: float
+
+    @property
+    def there(self) -> Interval:
+        """The part of the CPUs that was there, however slow."""
+        return Interval(self.got.low * self.growth, self.got.high * self.growth)
+
+
+@dataclass
+class Delivery:
+    """One setup's control runs, in which as many workers compute as in its rounds."""
+
+    bench: Bench
+    setup: Setup
+    cpus: float
+    seen: list[Control] = field(default_factory=list)
+
+    def ask(self, times: int = 1) -> None:
+        """Run the control body."""
+        for _ in range(times):
+            round_ = self.bench.control(self.setup)
+            found = bounds.speedup(round_, self.setup.crew_size, self.cpus, gil_held=False)
+            found = found or Interval(_LEAST, _LEAST)  # nobody can tell
+            all_ = min(self.setup.crew_size, self.cpus) * _ALL
+            self.seen.append(
+                Control(Interval(found.low / all_, found.high / all_), max(1.0, bounds.cpu_growth(round_)))
+            )
+
+    def ask_again(self) -> None:
+        """Run it once more, some times at first."""
+        self.ask(max(1, _FIRST - len(self.seen)))
+
+    @property
+    def least(self) -> float:
+        """The part of the CPUs that the workers got at least, in the median."""
+        return min(1.0, stats.median([control.got.low for control in self.seen]))
+
+    @property
+    def there(self) -> bool:
+        """Whether the CPUs were there in the last run, however slow."""
+        return self.seen[-1].there.low * _ALL >= bounds.DELIVERED
+
+    def allowing(self, vote: Vote, round_: Round) -> Vote:
+        """Return a round's vote with what the machine may have done to its figure.
+
+        Slow by the CPU time that computing took is what the control body is as well: the upper bound rises
+        by that, and for the rest by what was not there at all. A figure that is good only because computing took
+        less CPU time in company than alone is not, unless the two are different things.
+        """
+        if vote.interval is None:
+            return vote
+        growth = bounds.cpu_growth(round_)
+        low, high = vote.interval.low, vote.interval.high
+        got = self._part([control.got.high for control in self.seen])
+        there = self._part([control.there.high for control in self.seen])
+        high = max(high, min(high / got, high * max(1.0, growth) / there))
+        low = low if vote.apart else low * min(1.0, growth)
+        widened = cast(Interval(low, high), vote.cut, vote.batch, vote.work, vote.half, vote.apart)
+        return replace(widened, figure=vote.figure, read=vote.interval)
+
+    @staticmethod
+    def _part(seen: Sequence[float]) -> float:
+        """The last alone says too little, since a moment later it may be otherwise."""
+        return max(_LEAST, min(1.0, seen[-1], stats.median(seen)))
+
+
+def matters(setup: Setup, rounds: Sequence[Round], known: Knowledge) -> bool:
+    """Whether a slow figure may be slow for want of CPUs."""
+    return (
+        setup.workers is not None
+        and setup.backend != "tasks"
+        and not known.computes_alone
+        and computing(setup, rounds) > bounds.HINGES
+        and not bounds.by_one_thread(rounds[-1])
+    )
+
+
+def computing(setup: Setup, rounds: Sequence[Round]) -> float:
+    """Return the computing part of what can be slow for want of CPUs: the body or, of two callables, the second."""
+    second = setup.backend == "compare"
+    samples = [(second and round_.concurrent) or round_.serial for round_ in rounds]
+    return stats.median([bounds.cpu_share(sample) for sample in samples])
+
+
+def looms(vote: Vote, round_: Round) -> bool:
+    """Whether a vote is a slow one only because computing took more CPU time in company than alone.
+
+    That may be the body (workers that use up the caches or the memory's bandwidth) or the machine.
+    """
+    if vote.direction >= 0 or vote.interval is None:
+        return False
+    return vote.interval.high * max(1.0, bounds.cpu_growth(round_)) > vote.cut
