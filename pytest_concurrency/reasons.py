@@ -28,14 +28,14 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
         if sum(walls) < max_time / 2:
             return f"{there_was}, and starting the workers and warming them up took the rest; raise max_time"
         return f"{there_was} only; raise max_time, or make the body shorter"
-    if case.undelivered:
+    above = sum(vote.direction > 0 for vote in case.votes)
+    below = sum(vote.direction < 0 for vote in case.votes)
+    silent = len(case.votes) - above - below
+    if case.undelivered > silent / 2:
         return (
             f"{within}: in {count(case.undelivered, 'round')} the machine did not deliver its CPUs: a control body "
             "that is known to run in parallel did not" + _shared_cores(site)
         )
-    above = sum(vote.direction > 0 for vote in case.votes)
-    below = sum(vote.direction < 0 for vote in case.votes)
-    silent = len(case.votes) - above - below
     say = formatter(case.claim.unit)
     low, high = say(case.claim.margin.low), say(case.claim.margin.high)
     between = f"{high} or more" if case.claim.met_when > 0 else f"{low} or less"
