@@ -119,9 +119,13 @@ class Case:
         figures = [figure for figure, interval in self._said() if stats.close(interval)]
         return len(figures) >= _SETTLED and stats.inside(stats.median_interval(figures, 0.99), margin)
 
+    def reads(self) -> list[Interval | None]:
+        """What each round said by itself, if anything."""
+        return [vote.read or vote.interval for vote in self.votes]
+
     def bounds(self) -> list[Interval]:
         """Of each round that said something."""
-        return [read for vote in self.votes if (read := vote.read or vote.interval) is not None]
+        return [read for read in self.reads() if read is not None]
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""

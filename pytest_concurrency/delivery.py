@@ -64,11 +64,6 @@ class Delivery:
         self.ask(max(1, _FIRST - len(self.seen)))
 
     @property
-    def least(self) -> float:
-        """The part of the CPUs that the workers got at least, in the median."""
-        return min(1.0, stats.median([control.got.low for control in self.seen]))
-
-    @property
     def there(self) -> bool:
         """Whether the CPUs were there in the last run, however slow."""
         return self.seen[-1].there.low * _ALL >= bounds.DELIVERED
@@ -82,19 +77,27 @@ class Delivery:
         """
         if vote.interval is None:
             return vote
-        growth = bounds.cpu_growth(round_)
-        low, high = vote.interval.low, vote.interval.high
-        got = self._part([control.got.high for control in self.seen])
-        there = self._part([control.there.high for control in self.seen])
-        high = max(high, min(high / got, high * max(1.0, growth) / there))
-        low = low if vote.apart else low * min(1.0, growth)
-        widened = cast(Interval(low, high), vote.cut, vote.batch, vote.work, vote.half, vote.apart)
-        return replace(widened, figure=vote.figure, read=vote.interval)
+        # The last run alone says too little, since a moment later it may be otherwise.
+        got, there = (
+            min(parts[-1].high, stats.median([part.high for part in parts]))
+            for parts in ([control.got for control in self.seen], [control.there for control in self.seen])
+        )
+        low = vote.interval.low if vote.apart else vote.interval.low * min(1.0, bounds.cpu_growth(round_))
+        widened = Interval(low, _raised(vote.interval.high, round_, got, there))
+        counted = cast(widened, vote.cut, vote.batch, vote.work, vote.half, vote.apart)
+        return replace(counted, figure=vote.figure, read=vote.interval)
 
-    @staticmethod
-    def _part(seen: Sequence[float]) -> float:
-        """The last alone says too little, since a moment later it may be otherwise."""
-        return max(_LEAST, min(1.0, seen[-1], stats.median(seen)))
+    def lasting(self, interval: Interval, round_: Round) -> Interval:
+        """Return bounds to hold against those of another day, from which no more may be missing than is allowed for."""
+        got = stats.median([control.got.low for control in self.seen])
+        there = stats.median([control.there.low for control in self.seen])
+        return Interval(interval.low, _raised(interval.high, round_, got, there))
+
+
+def _raised(high: float, round_: Round, got: float, there: float) -> float:
+    """Return an upper bound, where the machine gave parts of its CPUs: those that were there may have been slow."""
+    got, there = (max(_LEAST, min(1.0, part)) for part in (got, there))
+    return min(high / got, high * max(1.0, bounds.cpu_growth(round_)) / there)
 
 
 def matters(setup: Setup, rounds: Sequence[Round], known: Knowledge) -> bool:

@@ -20,6 +20,7 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 _COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on what calls do
+_CONTROLS = 5  # runs of a control body after rounds that other runs are compared with
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 
 
@@ -206,6 +207,9 @@ class _Loop:
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []
         drift = bounds.drift(self._rounds) if self._plan.setup.method == "pair" else None
+        limited = self._plan.lasting and delivery.matters(self._plan.setup, self._rounds, self._known)
+        if limited:
+            self._delivery.ask(_CONTROLS)
         for case in self._cases:
             final, reason = verdict or case.verdict or "undecided", why
             if drift is not None and final != "unmeasurable":
@@ -213,8 +217,19 @@ class _Loop:
             elif final == "undecided":
                 interference = self._bench.interference()
                 reason = reasons.undecided(case, self._rounds, interference, self._site, self._max_time)
-            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, tuple(case.bounds())))
+            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, self._bounds(case, limited)))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
+
+    def _bounds(self, case: Case, limited: bool) -> tuple[Interval, ...]:
+        """Of each round that said something; ``limited`` by what the machine gave the control body."""
+        said = [
+            (read, round_)
+            for read, round_ in zip(case.reads(), self._rounds, strict=False)  # the last may not have voted
+            if read is not None
+        ]
+        if limited and case.claim.unit == "ratio":
+            return tuple(self._delivery.lasting(read, round_) for read, round_ in said)
+        return tuple(read for read, _ in said)
 
     def _line(self) -> str:
         case, setup = self._cases[0], self._plan.setup

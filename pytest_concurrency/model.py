@@ -243,10 +243,6 @@ class Series:
     workers: int | None
     bounds: tuple[Interval, ...]
 
-    def delivered(self, part: float) -> Series:
-        """Return what is known if the machine gave the workers this part of its CPUs: with all, they may be faster."""
-        return Series(self.workers, tuple(Interval(bound.low, bound.high / part) for bound in self.bounds))
-
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -86,6 +86,7 @@ class Plan:
     # Whether the bounds of the first ratio, and as many rounds, will do for comparing runs. Measuring goes on
     # until then, even if all claims are decided, as far as the time allows.
     comparable: Callable[[Sequence[Interval], int], bool] = _any
+    lasting: bool = False  # whether its figures are kept, or compared with kept ones
     # Plans that belong to the same expectation and come first: the smaller counts of a curve.
     steps: tuple[Plan, ...] = ()
 

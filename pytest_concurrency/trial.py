@@ -7,10 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_concurrency import delivery
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.bench import Workbench
-from pytest_concurrency.delivery import Delivery
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.gate import Gate
@@ -22,7 +20,6 @@ from pytest_concurrency.surroundings import Surroundings
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
-_CONTROLS = 5
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 
 
@@ -52,7 +49,9 @@ class Circumstances:
 
     def extended(self, plan: Plan) -> Plan:
         """Return a plan that measures as many rounds as a comparison needs."""
-        return replace(plan, comparable=self.comparable) if self.comparable is not None else plan
+        if self.comparable is None:
+            return plan
+        return replace(plan, comparable=self.comparable, lasting=True)
 
 
 class Trial:
@@ -119,14 +118,6 @@ class Trial:
         self._bench.refresh(question.plan.setup)
         return self._answer(question)[0]
 
-    def _delivered(self, setup: Setup, settlement: Settlement) -> float:
-        """Return the part of its CPUs that the machine lets a body have which is known to be parallel."""
-        if not delivery.matters(setup, settlement.rounds, settlement.known):
-            return 1.0
-        asked = Delivery(self._bench, setup, settlement.known.cpus)
-        asked.ask(_CONTROLS)
-        return asked.least
-
     def _answer(self, question: Question) -> tuple[Outcome, Settlement | None]:
         plan = question.plan
         answers = [self._measured(replace(question, plan=step)) for step in (*plan.steps, plan)]
@@ -139,7 +130,7 @@ class Trial:
             settlement = self.settle(self._circumstances.extended(plan), question.limits)
         except CannotMeasure as reason:
             return _unmeasured(question, str(reason)), None
-        outcome = judge(
+        return judge(
             question.label,
             question.marker,
             question.arguments,
@@ -147,11 +138,7 @@ class Trial:
             settlement,
             note=self._bench.note(plan.setup),
             interference=self._bench.interference(),
-        )
-        if self._circumstances.comparable is not None and outcome.series:
-            delivered = self._delivered(plan.setup, settlement)
-            outcome = replace(outcome, series=tuple(series.delivered(delivered) for series in outcome.series))
-        return outcome, settlement
+        ), settlement
 
 
 def _unmeasured(question: Question, reason: str) -> Outcome:
