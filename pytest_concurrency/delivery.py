@@ -69,35 +69,33 @@ class Delivery:
         return self.seen[-1].there.low * _ALL >= bounds.DELIVERED
 
     def allowing(self, vote: Vote, round_: Round) -> Vote:
-        """Return a round's vote with what the machine may have done to its figure.
+        """Return a round's vote with what the CPUs' slowness may have done to its figure.
 
-        Slow by the CPU time that computing took is what the control body is as well: the upper bound rises
-        by that, and for the rest by what was not there at all. A figure that is good only because computing took
-        less CPU time in company than alone is not, unless the two are different things.
+        Slow by the CPU time that computing took is what the control body is as well: the upper bound rises by as
+        much. A figure that is good only because computing took less CPU time in company than alone is not, unless
+        the two are different things.
         """
         if vote.interval is None:
             return vote
+        growth, got = bounds.cpu_growth(round_), [control.got.high for control in self.seen]
         # The last run alone says too little, since a moment later it may be otherwise.
-        got, there = (
-            min(parts[-1].high, stats.median([part.high for part in parts]))
-            for parts in ([control.got for control in self.seen], [control.there for control in self.seen])
-        )
-        low = vote.interval.low if vote.apart else vote.interval.low * min(1.0, bounds.cpu_growth(round_))
-        widened = Interval(low, _raised(vote.interval.high, round_, got, there))
+        slower = 1 / max(_LEAST, min(1.0, got[-1], stats.median(got)))
+        low = vote.interval.low if vote.apart else vote.interval.low * min(1.0, growth)
+        widened = Interval(low, vote.interval.high * min(slower, max(1.0, growth)))
         counted = cast(widened, vote.cut, vote.batch, vote.work, vote.half, vote.apart)
         return replace(counted, figure=vote.figure, read=vote.interval)
 
     def lasting(self, interval: Interval, round_: Round) -> Interval:
-        """Return bounds to hold against those of another day, from which no more may be missing than is allowed for."""
-        got = stats.median([control.got.low for control in self.seen])
-        there = stats.median([control.there.low for control in self.seen])
-        return Interval(interval.low, _raised(interval.high, round_, got, there))
+        """Return bounds to hold against those of another day, from which no more may be missing than is allowed for.
 
-
-def _raised(high: float, round_: Round, got: float, there: float) -> float:
-    """Return an upper bound, where the machine gave parts of its CPUs: those that were there may have been slow."""
-    got, there = (max(_LEAST, min(1.0, part)) for part in (got, there))
-    return min(high / got, high * max(1.0, bounds.cpu_growth(round_)) / there)
+        CPUs that were not there at all are missing from what waits for a lock, too.
+        """
+        got, there = (
+            max(_LEAST, min(1.0, stats.median(parts)))
+            for parts in ([run.got.low for run in self.seen], [run.there.low for run in self.seen])
+        )
+        raised = min(interval.high / got, interval.high * max(1.0, bounds.cpu_growth(round_)) / there)
+        return Interval(interval.low, raised)
 
 
 def matters(setup: Setup, rounds: Sequence[Round], known: Knowledge) -> bool:
