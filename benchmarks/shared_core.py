@@ -68,11 +68,11 @@ def main() -> None:
             took, after = seconds_of(call), seconds_of(python)
             least = min(least, after)
             # Where Python code was fast on one side and slow on the other, it says nothing of what was between.
-            steady = max(before, after) < _FAST * least or min(before, after) > _SLOW * least
-            seen.append((kind, took, before if steady else 0.0))
+            if max(before, after) < _FAST * least or min(before, after) > _SLOW * least:
+                seen.append((kind, took, before))
             before = after
     for kind in KINDS:
-        fast = [took for each, took, beside in seen if each == kind and 0 < beside < _FAST * least]
+        fast = [took for each, took, beside in seen if each == kind and beside < _FAST * least]
         slow = [took for each, took, beside in seen if each == kind and beside > _SLOW * least]
         if len(fast) < 5 or len(slow) < 5:
             print(f"{kind:18} cannot tell: {len(fast)} fast moments and {len(slow)} slow ones")

@@ -49,7 +49,7 @@ class Delivery:
     cpus: float
     seen: list[Control] = field(default_factory=list)
 
-    def ask(self, times: int = 1) -> None:
+    def ask(self, times: int) -> None:
         """Run the control body."""
         for _ in range(times):
             round_ = self.bench.control(self.setup)
@@ -111,9 +111,9 @@ def matters(setup: Setup, rounds: Sequence[Round], known: Knowledge) -> bool:
 
 def computing(setup: Setup, rounds: Sequence[Round]) -> float:
     """Return the computing part of what can be slow for want of CPUs: the body or, of two callables, the second."""
-    second = setup.backend == "compare"
-    samples = [(second and round_.concurrent) or round_.serial for round_ in rounds]
-    return stats.median([bounds.cpu_share(sample) for sample in samples])
+    if setup.backend != "compare":
+        return bounds.median_cpu_share(rounds)
+    return stats.median([bounds.cpu_share(round_.concurrent or round_.serial) for round_ in rounds])
 
 
 def looms(vote: Vote, round_: Round) -> bool:

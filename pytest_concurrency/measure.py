@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pytest_concurrency import bounds, delivery, reasons
@@ -136,11 +136,11 @@ class _Loop:
     def _judge(self) -> tuple[bool, bool]:
         """Let the round vote; return whether fresh workers are due, and whether it was a bad round."""
         fresh = bad = False
-        doubted = delivery.matters(self._plan.setup, self._rounds, self._known) and self._doubted()
+        votes = [case.claim.vote(self._rounds[-1], self._probe, self._known) for case in self._cases]
+        doubted = delivery.matters(self._plan.setup, self._rounds, self._known) and self._doubted(votes)
         if doubted:
             self._delivery.ask_again()
-        for case in self._cases:
-            vote = self._vote(case)
+        for case, vote in zip(self._cases, votes, strict=True):
             if case.open:
                 if doubted and case.claim.unit == "ratio":
                     vote = self._allowing(vote, case)
@@ -148,17 +148,14 @@ class _Loop:
             fresh |= case.take(vote, early=self._early(case))
         return fresh, bad
 
-    def _vote(self, case: Case) -> Vote:
-        return case.claim.vote(self._rounds[-1], self._probe, self._known)
-
-    def _doubted(self) -> bool:
+    def _doubted(self, votes: Sequence[Vote]) -> bool:
         """Whether a slow verdict is to be confirmed, or a round looked slow for what the CPUs may have done.
 
         From then on every round is seen together with what the machine delivers, whatever it says.
         """
-        for case in self._cases:
+        for case, vote in zip(self._cases, votes, strict=True):
             if case.open and case.claim.unit == "ratio":
-                self._looming |= case.confirming == -1 or delivery.looms(self._vote(case), self._rounds[-1])
+                self._looming |= case.confirming == -1 or delivery.looms(vote, self._rounds[-1])
         return self._looming
 
     def _allowing(self, vote: Vote, case: Case) -> Vote:
@@ -180,8 +177,9 @@ class _Loop:
         return len(self._rounds) < _LOOKS and (looking or bounds.seen_in_company_only(self._rounds))
 
     def _done(self) -> bool:
+        comparable = self._plan.comparable
         ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
-        if ratio is not None and not self._plan.comparable(ratio.bounds(), len(self._rounds)):
+        if comparable and ratio is not None and not comparable(ratio.bounds(), len(self._rounds)):
             return False
         if len(self._rounds) == self._plan.most_rounds:
             return True
@@ -207,7 +205,8 @@ class _Loop:
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []
         drift = bounds.drift(self._rounds) if self._plan.setup.method == "pair" else None
-        limited = self._plan.lasting and delivery.matters(self._plan.setup, self._rounds, self._known)
+        kept = self._plan.comparable is not None
+        limited = kept and delivery.matters(self._plan.setup, self._rounds, self._known)
         if limited:
             self._delivery.ask(_CONTROLS)
         for case in self._cases:
@@ -222,14 +221,13 @@ class _Loop:
 
     def _bounds(self, case: Case, limited: bool) -> tuple[Interval, ...]:
         """Of each round that said something; ``limited`` by what the machine gave the control body."""
-        said = [
-            (read, round_)
+        if not limited or case.claim.unit != "ratio":
+            return tuple(case.bounds())
+        return tuple(
+            self._delivery.lasting(read, round_)
             for read, round_ in zip(case.reads(), self._rounds, strict=False)  # the last may not have voted
             if read is not None
-        ]
-        if limited and case.claim.unit == "ratio":
-            return tuple(self._delivery.lasting(read, round_) for read, round_ in said)
-        return tuple(read for read, _ in said)
+        )
 
     def _line(self) -> str:
         case, setup = self._cases[0], self._plan.setup

@@ -67,10 +67,6 @@ def _all_decided(verdicts: Sequence[VerdictName | None]) -> bool:
     return "broken" in verdicts or None not in verdicts
 
 
-def _any(seen: Sequence[Interval], rounds: int) -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A setup and the claims that its rounds vote on."""
@@ -84,9 +80,8 @@ class Plan:
     answered: Callable[[Sequence[VerdictName | None]], bool] = _all_decided
     most_rounds: int | None = None
     # Whether the bounds of the first ratio, and as many rounds, will do for comparing runs. Measuring goes on
-    # until then, even if all claims are decided, as far as the time allows.
-    comparable: Callable[[Sequence[Interval], int], bool] = _any
-    lasting: bool = False  # whether its figures are kept, or compared with kept ones
+    # until then, even if all claims are decided, as far as the time allows. None: no runs are compared.
+    comparable: Callable[[Sequence[Interval], int], bool] | None = None
     # Plans that belong to the same expectation and come first: the smaller counts of a curve.
     steps: tuple[Plan, ...] = ()
 

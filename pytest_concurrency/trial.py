@@ -49,9 +49,7 @@ class Circumstances:
 
     def extended(self, plan: Plan) -> Plan:
         """Return a plan that measures as many rounds as a comparison needs."""
-        if self.comparable is None:
-            return plan
-        return replace(plan, comparable=self.comparable, lasting=True)
+        return replace(plan, comparable=self.comparable)
 
 
 class Trial:

@@ -135,8 +135,8 @@ def control_body() -> None:
     """Computing that is known to run in parallel, in threads too: hashing releases the GIL.
 
     About a third of a millisecond. If several workers cannot overlap *this*, the machine is not
-    giving them their CPUs at the moment, whatever the body does. SHA-3 is as slow as the interpreter where
-    two hardware threads share a core; of SHA-256, for which processors have instructions, it shows nothing.
+    giving them their CPUs at the moment, whatever the body does. SHA-3 slows down much as the interpreter does where
+    two hardware threads share a core; SHA-256, for which processors have instructions, would show nothing of that.
     """
     for _ in repeat(None, 2):
         hashlib.sha3_256(_BLOCK).digest()
