@@ -200,7 +200,8 @@ class TaskCrew:
 
     async def _gather(self, tasks: int, loops: int) -> None:
         self._failed = None
-        self._workers = started = [asyncio.ensure_future(self._one(index, tasks, loops)) for index in range(tasks)]
+        start = asyncio.get_running_loop().create_task
+        self._workers = started = [start(self._one(index, tasks, loops)) for index in range(tasks)]
         try:
             await asyncio.gather(*started)
         except GeneratorExit:
