@@ -237,11 +237,12 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    measured = EXPECTATIONS in item.stash or OUTCOMES in item.stash
-    if measured and call.excinfo is not None:
-        from pytest_concurrency import items
+    if EXPECTATIONS in item.stash or OUTCOMES in item.stash or RECORD in item.stash:
+        from pytest_concurrency import captured, items
 
-        items.show_message_only(item, call.excinfo, report)
+        report.sections = captured.shorten(report.sections)
+        if call.excinfo is not None:
+            items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
         from pytest_concurrency import items, record, sharing, tracing
         from pytest_concurrency.gathering import REPORT_ATTRIBUTE

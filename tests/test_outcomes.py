@@ -43,6 +43,17 @@ def test_io_bound_is_met_by_waiting(suite: Suite, define: str) -> None:
     assert "1 verdict: 1 met" in text_of(result)
 
 
+def test_what_a_body_prints_each_time_does_not_bury_why_it_failed(suite: Suite) -> None:
+    result = suite(LOCKED.replace("with LOCK:", "print('begun\\n' * 100, 'the end')\n    with LOCK:"))
+    assert_outcome(result, "test_body", "FAILED")
+    text = text_of(result)
+    assert "What to try:" in text
+    assert text.count("begun") < 120
+    result.stdout.re_match_lines(
+        [r"\[\.\.\. [\d,]+ lines more: a measured body runs many times; -s shows all \.\.\.\]", r" the end"]
+    )
+
+
 def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     result = suite(LOCKED)
     result.assert_outcomes(failed=1, passed=1)
