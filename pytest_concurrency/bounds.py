@@ -51,6 +51,15 @@ def body_time(round_: Round) -> float:
     return quiet_time(round_.serial.readings[0]) / round_.serial.loops
 
 
+def faster_in_company(round_: Round) -> float:
+    """What a body took the first of several workers, undisturbed, if that is less than the lone one needed; else 0."""
+    together = round_.concurrent
+    if together is None or len(together.readings) < 2:
+        return 0.0
+    time = quiet_time(together.readings[0]) / together.loops
+    return time if time < body_time(round_) else 0.0
+
+
 def cpu_share(serial: Sample) -> float:
     """The computing part of one worker's own time, from 0 (waits) to 1 (computes)."""
     reading = serial.readings[0]

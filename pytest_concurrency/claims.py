@@ -243,7 +243,8 @@ def gil_vote(probe: GilProbe | None) -> Vote:
 
 def _ratio_vote(interval: Interval | None, cut: float, round_: Round, margin: Interval) -> Vote:
     """Cast a vote on a ratio of times, which may be added up over rounds."""
-    return cast(interval, cut, shortest_batch(round_), bounds.body_time(round_), half(margin))
+    vote = cast(interval, cut, shortest_batch(round_), bounds.body_time(round_), half(margin))
+    return replace(vote, faster=bounds.faster_in_company(round_))
 
 
 def shortest_batch(round_: Round) -> float:

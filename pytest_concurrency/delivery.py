@@ -82,8 +82,8 @@ class Delivery:
         slower = 1 / max(_LEAST, min(1.0, got[-1], stats.median(got)))
         low = vote.interval.low if vote.apart else vote.interval.low * min(1.0, growth)
         widened = Interval(low, vote.interval.high * min(slower, max(1.0, growth)))
-        counted = cast(widened, vote.cut, vote.batch, vote.work, vote.half, vote.apart)
-        return replace(counted, figure=vote.figure, read=vote.interval)
+        counted = cast(widened, vote.cut, vote.batch)
+        return replace(vote, direction=counted.direction, weight=counted.weight, interval=widened, read=vote.interval)
 
     def lasting(self, interval: Interval, round_: Round) -> Interval:
         """Return bounds to hold against those of another day, from which no more may be missing than is allowed for.

@@ -53,6 +53,7 @@ class Vote:
     batch: float = 0.0  # seconds of the shortest batch
     apart: bool = False  # whether the two times are of different things, so that each varies by itself
     whole: float = 0.0  # seconds per body of which the figure is a share
+    faster: float = 0.0  # seconds per body of a worker in company, where it took less than the lone one
     read: Interval | None = None  # what the round alone says, where the interval allows for more
 
 
@@ -127,11 +128,13 @@ def spread_of(votes: Sequence[Vote]) -> Spread:
 
     No more than the lone worker's times make it, which leave out what the machine does (both arms vary),
     unless the times are of different things; and no more than the figure does vary: a CPU that is slow for a
-    while is so for both arms.
+    while is so for both arms. A worker in company that was faster than the lone one had a call of another kind:
+    a queue makes none faster.
     """
-    pairs = [(vote.work, vote.work / vote.figure) for vote in votes if vote.work > 0 and vote.figure]
-    if len(pairs) < 2:
+    said = [(vote, vote.work / vote.figure) for vote in votes if vote.work > 0 and vote.figure]
+    if len(said) < 2:
         return Spread()
+    pairs = [(work, time) for vote, time in said for work in (vote.work, vote.faster) if work > 0]
     works, times = [work for work, _ in pairs], [time for _, time in pairs]
     above, below = stats.mean(works), stats.mean(times)
     # Each as logarithms, in which very short times count much, and as parts of the mean, in which long ones do.
@@ -141,8 +144,8 @@ def spread_of(votes: Sequence[Vote]) -> Spread:
         stats.deviation([work / above - time / below for work, time in pairs]),
     )
     if any(vote.apart for vote in votes):
-        return Spread(figure, len(pairs))
-    return Spread(min(math.sqrt(2) * alone, figure), len(pairs))
+        return Spread(figure, len(said))
+    return Spread(min(math.sqrt(2) * alone, figure), len(said))
 
 
 def pooled(votes: Sequence[Vote]) -> float | None:

@@ -18,6 +18,7 @@ from pytest_concurrency.claims import (
     shortest_batch,
 )
 from pytest_concurrency.model import BlockProbe, GilProbe, Interval
+from pytest_concurrency.tally import spread_of
 
 from .make import reading, round_
 
@@ -30,6 +31,14 @@ def probe(surely: float, perhaps: float, cpu: float = 0.01, beats: int = 12) -> 
 
 def waits(*walls: float, alone: float = 0.1) -> object:
     return round_(reading(0.0, alone), *(reading(0.0, wall) for wall in walls))
+
+
+def test_a_call_that_was_faster_in_company_was_of_another_kind() -> None:
+    claim = SpeedupClaim(4, 3.0, 0.25)
+    by_chance = [claim.vote(waits(0.1, 0.3, 0.3, 0.3, alone=0.3), None, KNOWN) for _ in range(5)]  # all slow alone
+    queueing = [claim.vote(waits(0.1, 0.2, 0.3, 0.4), None, KNOWN) for _ in range(5)]
+    assert spread_of(by_chance).group > 1
+    assert spread_of(queueing).seen == 0
 
 
 @given(st.floats(0.5, 20), st.floats(0.05, 2), st.booleans())
