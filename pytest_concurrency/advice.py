@@ -7,6 +7,11 @@ import math
 from pytest_concurrency.model import Bound, Estimate, Interval
 from pytest_concurrency.units import number, ratio, share
 
+SWAPPED = (
+    "The first function is the faster one. If that was to be shown, swap them: compare(slow, fast) asks how many times "
+    "faster the second is. Else look for what the second does besides: starting threads or processes, sending data to "
+    "them, a lock."
+)
 _CEILING = 0.93  # part of the best possible speedup from which a threshold leaves no room
 
 
@@ -44,7 +49,7 @@ def threshold(at_least: float, estimate: Estimate, best: float, margin: Interval
     better_one = safe_threshold(estimate, best, margin.low / margin.high)
     if at_least > _CEILING * best:
         what = f"at_least={number(at_least)} sits at the ceiling of what is possible here, {number(round(best, 2))}x"
-    elif estimate.value < at_least:
+    elif margin.low < estimate.value < at_least:
         what = f"the figure, {ratio(estimate.value)}, lies below at_least={number(at_least)}, inside the margin"
     else:
         return ""
@@ -52,8 +57,14 @@ def threshold(at_least: float, estimate: Estimate, best: float, margin: Interval
     return what + better
 
 
-def what_holds(kind: str) -> str:
-    """What to do about a long hold of the GIL, or a long block of the event loop."""
+def what_holds(kind: str, by_another: bool = False) -> str:
+    """What to do about a long hold of the GIL, or a long block of the event loop; ``by_another`` thread's doing."""
+    if by_another:
+        return (
+            "The loop had nothing to run: a thread that the body uses holds the GIL at a stretch, so moving the call "
+            "into asyncio.to_thread() does not help. Move it into a process (loop.run_in_executor with a "
+            "ProcessPoolExecutor), or use a library that releases the GIL."
+        )
     if kind == "block":
         return (
             "Something in the async def body waits or computes without an await: await an asynchronous version of "
@@ -68,7 +79,7 @@ def what_holds(kind: str) -> str:
 def what_to_try(bound: Bound, backend: str, wants_speed: bool, one_interpreter: bool = True) -> str:
     """What the author of a broken expectation should look at first; ``one_interpreter``: its workers share it."""
     if not wants_speed:
-        return "It runs more in parallel than the test allows. If that is now intended, raise at_most."
+        return "It runs more in parallel than the test allows. If that is now intended, raise the limit (at_most)."
     if backend == "compare":
         return (
             f"The first function spends {share(bound.cpu_share)} of its time computing; for such work: "
@@ -78,9 +89,9 @@ def what_to_try(bound: Bound, backend: str, wants_speed: bool, one_interpreter: 
     if bound.kind == "serialized":
         if backend == "tasks":
             return (
-                "Something keeps the event loop from running: a blocking call (time.sleep, requests, file or "
-                "database access) inside the async def body, or an asyncio.Lock or Semaphore around the await. "
-                "Await an asynchronous version of the call, or move it into asyncio.to_thread()."
+                "Either tasks queue: look for an asyncio.Lock or Semaphore around the await, or a connection pool. Or "
+                "a blocking call (time.sleep, requests, file or database access) inside the async def body keeps the "
+                "event loop from running: await an asynchronous version of it, or move it into asyncio.to_thread()."
             )
         return (
             "The workers wait for each other: look for a Lock or Semaphore around the call, a connection pool of "

@@ -156,15 +156,21 @@ def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interva
         return None
     alone = round_.serial.readings[0]
     work = workers * quiet_time(alone)
+    least_work = workers * _least_alone(alone, 1.0 if gil_held else cpus) if beside_others(round_) else work
     helped = any(reading.party == "unseen" for reading in together.readings)
     at_once = min(cpus, len(together.readings)) if not helped else cpus
     floor = together.cpu if gil_held else together.cpu / max(1.0, at_once)
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
     late = helpers_late(round_)
     fastest = 0.0 if late else max(_optimistic(reading, together, alone) for reading in together.readings)
-    low = work / max(slowest, floor, _FEW)
+    low = least_work / max(slowest, floor, _FEW)
     high = work / max(fastest, floor, _FEW)
     return Interval(min(low, high), max(low, high))
+
+
+def _least_alone(alone: Reading, at_once: float) -> float:
+    """What a lone worker needs at least, beside other programs: helpers may have waited for a CPU all the time."""
+    return max(alone.cpu / max(1.0, at_once), _FEW) if alone.party == "unseen" else quiet_time(alone)
 
 
 def side_by_side(sample: Sample) -> bool:

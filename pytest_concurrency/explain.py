@@ -19,7 +19,7 @@ KINDS = {
     "io": "io (it waits)",
     "cpu": "cpu (it computes)",
     "mixed": "mixed (it waits and computes)",
-    "serialized": "serialized (it waits, and only one at a time)",
+    "serialized": "serialized (it waits, and its waits queue)",
 }
 
 
@@ -43,7 +43,7 @@ def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bou
         wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
         arms_table(setup, settlement),
         f"Bound type: {KINDS[bound.kind]}\n{wrap(bound.evidence + '.', '  ')}",
-        "What to try:\n" + wrap(_advice(setup, result, bound, settlement.known.one_interpreter), "  "),
+        "What to try:\n" + wrap(_advice(setup, result, bound, settlement), "  "),
         wrap(_certainty(settlement, setup), ""),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -90,7 +90,7 @@ def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
         )
         keyword = "max_block" if claim.kind == "block" else "max_hold"
         where = place(settlement, claim)
-        stands = f", at {where}" if where else ""
+        stands = f", at {where}" if where else ", while another thread holds the GIL" if _idle(settlement) else ""
         return f"{what} {estimate} at a stretch{stands}; expected at most {duration(claim.threshold)} ({keyword})."
     return f"measured {estimate}, expected {number(claim.threshold)}."
 
@@ -135,7 +135,15 @@ def place(settlement: Settlement, claim: LongestClaim) -> str | None:
     """Where in the code the longest stretch of most rounds was caught, if it was."""
     probes = [round_.gil if claim.kind == "hold" else round_.block for round_ in settlement.rounds]
     places = [probe.where for probe in probes if probe is not None and probe.where is not None]
+    if claim.kind == "block" and _idle(settlement):
+        return None
     return max(set(places), key=places.count) if places else None
+
+
+def _idle(settlement: Settlement) -> bool:
+    """Whether in most rounds that were caught the event loop had nothing to run, and did not get on all the same."""
+    seen = [round_.block for round_ in settlement.rounds if round_.block is not None]
+    return sum(probe.idle for probe in seen) > sum(probe.where is not None for probe in seen)
 
 
 def arms_table(setup: Setup, settlement: Settlement) -> str:
@@ -163,26 +171,28 @@ def _row(name: str, samples: Sequence[Sample], tasks: int) -> tuple[str, str, st
     return name, duration(each.wall), duration(each.cpu), duration(each.blocked), delay
 
 
-def _advice(setup: Setup, result: Result, bound: Bound, one_interpreter: bool) -> str:
+def _advice(setup: Setup, result: Result, bound: Bound, settlement: Settlement) -> str:
     claim = result.claim
     if isinstance(claim, GilClaim):
         if claim.use == "released":
             return "Use a library that releases the GIL while it computes, or processes instead of threads."
         return 'The expectation can be turned: gil="released" holds, and threads will compute in parallel.'
     if isinstance(claim, LongestClaim):
-        return advice.what_holds(claim.kind)
+        return advice.what_holds(claim.kind, claim.kind == "block" and _idle(settlement))
     if isinstance(claim, ShareClaim):
         if claim.kind == "wait":
             return (
-                "This is computing, not waiting: threads or asyncio will not make it faster under the GIL. "
-                "If that is right, mark it expect_cpu_bound and use processes."
+                f"This is computing, not waiting; for such work: {advice.which_tool(bound)}. "
+                "If that is right, mark it expect_cpu_bound."
             )
         return (
             "This is waiting, not computing: mark it expect_io_bound, which also tells whether the waits overlap. "
             "If they do, use threads or asyncio."
         )
     wants_speed = not (isinstance(claim, SpeedupClaim) and claim.at_most)
-    return advice.what_to_try(bound, setup.backend, wants_speed, one_interpreter)
+    if setup.backend == "compare" and wants_speed and result.estimate is not None and result.estimate.high < 1:
+        return advice.SWAPPED
+    return advice.what_to_try(bound, setup.backend, wants_speed, settlement.known.one_interpreter)
 
 
 def _certainty(settlement: Settlement, setup: Setup) -> str:

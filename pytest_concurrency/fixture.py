@@ -58,7 +58,7 @@ class Concurrency:
             threshold, ``max_time=``, in seconds or as text (``"2min"``), and ``undecided=``.
         :raises BadArgument: an option has no meaning.
         """
-        arguments = keywords.read("concurrency.speedup", (), options, where.parsers())
+        arguments = keywords.read("concurrency.speedup", (), options, where.parsers(), calls=True)
         body = _body(function, args, arguments.get("setup"))
         if where.the_one("concurrency.speedup", arguments, body.is_async) is None:
             raise where.needed("concurrency.speedup")
@@ -136,7 +136,7 @@ class Concurrency:
             overlap; ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
-        arguments = keywords.read("concurrency.bound", (), options, where.overlap_parsers())
+        arguments = keywords.read("concurrency.bound", (), options, where.overlap_parsers(), calls=True)
         body = _body(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
         backend, workers = where.overlapping("concurrency.bound", arguments, body.is_async)
@@ -169,7 +169,7 @@ class Concurrency:
             seconds or as text; ``setup=``.
         :raises BadArgument: an option has no meaning.
         """
-        arguments = keywords.read("concurrency.measure", (), options, where.parsers())
+        arguments = keywords.read("concurrency.measure", (), options, where.parsers(), calls=True)
         body = _body(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
         chosen = where.chosen("concurrency.measure", arguments, body.is_async)
@@ -185,6 +185,10 @@ class Concurrency:
         ``.peak`` afterwards.
         """
         return self._gauge
+
+    def gauge_says_nothing(self) -> bool:
+        """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
+        return self._gauge.says_nothing
 
     def never_asked(self) -> list[str]:
         """Return the calls whose findings nobody has compared with anything, so that nothing was measured."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from types import TracebackType
 
@@ -18,11 +19,20 @@ class Gauge:
         self._inside = 0
         self._peak = 0
         self._entered = 0
+        self._maker = threading.get_ident()
+        self._around = False  # whether the test's own code has entered, and no worker's
+        self._asked = False
 
     @property
     def peak(self) -> int:
         """The most that were inside at one moment."""
+        self._asked = True
         return self._peak
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the peak was asked for, and the one block was around the workers instead of in them."""
+        return self._asked and self._around and self._entered == 1
 
     @property
     def inside(self) -> int:
@@ -36,6 +46,8 @@ class Gauge:
 
     def __enter__(self) -> Gauge:
         with self._lock:
+            if not self._entered:
+                self._around = threading.get_ident() == self._maker and asyncio._get_running_loop() is None
             self._entered += 1
             self._inside += 1
             self._peak = max(self._peak, self._inside)

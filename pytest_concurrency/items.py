@@ -225,6 +225,17 @@ def warn_forgotten(item: pytest.Item, call: str) -> None:
     )
 
 
+def warn_gauge(item: pytest.Item) -> None:
+    """Say of a gauge's peak that it is 1 whatever the workers do."""
+    item.warn(
+        pytest.PytestWarning(
+            "concurrency.in_flight() was entered once only, by the test itself, so that its peak is 1 whatever runs "
+            "inside. Enter it where the work is done, in each worker: with concurrency.in_flight(): in the function "
+            "that the threads or tasks run."
+        )
+    )
+
+
 def point_at_test(item: pytest.Item, report: pytest.TestReport) -> None:
     """The place of a skip is the test, not the line in this plugin that skipped it."""
     if report.skipped and isinstance(report.longrepr, tuple):

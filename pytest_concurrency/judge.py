@@ -91,7 +91,7 @@ def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
 def workers_of(setup: Setup) -> str:
     """Who works, for the table: ``4 threads``."""
     if setup.backend == "compare":
-        return "2nd / 1st"
+        return "2nd vs 1st"
     return setup.who() if setup.workers else "alone"
 
 

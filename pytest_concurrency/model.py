@@ -163,11 +163,13 @@ class BlockProbe:
     """A beat on an event loop beside one body: bounds of the longest time in which it could not run.
 
     The lower bound leaves out the time in which the loop's thread had no CPU. ``where`` is the place
-    in the code that kept the loop from running, if it was caught.
+    in the code that kept the loop from running, if it was caught; ``idle`` says that it was none: the loop had
+    nothing to run, and could not go on.
     """
 
     longest: Interval
     where: str | None = None
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import linecache
 import os
+import selectors
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -57,6 +58,11 @@ def in_body(places: Iterable[Place]) -> str | None:
     if not known or (known[0][0].startswith(PACKAGE) and not any(is_authors(place[0]) for place in known)):
         return None
     return describe(known)
+
+
+def in_poll(places: Sequence[Place]) -> bool:
+    """Whether an event loop's thread was between callbacks, waiting for something to do."""
+    return bool(places) and places[0][0] == selectors.__file__
 
 
 def is_authors(file: str) -> bool:

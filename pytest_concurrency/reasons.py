@@ -51,12 +51,13 @@ def _in_the_body(case: Case, rounds: Sequence[Round], lead: int) -> Iterator[str
     together, say = tally.pooled(case.votes), formatter(case.claim.unit)
     if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
         yield f"all rounds together come to {say(together)}, since few calls take most of the time"
-    if any(bounds.helpers_late(round_) for round_ in rounds):
+    late = any(bounds.helpers_late(round_) for round_ in rounds)
+    if late:
         yield "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
     if case.contradicted:
         yield f"{count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
     varies = case.spread.seen
-    if varies > _VARIES:
+    if varies > _VARIES and not late:  # else that may be the machine
         yield (
             f"the body itself takes longer or shorter from call to call, so that a round's figure varies by "
             f"{share(varies)}: let each call do the same work, move the threshold farther away, or raise max_time"

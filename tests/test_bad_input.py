@@ -39,6 +39,10 @@ BAD_MARKERS = {
     "max_time words": ("expect_io_bound(max_time='soon')", ["max_time='soon'", "must be a duration", '"50ms"']),
     "max_time negative": ("expect_io_bound(max_time=-1)", ["max_time=-1", "must be a duration"]),
     "undecided word": ("expect_io_bound(undecided='retry')", ["undecided='retry'", "'skip', 'fail', 'pass'"]),
+    "keyword of the function": (
+        "concurrency.speedup(work, n=4, threads=2) >= 2",
+        ["no keyword 'n'", "functools.partial(function, n=...)"],
+    ),
     "no backend": (
         "expect_speedup(at_least=3)",
         ["expect_speedup needs to know where the workers run", "one of threads=N, processes=N, tasks=N"],

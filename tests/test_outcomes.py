@@ -67,7 +67,7 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     # What each side did, the bound type with its evidence, and what to do.
     for words in ("until all done", "computing", "waiting for a CPU", "1 thread ", "4 threads "):
         assert words in text
-    assert "Bound type: serialized (it waits, and only one at a time)" in text
+    assert "Bound type: serialized (it waits, and its waits queue)" in text
     assert "What to try:" in text
     assert "look for a Lock or Semaphore" in text
     assert "BROKEN test_suite.py::test_body speedup" in text

@@ -101,10 +101,15 @@ COMMON: Mapping[str, Parser] = {
 
 
 def read(
-    name: str, positional: tuple[object, ...], given: Mapping[str, object], known: Mapping[str, Parser]
+    name: str,
+    positional: tuple[object, ...],
+    given: Mapping[str, object],
+    known: Mapping[str, Parser],
+    calls: bool = False,
 ) -> dict[str, Any]:
     """Return the parsed keywords of a marker or fixture call; None values stand for not given.
 
+    :param calls: whether a function is given that will be called, and may have keywords of its own.
     :raises BadArgument: names the keyword, what is wrong with it and which ones there are.
     """
     table = {**known, **COMMON}
@@ -116,6 +121,8 @@ def read(
         if keyword not in table:
             near = difflib.get_close_matches(keyword, table, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
+            if calls and not near:
+                hint = f" If it is the function's own: functools.partial(function, {keyword}=...)."
             raise BadArgument(f"{name} has no keyword {keyword!r}.{hint} Its keywords: {', '.join(table)}.")
         if value is None:
             continue

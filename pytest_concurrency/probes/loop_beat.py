@@ -66,7 +66,9 @@ class LoopBeat:
 
     def result(self) -> BlockProbe:
         """Bounds of the longest block, and where it was."""
-        return BlockProbe(Interval(self._least, max(self._least, self._most)), places.in_body(self._stood))
+        longest = Interval(self._least, max(self._least, self._most))
+        idle = places.in_poll(self._stood)
+        return BlockProbe(longest, None if idle else places.in_body(self._stood), idle)
 
     def _beat(self) -> None:
         self._note()

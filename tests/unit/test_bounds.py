@@ -195,6 +195,17 @@ def test_a_comparison_holds_the_quiet_ratio(
         assert interval.high * SAME >= first / second
 
 
+def test_a_helper_that_was_kept_from_its_cpu_alone_makes_no_speedup() -> None:
+    alone = reading(0.01, 0.015, party="unseen")  # did the helper wait for a CPU, or for something else?
+    together = [reading(0.01, 0.01, party="unseen")] * 2
+    beside = bounds.speedup(round_(alone, *together, interference=Interference(foreign=1.0)), 2, 2.0, False)
+    quiet = bounds.speedup(round_(alone, *together, interference=Interference(foreign=0.0)), 2, 2.0, False)
+    assert beside is not None
+    assert quiet is not None
+    assert beside.low <= 2 * 0.01 / 0.02
+    assert quiet.low > 2
+
+
 @pytest.mark.parametrize(("foreign", "sure"), [(0.0, True), (1.0, False), (None, False)])
 def test_a_comparison_with_unseen_workers_is_slow_only_beside_an_idle_machine(
     foreign: float | None, sure: bool

@@ -147,6 +147,20 @@ def test_only_a_broken_expectation_is_explained_at_length(verdict: str) -> None:
     assert [(arm.workers, arm.note) for arm in found.arms] == [(1, "pinned"), (4, "pinned")]
 
 
+def test_a_loop_that_another_thread_keeps_from_running_is_told_so() -> None:
+    stuck = Round(1, STRETCHED.serial, None, block=BlockProbe(Interval(0.2, 0.21), idle=True))
+    text = " ".join(message(LongestClaim("block", 0.05, 0.25), Setup("tasks", method="block"), SECONDS, stuck).split())
+    assert "at a stretch, while another thread holds the GIL; expected at most" in text
+    assert "asyncio.to_thread() does not help" in text
+
+
+def test_a_comparison_that_is_the_other_way_round_asks_whether_it_was_meant_so() -> None:
+    slower = message(SpeedupClaim(4, 2.0, 0.25), Setup("compare", 2), Estimate(0.5, 0.45, 0.55))
+    as_fast = message(SpeedupClaim(4, 2.0, 0.25), Setup("compare", 2), RATIO)
+    assert "swap them" in " ".join(slower.split())
+    assert "swap them" not in " ".join(as_fast.split())
+
+
 def test_the_direction_is_that_of_the_claim_behind_the_verdict() -> None:
     """Both bounds are given, and the upper one is broken."""
     claims = (SpeedupClaim(4, 1.5, 0.25), SpeedupClaim(4, 2.0, 0.25, at_most=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import selectors
 import sys
 import threading
 from pathlib import Path
@@ -35,6 +36,13 @@ def test_outside_of_the_body_there_is_no_place() -> None:
     assert places.in_body([OURS, LIBRARY]) is None
     assert places.in_body([]) is None
     assert places.describe([]) == "not readable here"
+
+
+def test_a_loop_that_looks_for_something_to_do_is_in_nobodys_code() -> None:
+    poll = (selectors.__file__, 468, "select")
+    assert places.in_poll([poll, LIBRARY, AUTHORS])
+    assert not places.in_poll([LIBRARY, poll])
+    assert not places.in_poll([])
 
 
 def test_the_source_is_shown_where_it_can_be_read() -> None:

@@ -250,7 +250,7 @@ def test_markers_of_one_test_share_the_arm_of_one_worker() -> None:
 def test_two_versions_are_named_by_their_order() -> None:
     arms = tuple(Arm("compare", 1, 1, (0.02,), (0.001,), None, (0.019,), "", ARMS[0].body) for _ in range(2))
     page = page_of(
-        one("t::a", outcome(marker="compare", arms=arms, workers="2nd / 1st", estimate=Estimate(3, 2.9, 3.1)))
+        one("t::a", outcome(marker="compare", arms=arms, workers="2nd vs 1st", estimate=Estimate(3, 2.9, 3.1)))
     )
     assert "first version" in page.text
     assert "second version" in page.text

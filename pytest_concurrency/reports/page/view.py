@@ -17,7 +17,7 @@ _KINDS = {
     "io": "It waits",
     "cpu": "It computes",
     "mixed": "It waits and computes",
-    "serialized": "It waits, and only one at a time",
+    "serialized": "It waits, and its waits queue",
 }
 _GIL = {
     "held": "holding the GIL",
