@@ -39,10 +39,6 @@ BAD_MARKERS = {
     "max_time words": ("expect_io_bound(max_time='soon')", ["max_time='soon'", "must be a duration", '"50ms"']),
     "max_time negative": ("expect_io_bound(max_time=-1)", ["max_time=-1", "must be a duration"]),
     "undecided word": ("expect_io_bound(undecided='retry')", ["undecided='retry'", "'skip', 'fail', 'pass'"]),
-    "keyword of the function": (
-        "concurrency.speedup(work, n=4, threads=2) >= 2",
-        ["no keyword 'n'", "functools.partial(function, n=...)"],
-    ),
     "no backend": (
         "expect_speedup(at_least=3)",
         ["expect_speedup needs to know where the workers run", "one of threads=N, processes=N, tasks=N"],
@@ -187,6 +183,10 @@ def test_a_doctest_cannot_be_measured(pytester: pytest.Pytester) -> None:
 
 # Calls of the fixture; the error is raised at the test's own line.
 BAD_CALLS = {
+    "keyword of the function": (
+        "concurrency.speedup(work, n=4, threads=2) >= 2",
+        ["no keyword 'n'", "functools.partial(function, n=...)"],
+    ),
     "no backend": ("concurrency.speedup(work) >= 2", ["takes one of threads=N, processes=N, tasks=N", "has none"]),
     "two backends": ("concurrency.speedup(work, threads=2, processes=2) >= 2", ["has threads and processes"]),
     "unknown keyword": ("concurrency.speedup(work, treads=2) >= 2", ["no keyword 'treads'", "Did you mean 'threads'?"]),
