@@ -71,6 +71,13 @@ def median_cpu_share(rounds: Sequence[Round]) -> float:
     return median([cpu_share(round_.serial) for round_ in rounds])
 
 
+def mean_cpu(rounds: Sequence[Round]) -> float:
+    """Return the CPU time of one worker's batch, over all workers of some rounds."""
+    samples = [sample for round_ in rounds for sample in (round_.serial, round_.concurrent) if sample is not None]
+    loops = rounds[-1].serial.loops
+    return loops * sum(sample.cpu for sample in samples) / sum(sample.workers * sample.loops for sample in samples)
+
+
 def may_drift(rounds: Sequence[Round]) -> bool:
     """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
     if not 3 <= len(rounds) < _TELLING:

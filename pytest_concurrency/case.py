@@ -60,13 +60,13 @@ class Case:
         count = Tally()
         for weighed in tally.weighed(self.counted, self.spread):
             count = count.add(weighed)
-        return self._confirm(count) if self.confirming else self._count(count, early)
+        return self._confirm(count, early) if self.confirming else self._count(count, early)
 
     def _count(self, count: Tally, early: bool) -> bool:
         self.tally = count
-        if early:
+        if early and not self.claim.never:
             return False
-        side = self._side(count, self._enough(1), self._enough(-1))
+        side = self._side(count, self._enough(1), self._enough(-1), early)
         if side and self.needs_confirmation(side):
             self.confirming, self.confirmation, self.counted = side, Tally(), []
             return True
@@ -76,28 +76,34 @@ class Case:
             self.verdict = "undecided"
         return False
 
-    def _confirm(self, count: Tally) -> bool:
+    def _confirm(self, count: Tally, early: bool) -> bool:
         self.confirmation = count
-        side = self._side(count, tally.CONFIRM, tally.CONFIRM)
+        side = self._side(count, tally.CONFIRM, tally.CONFIRM, early)
         if side == self.confirming:
             self._decide(side)
             return False
-        if side or self.confirmation.rounds >= _CONFIRMING:
+        # What happens now and then takes its time to happen again.
+        if side or self.confirmation.rounds >= _CONFIRMING * (10 if self.claim.never else 1):
             self.contradicted += 1
             self.confirming, self.tally, self.counted = 0, Tally(), []
             return True
         return False
 
-    def _side(self, count: Tally, enough_above: float, enough_below: float) -> int:
+    @property
+    def suspected(self) -> int:
+        """In how many rounds of this count happened what never must, as it seems."""
+        happened = -self.claim.met_when
+        seen = sum(vote.direction == happened for vote in self.counted) if self.claim.never else 0
+        return max(seen, 1 if self.claim.never and self.confirming else 0)
+
+    def _side(self, count: Tally, enough_above: float, enough_below: float, early: bool) -> int:
         """The side that the votes of this count have decided for, 0 if none."""
         side = count.decided(enough_above, enough_below)
         if self.claim.never:
             happened = -self.claim.met_when
-            seen = sum(vote.direction == happened for vote in self.counted)
-            if seen and tally.now_and_then(self.counted, happened) >= (enough_above if happened > 0 else enough_below):
+            if tally.now_and_then(self.counted, happened) >= (enough_above if happened > 0 else enough_below):
                 return happened
-            suspected = max(seen, 1 if self.confirming else 0)
-            if side == self.claim.met_when and len(self.counted) < _REFUTES * suspected:
+            if side == self.claim.met_when and (early or len(self.counted) < _REFUTES * self.suspected):
                 return 0
         # Rounds of which each says one thing, and all together the other, are not alike.
         share = tally.pooled(self.votes)
@@ -142,6 +148,9 @@ class Case:
         """What the rounds said, in groups where they voted so and there are some."""
         groups = tally.grouped(self.votes, self.spread)
         votes = groups if len(groups) >= _GROUPS else self.votes
+        if self.claim.never and self.verdict in ("met", "broken"):  # rounds that say otherwise have another figure
+            side = self.claim.met_when * (1 if self.verdict == "met" else -1)
+            votes = [vote for vote in votes if vote.direction in (side, 0)]
         return [(vote.figure, vote.interval) for vote in votes if vote.figure is not None and vote.interval]
 
     @staticmethod

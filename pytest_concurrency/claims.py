@@ -123,7 +123,8 @@ class ShareClaim:
         if bounds.helpers_late(round_):  # there may have been more computing, and less waiting, than is known
             low, high = (1e-6, figure) if self.kind == "wait" else (figure, 1.0)
         vote = cast(Interval(low, high), margin_cut(self.margin), shortest_batch(round_))
-        return replace(vote, figure=figure, whole=bounds.body_time(round_))
+        whole = bounds.body_time(round_)
+        return replace(vote, figure=figure, whole=whole, work=figure * whole, half=half(self.margin))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,15 @@ class GilQuestion:
         self._askable = has_gil
         self._overlapped = False
 
-    def take(self, probe: GilProbe | None, round_: Round | None) -> None:
-        """Count one probe (None: it could not be made), and a round of workers that share its GIL, if any."""
+    def take(self, probe: GilProbe | None, round_: Round | None, telling: bool = True) -> None:
+        """Count one probe (None: it could not be made), and a round of workers that share its GIL, if any.
+
+        :param telling: whether the call beside the probe computed as much as calls do.
+        """
         self._asked += 1
         self._askable = self._askable and probe is not None
-        self._tally = self._tally.add(gil_vote(probe))
+        if telling:
+            self._tally = self._tally.add(gil_vote(probe))
         together = round_.concurrent if round_ is not None else None
         if together is not None and together.workers > 1 and together.cpu > _OVERLAPS * together.wall:
             self._overlapped = True

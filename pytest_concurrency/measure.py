@@ -18,8 +18,12 @@ from pytest_concurrency.units import formatter
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
+_LIKE = 0.25  # part of an ordinary batch's computing that a probe must have met to say who holds the GIL
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on what calls do
+# The same of what must never happen; and for each round in which it did, as it seems: one in twenty would show again.
+_NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
+_SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
 _CONTROLS = 5  # runs of a control body after rounds that other runs are compared with
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 
@@ -112,12 +116,18 @@ class _Loop:
         if self._probe is not None:
             self._learn(round_)
         elif plan.needs_gil or self._wonders():
-            self._probe = self._bench.probe_gil()
-            self._learn(round_)
+            # Where computing and waiting calls take turns, the next one tells more, and breaks the step.
+            for _ in range(2):
+                self._probe = self._bench.probe_gil()
+                telling = self._probe is None or self._probe.cpu >= _LIKE * bounds.mean_cpu(self._rounds)
+                self._learn(round_, telling)
+                if telling:
+                    break
+                self._probe = None
 
-    def _learn(self, round_: Round) -> None:
+    def _learn(self, round_: Round, telling: bool = True) -> None:
         # Workers with a GIL each overlap whatever they do with it.
-        self._gil.take(self._probe, round_ if self._site.one_interpreter else None)
+        self._gil.take(self._probe, round_ if self._site.one_interpreter else None, telling)
         self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter)
 
     def _wonders(self) -> bool:
@@ -170,6 +180,11 @@ class _Loop:
 
         Ratios of a body with itself have a rule of their own for that, by how much they vary.
         """
+        if case.claim.never:
+            counted = self._rounds[-len(case.counted) - 1 :]
+            rounds = max(_NEVER_LOOKS, _SUSPICION_LOOKS * case.suspected)
+            looking = max(_NEVER_LOOKING, _SUSPICION_LOOKING * case.suspected)
+            return len(counted) < rounds and sum(round_.serial.wall for round_ in counted) < looking
         compared = self._plan.setup.backend == "compare"
         if case.claim.unit == "ratio" and not compared:
             return False

@@ -57,7 +57,9 @@ def _in_the_body(case: Case, rounds: Sequence[Round], lead: int) -> Iterator[str
     if case.contradicted:
         yield f"{count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
     varies = case.spread.seen
-    if varies > _VARIES and not late:  # else that may be the machine
+    if varies > _VARIES and case.claim.unit == "share":
+        yield "calls are not alike, some compute and others wait: let each do the same work, or raise max_time"
+    elif varies > _VARIES and not late:  # else that may be the machine
         yield (
             f"the body itself takes longer or shorter from call to call, so that a round's figure varies by "
             f"{share(varies)}: let each call do the same work, move the threshold farther away, or raise max_time"

@@ -23,8 +23,9 @@ _FAR = 1.30
 # Batches this long average over most bursts of interference; the error of a far vote falls.
 _LONG = ((1.0, 0.001), (0.2, 0.01))
 
-_NOW_AND_THEN = 0.2  # part of the rounds
+_NOW_AND_THEN = (0.2, 0.05)  # parts of the rounds
 _TOO_WIDE = 0.3  # spread above which rounds vote in groups
+_ALIKE = 8  # groups that must be alike for their size to be enough
 # Lower 5 % points of chi-square by its degrees of freedom, 1 to 5, per degree. Three rounds may decide, so two or
 # three must not be alike by chance more than once in a hundred: the first two are 1 % points.
 _LEAST_CHI_SQUARE = (0.000157, 0.01005, 0.1173, 0.1777, 0.2291)
@@ -79,6 +80,7 @@ class Spread:
 
     seen: float = 0.0
     rounds: int = 0
+    size: int = 0  # of groups that were seen to be alike, if any were
 
     @property
     def at_most(self) -> float:
@@ -98,7 +100,7 @@ class Spread:
     @property
     def group(self) -> int:
         """How many rounds must vote together for the sum of their times to mean something."""
-        return max(1, math.ceil((self.seen / _TOO_WIDE) ** 2))
+        return self.size or max(1, math.ceil((self.seen / _TOO_WIDE) ** 2))
 
 
 def weighed(votes: Sequence[Vote], spread: Spread) -> Sequence[Vote]:
@@ -134,6 +136,8 @@ def spread_of(votes: Sequence[Vote]) -> Spread:
     said = [(vote, vote.work / vote.figure) for vote in votes if vote.work > 0 and vote.figure]
     if len(said) < 2:
         return Spread()
+    if said[0][0].whole > 0:
+        return _spread_of_shares([vote for vote, _ in said])
     pairs = [(work, time) for vote, time in said for work in (vote.work, vote.faster) if work > 0]
     works, times = [work for work, _ in pairs], [time for _, time in pairs]
     above, below = stats.mean(works), stats.mean(times)
@@ -148,6 +152,26 @@ def spread_of(votes: Sequence[Vote]) -> Spread:
     return Spread(min(math.sqrt(2) * alone, figure), len(said))
 
 
+def _spread_of_shares(votes: Sequence[Vote]) -> Spread:
+    """Return how much calls differ in their shares, with the cut as the unit; 0 where single rounds may vote.
+
+    By the residuals of a ratio of sums: Cochran, *Sampling Techniques*, 3rd ed. (1977), section 2.11. Calls that take
+    turns are alike in pairs, so sums of two rounds are looked at first, then of four and so on.
+    """
+    together, whole = pooled(votes) or 0.0, stats.mean([vote.whole for vote in votes])
+    residuals = [((vote.figure or 0.0) - together) * vote.whole / whole for vote in votes]
+    seen = stats.deviation(residuals) / votes[0].cut
+    if seen <= _TOO_WIDE:
+        return Spread()
+    size = 2
+    while (groups := len(residuals) // size) >= _ALIKE:
+        means = [stats.mean(residuals[at * size : (at + 1) * size]) for at in range(groups)]
+        if (left := stats.deviation(means) / votes[0].cut) <= _TOO_WIDE:
+            return Spread(left * math.sqrt(size), groups, size)
+        size *= 2
+    return Spread(seen, len(votes))
+
+
 def pooled(votes: Sequence[Vote]) -> float | None:
     """Return the share that rounds come to together, each with its time; None if they are not about shares."""
     said = [(vote.figure, vote.whole) for vote in votes if vote.figure is not None and vote.whole > 0]
@@ -156,17 +180,16 @@ def pooled(votes: Sequence[Vote]) -> float | None:
 
 
 def now_and_then(votes: Sequence[Vote], side: int) -> float:
-    """Return the evidence, as a logarithm of odds, that a round in five is on this side and no error of its vote.
+    """Return the evidence, as a logarithm of odds, that a round in five, or in twenty, is on this side and no error.
 
     Of what must never happen, rounds in which it did not happen say little.
     """
-    evidence = 0.0
-    for vote in votes:
-        if vote.direction == side:
-            evidence += math.log(_NOW_AND_THEN * (1 + math.exp(vote.weight)))
-        elif vote.direction:
-            evidence += math.log(1 - _NOW_AND_THEN)
-    return evidence
+    happened = [vote for vote in votes if vote.direction == side]
+    others = sum(vote.direction != 0 for vote in votes) - len(happened)
+    return max(
+        sum(math.log(part * (1 + math.exp(vote.weight))) for vote in happened) + others * math.log(1 - part)
+        for part in _NOW_AND_THEN
+    ) - math.log(len(_NOW_AND_THEN))
 
 
 def _together(votes: Sequence[Vote]) -> Vote:
@@ -180,13 +203,17 @@ def _together(votes: Sequence[Vote]) -> Vote:
     low = work * cut / sum(vote.work * vote.cut / max(interval.low, 1e-12) for vote, interval in said)
     high = work * cut / sum(vote.work * vote.cut / max(interval.high, 1e-12) for vote, interval in said)
     first = said[0][0]
-    return cast(Interval(low, high), cut, min(vote.batch for vote, _ in said), work, first.half, first.apart)
+    vote = cast(Interval(low, high), cut, min(vote.batch for vote, _ in said), work, first.half, first.apart)
+    return replace(vote, whole=sum(vote.whole for vote, _ in said))
 
 
 def _tempered(vote: Vote, variance: float) -> Vote:
     if not vote.direction or vote.work <= 0 or vote.interval is None:
         return vote
-    likelihood = 2 * vote.half * math.log(_distance(vote.interval, vote.cut, vote.direction)) / variance
+    distance = _distance(vote.interval, vote.cut, vote.direction)
+    # The spread of shares is one of themselves, not of their logarithms.
+    away = 1 - 1 / distance if vote.whole > 0 and vote.direction < 0 else math.log(distance)
+    likelihood = 2 * vote.half * away / variance
     return replace(vote, weight=min(vote.weight, likelihood))
 
 
