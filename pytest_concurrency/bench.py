@@ -152,6 +152,12 @@ class Workbench:
             self._loops.clear()
             self._control_loops.clear()
 
+    def stagger(self, setup: Setup) -> None:
+        """Let a random number of workers run the body once more: every n-th call must not always be the same arm's."""
+        self.prepare(setup)
+        if some := self._random.randint(0, setup.workers or 1):
+            self._run(setup, some, 1)
+
     def note(self, setup: Setup) -> str:
         entry = self._crews.get(setup.key)
         notes = (entry[1].note if entry else "", self._gil.note())

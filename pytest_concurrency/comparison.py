@@ -129,6 +129,9 @@ class ComparisonBench:
     def lengthen(self, setup: Setup) -> None:
         self._batch = min(2 * self._batch, batches.longest())
 
+    def stagger(self, setup: Setup) -> None:
+        """Each of the two functions is in step with itself only."""
+
     def note(self, setup: Setup) -> str:
         return "both run in the test's own thread"
 

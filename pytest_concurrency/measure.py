@@ -25,6 +25,7 @@ _LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on w
 _NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
 _SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
 _CONTROLS = 5  # runs of a control body after rounds that other runs are compared with
+_VARIES = 0.2  # spread above which a body may do something else every n-th time
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 
 
@@ -216,6 +217,8 @@ class _Loop:
             self._bench.lengthen(self._plan.setup)
         if fresh and self._bench.now() < self._end:
             self._bench.refresh(self._plan.setup)
+        if any(case.spread.seen > _VARIES for case in self._cases):
+            self._bench.stagger(self._plan.setup)
 
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []

@@ -134,6 +134,7 @@ class ScriptedBench:
     prepared: int = field(default=0, init=False)
     refreshed: int = field(default=0, init=False)
     lengthened: int = field(default=0, init=False)
+    staggered: int = field(default=0, init=False)
     controls: int = field(default=0, init=False)
     probed: int = field(default=0, init=False)
 
@@ -197,6 +198,9 @@ class ScriptedBench:
     def lengthen(self, setup: Setup) -> None:
         self.lengthened += 1
         self._batch = min(self._batch * 2, batches.LONGEST)
+
+    def stagger(self, setup: Setup) -> None:
+        self.staggered += 1
 
     def note(self, setup: Setup) -> str:
         return "scripted"

@@ -408,3 +408,41 @@ def test_max_time_ends_the_wait_for_a_drift() -> None:
     settlement = end(bench, SpeedupClaim(4, 1.2, 0.25), max_time=6.0)
     assert (settlement.verdict, len(settlement.rounds)) == ("met", 3)
     assert settlement.seconds <= 6.0
+
+
+def taking_turns(bench: ScriptedBench, calls: itertools.count[int]) -> ScriptedBody:
+    return UNDER_THE_GIL if next(calls) % 2 else WAITS
+
+
+@pytest.mark.parametrize(("threshold", "verdict"), [(0.3, "met"), (0.8, "broken")])
+@pytest.mark.parametrize("start", [0, 1])
+def test_calls_that_take_turns_at_computing_and_waiting_are_half_of_each(
+    threshold: float, verdict: str, start: int
+) -> None:
+    calls = itertools.count(start)
+    bench = ScriptedBench(lambda bench: taking_turns(bench, calls), Noise(jitter=0.01))
+    settlement = end(bench, ShareClaim("cpu", threshold, 0.25), workers=None)
+    assert settlement.verdict == verdict
+    estimate = settlement.results[0].estimate
+    assert estimate is not None
+    assert estimate.value == pytest.approx(0.5, abs=0.02)
+    assert settlement.known.gil != "released", "a call that waits does not tell who holds the GIL"
+
+
+def test_a_body_that_varies_does_not_keep_step_with_the_rounds() -> None:
+    varies = ScriptedBench(WAITS, Noise(jitter=0.5))
+    end(varies, THREE, max_time=2.0)
+    assert varies.staggered > 5
+    steady = ScriptedBench(WAITS, Noise(jitter=0.01))
+    end(steady, THREE)
+    assert steady.staggered == 0
+
+
+def test_what_must_never_happen_is_found_in_one_call_of_twenty() -> None:
+    calls = itertools.count(1)
+    bench = ScriptedBench(lambda _: ScriptedBody(wait=0.001, stretch=0.0 if next(calls) % 20 else 0.04))
+    rarely = settle(Plan(Setup("tasks", method="block"), (LongestClaim("block", 0.005, 0.25),)), bench, 10.0)
+    assert rarely.verdict == "broken"
+    estimate = rarely.results[0].estimate
+    assert estimate is not None
+    assert estimate.value == pytest.approx(0.04, rel=0.1)
