@@ -52,7 +52,11 @@ def plan_for(threshold: Mapping[str, float], limits: Limits) -> Plan:
 
 def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:
     """Say why this machine cannot show it: the second function's computing alone takes too long here."""
+    # Beside other programs, threads that spin while they wait for each other compute in vain.
+    rounds = [round_ for round_ in rounds if not bounds.beside_others(round_)]
     busy = [bounds.cpus_used(round_.concurrent) for round_ in rounds if round_.concurrent is not None]
+    if len(busy) < 2:
+        return None
     if known.cpus >= 2 and stats.median(busy) <= _ONE_CPU:
         return None  # more CPUs than those that it left idle would not make it faster
     ceilings = [

@@ -217,8 +217,13 @@ class _Loop:
             self._bench.lengthen(self._plan.setup)
         if fresh and self._bench.now() < self._end:
             self._bench.refresh(self._plan.setup)
-        if any(case.spread.seen > _VARIES for case in self._cases):
+        if self._may_keep_step():
             self._bench.stagger(self._plan.setup)
+
+    def _may_keep_step(self) -> bool:
+        """Whether one arm may always get what happens every n-th time; shares have one arm, and are best in order."""
+        unsure = [case for case in self._cases if case.open]
+        return all(case.claim.unit == "ratio" for case in unsure) and any(case.spread.seen > _VARIES for case in unsure)
 
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []
