@@ -167,10 +167,12 @@ def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interva
     helped = any(reading.party == "unseen" for reading in together.readings)
     at_once = min(cpus, len(together.readings)) if not helped else cpus
     floor = together.cpu if gil_held else together.cpu / max(1.0, at_once)
-    slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
     late = helpers_late(round_)
-    fastest = 0.0 if late else max(_optimistic(reading, together, alone) for reading in together.readings)
+    slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
     low = least_work / max(slowest, floor, _FEW)
+    if late:  # how long helpers waited for a CPU is not known, nor whether those with one spun meanwhile
+        return Interval(low, max(low, float(workers)))
+    fastest = max(_optimistic(reading, together, alone) for reading in together.readings)
     high = work / max(fastest, floor, _FEW)
     return Interval(min(low, high), max(low, high))
 
@@ -227,9 +229,11 @@ def comparison(round_: Round, cpus: float) -> Interval | None:
     # Threads and wake-ups come late beside other programs, also those of a hypervisor's other guests, and not all of
     # it is run delay.
     busy = beside_others(round_) or round_.interference.taken > _NOTICED
+    if busy and first.party == "native":
+        return None
     low = calls * _least(first, cpus, busy, _USUALLY_LATE, all_late=False) / _most(second)
-    high = calls * _most(first) / _least(second, cpus, busy, _LATE)
-    return Interval(low, max(low, high))
+    least = _least(second, cpus, busy, _LATE)
+    return Interval(low, max(low, calls * _most(first) / least) if least > 0 else math.inf)
 
 
 def compared(round_: Round) -> float | None:
@@ -276,6 +280,8 @@ def _least(reading: Reading, cpus: float, busy: bool, late: float, all_late: boo
     if reading.party == "one":
         return max(reading.cpu + reading.blocked - min(waits, reading.blocked * (1 - 1 / lateness)), _FEW)
     computing = reading.cpu / max(1.0, cpus)
+    if busy and reading.party == "native":  # such threads may have spun, to wait for one that had no CPU
+        return 0.0
     if busy and reading.party == "unseen":
         return max(computing, _FEW)
     lifetime = reading.wall - (reading.delay or 0.0)

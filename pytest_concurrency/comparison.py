@@ -16,7 +16,7 @@ from pytest_concurrency.claims import Knowledge, SpeedupClaim, half, margin_cut,
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.machine import gil_enabled, usable_cpus
-from pytest_concurrency.model import GilProbe, Interference, Round, Sample
+from pytest_concurrency.model import GilProbe, Interference, Interval, Round, Sample
 from pytest_concurrency.plan import Plan, Setup, Site
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.probes.own_work import OwnWork
@@ -34,9 +34,13 @@ class ComparisonClaim(SpeedupClaim):
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         work = round_.serial.wall / round_.serial.loops
-        found = bounds.comparison(round_, known.cpus)
+        found, figure = bounds.comparison(round_, known.cpus), bounds.compared(round_)
+        if found is not None and math.isinf(found.high):
+            if found.low <= margin_cut(self.margin):
+                return Vote(0)
+            found = Interval(found.low, max(found.low, figure or 0.0))
         vote = cast(found, margin_cut(self.margin), shortest_batch(round_), work, half(self.margin), apart=True)
-        return vote if found is None else replace(vote, figure=bounds.compared(round_))
+        return vote if found is None else replace(vote, figure=figure)
 
 
 def plan_for(threshold: Mapping[str, float], limits: Limits) -> Plan:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 BackendName = str
 BoundKind = Literal["io", "cpu", "mixed", "serialized"]
 GilUse = Literal["held", "released", "disabled", "unknown"]
+Party = Literal["one", "seen", "native", "unseen"]
 VerdictName = Literal["met", "broken", "undecided", "unmeasurable"]
 
 
@@ -59,7 +60,8 @@ class Reading:
     worker gave up its CPU of its own will, as it does to wait. ``None``: not readable here.
 
     ``party`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
-    whose run delay has been ``seen`` and is in ``delay``; or others too, whose run delay is ``unseen``.
+    whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
+    they wait; or others too, whose run delay is ``unseen``.
     """
 
     start: float
@@ -68,7 +70,7 @@ class Reading:
     delay: float | None = None
     late: float | None = None
     switches: int | None = None
-    party: Literal["one", "seen", "unseen"] = "seen"
+    party: Party = "seen"
 
     @property
     def wall(self) -> float:

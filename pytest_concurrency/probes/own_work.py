@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Literal
 
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.model import Reading
+from pytest_concurrency.model import Party, Reading
 from pytest_concurrency.probes.thread_state import ThreadClock, lifetime_delay, unavailable
 
 __all__ = ["OwnWork", "unavailable"]
@@ -78,6 +78,8 @@ class OwnWork:
         self._ended_before = _ENDED.delay
         self._clock = ThreadClock()
         self._before = _everyone()
+        me, python = os.getpid(), {thread.native_id for thread in threading.enumerate()}
+        self._native = [who for who in self._before if who[0] == me and who[1] not in python]
         self._reaped_before = CLOCKS.children_cpu()
         self._cpu = CLOCKS.process_cpu()
         self._begun = self._clock.begin()
@@ -107,12 +109,19 @@ class OwnWork:
         delay += ended_delay
         total = None if own.delay is None else own.delay + delay
         everyone = cpu + self.children_cpu + unseen
-        party: Literal["one", "seen", "unseen"] = "seen"
+        party: Party = "seen"
         if unseen > max(_UNSEEN * everyone, _REAPED_TICK):
             party = "unseen"
         elif total is not None and not unseen and max(everyone - own.cpu, delay) <= _ASIDE * own.wall:
             party = "one"
+        elif _worked(self._native, self._before, after, _ASIDE * own.wall):
+            party = "native"
         self.reading = Reading(own.start, own.end, everyone, total, switches=own.switches, party=party)
+
+
+def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals, least: float) -> bool:
+    """Whether one of these threads ran, or waited for a CPU, for that many seconds."""
+    return any(sum(after.get(who, before[who])) - sum(before[who]) > least for who in threads)
 
 
 def _everyone() -> _Totals:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Bound, Estimate, Interference, Outcome, Reading, Round, Sample, VerdictName
+from pytest_concurrency.model import Bound, Estimate, Interference, Outcome, Party, Reading, Round, Sample, VerdictName
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.tally import Tally
 
@@ -19,7 +19,7 @@ def reading(
     start: float = 0.0,
     late: float | None = None,
     switches: int | None = None,
-    party: Literal["one", "seen", "unseen"] = "seen",
+    party: Party = "seen",
 ) -> Reading:
     """A worker that computed, waited and was kept waiting for a CPU, and did nothing else."""
     return Reading(start, start + cpu + wait + (delay or 0.0), cpu, delay, late, switches, party)

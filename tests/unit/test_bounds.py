@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -8,12 +9,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_concurrency import bounds
+from pytest_concurrency.claims import Knowledge
+from pytest_concurrency.comparison import ComparisonClaim
 from pytest_concurrency.model import Interference, Reading, Round, Sample
 
 from .make import reading, round_, sample
 
 times = st.floats(0.0001, 0.5)
 delays = st.floats(0.0, 0.5)
+KNOWN = Knowledge(2.0)
 SAME = 1 + 1e-6
 
 
@@ -260,6 +264,20 @@ def test_nobody_is_faster_than_all_cpus_are_with_the_computing() -> None:
     interval = bounds.comparison(round_(first, pool, interference=Interference(foreign=2.0)), 2)
     assert interval is not None
     assert interval.high == pytest.approx(2.0)
+
+
+def test_threads_that_may_spin_are_not_slow_for_their_computing_beside_other_programs() -> None:
+    first, spun = reading(0.4, party="one"), Reading(0.0, 0.5, 0.4, 0.9, party="native")
+    beside = bounds.comparison(round_(first, spun, interference=Interference(foreign=2.0)), 2)
+    quiet = bounds.comparison(round_(first, spun, interference=Interference(foreign=0.0)), 2)
+    assert beside is not None
+    assert quiet is not None
+    assert math.isinf(beside.high)
+    assert beside.low == quiet.low
+    assert quiet.high == pytest.approx(2.0)
+    vote = ComparisonClaim(1, 10.0, 0.25).vote(round_(first, spun, interference=Interference(foreign=2.0)), None, KNOWN)
+    assert vote.direction == 0
+    assert vote.interval is None
 
 
 @pytest.mark.parametrize(

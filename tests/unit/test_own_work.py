@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
@@ -90,3 +90,11 @@ def test_several_watchers_leave_threads_as_they_were() -> None:
     first.__exit__(None, None, None)
     second.__exit__(None, None, None)
     assert threading.Thread.run is run
+
+
+def test_threads_that_python_has_not_made_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "enumerate", lambda: [threading.main_thread()])  # the pool's look like native ones
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(compute).result()
+        reading = work_of(lambda: pool.submit(compute).result())
+    assert reading.party == "native"
