@@ -7,6 +7,7 @@ the promise: a true speedup of at_least, and one of at_least / (1 + margin).
 import asyncio
 import bz2
 import contextlib
+import ctypes
 import hashlib
 import json
 import math
@@ -612,3 +613,75 @@ def test_met_compare_with_itself(concurrency):
 def test_met_compare_pickle(concurrency):
     data = pickle.dumps(TREE)
     assert concurrency.compare(lambda: json.loads(json.dumps(TREE)), lambda: pickle.loads(data)) >= 1.3
+
+
+# --- what is not the same each time, or is done by others ---------------------------------------
+
+CALLS: dict[str, int] = {}
+CALLS_LOCK = threading.Lock()
+HOLDS = ctypes.PyDLL(None)  # its calls keep the GIL
+
+
+def every(times):
+    """Whether this is the n-th call, in this process, that asks with this number."""
+    with CALLS_LOCK:
+        CALLS[times] = CALLS.get(times, 0) + 1
+        return CALLS[times] % int(times.split()[0]) == 0
+
+
+def takes_turns(name):
+    if every(name):
+        busy(0.012)
+    else:
+        time.sleep(0.012)
+
+
+@pytest.mark.expect_cpu_bound(min_cpu=0.3)
+def test_met_cpu_takes_turns():
+    takes_turns("2 met")
+
+
+@pytest.mark.expect_cpu_bound(min_cpu=0.8)
+def test_broken_cpu_takes_turns():
+    takes_turns("2 broken")
+
+
+def test_met_bound_takes_turns(concurrency):
+    assert concurrency.bound(takes_turns, "2 bound") == "mixed"
+
+
+@pytest.mark.expect_gil_released(max_hold="5ms")
+def test_broken_gil_released_rarely():
+    if every("20 held"):
+        HOLDS.usleep(40_000)
+    else:
+        time.sleep(0.001)
+
+
+@pytest.mark.expect_speedup(threads=4, at_least=1.3)
+def test_met_slow_every_20th_time():
+    time.sleep(0.05 if every("20 slow") else 0.005)
+
+
+@pytest.mark.expect_speedup(threads=4, at_least=2.5)
+def test_broken_slow_every_20th_time_locked():
+    with LOCK:
+        time.sleep(0.05 if every("20 locked") else 0.005)
+
+
+@pytest.mark.expect_speedup(threads=2, at_least=1.5)
+def test_broken_computing_in_a_helper():
+    helper = threading.Thread(target=count)
+    helper.start()
+    helper.join()
+
+
+@pytest.mark.expect_nonblocking
+async def test_broken_nonblocking_regex_in_a_thread():
+    await asyncio.to_thread(re.match, r"(a+)+$", "a" * 23 + "b")
+
+
+def test_met_compare_matrix_product(concurrency):
+    numpy = pytest.importorskip("numpy")
+    rows = numpy.array(NUMBERS)
+    assert concurrency.compare(lambda: sum(x * x for x in NUMBERS), lambda: float(rows @ rows)) >= 10
