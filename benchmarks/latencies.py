@@ -23,7 +23,7 @@ LATENCIES: dict[str, Callable[[random.Random], float]] = {
     "exponential": lambda rng: rng.expovariate(100),
     "lognormal": lambda rng: rng.lognormvariate(-5, 1),
     "Pareto": lambda rng: 0.005 * rng.paretovariate(2.5),
-    "three times slower every second call": lambda rng: 0.01 * (3 if rng.random() < 0.5 else 1) * rng.gauss(1, 0.02),
+    "three times slower in half its calls": lambda rng: 0.01 * (3 if rng.random() < 0.5 else 1) * rng.gauss(1, 0.02),
 }
 # at_least, as a part of the true speedup, and the verdict that would be wrong
 TRUTHS = ((1.0, "broken"), (1 / 1.3, "broken"), (1.25, "met"), (1.6, "met"))
