@@ -20,6 +20,7 @@ __all__ = ["OwnWork", "unavailable"]
 
 _ASIDE = 0.01  # part of the time that others may have worked beside a thread that did it all
 _UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run delay is not known
+_IDLING = 0.1  # part of the time that native threads of others, such as a test runner's, may be busy
 _REAPED_TICK = 0.015  # CPU time of reaped children ticks every 10 ms: less says nothing
 
 _Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, run delay
@@ -114,7 +115,7 @@ class OwnWork:
             party = "unseen"
         elif total is not None and not unseen and max(everyone - own.cpu, delay) <= _ASIDE * own.wall:
             party = "one"
-        elif _worked(self._native, self._before, after, _ASIDE * own.wall):
+        elif _worked(self._native, self._before, after, _IDLING * own.wall):
             party = "native"
         self.reading = Reading(own.start, own.end, everyone, total, switches=own.switches, party=party)
 
