@@ -163,11 +163,11 @@ def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interva
         return None
     alone = round_.serial.readings[0]
     work = workers * quiet_time(alone)
-    least_work = workers * _least_alone(alone, 1.0 if gil_held else cpus) if beside_others(round_) else work
+    late = helpers_late(round_)
+    least_work = workers * _least_alone(alone, 1.0 if gil_held else cpus) if late else work
     helped = any(reading.party == "unseen" for reading in together.readings)
     at_once = min(cpus, len(together.readings)) if not helped else cpus
     floor = together.cpu if gil_held else together.cpu / max(1.0, at_once)
-    late = helpers_late(round_)
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
     low = least_work / max(slowest, floor, _FEW)
     if late:  # how long helpers waited for a CPU is not known, nor whether those with one spun meanwhile

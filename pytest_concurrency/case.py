@@ -91,10 +91,9 @@ class Case:
 
     @property
     def suspected(self) -> int:
-        """In how many rounds of this count happened what never must, as it seems."""
-        happened = -self.claim.met_when
-        seen = sum(vote.direction == happened for vote in self.counted) if self.claim.never else 0
-        return max(seen, 1 if self.claim.never and self.confirming else 0)
+        """In how many rounds it happened, as it seems, where the claim is that something never does."""
+        seen = sum(vote.direction == -self.claim.met_when for vote in self.counted)
+        return max(seen, 1 if self.confirming else 0)
 
     def _side(self, count: Tally, enough_above: float, enough_below: float, early: bool) -> int:
         """The side that the votes of this count have decided for, 0 if none."""

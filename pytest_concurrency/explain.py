@@ -135,7 +135,7 @@ def place(settlement: Settlement, claim: LongestClaim) -> str | None:
     """Where in the code the longest stretch of most rounds was caught, if it was."""
     probes = [round_.gil if claim.kind == "hold" else round_.block for round_ in settlement.rounds]
     places = [probe.where for probe in probes if probe is not None and probe.where is not None]
-    if claim.kind == "block" and _idle(settlement):
+    if _idle(settlement):
         return None
     return max(set(places), key=places.count) if places else None
 
@@ -178,7 +178,7 @@ def _advice(setup: Setup, result: Result, bound: Bound, settlement: Settlement) 
             return "Use a library that releases the GIL while it computes, or processes instead of threads."
         return 'The expectation can be turned: gil="released" holds, and threads will compute in parallel.'
     if isinstance(claim, LongestClaim):
-        return advice.what_holds(claim.kind, claim.kind == "block" and _idle(settlement))
+        return advice.what_holds(claim.kind, _idle(settlement))
     if isinstance(claim, ShareClaim):
         if claim.kind == "wait":
             return (

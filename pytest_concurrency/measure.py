@@ -25,7 +25,6 @@ _LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on w
 _NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
 _SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
 _CONTROLS = 5  # runs of a control body after rounds that other runs are compared with
-_VARIES = 0.2  # spread above which a body may do something else every n-th time
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 
 
@@ -182,9 +181,9 @@ class _Loop:
         Ratios of a body with itself have a rule of their own for that, by how much they vary.
         """
         if case.claim.never:
-            counted = self._rounds[-len(case.counted) - 1 :]
-            rounds = max(_NEVER_LOOKS, _SUSPICION_LOOKS * case.suspected)
-            looking = max(_NEVER_LOOKING, _SUSPICION_LOOKING * case.suspected)
+            counted, suspected = self._rounds[-len(case.counted) - 1 :], case.suspected
+            rounds = max(_NEVER_LOOKS, _SUSPICION_LOOKS * suspected)
+            looking = max(_NEVER_LOOKING, _SUSPICION_LOOKING * suspected)
             return len(counted) < rounds and sum(round_.serial.wall for round_ in counted) < looking
         compared = self._plan.setup.backend == "compare"
         if case.claim.unit == "ratio" and not compared:
@@ -223,7 +222,7 @@ class _Loop:
     def _may_keep_step(self) -> bool:
         """Whether one arm may always get what happens every n-th time; shares have one arm, and are best in order."""
         unsure = [case for case in self._cases if case.open]
-        return all(case.claim.unit == "ratio" for case in unsure) and any(case.spread.seen > _VARIES for case in unsure)
+        return all(case.claim.unit == "ratio" for case in unsure) and any(case.spread.varies for case in unsure)
 
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []

@@ -14,7 +14,6 @@ from pytest_concurrency.units import count, duration, formatter, interval, numbe
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
 _STOLEN = 0.05  # CPUs worth naming
-_VARIES = 0.2  # of a round's figure with the body itself, from which that needs many rounds
 
 
 def undecided(case: Case, rounds: Sequence[Round], interference: Interference, site: Site, max_time: float) -> str:
@@ -56,13 +55,13 @@ def _in_the_body(case: Case, rounds: Sequence[Round], lead: int) -> Iterator[str
         yield "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
     if case.contradicted:
         yield f"{count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
-    varies = case.spread.seen
-    if varies > _VARIES and case.claim.unit == "share":
+    if case.spread.varies and case.claim.unit == "share":
         yield "calls are not alike, some compute and others wait: let each do the same work, or raise max_time"
-    elif varies > _VARIES and not late:  # else that may be the machine
+    elif case.spread.varies and not late:  # else that may be the machine
         yield (
-            f"the body itself takes longer or shorter from call to call, so that a round's figure varies by "
-            f"{share(varies)}: let each call do the same work, move the threshold farther away, or raise max_time"
+            "the body itself takes longer or shorter from call to call, so that a round's figure varies by "
+            f"{share(case.spread.seen)}: let each call do the same work, move the threshold farther away, or raise "
+            "max_time"
         )
 
 

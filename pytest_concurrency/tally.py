@@ -24,6 +24,7 @@ _FAR = 1.30
 _LONG = ((1.0, 0.001), (0.2, 0.01))
 
 _NOW_AND_THEN = (0.2, 0.05)  # parts of the rounds
+_VARIES = 0.2  # spread from which a body is not the same from call to call
 _TOO_WIDE = 0.3  # spread above which rounds vote in groups
 _ALIKE = 8  # groups that must be alike for their size to be enough
 # Lower 5 % points of chi-square by its degrees of freedom, 1 to 5, per degree. Three rounds may decide, so two or
@@ -96,6 +97,11 @@ class Spread:
         else:  # Wilson & Hilferty, The distribution of chi-square (1931)
             least = (1 - 2 / (9 * degrees) - 1.645 * math.sqrt(2 / (9 * degrees))) ** 3
         return self.seen / math.sqrt(least)
+
+    @property
+    def varies(self) -> bool:
+        """Whether calls differ by so much that it takes many rounds."""
+        return self.seen > _VARIES
 
     @property
     def group(self) -> int:

@@ -410,17 +410,13 @@ def test_max_time_ends_the_wait_for_a_drift() -> None:
     assert settlement.seconds <= 6.0
 
 
-def taking_turns(bench: ScriptedBench, calls: itertools.count[int]) -> ScriptedBody:
-    return UNDER_THE_GIL if next(calls) % 2 else WAITS
-
-
 @pytest.mark.parametrize(("threshold", "verdict"), [(0.3, "met"), (0.8, "broken")])
 @pytest.mark.parametrize("start", [0, 1])
 def test_calls_that_take_turns_at_computing_and_waiting_are_half_of_each(
     threshold: float, verdict: str, start: int
 ) -> None:
     calls = itertools.count(start)
-    bench = ScriptedBench(lambda bench: taking_turns(bench, calls), Noise(jitter=0.01))
+    bench = ScriptedBench(lambda _: UNDER_THE_GIL if next(calls) % 2 else WAITS, Noise(jitter=0.01))
     settlement = end(bench, ShareClaim("cpu", threshold, 0.25), workers=None)
     assert settlement.verdict == verdict
     estimate = settlement.results[0].estimate
