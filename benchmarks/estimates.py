@@ -2,9 +2,10 @@
 
     python benchmarks/estimates.py [--verdicts 20] [--bodies 40]
 
-In turns: a long run, in which each worker runs the body many times; a ratio of wall times, each worker running it
-once; and a verdict. The promise: within 3 % of the long runs in the median, and a spread (half of what lies between the
-16th and the 84th percentile) below a third of that of the single ratios. Run it on a machine that does nothing else.
+In turns, each with workers of its own: a long run, in which each worker runs the body many times; ratios of wall times
+as people take them by hand, each worker running it once; and a verdict. The promise: within 3 % of the long runs in the
+median, and a spread (half of what lies between the 16th and the 84th percentile) below a third of that of the single
+ratios. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -50,14 +51,31 @@ def repeat(body: Call, times: int) -> None:
         body()
 
 
-def by_hand(body: Call, workers: int, pool: Executor, times: int = 1) -> float:
-    """A ratio of wall times."""
+def by_hand(body: Call, workers: int, make: Callable[[int], Executor]) -> float:
+    """A ratio of wall times: as many calls one after the other, in the test itself, and at once in a warm pool."""
+    with make(workers) as pool:
+        together(pool, workers, body, 1)
+        start = time.perf_counter()
+        repeat(body, workers)
+        return (time.perf_counter() - start) / together(pool, workers, body, 1)
+
+
+def long_run(body: Call, workers: int, make: Callable[[int], Executor], times: int) -> float:
+    """How many times the work of one worker several do in the same time.
+
+    Where that one is makes a difference: a pool's process runs Python code some per cent slower than its parent.
+    """
+    with make(workers) as pool:
+        together(pool, workers, body, 1)
+        return workers * together(pool, 1, body, times) / together(pool, workers, body, times)
+
+
+def together(pool: Executor, workers: int, body: Call, times: int) -> float:
+    """Seconds until each of some workers has run the body so many times."""
     start = time.perf_counter()
-    repeat(body, workers * times)
-    between = time.perf_counter()
     for future in [pool.submit(repeat, body, times) for _ in range(workers)]:
         future.result()
-    return (between - start) / (time.perf_counter() - between)
+    return time.perf_counter() - start
 
 
 def verdict(body: Call, backend: str, workers: int, at_least: float) -> float:
@@ -82,13 +100,11 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, default=40)
     options = parser.parse_args()
     for kind, (body, backend, workers, make) in KINDS.items():
-        with make(workers) as pool:
-            by_hand(body, workers, pool)
-            long, ratios, figures = [], [], []
-            for _ in range(options.verdicts):
-                long.append(by_hand(body, workers, pool, options.bodies))
-                ratios += [by_hand(body, workers, pool) for _ in range(3)]
-                figures.append(verdict(body, backend, workers, 0.6 * workers))
+        long, ratios, figures = [], [], []
+        for _ in range(options.verdicts):
+            long.append(long_run(body, workers, make, options.bodies))
+            ratios += [by_hand(body, workers, make) for _ in range(3)]
+            figures.append(verdict(body, backend, workers, 0.6 * workers))
         reference = statistics.median(long)
         single, off = statistics.median(ratios) / reference - 1, statistics.median(figures) / reference - 1
         part = spread(figures) / spread(ratios)
