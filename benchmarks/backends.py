@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import gc
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -69,31 +71,47 @@ def pool(make: Callable[[int], Executor], workers: int) -> Iterator[Run]:
         yield lambda: list(executor.map(nothing, range(workers)))
 
 
+async def gather(workers: int) -> None:
+    await asyncio.gather(*(nothing_async() for _ in range(workers)))
+
+
 @contextlib.contextmanager
-def gather(workers: int) -> Iterator[Run]:
+def loop_in_a_thread(workers: int) -> Iterator[Run]:
+    """What an executor is to threads: the caller hands tasks to a loop that runs elsewhere, and waits."""
     loop = asyncio.new_event_loop()
-
-    async def batch() -> None:
-        await asyncio.gather(*(nothing_async() for _ in range(workers)))
-
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
     try:
-        yield lambda: loop.run_until_complete(batch())
+        yield lambda: asyncio.run_coroutine_threadsafe(gather(workers), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextlib.contextmanager
+def loop_at_hand(workers: int) -> Iterator[Run]:
+    """Without any hand-over, and so without a way to give up on tasks that hang."""
+    loop = asyncio.new_event_loop()
+    try:
+        yield lambda: loop.run_until_complete(gather(workers))
     finally:
         loop.close()
 
 
 Peer = Callable[[int], contextlib.AbstractContextManager[Run]]
-PEERS: dict[str, tuple[str, Peer]] = {
-    "threads": ("ThreadPoolExecutor.map", lambda workers: pool(ThreadPoolExecutor, workers)),
-    "processes": ("ProcessPoolExecutor.map", lambda workers: pool(ProcessPoolExecutor, workers)),
-    "tasks": ("asyncio.gather", gather),
+# By backend; the promise is about the first.
+PEERS: dict[str, dict[str, Peer]] = {
+    "threads": {"ThreadPoolExecutor.map": lambda workers: pool(ThreadPoolExecutor, workers)},
+    "processes": {"ProcessPoolExecutor.map": lambda workers: pool(ProcessPoolExecutor, workers)},
+    "tasks": {"asyncio.run_coroutine_threadsafe": loop_in_a_thread, "gather in this thread": loop_at_hand},
 }
 try:
     from concurrent.futures import InterpreterPoolExecutor  # type: ignore[attr-defined, unused-ignore]
 except ImportError:  # before 3.14
     pass
 else:
-    PEERS["interpreters"] = ("InterpreterPoolExecutor.map", lambda workers: pool(InterpreterPoolExecutor, workers))
+    PEERS["interpreters"] = {"InterpreterPoolExecutor.map": lambda workers: pool(InterpreterPoolExecutor, workers)}
 
 
 # -- the figures
@@ -101,42 +119,35 @@ else:
 
 def batch(name: str, workers: int, runs: int = 1000) -> None:
     """A batch of an empty body on warm workers, readings included."""
-    peer_name, peer = PEERS.get(name, ("", None))
+    peers = PEERS.get(name, {})
     with contextlib.ExitStack() as stack:
         run = stack.enter_context(ours(name, workers))
-        beside = stack.enter_context(peer(workers)) if peer else None
-        one: list[float] = []
-        other: list[float] = []
-        for _ in range(runs):  # in turns: a machine that drifts does so on both sides
-            one.append(timed(run))
-            if beside:
-                other.append(timed(beside))
-    mine = statistics.median(one)
+        beside = [stack.enter_context(peer(workers)) for peer in peers.values()]
+        # In turns: a machine that drifts does so on all sides.
+        times = [[timed(each) for each in (run, *beside)] for _ in range(runs)]
+    mine, *theirs = (statistics.median(each) for each in zip(*times, strict=True))
     part = mine / BATCH
     said = f"{mine * 1e6:7.0f} us, {part:5.1%} of a batch of {BATCH * 1e3:.0f} ms{missed(part <= MOST_PART)}"
-    if other:
-        theirs = statistics.median(other)
-        said += f"; {peer_name} {theirs * 1e6:.0f} us: {mine / theirs:.2f} times{missed(mine / theirs <= MOST_RATIO)}"
+    for number, (peer_name, other) in enumerate(zip(peers, theirs, strict=True)):
+        kept = number > 0 or mine / other <= MOST_RATIO
+        said += f"; {peer_name} {other * 1e6:.0f} us: {mine / other:.2f} times{missed(kept)}"
     print(f"batch    {name:12} {said}")
 
 
 def start(name: str, workers: int, runs: int = 7) -> None:
     """From nothing to the end of the first batch, imports aside."""
-    peer_name, peer = PEERS.get(name, ("", None))
-    one: list[float] = []
-    other: list[float] = []
-    for _ in range(runs):
-        one.append(timed(lambda: first(ours(name, workers))))
-        if peer:
-            other.append(timed(lambda: first(peer(workers))))
-    said = f"{statistics.median(one) * 1e3:7.2f} ms with {workers} workers, opened and closed"
-    if other:
-        said += f"; {peer_name} {statistics.median(other) * 1e3:.2f} ms"
+    peers = PEERS.get(name, {})
+    opened = [functools.partial(ours, name), *peers.values()]
+    times = [[timed(functools.partial(first, each, workers)) for each in opened] for _ in range(runs)]
+    mine, *theirs = (statistics.median(each) for each in zip(*times, strict=True))
+    said = f"{mine * 1e3:7.2f} ms with {workers} workers, opened and closed"
+    for peer_name, other in zip(peers, theirs, strict=True):
+        said += f"; {peer_name} {other * 1e3:.2f} ms"
     print(f"start    {name:12} {said}")
 
 
-def first(opened: contextlib.AbstractContextManager[Run]) -> None:
-    with opened as run:
+def first(opened: Peer, workers: int) -> None:
+    with opened(workers) as run:
         run()
 
 
