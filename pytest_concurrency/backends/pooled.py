@@ -36,6 +36,7 @@ _STUCK = 5  # tries without a new worker after which no more are awaited
 _TRIES = 4  # for a batch whose workers were late, or did not all take part
 _GOODBYE = 1.0  # seconds that a hanging body gets to end when its crew is closed
 _LATE = 0.0005  # seconds after the common start that do not matter
+_SPARE = 0.0001  # seconds by which the common start comes after the last arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +273,7 @@ class PooledCrew:
         home = max(back - self._here_time(report, report.done) for report, back in zip(reports, received, strict=True))
         self._costs.append(max(0.0, there) + max(0.0, home))
         # Quick to grow, slow to shrink.
-        self._lead = min(_LONGEST_LEAD, max(1.3 * there + _LATE, 0.9 * self._lead))
+        self._lead = min(_LONGEST_LEAD, max(1.2 * there + _SPARE, 0.9 * self._lead))
 
     def _reading(self, report: Report) -> Reading:
         assert report.answer is not None
