@@ -1,6 +1,6 @@
 """What the plugin costs, each figure beside a peer's in the same run.
 
-    python benchmarks/overhead.py [import] [suite] [verdict]
+    python benchmarks/overhead.py [import] [suite] [verdict] [harness]
 
 What a batch costs on each backend: see backends.py. Run it on a machine that does nothing else.
 Peers that are not installed are left out.
@@ -17,6 +17,14 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from estimates import KINDS
+from estimates import verdict as one_verdict
+
+from pytest_concurrency.bench import Workbench
+from pytest_concurrency.model import Sample
 
 IMPORT = "import pytest, time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
 PLUGINS = {
@@ -137,7 +145,28 @@ def verdict(runs: int = 5) -> None:
             print(said)
 
 
-PARTS = {"import": importing, "suite": plain_suite, "verdict": verdict}
+def harness(runs: int = 15) -> None:
+    """What part of a verdict's time is not spent in batches; the promise is a tenth at most."""
+    run_batch = Workbench._run
+    batches = 0.0
+
+    def counting(*args: Any, **keywords: Any) -> Sample:
+        nonlocal batches
+        sample = run_batch(*args, **keywords)
+        batches += sample.wall
+        return sample
+
+    with mock.patch.object(Workbench, "_run", counting):
+        for kind, (body, backend, workers, _) in KINDS.items():
+            parts = []
+            for _ in range(runs):
+                batches, begun = 0.0, time.perf_counter()
+                one_verdict(body, backend, workers, 0.75 * workers)
+                parts.append(1 - batches / (time.perf_counter() - begun))
+            print(f"harness  {kind:26} {statistics.median(parts):.1%} of a verdict's time is not spent in batches")
+
+
+PARTS = {"import": importing, "suite": plain_suite, "verdict": verdict, "harness": harness}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

@@ -11,24 +11,21 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from loads import LOADS, load
+from recording import DATA, Moment, Series, write
 from verdicts import machine, print_rows, upper_bound
 
 from pytest_concurrency import bounds
 from pytest_concurrency.bench import Workbench
-from pytest_concurrency.claims import Knowledge, shortest_batch
-from pytest_concurrency.model import Body
+from pytest_concurrency.model import Body, Interval
 from pytest_concurrency.plan import Setup
 from pytest_concurrency.surroundings import Surroundings
 
-DATA = Path(__file__).parent / "results" / "rounds.jsonl"
 FACTORS = (1.05, 1.12, 1.3, 1.5, 1.8, 2.2)
 BLOB = os.urandom(1 << 20)
 LOCK = threading.Lock()
@@ -65,56 +62,46 @@ def guarded_digest() -> None:
         digest()
 
 
-# body, backend, workers, true speedup on 2 CPUs, holds the GIL
+# body, backend, workers, true speedup on 2 CPUs
 CASES = (
-    (pause, "threads", 4, 4.0, False),
-    (guarded_pause, "threads", 4, 1.0, False),
-    (half_guarded_pause, "threads", 4, 2.0, False),
-    (count, "threads", 2, 1.0, True),
-    (digest, "threads", 2, 2.0, False),
-    (guarded_digest, "threads", 2, 1.0, False),
-    (count, "processes", 2, 2.0, True),
-    (digest, "processes", 2, 2.0, False),
+    (pause, "threads", 4, 4.0),
+    (guarded_pause, "threads", 4, 1.0),
+    (half_guarded_pause, "threads", 4, 2.0),
+    (count, "threads", 2, 1.0),
+    (digest, "threads", 2, 2.0),
+    (guarded_digest, "threads", 2, 1.0),
+    (count, "processes", 2, 2.0),
+    (digest, "processes", 2, 2.0),
 )
-
-
-class Series(NamedTuple):
-    """One body's rounds beside one load, in their order: bounds as multiples of the truth, seconds of a batch.
-
-    None for a round that said nothing.
-    """
-
-    load: str
-    case: str
-    workers: int
-    rounds: list[tuple[float, float, float] | None]
 
 
 def record(load_name: str, rounds: int) -> list[Series]:
     """Measure every body beside the load that runs."""
     found = []
-    for function, backend, workers, truth, held in CASES:
+    for function, backend, workers, truth in CASES:
         setup = Setup(backend, workers)
-        known = Knowledge(2.0, "held" if held else "released", backend != "processes")
         bench = Workbench(Body(function), Surroundings(Path.cwd()), patience=60.0)
-        series = Series(load_name, f"{function.__name__} {backend}", workers, [])
         try:
-            for _ in range(rounds):
-                round_ = bench.round(setup)
-                interval = bounds.speedup(round_, workers, known.cpus, known.computes_alone)
-                said = (interval.low / truth, interval.high / truth, shortest_batch(round_)) if interval else None
-                series.rounds.append(said)
+            moments = [Moment(bench.round(setup), bench.control(setup), bench.probe_gil()) for _ in range(rounds)]
+            cpus = bench.site(setup).cpus
         finally:
             bench.close()
-        found.append(series)
+        found.append(Series(load_name, f"{function.__name__} {backend}", backend, workers, truth, cpus, moments))
     return found
 
 
+def figures(series: Series) -> list[Interval]:
+    """What rounds say of the speedup, as multiples of the truth."""
+    held = series.case.startswith("count") and series.backend == "threads"
+    said = (bounds.speedup(moment.round, series.workers, series.cpus, held) for moment in series.moments)
+    return [Interval(each.low / series.truth, each.high / series.truth) for each in said if each is not None]
+
+
 def rates(name: str, recorded: list[Series]) -> tuple[str, ...]:
-    found = [said for series in recorded for said in series.rounds if said is not None]
+    found = [said for series in recorded for said in figures(series)]
     cells = [name, str(len(found))]
     for factor in FACTORS:
-        wrong = sum(low > factor or high < 1 / factor for low, high, _ in found)
+        wrong = sum(said.low > factor or said.high < 1 / factor for said in found)
         cells.append(f"{wrong / len(found) * 100:.2f} (<{upper_bound(wrong, len(found)) * 100:.2f})")
     return tuple(cells)
 
@@ -136,8 +123,7 @@ def main() -> None:
     rows.append(rates("all", everything))
     for case in dict.fromkeys(series.case for series in everything):
         rows.append(rates(case, [series for series in everything if series.case == case]))
-    options.data.parent.mkdir(exist_ok=True)
-    options.data.write_text("".join(json.dumps(series._asdict()) + "\n" for series in everything))
+    write(everything, options.data)
     print_rows(rows, markdown=True)
     print(f"\n{machine()}")
 

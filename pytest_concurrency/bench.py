@@ -26,7 +26,10 @@ _LONG_BODY = 0.5  # seconds
 _LOOKS = 5  # at what goes on in this process without any body
 _OTHER = 0.25  # part of what goes on beside the workers from which it is not the body's
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
-
+_USED_UP = (
+    "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
+    "If the body uses its input up, or changes it, let it work on a copy."
+)
 
 Progress = Callable[[str], None]
 
@@ -209,6 +212,8 @@ class Workbench:
                 sample = self._credit(sample, watch)
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
+            if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1:
+                failure.hint = _USED_UP.format(loops=loops)
             raise
         if not crew.one_process:
             self._told[setup.key] = self._told.get(setup.key, 0.0) + sample.cpu

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 BackendName = str
 BoundKind = Literal["io", "cpu", "mixed", "serialized"]
@@ -198,6 +198,14 @@ class Estimate:
     low: float
     high: float
     unit: str = "ratio"
+
+    def _refuse_order(self, other: object) -> NoReturn:
+        raise TypeError(
+            "an estimate has no order: compare its .value, .low or .high. For a verdict that holds in every run, write "
+            "assert concurrency.speedup(...) >= 2"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ def _unmeasured(question: Question, reason: str) -> Outcome:
 def with_note(raised: Raised) -> BaseException:
     """Return the body's own exception, with a note of the worker and round that it comes from."""
     error = raised.error
-    where = f"while measuring: {raised.worker}, {_stage(raised.round)}"
+    where = f"while measuring: {raised.worker}, {_stage(raised.round)}" + (f"\n{raised.hint}" if raised.hint else "")
     if isinstance(error, WorkerLost):  # shown without notes, as all errors of this plugin are
         return WorkerLost(f"{error}\n{where}")
     if isinstance(error, KeyboardInterrupt):

@@ -150,6 +150,8 @@ def test_body(concurrency):
     assert set(found.speedup) == {"threads", "processes"}
     assert found.speedup["threads"].low <= found.speedup["threads"].value <= found.speedup["threads"].high
     assert found.speedup["threads"].value > 2
+    with pytest.raises(TypeError, match="compare its .value"):
+        found.speedup["threads"] > 2
     assert {(arm.backend, arm.workers) for arm in found.arms} >= {("threads", 4), ("processes", 2)}
     print(found)
 """,

@@ -133,6 +133,22 @@ def test_it():
     assert "OSError: no more input" in text_of(result)
 
 
+def test_a_body_that_uses_its_input_up_is_told_so(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+@pytest.mark.expect_speedup(threads=2, at_least=1.5, setup=lambda: [1])
+def test_it(concurrency_worker):
+    concurrency_worker.input.pop()
+    time.sleep(0.001)
+""",
+    )
+    result.assert_outcomes(failed=1)
+    assert "IndexError: pop from empty list" in text_of(result)
+    assert "each worker calls the body" in text_of(result)
+    assert "let it work on a copy" in text_of(result)
+
+
 @pytest.mark.parametrize(
     ("marks", "said"),
     [

@@ -54,6 +54,7 @@ class Raised(Exception):
         self.error = error
         self.worker = f"{backend} worker {index + 1} of {workers}" if index is not None else f"{workers} {backend}"
         self.round: int | None = None
+        self.hint = ""
 
 
 class Hung(WorkerLost):
