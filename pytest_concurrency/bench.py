@@ -92,7 +92,8 @@ class Workbench:
     def site(self, setup: Setup) -> Site:
         crew = self._crews[setup.key][1]
         cpus = self._cpus if crew.cpus is None else crew.cpus
-        return Site(cpus, gil_enabled(), crew.one_interpreter, self._cores if crew.cpus is None else None)
+        cores, at_once = self._cores if crew.cpus is None else None, getattr(crew, "together", None)
+        return Site(cpus, gil_enabled(), crew.one_interpreter, cores, at_once)
 
     def round(self, setup: Setup) -> Round:
         """Measure what the setup's method says a round is."""

@@ -95,12 +95,12 @@ class Concurrency:
             raise BadArgument("concurrency.compare has no setup=: each function prepares what it needs itself.")
         limits = self._limits(arguments)
         for function in (first, second):
-            if not callable(function):
-                raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
-            if inspect.iscoroutinefunction(function):
+            _check_callable(function)
+            if _is_async(function):
+                name = _name_of(function)
                 raise BadArgument(
-                    f"concurrency.compare calls plain functions, and {function.__name__} is an async def: "
-                    f"write lambda: asyncio.run({function.__name__}())."
+                    f"concurrency.compare calls plain functions, and {name} is an async def: "
+                    f"write lambda: asyncio.run({name}())."
                 )
 
         def decide(threshold: dict[str, float]) -> Outcome:
@@ -364,16 +364,38 @@ def _bound_outcome(outcome: Outcome, results: Sequence[Result]) -> Outcome:
 
 
 def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Body:
-    if not callable(function):
-        raise BadArgument(f"{function!r} cannot be called: give a function, and its arguments after it.")
-    name = getattr(function, "__name__", type(function).__name__)
+    _check_callable(function)
     return Body(
         function if prepare is None else WithInput(function),
         positional=args,
-        is_async=inspect.iscoroutinefunction(function),
-        label=f"{name}()",
+        is_async=_is_async(function),
+        label=f"{_name_of(function)}()",
         prepare=prepare,
     )
+
+
+def _check_callable(function: Callable[..., Any]) -> None:
+    """See to it that calling it does its work.
+
+    :raises BadArgument: it cannot be called, or only makes a generator.
+    """
+    if not callable(function):
+        raise BadArgument(f"{function!r} cannot be called: give a function, and its arguments after it.")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        name = _name_of(function)
+        raise BadArgument(
+            f"{name} is a generator: calling it runs nothing of it. Give a function that consumes it, such as "
+            f"lambda: list({name}())."
+        )
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    """Also of an object whose ``__call__`` is an async def."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _label(name: str, threshold: Mapping[str, float]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency import advice, bounds, explain
-from pytest_concurrency.claims import SpeedupClaim
+from pytest_concurrency.claims import Claim, SpeedupClaim
 from pytest_concurrency.classify import classify, per_body
 from pytest_concurrency.measure import Result, Settlement
 from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample, Series
@@ -54,7 +54,7 @@ def judge(
         advice="" if setup.method == "block" else advice.which_tool(bound, together=bool(setup.workers)),
         claim=decisive.claim.name,
         hint=_hint(plan, settlement, decisive),
-        comparison=">=" if decisive.claim.met_when > 0 else "<=",
+        comparison=comparison_of(decisive.claim),
         curve=_curve(plan, settlement, decisive.estimate),
         series=_series(plan, settlement),
     )
@@ -93,6 +93,11 @@ def workers_of(setup: Setup) -> str:
     if setup.backend == "compare":
         return "2nd vs 1st"
     return setup.who() if setup.workers else "alone"
+
+
+def comparison_of(claim: Claim) -> str:
+    """How a figure must stand to the threshold, for the claim to be met."""
+    return ">=" if claim.met_when > 0 else "<="
 
 
 def combine(outcomes: Sequence[Outcome]) -> Outcome:

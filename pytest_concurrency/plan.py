@@ -57,6 +57,7 @@ class Site:
     has_gil: bool = True
     one_interpreter: bool = True
     cores: int | None = None  # what the CPUs are hardware threads of, if that is known
+    at_once: int | None = None  # of a pool: how many of its workers were seen to run at the same time
 
 
 def _no_reason(rounds: Sequence[Round], known: Knowledge) -> str | None:

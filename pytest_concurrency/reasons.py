@@ -42,11 +42,11 @@ def undecided(case: Case, rounds: Sequence[Round], interference: Interference, s
         f"{within}: of {count(len(case.votes), 'round')} {above if case.claim.met_when > 0 else below} spoke for "
         f"{between}, {below if case.claim.met_when > 0 else above} against it, and {silent} could not tell"
     )
-    causes = [*_in_the_body(case, rounds, above - below), *_in_the_machine(interference, site)]
-    return "; ".join([said, *causes])
+    machine = list(_in_the_machine(interference, site))
+    return "; ".join([said, *_in_the_body(case, rounds, above - below, bool(machine)), *machine])
 
 
-def _in_the_body(case: Case, rounds: Sequence[Round], lead: int) -> Iterator[str]:
+def _in_the_body(case: Case, rounds: Sequence[Round], lead: int, disturbed: bool) -> Iterator[str]:
     together, say = tally.pooled(case.votes), formatter(case.claim.unit)
     if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
         yield f"all rounds together come to {say(together)}, since few calls take most of the time"
@@ -57,6 +57,9 @@ def _in_the_body(case: Case, rounds: Sequence[Round], lead: int) -> Iterator[str
         yield f"{count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
     if case.spread.varies and case.claim.unit == "share":
         yield "calls are not alike, some compute and others wait: let each do the same work, or raise max_time"
+    elif case.spread.varies and disturbed and any(vote.apart for vote in case.votes):
+        varies = share(case.spread.seen)
+        yield f"the ratio of the two varies by {varies} from round to round, by itself or for what follows"
     elif case.spread.varies and not late:  # else that may be the machine
         yield (
             "the body itself takes longer or shorter from call to call, so that a round's figure varies by "

@@ -122,6 +122,7 @@ class ScriptedBench:
     noise: Noise = field(default_factory=Noise)
     cpus: float = 4.0
     cores: int | None = None  # fewer than CPUs, where hardware threads share them
+    at_once: int | None = None  # fewer than the setup's workers, where a pool is smaller
     has_gil: bool = True
     reads_delay: bool = True
     probes: bool = True  # whether a heartbeat can be made beside the body
@@ -160,7 +161,7 @@ class ScriptedBench:
         self.prepared += 1
 
     def site(self, setup: Setup) -> Site:
-        return Site(self.cpus, self.has_gil, setup.backend in ("threads", "tasks"), self.cores)
+        return Site(self.cpus, self.has_gil, setup.backend in ("threads", "tasks"), self.cores, self.at_once)
 
     def round(self, setup: Setup) -> Round:
         self.rounds += 1

@@ -12,7 +12,7 @@ from pytest_concurrency.bench import Workbench
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.gate import Gate
-from pytest_concurrency.judge import combine, judge, workers_of
+from pytest_concurrency.judge import combine, comparison_of, judge, workers_of
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Interference, Interval, Outcome
 from pytest_concurrency.plan import Plan, Setup
@@ -152,6 +152,7 @@ def _unmeasured(question: Question, reason: str) -> Outcome:
         rounds=0,
         seconds=0.0,
         workers=workers_of(plan.setup),
+        comparison=comparison_of(plan.claims[0]),
     )
 
 

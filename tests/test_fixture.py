@@ -139,6 +139,44 @@ def test_an_undecided_comparison_follows_the_policy(suite: Suite, call: str, pol
     assert "1 verdict: 1 undecided" in text_of(result)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "concurrency.speedup(lines, threads=2) >= 1.5",
+        "concurrency.compare(lines, wait) >= 1.5",
+        'concurrency.bound(lines) == "io"',
+    ],
+)
+def test_a_generator_is_nothing_to_measure(suite: Suite, call: str) -> None:
+    result = suite(
+        HELPERS
+        + f"""
+def lines():
+    yield wait()
+
+def test_body(concurrency):
+    assert {call}
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert "lines is a generator: calling it runs nothing of it" in text_of(result)
+
+
+def test_an_object_whose_call_is_async_runs_in_tasks(suite: Suite) -> None:
+    suite(
+        """
+import asyncio
+
+class Fetch:
+    async def __call__(self):
+        await asyncio.sleep(0.01)
+
+def test_body(concurrency):
+    assert concurrency.speedup(Fetch(), tasks=4) >= 2
+"""
+    ).assert_outcomes(passed=2)
+
+
 def test_measure_gives_every_figure_and_judges_nothing(suite: Suite) -> None:
     result = suite(
         HELPERS

@@ -130,6 +130,46 @@ def test_under_fork_nothing_has_to_be_pickled(suite: Suite) -> None:
     result.assert_outcomes(passed=2)
 
 
+def test_the_end_of_a_pipe_is_not_sent_as_a_number(suite: Suite) -> None:
+    """The worker would take another file of its own for it, and close that."""
+    result = suite(
+        LOCKED.replace("threading.Lock()", "__import__('multiprocessing').Pipe()[0]"),
+        "--concurrency-start-method=spawn",
+        subprocess=True,
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    text = text_of(result)
+    assert "fixture 'connection' (a Connection) cannot be sent to a worker process" in text
+    assert "Bad file descriptor" not in text + result.stderr.str()
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
+@pytest.mark.parametrize(("method", "outcome"), [("auto", "skipped"), ("fork", "passed")])
+def test_a_lock_that_only_forked_processes_share(suite: Suite, method: str, outcome: str) -> None:
+    """Each worker that imports the module would have a lock of its own, and nothing to wait for."""
+    result = suite(
+        BACKGROUND
+        + """
+import multiprocessing
+
+LOCK = multiprocessing.get_context("fork").Lock()
+
+@pytest.mark.usefixtures("background")
+@pytest.mark.expect_speedup(processes=4, at_most=1.5)
+def test_body():
+    with LOCK:
+        time.sleep(0.01)
+""",
+        f"--concurrency-start-method={method}",
+        subprocess=True,
+    )
+    counts = {"passed": 1}
+    counts[outcome] = counts.get(outcome, 0) + 1
+    result.assert_outcomes(**counts)
+    said = "test_body uses LOCK (multiprocessing.synchronize.Lock), which only forked processes share"
+    assert (said in text_of(result)) == (outcome == "skipped")
+
+
 @pytest.mark.parametrize(
     ("call", "named"),
     [

@@ -69,7 +69,7 @@ class PooledCrew:
         self._slack: dict[str, float] = {}
         self._reports: dict[int, Report] = {}  # the last one of each worker
         self._costs: list[float] = []
-        self._together = 0
+        self.together = 0  # workers that were seen to run at the same time
         self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
         pooled_worker.here[self._key] = jobs_of(body)
         try:
@@ -100,8 +100,8 @@ class PooledCrew:
         if self._costs:
             cost = duration(stats.median(self._costs))
             notes.append(f"a batch's way to its workers and back takes {cost}, which is not in the figures")
-        if self._together < self._count:
-            notes.append(f"only {self._together} of {counted(self._count, 'worker')} ran at the same time")
+        if self.together < self._count:
+            notes.append(f"only {self.together} of {counted(self._count, 'worker')} ran at the same time")
         if self._elsewhere():
             notes.append("other hosts take part: their interference is not seen, their clocks are estimated")
         return "; ".join(notes)
@@ -117,7 +117,7 @@ class PooledCrew:
         for attempt in itertools.count(1):
             start_at, reports = self._send(workers, loops, deadline, job)
             late = max(self._here_time(report, report.arrived) for report in reports) - start_at
-            missed = _at_once(reports) < workers <= self._together
+            missed = _at_once(reports) < workers <= self.together
             if missed and attempt == _TRIES:
                 raise WorkerLost(
                     f"{self._backend}: {workers} workers ran at the same time before, and only {_at_once(reports)} do "
@@ -164,11 +164,11 @@ class PooledCrew:
         """Wait until as many workers as are wanted run at the same time, or for as many as there will be."""
         end = CLOCKS.wall() + _ASSEMBLING
         stuck = 0
-        while self._together < self._count and stuck < _STUCK and CLOCKS.wall() < end:
+        while self.together < self._count and stuck < _STUCK and CLOCKS.wall() < end:
             _, reports = self._send(self._count, 1, _ASSEMBLING, "idle")
-            more = _at_once(reports) > self._together
+            more = _at_once(reports) > self.together
             stuck = 0 if more else stuck + 1
-            self._together = max(self._together, _at_once(reports))
+            self.together = max(self.together, _at_once(reports))
             self._lead = min(self._lead * 2, _LONGEST_LEAD)
         self._lead = _FIRST_LEAD
 

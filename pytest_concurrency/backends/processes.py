@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_concurrency import places
-from pytest_concurrency.backends import process_worker
+from pytest_concurrency.backends import inherited, process_worker
 from pytest_concurrency.backends.base import Hung, Raised, not_started
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.process_pipe import Inbox, Watch
@@ -79,6 +79,21 @@ def choose_start_method(wanted: str) -> tuple[str, str]:
     return safe, "forking is not safe on this platform"
 
 
+def _refuse_what_only_fork_shares(body: Body, root: Path, method: str, why: str) -> None:
+    """See to it that workers share what they would share if the process were forked, as a lock.
+
+    :raises CannotMeasure: the body refers to something that each worker would have one of its own of.
+    """
+    functions = [function for function in (body.function, body.prepare) if function is not None]
+    found = inherited.first(functions, session_modules(root))
+    if found is not None:
+        raise CannotMeasure(
+            f"{body.label} uses {found.name} ({found.kind}), which only forked processes share. Workers would be "
+            f"started by {method}, and have one each: {why}. Make it in a fixture, by multiprocessing.Manager(), or "
+            "use --concurrency-start-method=fork if the other threads do no harm, as idle ones of a library like NumPy"
+        )
+
+
 def _threads_alive() -> int:
     """Count all threads of this process, those that Python did not start too."""
     try:
@@ -99,6 +114,8 @@ class ProcessCrew:
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
         thread_state.require()
         method, why = choose_start_method(start_method)
+        if start_method == "auto" and sys.platform == "linux" and method != "fork":
+            _refuse_what_only_fork_shares(body, root, method, why)
         self.note = f"start method {method}: {why}"
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []

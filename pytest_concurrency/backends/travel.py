@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
@@ -43,18 +44,31 @@ def pack(body: Body) -> bytes:
 
     :raises NotPicklable: names the fixture or argument that cannot be sent, or the body itself.
     """
-    import cloudpickle
-
     try:
-        packed: bytes = cloudpickle.dumps(jobs_of(body))
+        return _dumps(jobs_of(body))
     except Exception as error:
         raise NotPicklable(_blame(body, error)) from error
-    return packed
+
+
+def _dumps(value: Any) -> bytes:
+    """Pickle by value what cannot be imported.
+
+    :raises TypeError: the end of a pipe, which would arrive as a number that is another file there.
+    """
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, Connection):
+                raise TypeError("a connection can be handed to a process only as it is started")
+            return super().reducer_override(value)
+
+    with io.BytesIO() as file:
+        Pickler(file).dump(value)
+        return file.getvalue()
 
 
 def _blame(body: Body, error: Exception) -> str:
-    import cloudpickle
-
     cure = (
         "Make the value inside the body, pass something that can be pickled (a path, a URL), "
         "or use --concurrency-start-method=fork where the platform has it"
@@ -64,7 +78,7 @@ def _blame(body: Body, error: Exception) -> str:
     named.append(("setup=", body.prepare))
     for name, value in named:
         try:
-            cloudpickle.dumps(value)
+            _dumps(value)
         except Exception as reason:
             return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
     return f"{body.label} cannot be sent to a worker process: {error}. {cure}."

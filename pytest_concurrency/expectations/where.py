@@ -120,13 +120,13 @@ def backend_for(name: str, wanted: str, body_is_async: bool, explicit: bool) -> 
     if body_is_async and wanted != "tasks":
         if explicit:
             raise BadArgument(
-                f"{name}({wanted}=...) is for a plain function, and this test is an async def: "
+                f"{name}({wanted}=...) is for a plain function, and this one is an async def: "
                 "its bodies run as tasks of one event loop. Write tasks=N instead."
             )
         return "tasks"
     if not body_is_async and wanted == "tasks":
         raise BadArgument(
-            f"{name}(tasks=...) is for an async def body, and this test is a plain function. "
+            f"{name}(tasks=...) is for an async def body, and this one is a plain function. "
             "Write async def, or threads=N."
         )
     return wanted

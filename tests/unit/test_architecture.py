@@ -84,7 +84,7 @@ COMMON = {
 }
 # ... and those that are one thing in several files.
 PAIRS = {
-    "processes": {"process_worker", "process_pipe"},
+    "processes": {"process_worker", "process_pipe", "inherited"},
     "process_worker": {"process_pipe"},
     "tasks": {"threads", "guest"},
     "trio_guest": {"guest"},

@@ -160,6 +160,11 @@ def test_red_votes_on_computing_count_only_where_the_control_body_runs_in_parall
     assert "hardware threads" not in settlement.results[0].reason
 
 
+def test_a_pool_that_is_too_small_is_no_fault_of_the_machine() -> None:
+    bench = ScriptedBench(COMPUTES_IN_A_LOCK, control_body=ON_ONE_CPU, cpus=2, at_once=1)
+    assert end(bench, TWO, workers=2, max_time=3.0).verdict == "broken"
+
+
 def test_hardware_threads_of_one_core_are_named_where_they_do_not_compute_like_two() -> None:
     bench = ScriptedBench(COMPUTES_IN_A_LOCK, control_body=ON_ONE_CPU, cpus=2, cores=1)
     reason = end(bench, TWO, workers=2, max_time=3.0).results[0].reason
