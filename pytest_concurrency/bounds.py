@@ -52,9 +52,12 @@ def body_time(round_: Round) -> float:
 
 
 def faster_in_company(round_: Round) -> float:
-    """What a body took the first of several workers, undisturbed, if that is less than the lone one needed; else 0."""
+    """What a body took the first of several workers, undisturbed, if that is less than the lone one needed; else 0.
+
+    Of tasks, which share a thread: what all of them took.
+    """
     together = round_.concurrent
-    if together is None or len(together.readings) < 2:
+    if together is None:
         return 0.0
     time = quiet_time(together.readings[0]) / together.loops
     return time if time < body_time(round_) else 0.0

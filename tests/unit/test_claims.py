@@ -37,7 +37,9 @@ def test_a_call_that_was_faster_in_company_was_of_another_kind() -> None:
     claim = SpeedupClaim(4, 3.0, 0.25)
     by_chance = [claim.vote(waits(0.1, 0.3, 0.3, 0.3, alone=0.3), None, KNOWN) for _ in range(5)]  # all slow alone
     queueing = [claim.vote(waits(0.1, 0.2, 0.3, 0.4), None, KNOWN) for _ in range(5)]
+    in_tasks = [claim.vote(waits(0.1, alone=0.3), None, KNOWN) for _ in range(5)]  # all of them in one thread
     assert spread_of(by_chance).group > 1
+    assert spread_of(in_tasks).group > 1
     assert spread_of(queueing).seen == 0
 
 
