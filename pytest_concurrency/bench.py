@@ -15,6 +15,7 @@ from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.machine import GilWatch, gil_enabled, usable_cpus
 from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
+from pytest_concurrency.order import Order
 from pytest_concurrency.plan import Setup, Site
 from pytest_concurrency.probes import heartbeat, helpers
 from pytest_concurrency.probes.interference import InterferenceMeter
@@ -62,6 +63,7 @@ class Workbench:
         self._batch = batches.shortest()
         self._number = 0
         self._random = random.Random()
+        self._order = Order(self._random)
         self._meter = InterferenceMeter()
         self._cpus = usable_cpus()
         self._cores = topology.cores()
@@ -184,14 +186,12 @@ class Workbench:
             self._meter.add_own(-min(self._told.pop(key, 0.0), CLOCKS.children_cpu() - before))
 
     def _pair(self, setup: Setup, loops: int, job: str, serial: Sample | None = None) -> Round:
-        """One worker (unless just measured) and several in random order, one right after the other."""
+        """One worker (unless just measured) and several, one right after the other."""
         workers = setup.workers
         if workers is None:
             serial, concurrent = serial or self._run(setup, 1, loops, job), None
-        elif serial is not None:
-            concurrent = self._run(setup, workers, loops, job)
-        elif self._random.random() < 0.5:
-            serial = self._run(setup, 1, loops, job)
+        elif self._order.lone_first((setup.key, job), measured=serial is not None):
+            serial = serial or self._run(setup, 1, loops, job)
             concurrent = self._run(setup, workers, loops, job)
         else:
             concurrent = self._run(setup, workers, loops, job)

@@ -17,6 +17,7 @@ from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.machine import gil_enabled, usable_cpus
 from pytest_concurrency.model import GilProbe, Interference, Interval, Round, Sample
+from pytest_concurrency.order import Order
 from pytest_concurrency.plan import Plan, Setup, Site
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.probes.own_work import OwnWork
@@ -86,6 +87,7 @@ class ComparisonBench:
         self._batch = batches.shortest()
         self._number = 0
         self._random = random.Random()
+        self._order = Order(self._random)
         self._meter = InterferenceMeter()
         self._control: Crew | None = None
         self._control_loops = 16
@@ -108,7 +110,7 @@ class ComparisonBench:
 
     def round(self, setup: Setup) -> Round:
         self._number += 1
-        if self._random.random() < 0.5:
+        if self._order.lone_first():
             serial = self._batch_of(0)
             concurrent = self._batch_of(1)
         else:
@@ -138,7 +140,9 @@ class ComparisonBench:
         self._batch = min(2 * self._batch, batches.longest())
 
     def stagger(self, setup: Setup) -> None:
-        """Each of the two functions is in step with itself only."""
+        """Call one of them once more, or neither: both may share what is slow at every n-th call."""
+        for call in self._random.sample(self._calls, self._random.randint(0, 1)):
+            call()
 
     def note(self, setup: Setup) -> str:
         return "both run in the test's own thread"

@@ -28,6 +28,7 @@ PURE = [
     "case",
     "gil_question",
     "plan",
+    "order",
     "reasons",
     "classify",
     "advice",
