@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -175,3 +178,19 @@ def test_random_latencies_make_no_wrong_verdicts(name: str) -> None:
     wrong = sum(ends[factor]["broken"] for factor in (0.5, 1.0)) + sum(ends[factor]["met"] for factor in (1.25, 3.0))
     assert binomial_tail(wrong, 32, PROMISE) > 0.01, ends
     assert ends[0.5]["met"] >= 3, ends
+
+
+REPLAY = Path(__file__).parents[2] / "benchmarks" / "replay.py"
+
+
+@pytest.mark.skipif(not REPLAY.exists(), reason="the recorded rounds are not part of this copy")
+def test_recorded_rounds_make_no_wrong_verdicts() -> None:
+    """Rounds of a real machine, idle and beside four loads, with thresholds where verdicts are hardest."""
+    command = [sys.executable, str(REPLAY), "--trials", "3"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = [line.split("|")[1:-1] for line in result.stdout.splitlines() if line.startswith("| all")]
+    assert [(body.strip(), int(number), int(wrong)) for _, body, number, wrong, *_ in rows] == [
+        ("healthy", 120, 0),
+        ("loss", 120, 0),
+    ]
