@@ -21,6 +21,7 @@ KINDS = {
     "mixed": "mixed (it waits and computes)",
     "serialized": "serialized (it waits, and its waits queue)",
 }
+_AS_EXPECTED = ("threads", "tasks", "compare")  # of whose workers a note says nothing that a figure could come from
 
 
 def figure(estimate: Estimate | None) -> str:
@@ -37,14 +38,18 @@ def _times(estimate: Estimate | None) -> str:
     return figure(estimate).replace("x", "", 1)
 
 
-def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bound: Bound) -> str:
-    """The message of a failed test: figure, threshold, what each side did, why, what to try."""
+def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bound: Bound, note: str = "") -> str:
+    """The message of a failed test: figure, threshold, what each side did, why, what to try.
+
+    :param note: how the workers were started, and how many there were.
+    """
     parts = [
         wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
         arms_table(setup, settlement),
         f"Bound type: {KINDS[bound.kind]}\n{wrap(bound.evidence + '.', '  ')}",
         "What to try:\n" + wrap(_advice(setup, result, bound, settlement), "  "),
         wrap(_certainty(settlement, setup), ""),
+        wrap(f"Workers: {note}.") if note and setup.backend not in _AS_EXPECTED else "",
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -31,7 +31,7 @@ def judge(
     decisive = deciding(settlement)
     verdict = settlement.verdict
     if verdict == "broken":
-        reason = explain.broken(label, setup, decisive, settlement, bound)
+        reason = explain.broken(label, setup, decisive, settlement, bound, note)
     elif verdict == "met":
         reason = ""
     else:

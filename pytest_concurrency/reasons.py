@@ -62,8 +62,8 @@ def _in_the_body(case: Case, rounds: Sequence[Round], lead: int, disturbed: bool
         yield f"the ratio of the two varies by {varies} from round to round, by itself or for what follows"
     elif case.spread.varies and not late:  # else that may be the machine
         yield (
-            "the body itself takes longer or shorter from call to call, as with a limit per second or work at each n-th "
-            f"call, so that a round's figure varies by {share(case.spread.seen)}, and some rounds may all be alike by "
+            "the body itself takes longer or shorter from call to call, as with limits per second or work at each n-th "
+            f"one, so that a round's figure varies by {share(case.spread.seen)}, and some rounds may all be alike by "
             "chance: let each call do the same work, move the threshold farther away, or raise max_time"
         )
 

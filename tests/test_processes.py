@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import sys
 
 import pytest
 from conftest import IMPORTS, REPORT, Suite, assert_other_passed, rerun, text_of
+
+from pytest_concurrency.backends import processes
 
 METHODS = ("fork", "forkserver", "spawn")
 
@@ -76,6 +79,17 @@ def test_body():
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
+def test_a_thread_that_was_joined_is_no_reason_not_to_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system takes a moment to end it: workers of another expectation have just been closed."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(processes.threading, "active_count", lambda: 1)
+    for counts, method in (([3, 2, 1], "fork"), ([2] * 100, "forkserver")):
+        seen = iter(counts)
+        monkeypatch.setattr(processes, "_threads_alive", lambda seen=seen: next(seen))
+        assert processes.choose_start_method("auto")[0] == method
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
 def test_fork_beside_threads_is_done_where_it_is_asked_for(suite: Suite, pytester: pytest.Pytester) -> None:
     """Python 3.12 and newer warn of it; the record says it, and nobody has to read it in each summary."""
     result = suite(
@@ -128,6 +142,20 @@ def test_a_fixture_value_that_cannot_be_pickled_is_named(suite: Suite) -> None:
 def test_under_fork_nothing_has_to_be_pickled(suite: Suite) -> None:
     result = suite(LOCKED.replace("at_least=1.5", "at_least=1.2"), "--concurrency-start-method=fork", subprocess=True)
     result.assert_outcomes(passed=2)
+
+
+def test_a_broken_verdict_says_how_processes_were_started(suite: Suite) -> None:
+    result = suite(
+        """
+@pytest.mark.expect_speedup(processes=2, at_most=1)
+def test_body():
+    time.sleep(0.01)
+""",
+        "--concurrency-start-method=spawn",
+        subprocess=True,
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert "Workers: start method spawn: asked for." in text_of(result)
 
 
 def test_the_end_of_a_pipe_is_not_sent_as_a_number(suite: Suite) -> None:

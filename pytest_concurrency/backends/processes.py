@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -43,6 +44,7 @@ _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _GOODBYE = 0.5  # seconds between asking, terminating and killing
 _LONG_GOODBYE = 5.0  # the same for workers that are known to be idle
 _LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
+_ENDING = 5  # milliseconds in which a thread that was joined is gone
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 _CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
 _EXITED = "Look for os._exit, or for a library that ends the process, in what the body calls."
@@ -72,7 +74,7 @@ def choose_start_method(wanted: str) -> tuple[str, str]:
         return wanted, "asked for" + (f", though the test process has {threads} threads" if threads > 1 else "")
     safe = "forkserver" if "forkserver" in known else "spawn"
     if sys.platform == "linux" and "fork" in known:
-        threads = _threads_alive()
+        threads = _threads_that_stay()
         if threads == 1:
             return "fork", "the test process has one thread"
         return safe, f"the test process has {threads} threads, so forking it is not safe"
@@ -94,13 +96,21 @@ def _refuse_what_only_fork_shares(body: Body, root: Path, method: str, why: str)
         )
 
 
+def _threads_that_stay() -> int:
+    """Count the threads of this process, but not those that Python has joined and the system is about to end."""
+    for _ in range(_ENDING):
+        threads = _threads_alive()
+        if threads == threading.active_count():
+            break
+        CLOCKS.sleep(0.001)
+    return threads
+
+
 def _threads_alive() -> int:
     """Count all threads of this process, those that Python did not start too."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:
-        import threading
-
         return threading.active_count()
 
 
