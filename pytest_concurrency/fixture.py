@@ -95,7 +95,9 @@ class Concurrency:
             raise BadArgument("concurrency.compare has no setup=: each function prepares what it needs itself.")
         limits = self._limits(arguments)
         for function in (first, second):
-            _check_callable(function)
+            if not callable(function):
+                raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
+            _refuse_generator(function)
             if _is_async(function):
                 name = _name_of(function)
                 raise BadArgument(
@@ -364,7 +366,9 @@ def _bound_outcome(outcome: Outcome, results: Sequence[Result]) -> Outcome:
 
 
 def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Body:
-    _check_callable(function)
+    if not callable(function):
+        raise BadArgument(f"{function!r} cannot be called: give a function, and its arguments after it.")
+    _refuse_generator(function)
     return Body(
         function if prepare is None else WithInput(function),
         positional=args,
@@ -374,13 +378,11 @@ def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable
     )
 
 
-def _check_callable(function: Callable[..., Any]) -> None:
+def _refuse_generator(function: Callable[..., Any]) -> None:
     """See to it that calling it does its work.
 
-    :raises BadArgument: it cannot be called, or only makes a generator.
+    :raises BadArgument: it only makes a generator.
     """
-    if not callable(function):
-        raise BadArgument(f"{function!r} cannot be called: give a function, and its arguments after it.")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         name = _name_of(function)
         raise BadArgument(
