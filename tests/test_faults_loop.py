@@ -78,7 +78,7 @@ def close_when_idle(loop):
         time.sleep(0.0001)
     try:
         loop.close()
-    except (RuntimeError, AttributeError):
+    except (RuntimeError, AttributeError, ValueError):
         pass  # it runs again already, to be cleared; or is being closed
 """
         + fault(
