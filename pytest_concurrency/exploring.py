@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_concurrency import bounds, console, targets
+from pytest_concurrency import bounds, console, functions, targets
 from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.classify import classify, per_body
 from pytest_concurrency.clocks import CLOCKS
@@ -59,12 +59,12 @@ def body_of(target: str, positional: tuple[Any, ...], named: dict[str, Any]) -> 
     """
     function = targets.load(target)
     targets.check_call(target, function, positional, named)
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    if functions.is_generator(function):
         raise CommandError(
             f"{target} is a generator: calling it runs nothing of it. Write a function that consumes it, such as "
             f"`def run(): list({target.partition(':')[2]}())`, and explore that one."
         )
-    return Body(function, positional, named, inspect.iscoroutinefunction(function), target)
+    return Body(function, positional, named, functions.is_async(function), target)
 
 
 def explore(

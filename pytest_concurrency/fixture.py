@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency import comparison, explain
+from pytest_concurrency import comparison, explain, functions
 from pytest_concurrency.backends.job import WithInput
 from pytest_concurrency.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.classify import COMPUTES, WAITS
@@ -98,8 +97,8 @@ class Concurrency:
             if not callable(function):
                 raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
             _refuse_generator(function)
-            if _is_async(function):
-                name = _name_of(function)
+            if functions.is_async(function):
+                name = functions.name_of(function)
                 raise BadArgument(
                     f"concurrency.compare calls plain functions, and {name} is an async def: "
                     f"write lambda: asyncio.run({name}())."
@@ -372,8 +371,8 @@ def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable
     return Body(
         function if prepare is None else WithInput(function),
         positional=args,
-        is_async=_is_async(function),
-        label=f"{_name_of(function)}()",
+        is_async=functions.is_async(function),
+        label=f"{functions.name_of(function)}()",
         prepare=prepare,
     )
 
@@ -383,21 +382,12 @@ def _refuse_generator(function: Callable[..., Any]) -> None:
 
     :raises BadArgument: it only makes a generator.
     """
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        name = _name_of(function)
+    if functions.is_generator(function):
+        name = functions.name_of(function)
         raise BadArgument(
             f"{name} is a generator: calling it runs nothing of it. Give a function that consumes it, such as "
             f"lambda: list({name}())."
         )
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    """Also of an object whose ``__call__`` is an async def."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
-
-
-def _name_of(function: Callable[..., Any]) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _label(name: str, threshold: Mapping[str, float]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency import baseline, company, compare, machine, sharing
+from pytest_concurrency import baseline, company, compare, functions, machine, sharing
 from pytest_concurrency.backends.guest import GuestLoop
 from pytest_concurrency.baseline import Baseline
 from pytest_concurrency.errors import (
@@ -48,7 +48,7 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
             "Move the workload into a plain test function or method.",
             pytrace=False,
         )
-    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+    if functions.is_generator(function):
         raise pytest.fail.Exception(
             f"{item.nodeid} is marked {marks[0].name}, but it has a yield, so that a call of it runs nothing. "
             "Take the yield out; what should happen after the measurement belongs into a fixture.",
@@ -59,7 +59,7 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
     expectations: list[Expectation] = []
     for mark in marks:
         try:
-            expectation = read_marker(mark.name, mark.args, mark.kwargs, inspect.iscoroutinefunction(function))
+            expectation = read_marker(mark.name, mark.args, mark.kwargs, functions.is_async(function))
             if "executor" in expectation.arguments:
                 from pytest_concurrency.backends import executors
 
@@ -88,9 +88,7 @@ def body_of(item: pytest.Function, function: Callable[..., Any], expectations: S
     wanted = inspect.signature(function).parameters
     values = {name: value for name, value in item.funcargs.items() if name in wanted}
     prepare = next((found for one in expectations if (found := one.arguments.get("setup"))), None)
-    return Body(
-        function, values=values, is_async=inspect.iscoroutinefunction(function), label=item.name, prepare=prepare
-    )
+    return Body(function, values=values, is_async=functions.is_async(function), label=item.name, prepare=prepare)
 
 
 def circumstances_of(

@@ -81,13 +81,13 @@ def choose_start_method(wanted: str) -> tuple[str, str]:
     return safe, "forking is not safe on this platform"
 
 
-def _refuse_what_only_fork_shares(body: Body, root: Path, method: str, why: str) -> None:
+def _refuse_what_only_fork_shares(body: Body, modules: Modules, method: str, why: str) -> None:
     """See to it that workers share what they would share if the process were forked, as a lock.
 
     :raises CannotMeasure: the body refers to something that each worker would have one of its own of.
     """
     functions = [function for function in (body.function, body.prepare) if function is not None]
-    found = inherited.first(functions, session_modules(root))
+    found = inherited.first(functions, modules)
     if found is not None:
         raise CannotMeasure(
             f"{body.label} uses {found.name} ({found.kind}), which only forked processes share. Workers would be "
@@ -124,8 +124,9 @@ class ProcessCrew:
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
         thread_state.require()
         method, why = choose_start_method(start_method)
-        if start_method == "auto" and sys.platform == "linux" and method != "fork":
-            _refuse_what_only_fork_shares(body, root, method, why)
+        modules = {} if method == "fork" else session_modules(root)
+        if start_method == "auto" and method != "fork":
+            _refuse_what_only_fork_shares(body, modules, method, why)
         self.note = f"start method {method}: {why}"
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
@@ -136,7 +137,6 @@ class ProcessCrew:
         try:
             self._stack_files = self._make_stack_files(count)
             packed = b"" if method == "fork" else pack(body)
-            modules = {} if method == "fork" else session_modules(root)
             for index in range(count):
                 self._start(body, index, count, method, packed, modules)
             for index, answer in enumerate(self._answers(count, _START)):

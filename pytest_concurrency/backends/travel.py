@@ -50,24 +50,6 @@ def pack(body: Body) -> bytes:
         raise NotPicklable(_blame(body, error)) from error
 
 
-def _dumps(value: Any) -> bytes:
-    """Pickle by value what cannot be imported.
-
-    :raises TypeError: the end of a pipe, which would arrive as a number that is another file there.
-    """
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        def reducer_override(self, value: Any) -> Any:
-            if isinstance(value, Connection):
-                raise TypeError("a connection can be handed to a process only as it is started")
-            return super().reducer_override(value)
-
-    with io.BytesIO() as file:
-        Pickler(file).dump(value)
-        return file.getvalue()
-
-
 def _blame(body: Body, error: Exception) -> str:
     cure = (
         "Make the value inside the body, pass something that can be pickled (a path, a URL), "
@@ -165,31 +147,34 @@ def raised(error: BaseException) -> Answer:
     except Exception as second:  # a __str__ that fails; no memory, or no files left to read the source with
         text = f"{type(error).__qualname__} ({type(second).__qualname__} while its traceback was written)"
     try:
-        packed = _pack_error(error)
+        packed = _dumps(error)
         pickle.loads(packed)  # many exceptions can be written and not be read again
     except Exception:
         packed = b""
     return Answer("raised", error=packed, text=text)
 
 
-def _pack_error(error: BaseException) -> bytes:
+def _dumps(value: Any) -> bytes:
+    """Pickle a value, by value what cannot be imported.
+
+    :raises TypeError: the end of a pipe, which would arrive as a number that is another file there.
+    """
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        """Names classes that claim to live elsewhere by where they do: pytest's outcomes say ``builtins``.
-
-        Written by value they would arrive as other classes, and a skip would not be a skip.
-        """
-
         def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, Connection):
+                raise TypeError("a connection can be handed to a process only as it is started")
             if isinstance(value, type) and not _is_at(value.__module__, value):
+                # It claims to live elsewhere, as pytest's outcomes do in ``builtins``: written by
+                # value they would arrive as other classes, and a skip would not be a skip.
                 home = getattr(getattr(value, "__init__", None), "__globals__", {}).get("__name__", "")
                 if _is_at(home, value):
                     return _class_at, (home, value.__name__)
             return super().reducer_override(value)
 
     with io.BytesIO() as file:
-        Pickler(file).dump(error)
+        Pickler(file).dump(value)
         return file.getvalue()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_concurrency import functions
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.units import parse_duration
 
@@ -87,7 +87,7 @@ def one_of(*choices: str) -> Parser:
 
 def prepare(value: object) -> Callable[[], Any]:
     """Accept a function without parameters that makes fresh input."""
-    if not callable(value) or inspect.iscoroutinefunction(value):
+    if not callable(value) or functions.is_async(value):
         raise ValueError("must be a plain function that is called without arguments and returns fresh input")
     return value
 
