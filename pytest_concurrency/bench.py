@@ -93,9 +93,9 @@ class Workbench:
 
     def site(self, setup: Setup) -> Site:
         crew = self._crews[setup.key][1]
-        cpus = self._cpus if crew.cpus is None else crew.cpus
-        cores, at_once = self._cores if crew.cpus is None else None, getattr(crew, "together", None)
-        return Site(cpus, gil_enabled(), crew.one_interpreter, cores, at_once)
+        if crew.cpus is not None:
+            return Site(crew.cpus, gil_enabled(), crew.one_interpreter, at_once=crew.at_once)
+        return Site(self._cpus, gil_enabled(), crew.one_interpreter, self._cores, crew.at_once)
 
     def round(self, setup: Setup) -> Round:
         """Measure what the setup's method says a round is."""
@@ -115,16 +115,16 @@ class Workbench:
 
     def _beside_heartbeat(self, setup: Setup) -> Round:
         """One body, not a batch: bodies one after the other would read as one long hold."""
-        idents = getattr(self._crews[setup.key][1], "idents", [None])
-        sample, probe = heartbeat.probe(lambda: self._run(setup, 1, 1, beside=True), idents[0])
+        ident = self._crews[setup.key][1].idents[0]
+        sample, probe = heartbeat.probe(lambda: self._run(setup, 1, 1, beside=True), ident)
         if self._hold_at is None and probe.longest.low > heartbeat.NOTABLE:
-            self._hold_at = heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), idents[0])
+            self._hold_at = heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), ident)
         probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
     def _beside_loop_beat(self, setup: Setup) -> Round:
         sample = self._run(setup, 1, 1, "beat")
-        probe = getattr(self._crews[setup.key][1], "block", None)
+        probe = self._crews[setup.key][1].block
         return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
     def control(self, setup: Setup) -> Round:
@@ -140,9 +140,9 @@ class Workbench:
             return None
         setup = Setup("threads")
         self.prepare(setup)
-        idents = getattr(self._crews[setup.key][1], "idents", [None])
+        ident = self._crews[setup.key][1].idents[0]
         loops = self._loops[setup.key]
-        return heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), idents[0])[1]
+        return heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), ident)[1]
 
     def refresh(self, setup: Setup) -> None:
         """Replace the workers by fresh ones."""

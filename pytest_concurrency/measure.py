@@ -81,8 +81,7 @@ class _Loop:
         self._gil = GilQuestion(site.has_gil)
         self._known = Knowledge(site.cpus, self._gil.answer, site.one_interpreter)
         # A pool that is smaller than claimed keeps a control body from the CPUs too, and is not the machine.
-        cpus = min(site.cpus, site.at_once or site.cpus)
-        self._delivery = Delivery(self._bench, self._plan.setup, cpus)
+        self._delivery = Delivery(self._bench, self._plan.setup, site.usable)
         self._looming = False
         self._measuring = self._bench.now()
 

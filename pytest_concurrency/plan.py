@@ -59,6 +59,11 @@ class Site:
     cores: int | None = None  # what the CPUs are hardware threads of, if that is known
     at_once: int | None = None  # of a pool: how many of its workers were seen to run at the same time
 
+    @property
+    def usable(self) -> float:
+        """The CPUs that its workers can keep busy."""
+        return min(self.cpus, self.at_once or self.cpus)
+
 
 def _no_reason(rounds: Sequence[Round], known: Knowledge) -> str | None:
     return None

@@ -2,48 +2,64 @@
 
 from __future__ import annotations
 
+import abc
 import errno
-from typing import Protocol
+from collections.abc import Sequence
 
 from pytest_concurrency.errors import WorkerLost
-from pytest_concurrency.model import Sample
+from pytest_concurrency.model import BlockProbe, Sample
 from pytest_concurrency.units import duration
 
 
-class Crew(Protocol):
-    """Workers that are alive, warm and wait for a batch."""
+class Crew(abc.ABC):
+    """Workers that are alive, warm and wait for a batch. What most crews have in common needs no word of theirs."""
 
     @property
     def note(self) -> str:
         """What a report should say of the workers."""
-        ...
+        return ""
 
     @property
     def one_interpreter(self) -> bool:
         """Whether the workers share this interpreter, and its GIL if it has one."""
-        ...
+        return True
 
     @property
     def one_process(self) -> bool:
         """Whether the CPU time of the workers is this process's own."""
-        ...
+        return True
 
     @property
     def cpus(self) -> float | None:
         """The CPUs that the workers have together, where those are not this machine's."""
-        ...
+        return None
 
+    @property
+    def at_once(self) -> int | None:
+        """How many workers were seen to run at the same time, where they may be fewer than claimed."""
+        return None
+
+    @property
+    def idents(self) -> Sequence[int | None]:
+        """The workers' threads, as :func:`threading.get_ident` calls them; None for what is no thread of ours."""
+        return (None,)
+
+    @property
+    def block(self) -> BlockProbe | None:
+        """What the last ``beat`` job saw of the event loop, where there is one."""
+        return None
+
+    @abc.abstractmethod
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Let the first ``workers`` of the crew run ``job`` ``loops`` times each.
 
         :raises Raised: the body raised.
         :raises WorkerLost: a worker died, hung for ``deadline`` seconds, or answered nonsense.
         """
-        ...
 
+    @abc.abstractmethod
     def close(self) -> None:
         """End every worker; safe to call twice, and after any error."""
-        ...
 
 
 class Raised(Exception):

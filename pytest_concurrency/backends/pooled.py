@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pytest_concurrency import places, stats
 from pytest_concurrency.backends import lingering, pooled_worker
-from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.base import Crew, Hung, Raised
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.pooled_worker import Errand, Origin, Report, whereabouts, work
 from pytest_concurrency.backends.travel import exception_of, pack, session_modules
@@ -48,12 +48,14 @@ class Pool:
     note: str = ""
 
 
-class PooledCrew:
+class PooledCrew(Crew):
     """Sends each worker's part of a batch as one task, a little ahead of a common start.
 
     How long tasks need to arrive is measured and kept out of the figures: it is what the executor
     costs, not how the body scales. The note tells it.
     """
+
+    at_once = 0
 
     def __init__(self, body: Body, count: int, backend: str, pool: Pool, root: Path) -> None:
         self._body = body
@@ -69,7 +71,6 @@ class PooledCrew:
         self._slack: dict[str, float] = {}
         self._reports: dict[int, Report] = {}  # the last one of each worker
         self._costs: list[float] = []
-        self.together = 0  # workers that were seen to run at the same time
         self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
         pooled_worker.here[self._key] = jobs_of(body)
         try:
@@ -100,8 +101,8 @@ class PooledCrew:
         if self._costs:
             cost = duration(stats.median(self._costs))
             notes.append(f"a batch's way to its workers and back takes {cost}, which is not in the figures")
-        if self.together < self._count:
-            notes.append(f"only {self.together} of {counted(self._count, 'worker')} ran at the same time")
+        if self.at_once < self._count:
+            notes.append(f"only {self.at_once} of {counted(self._count, 'worker')} ran at the same time")
         if self._elsewhere():
             notes.append("other hosts take part: their interference is not seen, their clocks are estimated")
         return "; ".join(notes)
@@ -117,15 +118,16 @@ class PooledCrew:
         for attempt in itertools.count(1):
             start_at, reports = self._send(workers, loops, deadline, job)
             late = max(self._here_time(report, report.arrived) for report in reports) - start_at
-            missed = _at_once(reports) < workers <= self.together
+            overlapping = _overlapping(reports)
+            missed = overlapping < workers <= self.at_once
             if missed and attempt == _TRIES:
                 raise WorkerLost(
-                    f"{self._backend}: {workers} workers ran at the same time before, and only {_at_once(reports)} do "
+                    f"{self._backend}: {workers} workers ran at the same time before, and only {overlapping} do "
                     "now. Was one lost, or is the pool used by something else?"
                 )
             if missed:
                 self._lead = min(2 * self._lead, _LONGEST_LEAD)
-            elif late <= _LATE or attempt == _TRIES or _at_once(reports) < workers:
+            elif late <= _LATE or attempt == _TRIES or overlapping < workers:
                 break
         return Sample(loops, tuple(map(self._reading, reports)))
 
@@ -164,11 +166,11 @@ class PooledCrew:
         """Wait until as many workers as are wanted run at the same time, or for as many as there will be."""
         end = CLOCKS.wall() + _ASSEMBLING
         stuck = 0
-        while self.together < self._count and stuck < _STUCK and CLOCKS.wall() < end:
+        while self.at_once < self._count and stuck < _STUCK and CLOCKS.wall() < end:
             _, reports = self._send(self._count, 1, _ASSEMBLING, "idle")
-            more = _at_once(reports) > self.together
+            more = _overlapping(reports) > self.at_once
             stuck = 0 if more else stuck + 1
-            self.together = max(self.together, _at_once(reports))
+            self.at_once = max(self.at_once, _overlapping(reports))
             self._lead = min(self._lead * 2, _LONGEST_LEAD)
         self._lead = _FIRST_LEAD
 
@@ -292,7 +294,7 @@ def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> No
     received[index] = CLOCKS.wall()
 
 
-def _at_once(reports: Sequence[Report]) -> int:
+def _overlapping(reports: Sequence[Report]) -> int:
     """How many workers there were: one that had two errands did them one after the other."""
     return len({report.origin for report in reports})
 

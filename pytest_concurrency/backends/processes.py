@@ -20,7 +20,7 @@ from typing import Protocol
 
 from pytest_concurrency import places
 from pytest_concurrency.backends import inherited, process_worker
-from pytest_concurrency.backends.base import Hung, Raised, not_started
+from pytest_concurrency.backends.base import Crew, Hung, Raised, not_started
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.process_pipe import Inbox, Watch
 from pytest_concurrency.backends.process_worker import Errand
@@ -114,12 +114,12 @@ def _threads_alive() -> int:
         return threading.active_count()
 
 
-class ProcessCrew:
+class ProcessCrew(Crew):
     """Processes that each wait at a pipe for the size of their next batch."""
 
+    note = ""
     one_interpreter = False
     one_process = False
-    cpus = None
 
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
         thread_state.require()

@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import Any
 
 from pytest_concurrency import places
-from pytest_concurrency.backends.base import Hung, Raised, not_started
+from pytest_concurrency.backends.base import Crew, Hung, Raised, not_started
 from pytest_concurrency.backends.guest import GuestLoop, GuestWorker
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_inputs_of_tasks
 from pytest_concurrency.backends.threads import ThreadCrew
@@ -56,15 +56,14 @@ class _Carrier(Exception):
         self.carried = carried
 
 
-class TaskCrew:
+class TaskCrew(Crew):
     """Runs batches as tasks. All of them are one worker to the machine: the loop's thread.
 
     A sample has one reading, the thread's; how many tasks it was is in the request.
     """
 
-    one_interpreter = True
-    one_process = True
-    cpus = None
+    note = "one event loop in a thread of its own"
+    block: BlockProbe | None = None
 
     def __init__(self, body: Body, count: int, guest: GuestLoop | None = None) -> None:
         """``guest``: the loop that the test itself runs on, where an async plugin runs it."""
@@ -73,7 +72,6 @@ class TaskCrew:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
         self._size = (1, 1)  # tasks, loops
-        self.block: BlockProbe | None = None  # of the last "beat" job
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
         self._unhandled: dict[str, Any] | None = None  # the first exception that reached the loop only
@@ -90,7 +88,6 @@ class TaskCrew:
             self.note = f"the test's own event loop, {guest.name}"
             self._thread = GuestWorker(guest, jobs)
         else:
-            self.note = "one event loop in a thread of its own"
             calls = {name: functools.partial(self._complete, job) for name, job in jobs.items()}
             self._thread = ThreadCrew({**calls, "close": self._end_loop}, 1, "tasks")
 

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import Any
 
 from pytest_concurrency import places
-from pytest_concurrency.backends.base import Hung, Raised, not_started
+from pytest_concurrency.backends.base import Crew, Hung, Raised, not_started
 from pytest_concurrency.backends.job import Worker, current_worker, run_batch
 from pytest_concurrency.backends.lingering import STAYS, interrupt
 from pytest_concurrency.clocks import CLOCKS
@@ -22,17 +22,12 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 _GOODBYE = 1.0  # seconds that an idle thread gets to end
 
 
-class ThreadCrew:
+class ThreadCrew(Crew):
     """Threads that wait, each for its own lock, and run a batch when it is opened.
 
     The locks are opened one after the other by one thread that holds the GIL, so that the workers
     start together; without a GIL they start some microseconds apart, which their stamps show.
     """
-
-    note = ""
-    one_interpreter = True
-    one_process = True
-    cpus = None
 
     def __init__(self, jobs: dict[str, Callable[[], Any]], count: int, backend: str = "threads") -> None:
         thread_state.require()

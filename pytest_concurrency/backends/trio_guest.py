@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.base import Crew, Hung, Raised
 from pytest_concurrency.backends.guest import Abandoned, GuestLoop, GuestWorker, Request
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_inputs_of_tasks
 from pytest_concurrency.model import BlockProbe, Body, Sample
@@ -67,16 +67,13 @@ class _Failed(Exception):
     """A task raised; the nursery must not put it into a group."""
 
 
-class TrioCrew:
+class TrioCrew(Crew):
     """Runs batches as tasks of one nursery."""
 
-    one_interpreter = True
-    one_process = True
-    cpus = None
+    note = "the test's own event loop, Trio's"
+    block: BlockProbe | None = None
 
     def __init__(self, body: Body, guest: GuestLoop) -> None:
-        self.note = "the test's own event loop, Trio's"
-        self.block: BlockProbe | None = None  # of the last "beat" job
         self._call = body.call
         self._prepare = body.prepare
         self._size = (1, 1)  # tasks, loops
