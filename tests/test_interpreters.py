@@ -125,3 +125,76 @@ def test_a_module_that_refuses_to_load_there_is_named(pytester: pytest.Pytester)
     result = pytester.runpytest_subprocess(*ALONE, "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines("*unmeasurable: *_testsinglephase does not support loading in subinterpreters*")
+
+
+@needs_interpreters
+def test_warnings_are_treated_as_in_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import warnings
+        import pytest
+
+        @pytest.mark.filterwarnings("error:in the interpreter")
+        @pytest.mark.expect_speedup(interpreters=2, at_least=1.5)
+        def test_it(concurrency_worker):
+            if concurrency_worker.backend == "interpreters":
+                warnings.warn("in the interpreter")
+        """
+    )
+    result = pytester.runpytest_subprocess(*ALONE)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*UserWarning: in the interpreter*")
+
+
+@needs_interpreters
+def test_a_body_that_closes_the_pipe_of_its_worker(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import gc
+        from multiprocessing.connection import Connection
+        import pytest
+
+        @pytest.mark.expect_speedup(interpreters=2, at_least=1.5)
+        def test_it(concurrency_worker):
+            if concurrency_worker.index == 1:
+                for each in gc.get_objects():
+                    if isinstance(each, Connection):
+                        each.close()
+
+        def test_afterwards():
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess(*ALONE)
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines("*interpreters: worker 2 of 2 ended while it ran the body*")
+
+
+@needs_interpreters
+def test_nothing_is_left_behind(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import os, threading, time
+        from concurrent import interpreters
+        import pytest
+
+        def test_once(concurrency):
+            concurrency.speedup(time.sleep, 0.004, interpreters=2)
+
+        LEFT = {}
+
+        def test_before():
+            LEFT["before"] = len(os.listdir("/proc/self/fd"))
+
+        @pytest.mark.parametrize("number", range(5))
+        def test_more(concurrency, number):
+            concurrency.speedup(time.sleep, 0.004, interpreters=2)
+
+        def test_after():
+            assert len(os.listdir("/proc/self/fd")) <= LEFT["before"]
+            assert threading.active_count() == 1
+            assert len(interpreters.list_all()) == 1
+        """
+    )
+    result = pytester.runpytest_subprocess(*ALONE, "--concurrency-undecided=pass")
+    result.assert_outcomes(passed=8)

@@ -34,10 +34,9 @@ def _tasks(body: Body, count: int, around: Surroundings) -> Crew:
 
 
 def _interpreters(body: Body, count: int, around: Surroundings) -> Crew:
-    from pytest_concurrency.backends.interpreters import open_pool
-    from pytest_concurrency.backends.pooled import PooledCrew
+    from pytest_concurrency.backends.interpreters import InterpreterCrew
 
-    return PooledCrew(body, count, "interpreters", open_pool(count), around.root)
+    return InterpreterCrew(body, count, around.root)
 
 
 OPENERS: dict[str, Callable[[Body, int, Surroundings], Crew]] = {

@@ -2,20 +2,138 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import contextlib
+import functools
+import importlib.util
+import multiprocessing
 import platform
+import sys
+import threading
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
-from pytest_concurrency.backends.pooled import Pool, end_of
-from pytest_concurrency.errors import CannotMeasure
+from pytest_concurrency.backends import lingering
+from pytest_concurrency.backends.base import not_started
+from pytest_concurrency.backends.piped import PipedCrew
+from pytest_concurrency.backends.travel import load_error, pack, pack_warning_filters, session_modules
+from pytest_concurrency.clocks import CLOCKS
+from pytest_concurrency.errors import CannotMeasure, WorkerLost
+from pytest_concurrency.model import Body
+from pytest_concurrency.probes import thread_state
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+
+_START = 60.0  # seconds that a worker gets to import the test's modules
+_GOODBYE = 1.0  # seconds that interpreters get to end
+_CODE = """
+import sys
+sys.path.extend(folder for folder in path if folder not in sys.path)
+from pytest_concurrency.backends import interpreter_worker
+interpreter_worker.main(handle, index, packed, modules, warning_filters)
+"""
 
 
-def open_pool(workers: int) -> Pool:
-    """Return a pool of as many interpreters.
+class InterpreterCrew(PipedCrew):
+    """Interpreters that each wait at a pipe, in a thread of their own, for the size of their next batch."""
 
-    :raises CannotMeasure: before Python 3.14.
-    """
-    executor_class = getattr(concurrent.futures, "InterpreterPoolExecutor", None)
-    if executor_class is None:
-        raise CannotMeasure(f"subinterpreters need Python 3.14 or later, and this is {platform.python_version()}")
-    executor = executor_class(max_workers=workers)
-    return Pool(executor, end_of(executor), "an interpreter for each worker, in threads of the test process")
+    backend = "interpreters"
+    note = "an interpreter for each worker, in threads of the test process"
+
+    def __init__(self, body: Body, count: int, root: Path) -> None:
+        """Start them.
+
+        :raises CannotMeasure: before Python 3.14; or a module that the body needs refuses to load there.
+        :raises NotPicklable: the body cannot be loaded there for another reason.
+        """
+        super().__init__()
+        if importlib.util.find_spec("concurrent.interpreters") is None:
+            raise CannotMeasure(f"subinterpreters need Python 3.14 or later, and this is {platform.python_version()}")
+        thread_state.require()
+        self._label: str = body.label
+        self._threads: list[threading.Thread] = []
+        self._ends: list[Future[None]] = []
+        given: dict[str, Any] = {
+            "path": tuple(sys.path),
+            "packed": pack(body),
+            "modules": _shareable(session_modules(root)),
+            "warning_filters": pack_warning_filters(),
+        }
+        try:
+            for index in range(count):
+                self._start(index, count, given)
+            for index, answer in enumerate(self._answers(count, _START)):
+                if answer.kind == "raised":
+                    raise load_error(answer, f"{self.backend} worker {index + 1}", body.label)
+        except BaseException:
+            self._lost = True
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ask them to end. One that hangs is left behind: nothing can end it."""
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):  # it has ended
+                pipe.send(None)
+        limit = CLOCKS.wall() + _GOODBYE
+        for index, thread in enumerate(self._threads):
+            thread.join(max(0.0, limit - CLOCKS.wall()))
+            if thread.is_alive():
+                what = f"{self._label}, interpreters worker {index + 1}: no answer"
+                lingering.leave(lingering.Left(what, self._ends[index], functools.partial(list, [thread])))
+        for pipe in self._pipes:
+            pipe.close()
+        self._pipes, self._inboxes, self._threads = [], [], []
+
+    def _start(self, index: int, count: int, given: dict[str, Any]) -> None:
+        from concurrent import interpreters  # type: ignore[attr-defined, unused-ignore]
+
+        try:
+            ours, theirs = multiprocessing.Pipe()
+            self._add(ours)
+            interpreter = interpreters.create()
+            interpreter.prepare_main(handle=theirs.fileno(), index=index, **given)
+            end: Future[None] = Future()
+            name = f"concurrency-interpreters-{index}"
+            thread = threading.Thread(target=_live, args=(interpreter, theirs, end), name=name)
+            thread.start()
+        except (OSError, RuntimeError) as error:
+            raise WorkerLost(
+                f"interpreters: worker {index + 1} of {count} could not be started: {not_started(error)}"
+            ) from None
+        self._threads.append(thread)
+        self._ends.append(end)
+
+    def _ended(self, index: int) -> bool:
+        return not self._threads[index].is_alive()
+
+    def _gone(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
+        self._threads[index].join(_GOODBYE)
+        why = ""
+        if self._ends[index].done() and (error := self._ends[index].exception()):
+            why = f" ({type(error).__name__}: {error})"
+        return WorkerLost(f"interpreters: worker {index + 1} of {workers} ended {when}{why}.")
+
+    def _whereabouts(self, waited_for: set[int], workers: int) -> list[str]:
+        return ["no answer" if index in waited_for else "finished" for index in range(workers)]
+
+    def _hint(self) -> str:
+        return lingering.STAYS
+
+
+def _live(interpreter: Any, theirs: Connection, end: Future[None]) -> None:
+    """What a worker's thread does; all of it is over when it has ended, the interpreter too."""
+    try:
+        interpreter.exec(_CODE)
+        interpreter.close()
+    except Exception as error:
+        end.set_exception(error)
+    else:
+        end.set_result(None)
+    finally:
+        theirs.close()  # which tells the session
+
+
+def _shareable(modules: Any) -> tuple[Any, ...]:
+    return tuple((name, file, folders) for name, (file, folders) in modules.items())

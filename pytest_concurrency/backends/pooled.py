@@ -20,9 +20,9 @@ from pytest_concurrency.backends import lingering, pooled_worker
 from pytest_concurrency.backends.base import Crew, Hung, Raised
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.pooled_worker import Errand, Origin, Report, whereabouts, work
-from pytest_concurrency.backends.travel import exception_of, pack, session_modules
+from pytest_concurrency.backends.travel import exception_of, load_error, pack, session_modules
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.errors import CannotMeasure, NotPicklable, WorkerLost
+from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import Body, Reading, Sample
 from pytest_concurrency.units import count as counted
 from pytest_concurrency.units import duration
@@ -238,12 +238,7 @@ class PooledCrew(Crew):
             raise WorkerLost(f"{self._backend}: worker {index + 1} of {workers} answered {report!r:.200}")
         answer = report.answer
         if answer is not None and answer.kind == "lost":
-            last = answer.text.strip().splitlines()[-1]
-            if "does not support loading in subinterpreters" in last:
-                raise CannotMeasure(f"{last.partition(': ')[2] or last}, and the body needs it")
-            raise NotPicklable(
-                f"a {self._backend} worker cannot load {self._body.label}. In the worker:\n{answer.text}"
-            )
+            raise load_error(answer, f"{self._backend} worker {index + 1}", self._body.label)
         if answer is not None and answer.kind == "raised":
             raise Raised(exception_of(answer), self._backend, index, workers)
         return report

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import pickle
 import re
 import signal
 import sys
@@ -20,21 +19,19 @@ from typing import Protocol
 
 from pytest_concurrency import places
 from pytest_concurrency.backends import inherited, process_worker
-from pytest_concurrency.backends.base import Crew, Hung, Raised, not_started
+from pytest_concurrency.backends.base import not_started
 from pytest_concurrency.backends.job import jobs_of
-from pytest_concurrency.backends.process_pipe import Inbox, Watch
+from pytest_concurrency.backends.piped import PipedCrew
 from pytest_concurrency.backends.process_worker import Errand
 from pytest_concurrency.backends.travel import (
-    Answer,
     Modules,
-    exception_of,
     pack,
     pack_warning_filters,
     session_modules,
 )
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, WorkerLost
-from pytest_concurrency.model import Body, Reading, Sample
+from pytest_concurrency.model import Body
 from pytest_concurrency.probes import thread_state
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -43,7 +40,6 @@ _START = 60.0  # seconds that a worker gets to import the test's modules
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _GOODBYE = 0.5  # seconds between asking, terminating and killing
 _LONG_GOODBYE = 5.0  # the same for workers that are known to be idle
-_LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
 _ENDING = 5  # milliseconds in which a thread that was joined is gone
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 _CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
@@ -114,14 +110,15 @@ def _threads_alive() -> int:
         return threading.active_count()
 
 
-class ProcessCrew(Crew):
+class ProcessCrew(PipedCrew):
     """Processes that each wait at a pipe for the size of their next batch."""
 
+    backend = "processes"
     note = ""
-    one_interpreter = False
     one_process = False
 
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
+        super().__init__()
         thread_state.require()
         method, why = choose_start_method(start_method)
         modules = {} if method == "fork" else session_modules(root)
@@ -129,11 +126,7 @@ class ProcessCrew(Crew):
             _refuse_what_only_fork_shares(body, modules, method, why)
         self.note = f"start method {method}: {why}"
         self._processes: list[BaseProcess] = []
-        self._pipes: list[Connection] = []
-        self._inboxes: list[Inbox] = []
-        self._watch = Watch()
         self._resources = contextlib.ExitStack()
-        self._lost = False
         try:
             self._stack_files = self._make_stack_files(count)
             packed = b"" if method == "fork" else pack(body)
@@ -149,28 +142,6 @@ class ProcessCrew(Crew):
             self._lost = True
             self.close()
             raise
-
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
-        """Run one batch on the first ``workers`` processes; ``deadline`` is in seconds."""
-        assert not self._lost, "a crew that has lost a worker cannot be used again"
-        task = pickle.dumps((job, loops, workers))
-        for index in range(workers):
-            try:
-                self._pipes[index].send_bytes(task)
-            except OSError:
-                raise self._gone(index, workers, "while it waited for work") from None
-        try:
-            answers = self._answers(workers, deadline)
-        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
-            self._lost = True
-            raise
-        readings: list[Reading] = []
-        for index, answer in enumerate(answers):
-            if answer.kind == "raised":
-                raise Raised(exception_of(answer), "processes", index, workers)
-            assert answer.reading is not None
-            readings.append(answer.reading)
-        return Sample(loops, tuple(readings))
 
     def close(self) -> None:
         """Ask, then terminate, then kill: no worker is left, whatever the body is doing."""
@@ -206,9 +177,7 @@ class ProcessCrew(Crew):
         theirs: Connection | None = None
         try:
             ours, theirs = starter.Pipe()
-            self._pipes.append(ours)
-            self._inboxes.append(Inbox(ours))
-            self._watch.add(index, ours)
+            self._add(ours)
             errand = Errand(
                 index=index,
                 stack_file=str(self._stack_files[index]),
@@ -234,48 +203,10 @@ class ProcessCrew(Crew):
             if theirs is not None:
                 theirs.close()
 
-    def _answers(self, workers: int, deadline: float) -> list[Answer]:
-        """Return one answer per worker, or raise as soon as one can no longer come."""
-        end = CLOCKS.wall() + deadline
-        answers: dict[int, Answer] = {}
-        while len(answers) < workers:
-            missing = [index for index in range(workers) if index not in answers]
-            patience = end - CLOCKS.wall()
-            if patience <= 0:
-                self._lost = True
-                raise Hung("processes", workers, deadline, self._whereabouts(workers, answers))
-            ready = self._watch.wait(missing, min(patience, _LOOK))
-            for index in missing:
-                if index in ready:
-                    answer = self._receive(index, workers)
-                    if answer is not None:
-                        answers[index] = answer
-                elif not ready and _state(self._processes[index]) == "ended":
-                    # What it has started may keep its end of the pipe open for ever.
-                    raise self._gone(index, workers)
-        return [answers[index] for index in range(workers)]
-
-    def _receive(self, index: int, workers: int) -> Answer | None:
-        try:
-            message = self._inboxes[index].read()
-            if message is None:
-                return None
-            answer = process_worker.answer_in(message)
-        except (EOFError, ConnectionError):
-            raise self._gone(index, workers) from None
-        except Exception as error:
-            answer = error
-        if not isinstance(answer, Answer):
-            self._lost = True
-            raise WorkerLost(
-                f"processes: worker {index + 1} of {workers} sent something that is not an answer ({answer!s:.200}). "
-                "Does the body write to file descriptors that it did not open?"
-            )
-        return answer
+    def _ended(self, index: int) -> bool:
+        return _state(self._processes[index]) == "ended"
 
     def _gone(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
-        """Say how a worker ended, where, and what to look for."""
-        self._lost = True
         process = self._processes[index]
         _await_end([process], _GOODBYE)
         code = process.exitcode
@@ -294,16 +225,15 @@ class ProcessCrew(Crew):
         stood = "" if place is None else f", at {place}"
         return WorkerLost(f"processes: worker {index + 1} of {workers} {how} {when}{stood}.\n{look}")
 
-    def _whereabouts(self, workers: int, answers: dict[int, Answer]) -> list[str]:
-        missing = set(range(workers)) - set(answers)
+    def _whereabouts(self, waited_for: set[int], workers: int) -> list[str]:
         if hasattr(signal, "SIGUSR1"):
-            for index in missing:
+            for index in waited_for:
                 # Only to a worker that listens: it has made its file, and the signal would end it otherwise.
                 if self._stack_files[index].exists():
                     with contextlib.suppress(OSError):
                         os.kill(self._processes[index].pid or 0, signal.SIGUSR1)
             CLOCKS.sleep(0.2)
-        return ["finished" if index in answers else self._stands(index) for index in range(workers)]
+        return [self._stands(index) if index in waited_for else "finished" for index in range(workers)]
 
     def _stands(self, index: int) -> str:
         place = _place(self._stack_files[index])

@@ -22,7 +22,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Literal
 
 from pytest_concurrency.backends.job import jobs_of
-from pytest_concurrency.errors import NotPicklable, WorkerLost
+from pytest_concurrency.errors import CannotMeasure, NotPicklable, WorkerLost
 from pytest_concurrency.model import Body, Reading
 
 # Where a test session found its modules: {dotted name: (file, folders of a package)}.
@@ -192,6 +192,14 @@ def _of_the_body(frames: TracebackType | None) -> TracebackType | None:
     while first is not None and first.tb_frame.f_globals.get("__name__", "").startswith("pytest_concurrency."):
         first = first.tb_next
     return first or frames
+
+
+def load_error(answer: Answer, who: str, label: str) -> CannotMeasure | NotPicklable:
+    """Return what to raise where a worker could not load the body; ``who`` is that worker."""
+    last = answer.text.strip().splitlines()[-1]
+    if "does not support loading in subinterpreters" in last:
+        return CannotMeasure(f"{last.partition(': ')[2] or last}, and the body needs it")
+    return NotPicklable(f"{who} cannot load {label}. In the worker:\n{answer.text}")
 
 
 class RemoteTraceback(Exception):

@@ -70,7 +70,7 @@ KNOWS_PYTEST = {
 # Files in these folders do not know each other, but for those that all of them may know, ...
 COMMON = {
     "probes": {"thread_state"},  # the stamps that other probes are made with
-    "backends": {"base", "job", "travel", "lingering"},
+    "backends": {"base", "job", "travel", "lingering", "pipe", "piped", "piped_worker"},
     "expectations": {"base", "keywords", "where"},
     "reports": {
         "formats",
@@ -85,12 +85,10 @@ COMMON = {
 }
 # ... and those that are one thing in several files.
 PAIRS = {
-    "processes": {"process_worker", "process_pipe", "inherited"},
-    "process_worker": {"process_pipe"},
+    "processes": {"process_worker", "inherited"},
     "tasks": {"threads", "guest"},
     "trio_guest": {"guest"},
     "pooled": {"pooled_worker"},
-    "interpreters": {"pooled"},
     "executors": {"pooled"},
     "helpers": {"own_work"},
 }

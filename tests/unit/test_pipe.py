@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from pytest_concurrency.backends.process_pipe import Garbage, Inbox, Watch, send
+from pytest_concurrency.backends.pipe import Garbage, Inbox, Watch, send
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there, pipes keep messages apart themselves")
 
