@@ -22,10 +22,11 @@ from pathlib import Path
 
 import psutil
 
-from pytest_concurrency.backends import OPENERS, Surroundings
+from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.base import Crew
 from pytest_concurrency.errors import ConcurrencyError
 from pytest_concurrency.model import Body
+from pytest_concurrency.surroundings import Surroundings
 
 AROUND = Surroundings(Path.cwd())
 MOST_RATIO = 3.0

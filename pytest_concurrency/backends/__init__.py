@@ -1,13 +1,15 @@
-"""Where bodies run: one file each, imported on use."""
+"""Where bodies run: one file each, imported on use. Each worker process and interpreter imports this file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from pytest_concurrency.backends.base import Crew
-from pytest_concurrency.model import Body
-from pytest_concurrency.plan import Setup
-from pytest_concurrency.surroundings import Surroundings
+if TYPE_CHECKING:
+    from pytest_concurrency.backends.base import Crew
+    from pytest_concurrency.model import Body
+    from pytest_concurrency.plan import Setup
+    from pytest_concurrency.surroundings import Surroundings
 
 
 def _threads(body: Body, count: int, around: Surroundings) -> Crew:

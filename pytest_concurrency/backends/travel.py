@@ -80,10 +80,8 @@ def pack_warning_filters() -> bytes:
 
 def filter_warnings(packed: bytes) -> None:
     """Let this process treat warnings as the test does."""
-    import cloudpickle
-
     warnings.resetwarnings()
-    for action, message, category, module, line in cloudpickle.loads(packed):
+    for action, message, category, module, line in pickle.loads(packed):
         warnings.filterwarnings(action, message, category, module, line, append=True)
 
 
@@ -92,9 +90,7 @@ def unpack(packed: bytes, modules: Modules) -> Mapping[str, Callable[[], Any]]:
     # One finder, of the latest body: a pool's workers may live for a whole session.
     others = [finder for finder in sys.meta_path if not isinstance(finder, _SessionFinder)]
     sys.meta_path[:] = [_SessionFinder(modules), *others] if modules else others
-    import cloudpickle
-
-    jobs: Mapping[str, Callable[[], Any]] = cloudpickle.loads(packed)
+    jobs: Mapping[str, Callable[[], Any]] = pickle.loads(packed)
     return jobs
 
 
