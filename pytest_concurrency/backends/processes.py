@@ -40,6 +40,7 @@ _START = 60.0  # seconds that a worker gets to import the test's modules
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _GOODBYE = 0.5  # seconds between asking, terminating and killing
 _LONG_GOODBYE = 5.0  # the same for workers that are known to be idle
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.01  # seconds between looks whether a process has ended
 _ENDING = 5  # milliseconds in which a thread that was joined is gone
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 _CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
@@ -272,14 +273,16 @@ def _await_end(processes: Sequence[BaseProcess], seconds: float) -> None:
 
     ``Process.join`` would wait without a limit for a process that has closed all of its files, its sentinel too.
     """
-    limit = CLOCKS.wall() + seconds
+    limit, pause = CLOCKS.wall() + seconds, _FIRST_PAUSE
     while alive := [process for process in processes if process.is_alive()]:
         patience = limit - CLOCKS.wall()
         if patience <= 0:
             return
         wait([process.sentinel for process in alive], timeout=patience)
         if all(process.is_alive() for process in alive):
-            CLOCKS.sleep(min(0.01, patience))
+            # It is about to end: its files are closed a moment before.
+            CLOCKS.sleep(min(pause, patience))
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _signal_name(number: int) -> str:

@@ -54,10 +54,7 @@ class InterferenceMeter:
 
     def read(self) -> Interference:
         """Interference over the last window, which is at least 0.1 s long."""
-        now = None if self._base is None else self._count()
-        if self._base is None or now is None:
-            return self._last
-        if now.wall - self._base.wall >= _WINDOW:
+        if self._base is not None and CLOCKS.wall() - self._base.wall >= _WINDOW and (now := self._count()) is not None:
             self._last = _between(self._base, now)
             self._base = now
         return self._last
@@ -73,16 +70,14 @@ class InterferenceMeter:
 
         try:
             times: Any = psutil.cpu_times()
-            ours: Any = psutil.Process().cpu_times()
         except (OSError, psutil.Error):
             return None
         idle = times.idle + getattr(times, "iowait", 0.0)
         guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-        children = getattr(ours, "children_user", 0.0) + getattr(ours, "children_system", 0.0)
         return _Counters(
             wall=CLOCKS.wall(),
             busy=sum(times) - idle - guests - getattr(times, "steal", 0.0),
-            own=CLOCKS.process_cpu() + children + self._workers,
+            own=CLOCKS.process_cpu() + CLOCKS.children_cpu() + self._workers,
             steal=getattr(times, "steal", 0.0),
             throttled=_throttled(),
         )
