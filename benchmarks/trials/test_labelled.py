@@ -536,7 +536,7 @@ def test_broken_gil_released_sort():
 
 @pytest.mark.expect_gil_released
 def test_broken_gil_released_regex():
-    re.findall(rb"(?:[a-z]+ ){3}", PROSE * 40)
+    re.findall(rb"(?:[a-z]+ ){3}", PROSE * 80)
 
 
 @pytest.mark.expect_gil_released
