@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pytest_concurrency.luck import Calls
 from pytest_concurrency.model import Interval, Reading, Round, Sample
 from pytest_concurrency.stats import median, rank_correlation
 
@@ -39,6 +40,8 @@ _DRIFTS = 2.0  # factor by which a body's time must change to matter
 _TELLING = 9  # rounds in which a drift by that factor shows at the latest, if it goes on as it began
 _UNLIKE = 3.0  # factor between batches of the same bodies from which one of them was of another kind
 _FEW = 1e-9
+_OTHER_KIND = 1.25  # factor between the computing of two calls from which they are not alike
+_FIRST = 32  # workers of a round that are looked at one by one
 
 
 def quiet_time(reading: Reading) -> float:
@@ -215,6 +218,40 @@ def _optimistic(reading: Reading, together: Sample, alone: Reading) -> float:
     own = min(waiting, alone.blocked)
     others = sum(other.delay or 0.0 for other in together.readings if other is not reading)
     return reading.cpu + own + max(0.0, waiting - own - others)
+
+
+def most_by_computing(round_: Round, workers: int, cpus: float, gil_held: bool) -> float:
+    """The speedup that the computing of the workers allows, whatever they waited for.
+
+    Infinite where a body computed more in company than alone: then it may have been one of another kind.
+    """
+    together, alone = round_.concurrent, round_.serial
+    if together is None:
+        return math.inf
+    each, lone = together.cpu / (workers * together.loops), alone.cpu / alone.loops
+    if each > _OTHER_KIND * lone:
+        return math.inf
+    at_once = 1.0 if gil_held else max(1.0, min(cpus, len(together.readings)))
+    return workers * quiet_time(alone.readings[0]) / max(together.cpu / at_once, _FEW)
+
+
+def calls(round_: Round, workers: int) -> Calls | None:
+    """What a body took alone and each of several workers, undisturbed; None if the round does not tell that.
+
+    Of many workers, the first ones.
+    """
+    together, alone = round_.concurrent, round_.serial.readings[0]
+    if together is None or not readable(round_) or _robbed(round_):
+        return None
+    first = together.readings[0]
+    if first.ends:
+        running = quiet_time(first) / max(first.wall, _FEW)
+        times = [(end - first.start) * running for end in first.ends]
+    elif len(together.readings) < workers:
+        return None
+    else:
+        times = [_optimistic(reading, together, alone) for reading in together.readings]
+    return Calls(body_time(round_), tuple(time / together.loops for time in times[:_FIRST]))
 
 
 def comparison(round_: Round, cpus: float) -> Interval | None:

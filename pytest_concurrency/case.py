@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_concurrency import stats, tally
+from pytest_concurrency import luck, stats, tally
 from pytest_concurrency.claims import Claim, margin_cut
 from pytest_concurrency.model import Estimate, Interval, VerdictName
 from pytest_concurrency.tally import Spread, Tally, Vote
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
+_LUCK = 1e-4  # how often rounds of calls that merely differ may look slow in company
 _GROUPS = 3  # of rounds, that make an estimate
 _REFUTES = 24  # rounds without, after which one in which it seemed to happen counts as an error
 _CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
@@ -33,6 +34,7 @@ class Case:
     spread: Spread = field(default_factory=Spread)  # how much the figure varies with the body itself
     silent: int = 0  # rounds without a vote, in a row
     undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
+    by_luck: bool = False  # whether calls that merely differ could have given these rounds
     contradicted: int = 0  # conclusions that fresh workers did not come to again
     verdict: VerdictName | None = None
 
@@ -80,7 +82,9 @@ class Case:
         self.confirmation = count
         side = self._side(count, tally.CONFIRM, tally.CONFIRM, early)
         if side == self.confirming:
-            self._decide(side)
+            self.by_luck = side < 0 and self._may_be_luck()
+            if not self.by_luck:
+                self._decide(side)
             return False
         # What happens now and then takes its time to happen again.
         if side or self.confirmation.rounds >= _CONFIRMING * (10 if self.claim.never else 1):
@@ -115,6 +119,10 @@ class Case:
 
     def _decide(self, side: int) -> None:
         self.verdict = "met" if side == self.claim.met_when else "broken"
+
+    def _may_be_luck(self) -> bool:
+        rounds = [vote.calls for vote in self.votes if vote.calls is not None]
+        return 2 * len(rounds) > len(self.votes) and luck.chance(rounds) > _LUCK
 
     def _inside_margin(self) -> bool:
         margin = self.claim.margin

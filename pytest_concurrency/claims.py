@@ -91,7 +91,7 @@ class SpeedupClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         interval = bounds.speedup(round_, self.workers, known.cpus, known.computes_alone)
-        return _ratio_vote(interval, margin_cut(self.margin), round_, self.margin)
+        return _ratio_vote(interval, margin_cut(self.margin), round_, self, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class OverlapClaim:
         overlapping, queueing = self.expected(share)
         if overlapping < queueing * 1.15:
             return Vote(0)  # so much computing that the two cannot be told apart
-        return _ratio_vote(interval, self.cut(share), round_, self.margin)
+        return _ratio_vote(interval, self.cut(share), round_, self, known)
 
     def cut(self, cpu_share: float) -> float:
         """The speedup below which the waits queue rather than overlap."""
@@ -242,10 +242,15 @@ def gil_vote(probe: GilProbe | None) -> Vote:
     return cast(Interval(max(low, 1e-6), max(high, 1e-6)), 0.5, probe.window)
 
 
-def _ratio_vote(interval: Interval | None, cut: float, round_: Round, margin: Interval) -> Vote:
+def _ratio_vote(
+    interval: Interval | None, cut: float, round_: Round, claim: SpeedupClaim | OverlapClaim, known: Knowledge
+) -> Vote:
     """Cast a vote on a ratio of times, which may be added up over rounds."""
-    vote = cast(interval, cut, shortest_batch(round_), bounds.body_time(round_), half(margin))
-    return replace(vote, faster=bounds.faster_in_company(round_))
+    vote = cast(interval, cut, shortest_batch(round_), bounds.body_time(round_), half(claim.margin))
+    # What computing alone makes of it is no luck.
+    computed = bounds.most_by_computing(round_, claim.workers, known.cpus, known.computes_alone) < cut
+    calls = None if computed else bounds.calls(round_, claim.workers)
+    return replace(vote, faster=bounds.faster_in_company(round_), calls=calls)
 
 
 def shortest_batch(round_: Round) -> float:

@@ -61,7 +61,8 @@ class Reading:
 
     ``party`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
-    they wait; or others too, whose run delay is ``unseen``.
+    they wait; or others too, whose run delay is ``unseen``. ``ends`` says of tasks, which share a thread, when each was
+    done.
     """
 
     start: float
@@ -71,6 +72,7 @@ class Reading:
     late: float | None = None
     switches: int | None = None
     party: Party = "seen"
+    ends: tuple[float, ...] = ()
 
     @property
     def wall(self) -> float:

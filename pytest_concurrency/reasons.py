@@ -53,6 +53,11 @@ def _in_the_body(case: Case, rounds: Sequence[Round], lead: int, disturbed: bool
     late = any(bounds.helpers_late(round_) for round_ in rounds)
     if late:
         yield "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
+    if case.by_luck:
+        yield (
+            "calls that merely differ, as with a cache, could look so slow in company by chance: let each call do the "
+            "same work, or raise max_time"
+        )
     if case.contradicted:
         yield f"{count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
     if case.spread.varies and case.claim.unit == "share":

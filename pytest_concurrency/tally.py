@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pytest_concurrency import stats
+from pytest_concurrency.luck import Calls
 from pytest_concurrency.model import Interval
 from pytest_concurrency.stats import log_odds, middle
 
@@ -57,6 +58,7 @@ class Vote:
     whole: float = 0.0  # seconds per body of which the figure is a share
     faster: float = 0.0  # seconds per body of a worker in company, where it took less than the lone one
     read: Interval | None = None  # what the round alone says, where the interval allows for more
+    calls: Calls | None = None  # what each worker took, where calls that differ could look slow in company
 
 
 def cast(

@@ -23,6 +23,7 @@ from statistics import fmean
 from pytest_concurrency import batches
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import SpeedupClaim, half, margin_cut
+from pytest_concurrency.luck import Calls
 from pytest_concurrency.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
 from pytest_concurrency.plan import Setup, Site
 from pytest_concurrency.tally import cast
@@ -351,7 +352,8 @@ class RandomLatency:
         for alone, together in islice(self.rounds(rng), rounds):
             figure = self.workers * alone / max(together)
             vote = cast(Interval(figure, figure), margin_cut(claim.margin), alone, alone, half(claim.margin))
-            case.take(replace(vote, faster=together[0] if together[0] < alone else 0.0))
+            faster = together[0] if together[0] < alone else 0.0
+            case.take(replace(vote, faster=faster, calls=Calls(alone, tuple(together))))
             if case.verdict is not None:
                 return case.verdict
         return "undecided"

@@ -10,6 +10,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -72,6 +73,7 @@ class TaskCrew(Crew):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
         self._size = (1, 1)  # tasks, loops
+        self._ends: list[float] = []  # when each task of the last batch was done
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
         self._unhandled: dict[str, Any] | None = None  # the first exception that reached the loop only
@@ -94,6 +96,7 @@ class TaskCrew(Crew):
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
         self._size = (workers, loops)
+        self._ends = [0.0] * workers
         try:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
@@ -114,7 +117,8 @@ class TaskCrew(Crew):
             self._thread.recover(_CANCEL)
             raise
         self._tell_unhandled(workers)
-        return Sample(loops, sample.readings)
+        ends = tuple(self._ends) if job == "body" else ()
+        return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
 
     def close(self) -> None:
         """End the loop if it is our own."""
@@ -214,6 +218,7 @@ class TaskCrew(Crew):
         try:
             for _ in repeat(None, loops):
                 await self._call()
+            self._ends[index] = CLOCKS.wall()
         except GeneratorExit:  # nothing runs here any more, see _abandon()
             raise
         except BaseException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -12,6 +13,7 @@ import trio
 from pytest_concurrency.backends.base import Crew, Hung, Raised
 from pytest_concurrency.backends.guest import Abandoned, GuestLoop, GuestWorker, Request
 from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_inputs_of_tasks
+from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.model import BlockProbe, Body, Sample
 from pytest_concurrency.probes.loop_beat import LoopBeat
 from pytest_concurrency.probes.thread_state import ThreadClock
@@ -77,6 +79,7 @@ class TrioCrew(Crew):
         self._call = body.call
         self._prepare = body.prepare
         self._size = (1, 1)  # tasks, loops
+        self._ends: list[float] = []  # when each task of the last batch was done
         self._failure: tuple[int, BaseException] | None = None
         self._worker = GuestWorker(
             guest,
@@ -91,6 +94,7 @@ class TrioCrew(Crew):
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
         self._size = (workers, loops)
+        self._ends = [0.0] * workers
         self._failure = None
         try:
             sample = self._worker.run(1, 1, deadline, job)
@@ -102,7 +106,8 @@ class TrioCrew(Crew):
         except Hung as hung:
             self._worker.recover(_CANCEL)
             raise Hung("tasks", workers, deadline, [hung.places[0]] * workers) from None
-        return Sample(loops, sample.readings)
+        ends = tuple(self._ends) if job == "body" else ()
+        return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
 
     def close(self) -> None:
         """Leave the loop as it is: it belongs to somebody else."""
@@ -137,6 +142,7 @@ class TrioCrew(Crew):
         try:
             for _ in repeat(None, loops):
                 await self._call()
+            self._ends[index] = CLOCKS.wall()
         except trio.Cancelled:
             raise
         except BaseException as error:  # pytest's outcomes, SystemExit: all are the body's answer

@@ -1,0 +1,67 @@
+"""Whether calls that merely differ could have given rounds in which company looks slow."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from pytest_concurrency import luck
+from pytest_concurrency.luck import Calls
+
+WAYS: dict[str, Callable[[random.Random], float]] = {
+    "three in ten take five times as long": lambda rng: 5.0 if rng.random() < 0.3 else 1.0,
+    "half take twice as long": lambda rng: 2.0 if rng.random() < 0.5 else 1.0,
+    "exponential": lambda rng: rng.expovariate(1.0),
+    "one in ten takes ten times as long": lambda rng: 10.0 if rng.random() < 0.1 else 1.0,
+}
+
+
+def rounds(number: int, *company: float, jitter: float = 0.01) -> list[Calls]:
+    rng = random.Random(number)
+    return [
+        Calls(rng.gauss(1.0, jitter), tuple(time * rng.gauss(1.0, jitter) for time in company)) for _ in range(number)
+    ]
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("name", WAYS)
+def test_draws_seldom_look_as_if_they_were_none(name: str, workers: int) -> None:
+    """In 20,000 series of 5 to 12 rounds: the bound holds with each of them."""
+    rng, draw = random.Random(name), WAYS[name]
+    seen = 0
+    for _ in range(20_000):
+        series = [Calls(draw(rng), tuple(draw(rng) for _ in range(workers))) for _ in range(rng.randint(5, 12))]
+        # The bound is for rounds that look slow; 0 is said of others, which speak for nothing.
+        seen += 0.0 < luck.chance(series) <= 0.002
+    assert seen <= 40
+
+
+@pytest.mark.parametrize(
+    ("company", "enough"),
+    [((1, 2, 3, 4), 5), ((4, 4, 4, 4), 5), ((2, 2), 7), ((1, 1, 2, 2), 9), ((1, 2), 11), ((1, 1, 1, 5), 13)],
+)
+def test_a_queue_is_none_after_some_rounds(company: tuple[float, ...], enough: int) -> None:
+    assert luck.chance(rounds(enough, *company)) < 1e-4
+    assert luck.chance(rounds(2, *company)) > 1e-4
+
+
+def test_single_rounds_may_be_of_another_kind() -> None:
+    queue = rounds(9, 1, 2, 3, 4)
+    assert luck.chance([*queue, Calls(4.0, (1.0, 2.0, 3.0, 4.0))]) < 1e-4
+    assert luck.chance([*queue, Calls(1.0, (1.0, 2.0, 9.0, 12.0))]) < 1e-4
+
+
+def test_a_queue_of_calls_that_vary_needs_more_rounds() -> None:
+    assert luck.chance(rounds(5, 1, 2, 3, 4, jitter=0.2)) > 1e-4
+    assert luck.chance(rounds(25, 1, 2, 3, 4, jitter=0.2)) < 1e-4
+
+
+def test_where_company_took_no_longer_nothing_is_left_to_luck() -> None:
+    assert luck.chance(rounds(3, 1, 1, 1, 1)) == 0.0
+    assert luck.chance(rounds(3, 1.1, 1.2, 1.1, 1.15)) == 0.0
+
+
+def test_many_rounds_of_many_workers_are_no_effort() -> None:
+    assert luck.chance(rounds(500, *range(1, 33))) < 1e-4
