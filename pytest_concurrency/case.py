@@ -72,6 +72,8 @@ class Case:
         if side and self.needs_confirmation(side):
             self.confirming, self.confirmation, self.counted = side, Tally(), []
             return True
+        if side and self._only_lucky(side):
+            return False
         if side:
             self._decide(side)
         elif self._inside_margin():
@@ -82,8 +84,7 @@ class Case:
         self.confirmation = count
         side = self._side(count, tally.CONFIRM, tally.CONFIRM, early)
         if side == self.confirming:
-            self.by_luck = side < 0 and self._may_be_luck()
-            if not self.by_luck:
+            if not self._only_lucky(side):
                 self._decide(side)
             return False
         # What happens now and then takes its time to happen again.
@@ -120,9 +121,16 @@ class Case:
     def _decide(self, side: int) -> None:
         self.verdict = "met" if side == self.claim.met_when else "broken"
 
-    def _may_be_luck(self) -> bool:
+    def _only_lucky(self, side: int) -> bool:
+        """Whether calls that merely differ may well have given the rounds that speak for this side."""
         rounds = [vote.calls for vote in self.votes if vote.calls is not None]
-        return 2 * len(rounds) > len(self.votes) and luck.chance(rounds) > _LUCK
+        if 2 * len(rounds) <= len(self.votes):
+            self.by_luck = False
+        elif side > 0:
+            self.by_luck = luck.drawn(rounds) < self.votes[-1].cut
+        else:
+            self.by_luck = luck.chance(rounds) > _LUCK
+        return self.by_luck
 
     def _inside_margin(self) -> bool:
         margin = self.claim.margin

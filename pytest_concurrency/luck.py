@@ -45,6 +45,23 @@ def chance(rounds: Sequence[Calls]) -> float:
     return min(1.0, by_ranks(latest), by_repetition(latest))
 
 
+def drawn(rounds: Sequence[Calls]) -> float:
+    """Return the speedup that draws from all of these calls would have: with a queue that is more than it is, not less.
+
+    Of as many as there are in company, the longest is awaited: its mean is that of a sample's maximum. Infinite where
+    lone calls do not differ: what they were compared with was no luck.
+    """
+    latest = rounds[-_LATEST:]
+    if max(calls.alone for calls in latest) <= _LEVEL * min(calls.alone for calls in latest):
+        return math.inf
+    pool = sorted(time for calls in latest for time in (calls.alone, *calls.company))
+    workers, size = len(latest[0].company), len(pool)
+    longest = sum(
+        time * ((rank / size) ** workers - ((rank - 1) / size) ** workers) for rank, time in enumerate(pool, 1)
+    )
+    return workers * stats.mean(pool) / longest
+
+
 def by_ranks(rounds: Sequence[Calls]) -> float:
     """Return the bound from how many of the longest calls were made in company.
 
