@@ -24,6 +24,8 @@ LATENCIES: dict[str, Callable[[random.Random], float]] = {
     "lognormal": lambda rng: rng.lognormvariate(-5, 1),
     "Pareto": lambda rng: 0.005 * rng.paretovariate(2.5),
     "three times slower in half its calls": lambda rng: 0.01 * (3 if rng.random() < 0.5 else 1) * rng.gauss(1, 0.02),
+    "five times slower in three of ten": lambda rng: 0.01 * (5 if rng.random() < 0.3 else 1) * rng.gauss(1, 0.02),
+    "twice as slow in one of four": lambda rng: 0.01 * (2 if rng.random() < 0.25 else 1) * rng.gauss(1, 0.02),
 }
 # at_least, as a part of the true speedup, and the verdict that would be wrong
 TRUTHS = ((1.0, "broken"), (1 / 1.3, "broken"), (1.25, "met"), (1.6, "met"))

@@ -10,7 +10,7 @@ from pytest_concurrency.model import Estimate, Interval, VerdictName
 from pytest_concurrency.tally import Spread, Tally, Vote
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
-_LUCK = 1e-4  # how often rounds of calls that merely differ may look slow in company
+_LUCK = 3e-4  # how often rounds of calls that merely differ may look slow in company
 _GROUPS = 3  # of rounds, that make an estimate
 _REFUTES = 24  # rounds without, after which one in which it seemed to happen counts as an error
 _CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again

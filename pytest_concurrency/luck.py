@@ -24,7 +24,6 @@ _ALIKE = 1.15  # ratio up to which the times of two rounds are the same
 _LEVEL = 1.25  # ratio from which two times are of different calls
 _LATEST = 40  # rounds that are looked at
 _LEFT_OUT = 6  # lone calls that may have been long ones
-_PATTERNS = 16  # ways for company to look slow, each of which might have come out again and again
 
 
 class Calls(NamedTuple):
@@ -95,7 +94,9 @@ def by_repetition(rounds: Sequence[Calls]) -> float:
     likely = math.factorial(len(usual)) * _part(counts, levels[0], levels[0])
     for level, count in enumerate(counts):
         likely *= _part(counts, level, levels[0]) ** count / math.factorial(count)
-    return _PATTERNS * math.comb(len(rounds), same) * likely**same
+    # Some of the workers had long calls, or all: each of these ways might have come out again and again.
+    ways = len(usual) + 1
+    return ways * math.comb(len(rounds), same) * likely**same
 
 
 def _part(counts: Sequence[int], level: int, lone: int) -> float:

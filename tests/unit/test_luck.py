@@ -41,22 +41,22 @@ def test_draws_seldom_look_as_if_they_were_none(name: str, workers: int) -> None
 
 @pytest.mark.parametrize(
     ("company", "enough"),
-    [((1, 2, 3, 4), 5), ((4, 4, 4, 4), 5), ((2, 2), 7), ((1, 1, 2, 2), 9), ((1, 2), 11), ((1, 1, 1, 5), 13)],
+    [((1, 2, 3, 4), 4), ((4, 4, 4, 4), 5), ((2, 2), 6), ((1, 1, 2, 2), 7), ((1, 2), 8), ((1, 1, 1, 5), 10)],
 )
 def test_a_queue_is_none_after_some_rounds(company: tuple[float, ...], enough: int) -> None:
-    assert luck.chance(rounds(enough, *company)) < 1e-4
-    assert luck.chance(rounds(2, *company)) > 1e-4
+    assert luck.chance(rounds(enough, *company)) < 3e-4
+    assert luck.chance(rounds(2, *company)) > 3e-4
 
 
 def test_single_rounds_may_be_of_another_kind() -> None:
     queue = rounds(9, 1, 2, 3, 4)
-    assert luck.chance([*queue, Calls(4.0, (1.0, 2.0, 3.0, 4.0))]) < 1e-4
-    assert luck.chance([*queue, Calls(1.0, (1.0, 2.0, 9.0, 12.0))]) < 1e-4
+    assert luck.chance([*queue, Calls(4.0, (1.0, 2.0, 3.0, 4.0))]) < 3e-4
+    assert luck.chance([*queue, Calls(1.0, (1.0, 2.0, 9.0, 12.0))]) < 3e-4
 
 
 def test_a_queue_of_calls_that_vary_needs_more_rounds() -> None:
-    assert luck.chance(rounds(5, 1, 2, 3, 4, jitter=0.2)) > 1e-4
-    assert luck.chance(rounds(25, 1, 2, 3, 4, jitter=0.2)) < 1e-4
+    assert luck.chance(rounds(5, 1, 2, 3, 4, jitter=0.2)) > 3e-4
+    assert luck.chance(rounds(25, 1, 2, 3, 4, jitter=0.2)) < 3e-4
 
 
 def test_where_company_took_no_longer_nothing_is_left_to_luck() -> None:
@@ -65,7 +65,7 @@ def test_where_company_took_no_longer_nothing_is_left_to_luck() -> None:
 
 
 def test_many_rounds_of_many_workers_are_no_effort() -> None:
-    assert luck.chance(rounds(500, *range(1, 33))) < 1e-4
+    assert luck.chance(rounds(500, *range(1, 33))) < 3e-4
 
 
 def test_what_draws_would_come_to() -> None:
