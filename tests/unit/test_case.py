@@ -6,7 +6,8 @@ import pytest
 
 from pytest_concurrency import reasons, tally
 from pytest_concurrency.case import Case
-from pytest_concurrency.claims import LongestClaim, ShareClaim, SpeedupClaim
+from pytest_concurrency.claims import LongestClaim, ShareClaim, SpeedupClaim, half, margin_cut
+from pytest_concurrency.luck import Calls
 from pytest_concurrency.model import Interference, Interval
 from pytest_concurrency.plan import Site
 from pytest_concurrency.tally import Vote, cast
@@ -178,6 +179,20 @@ def test_one_error_does_not_make_a_red_verdict_and_costs_some_rounds() -> None:
             break
     assert case.verdict == "met"
     assert len(case.votes) >= 24
+
+
+def test_a_queue_that_may_be_luck_is_told_as_such() -> None:
+    """Two workers, of which one takes twice as long: the first rounds could be calls that merely differ."""
+    case = Case(SpeedupClaim(2, 1.5, 0.25))
+    queue = cast(Interval(0.75, 0.75), margin_cut(case.claim.margin), 0.02, 0.01, half(case.claim.margin))
+    taken = 0
+    while case.verdict is None:
+        case.take(replace(queue, calls=Calls(0.01, (0.01, 0.02))))
+        taken += 1
+        if taken == 6:
+            said = reasons.undecided(case, [round_(reading(0.01))] * 8, Interference(), Site(2), 1.0)
+            assert "calls that merely differ, as with a cache, could look so slow in company by chance" in said
+    assert (case.verdict, taken) == ("broken", 8)
 
 
 def test_rounds_that_speak_for_one_share_and_together_for_another_decide_nothing() -> None:

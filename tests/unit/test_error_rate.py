@@ -180,6 +180,18 @@ def test_random_latencies_make_no_wrong_verdicts(name: str) -> None:
     assert ends[0.5]["met"] >= 3, ends
 
 
+@pytest.mark.parametrize(("part", "times"), [(0.3, 5), (0.5, 3), (0.1, 10)])
+def test_calls_that_merely_differ_make_no_queue(part: float, times: int) -> None:
+    """As with a cache. Five rounds in which only company has the long calls come about in one test of thirty."""
+    body, rng = (
+        RandomLatency(lambda rng: 0.01 * (times if rng.random() < part else 1) * rng.gauss(1, 0.02)),
+        random.Random(1),
+    )
+    true = body.speedup()
+    ends = Counter(body.verdict(true * factor, MARGIN, rng, 20) for factor in (0.6, 1.0) for _ in range(100))
+    assert ends["broken"] == 0, ends
+
+
 REPLAY = Path(__file__).parents[2] / "benchmarks" / "replay.py"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import cloudpickle
 import pytest
 
 from pytest_concurrency.backends import travel
+from pytest_concurrency.backends.tasks import TaskCrew
+from pytest_concurrency.model import Body
 from pytest_concurrency.probes import thread_state
 
 
@@ -42,3 +45,21 @@ def test_a_worker_of_many_bodies_looks_for_modules_in_one_place(
     assert __import__("pcp_one").__file__ == str(tmp_path / "pcp_one.py")
     travel.unpack(cloudpickle.dumps({}), {})
     assert not any(type(finder).__name__ == "_SessionFinder" for finder in sys.meta_path)
+
+
+def test_tasks_tell_when_each_was_done() -> None:
+    """They share a thread, whose reading knows of all of them together only."""
+
+    async def body() -> None:
+        async with lock:
+            await asyncio.sleep(0.001)
+
+    lock = asyncio.Lock()
+    crew = TaskCrew(Body(body, is_async=True), 3)
+    try:
+        (reading,) = crew.run(3, 1, 10.0).readings
+        assert crew.run(3, 1, 10.0, "control").readings[0].ends == ()
+    finally:
+        crew.close()
+    assert list(reading.ends) == sorted(reading.ends)
+    assert reading.start < reading.ends[0] < reading.ends[2] <= reading.end
