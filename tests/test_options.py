@@ -281,7 +281,10 @@ OF_EVERY_SESSION = {
     ("keys", "more"),
     [
         ({}, set()),
-        ({"margin": "0.3", "max_time": "2s"}, {"expectations", "expectations.keywords", "errors", "functions", "units"}),
+        (
+            {"margin": "0.3", "max_time": "2s"},
+            {"expectations", "expectations.keywords", "errors", "functions", "units"},
+        ),
     ],
     ids=["nothing said", "in the ini file"],
 )
