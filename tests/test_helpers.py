@@ -102,8 +102,8 @@ def test_computes():
 """,
         REPORT,
     )
-    # To start a program takes a worker some milliseconds; the program computes for much longer.
-    assert min(records(pytester)[0]["arms"][0]["cpu"]) > 0.03
+    # To start a program takes a worker some milliseconds; the program computes for much longer, in ticks of 10 ms.
+    assert min(records(pytester)[0]["arms"][0]["cpu"]) > 0.02
 
 
 def test_a_thread_of_somebody_else_is_no_helper(suite: Suite, pytester: pytest.Pytester) -> None:
