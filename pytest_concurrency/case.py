@@ -72,8 +72,6 @@ class Case:
         if side and self.needs_confirmation(side):
             self.confirming, self.confirmation, self.counted = side, Tally(), []
             return True
-        if side and self._only_lucky(side):
-            return False
         if side:
             self._decide(side)
         elif self._inside_margin():
@@ -84,8 +82,7 @@ class Case:
         self.confirmation = count
         side = self._side(count, tally.CONFIRM, tally.CONFIRM, early)
         if side == self.confirming:
-            if not self._only_lucky(side):
-                self._decide(side)
+            self._decide(side)
             return False
         # What happens now and then takes its time to happen again.
         if side or self.confirmation.rounds >= _CONFIRMING * (10 if self.claim.never else 1):
@@ -119,18 +116,19 @@ class Case:
         return tally.ENOUGH + (tally.MORE if self.needs_confirmation(side) else 0.0)
 
     def _decide(self, side: int) -> None:
-        self.verdict = "met" if side == self.claim.met_when else "broken"
+        """Come to a verdict, unless it may well be luck."""
+        self.by_luck = self._may_be_luck(side)
+        if not self.by_luck:
+            self.verdict = "met" if side == self.claim.met_when else "broken"
 
-    def _only_lucky(self, side: int) -> bool:
+    def _may_be_luck(self, side: int) -> bool:
         """Whether calls that merely differ may well have given the rounds that speak for this side."""
         rounds = [vote.calls for vote in self.votes if vote.calls is not None]
         if 2 * len(rounds) <= len(self.votes):
-            self.by_luck = False
-        elif side > 0:
-            self.by_luck = luck.drawn(rounds) < self.votes[-1].cut
-        else:
-            self.by_luck = luck.chance(rounds) > _LUCK
-        return self.by_luck
+            return False
+        if side > 0:
+            return luck.drawn(rounds) < self.votes[-1].cut
+        return luck.chance(rounds) > _LUCK
 
     def _inside_margin(self) -> bool:
         margin = self.claim.margin

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib.util
 import multiprocessing
+import pickle
 import platform
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 from pytest_concurrency.backends import lingering
 from pytest_concurrency.backends.base import not_started
 from pytest_concurrency.backends.piped import PipedCrew
-from pytest_concurrency.backends.travel import load_error, pack, pack_warning_filters, session_modules
+from pytest_concurrency.backends.travel import Answer, load_error, pack, pack_warning_filters, session_modules
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.model import Body
@@ -25,7 +26,6 @@ from pytest_concurrency.probes import thread_state
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
-_START = 60.0  # seconds that a worker gets to import the test's modules
 _GOODBYE = 1.0  # seconds that interpreters get to end
 _CODE = """
 import sys
@@ -57,47 +57,45 @@ class InterpreterCrew(PipedCrew):
         given: dict[str, Any] = {
             "path": tuple(sys.path),
             "packed": pack(body),
-            "modules": _shareable(session_modules(root)),
+            "modules": pickle.dumps(session_modules(root)),
             "warning_filters": pack_warning_filters(),
         }
-        try:
-            for index in range(count):
-                self._start(index, count, given)
-            for index, answer in enumerate(self._answers(count, _START)):
-                if answer.kind == "raised":
-                    raise load_error(answer, f"{self.backend} worker {index + 1}", body.label)
-        except BaseException:
-            self._lost = True
-            self.close()
-            raise
+
+        def start(index: int) -> None:
+            self._start(index, count, given)
+
+        def refusal(index: int, answer: Answer) -> Exception:
+            return load_error(answer, f"{self.backend} worker {index + 1}", body.label)
+
+        self._open(count, start, refusal)
 
     def close(self) -> None:
         """Ask them to end. One that hangs is left behind: nothing can end it."""
-        for pipe in self._pipes:
-            with contextlib.suppress(OSError):  # it has ended
-                pipe.send(None)
+        self._dismiss()
         limit = CLOCKS.wall() + _GOODBYE
         for index, thread in enumerate(self._threads):
             thread.join(max(0.0, limit - CLOCKS.wall()))
             if thread.is_alive():
                 what = f"{self._label}, interpreters worker {index + 1}: no answer"
                 lingering.leave(lingering.Left(what, self._ends[index], functools.partial(list, [thread])))
-        for pipe in self._pipes:
-            pipe.close()
-        self._pipes, self._inboxes, self._threads = [], [], []
+        self._threads = []
 
     def _start(self, index: int, count: int, given: dict[str, Any]) -> None:
         from concurrent import interpreters  # type: ignore[attr-defined, unused-ignore]
 
+        end: Future[None] = Future()
         try:
             ours, theirs = multiprocessing.Pipe()
             self._add(ours)
-            interpreter = interpreters.create()
-            interpreter.prepare_main(handle=theirs.fileno(), index=index, **given)
-            end: Future[None] = Future()
-            name = f"concurrency-interpreters-{index}"
-            thread = threading.Thread(target=_live, args=(interpreter, theirs, end), name=name)
-            thread.start()
+            with contextlib.ExitStack() as unless_started:
+                unless_started.callback(theirs.close)
+                interpreter = interpreters.create()
+                unless_started.callback(interpreter.close)
+                interpreter.prepare_main(handle=theirs.fileno(), index=index, **given)
+                name = f"concurrency-interpreters-{index}"
+                thread = threading.Thread(target=_live, args=(interpreter, theirs, end), name=name)
+                thread.start()
+                unless_started.pop_all()
         except (OSError, RuntimeError) as error:
             raise WorkerLost(
                 f"interpreters: worker {index + 1} of {count} could not be started: {not_started(error)}"
@@ -133,7 +131,3 @@ def _live(interpreter: Any, theirs: Connection, end: Future[None]) -> None:
         end.set_result(None)
     finally:
         theirs.close()  # which tells the session
-
-
-def _shareable(modules: Any) -> tuple[Any, ...]:
-    return tuple((name, file, folders) for name, (file, folders) in modules.items())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import pickle
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import ClassVar
 
@@ -17,6 +19,7 @@ from pytest_concurrency.model import Reading, Sample
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
+_START = 60.0  # seconds that a worker gets to import the test's modules
 _LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
 
 
@@ -65,6 +68,30 @@ class PipedCrew(Crew):
             assert answer.reading is not None
             readings.append(answer.reading)
         return Sample(loops, tuple(readings))
+
+    def _open(self, count: int, start: Callable[[int], None], refusal: Callable[[int, Answer], Exception]) -> None:
+        """Start workers, and wait until each has loaded the body; if one cannot, none stays.
+
+        :param refusal: says so, of the worker of this number, whose answer is that it cannot.
+        """
+        try:
+            for index in range(count):
+                start(index)
+            for index, answer in enumerate(self._answers(count, _START)):
+                if answer.kind == "raised":
+                    raise refusal(index, answer)
+        except BaseException:
+            self._lost = True
+            self.close()
+            raise
+
+    def _dismiss(self) -> None:
+        """Ask all workers to end, as soon as they are done."""
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):  # it has ended
+                pipe.send(None)
+            pipe.close()
+        self._pipes, self._inboxes = [], []
 
     def _add(self, pipe: Connection) -> None:
         """Take up our end of one more worker's pipe."""

@@ -18,6 +18,10 @@ Jobs = Mapping[str, Callable[[], Any]]
 Look = Callable[[Callable[[], Reading]], Reading]
 
 
+def _plainly(run: Callable[[], Reading]) -> Reading:
+    return run()
+
+
 def load(connection: Connection, packed: bytes, modules: Modules, warning_filters: bytes) -> Jobs | None:
     """Return the body's jobs; None if it cannot be loaded here, which the session has been told then."""
     try:
@@ -29,10 +33,10 @@ def load(connection: Connection, packed: bytes, modules: Modules, warning_filter
     return jobs
 
 
-def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Look) -> None:
+def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Look = _plainly) -> None:
     """Answer batches.
 
-    :param look: runs one, and counts whatever else is to be counted.
+    :param look: runs one, and counts what the worker's process does for it elsewhere than in this thread.
     :raises EOFError, OSError: the pipe is closed, or lost: nobody is there any more.
     """
     no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))

@@ -23,12 +23,7 @@ from pytest_concurrency.backends.base import not_started
 from pytest_concurrency.backends.job import jobs_of
 from pytest_concurrency.backends.piped import PipedCrew
 from pytest_concurrency.backends.process_worker import Errand
-from pytest_concurrency.backends.travel import (
-    Modules,
-    pack,
-    pack_warning_filters,
-    session_modules,
-)
+from pytest_concurrency.backends.travel import Answer, Modules, pack, pack_warning_filters, session_modules
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.model import Body
@@ -36,7 +31,6 @@ from pytest_concurrency.probes import thread_state
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
-_START = 60.0  # seconds that a worker gets to import the test's modules
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _GOODBYE = 0.5  # seconds between asking, terminating and killing
 _LONG_GOODBYE = 5.0  # the same for workers that are known to be idle
@@ -128,28 +122,22 @@ class ProcessCrew(PipedCrew):
         self.note = f"start method {method}: {why}"
         self._processes: list[BaseProcess] = []
         self._resources = contextlib.ExitStack()
-        try:
-            self._stack_files = self._make_stack_files(count)
-            packed = b"" if method == "fork" else pack(body)
-            for index in range(count):
-                self._start(body, index, count, method, packed, modules)
-            for index, answer in enumerate(self._answers(count, _START)):
-                if answer.kind == "raised":
-                    raise WorkerLost(
-                        f"worker process {index + 1} could not load {body.label} ({self.note}). In the worker:\n"
-                        f"{answer.text}"
-                    )
-        except BaseException:
-            self._lost = True
-            self.close()
-            raise
+        packed = b"" if method == "fork" else pack(body)
+        self._stack_files = self._make_stack_files(count)
+
+        def start(index: int) -> None:
+            self._start(body, index, count, method, packed, modules)
+
+        def refusal(index: int, answer: Answer) -> Exception:
+            return WorkerLost(
+                f"worker process {index + 1} could not load {body.label} ({self.note}). In the worker:\n{answer.text}"
+            )
+
+        self._open(count, start, refusal)
 
     def close(self) -> None:
         """Ask, then terminate, then kill: no worker is left, whatever the body is doing."""
-        for pipe in self._pipes:
-            with contextlib.suppress(OSError):
-                pipe.send(None)
-            pipe.close()
+        self._dismiss()
         for end in ("join", "terminate", "kill"):
             alive = [process for process in self._processes if process.is_alive()]
             for process in alive:
@@ -160,7 +148,7 @@ class ProcessCrew(PipedCrew):
         for process in self._processes:
             with contextlib.suppress(ValueError):
                 process.close()
-        self._processes, self._pipes, self._inboxes = [], [], []
+        self._processes = []
         self._resources.close()
 
     def _make_stack_files(self, count: int) -> list[Path]:
