@@ -17,13 +17,14 @@ from pytest_concurrency.machine import GilWatch, gil_enabled, usable_cpus
 from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
 from pytest_concurrency.order import Order
 from pytest_concurrency.plan import Setup, Site
-from pytest_concurrency.probes import heartbeat, helpers
+from pytest_concurrency.probes import heartbeat, helpers, lost_time
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.surroundings import Surroundings
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _LONG_BODY = 0.5  # seconds
+_LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _LOOKS = 5  # at what goes on in this process without any body
 _OTHER = 0.25  # part of what goes on beside the workers from which it is not the body's
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
@@ -143,6 +144,21 @@ class Workbench:
         ident = self._crews[setup.key][1].idents[0]
         loops = self._loops[setup.key]
         return heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), ident)[1]
+
+    def lost_at(self, setup: Setup) -> str | None:
+        """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
+        crew, loops = self._crews[setup.key][1], self._loops.get(setup.key, 1)
+        if crew.stacks(1) is None or lost_time.unavailable() is not None:
+            return None
+        if self._expected * loops * (1 + setup.crew_size) > _LONG_LOOK:
+            return None
+        try:
+            return lost_time.locate(
+                lambda workers: self._run(setup, workers, loops, beside=True), crew.stacks, setup.crew_size
+            )
+        except (Raised, WorkerLost):  # the verdict stands without it
+            self._close_crew(setup.key)
+            return None
 
     def refresh(self, setup: Setup) -> None:
         """Replace the workers by fresh ones."""

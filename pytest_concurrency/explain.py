@@ -38,15 +38,25 @@ def _times(estimate: Estimate | None) -> str:
     return figure(estimate).replace("x", "", 1)
 
 
-def broken(label: str, setup: Setup, result: Result, settlement: Settlement, bound: Bound, note: str = "") -> str:
+def broken(
+    label: str,
+    setup: Setup,
+    result: Result,
+    settlement: Settlement,
+    bound: Bound,
+    lost_at: str | None = None,
+    note: str = "",
+) -> str:
     """The message of a failed test: figure, threshold, what each side did, why, what to try.
 
+    :param lost_at: where the workers lose time to each other, if that was found out.
     :param note: how the workers were started, and how many there were.
     """
     parts = [
         wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
         arms_table(setup, settlement),
         f"Bound type: {KINDS[bound.kind]}\n{wrap(bound.evidence + '.', '  ')}",
+        f"Where {setup.who()} lose time to each other, in an extra round:\n{wrap(lost_at, '  ')}" if lost_at else "",
         "What to try:\n" + wrap(_advice(setup, result, bound, settlement), "  "),
         wrap(_certainty(settlement, setup), ""),
         wrap(f"Workers: {note}.") if note and setup.backend not in _AS_EXPECTED else "",

@@ -121,8 +121,8 @@ class Concurrency:
                     {**options, **threshold},
                     plan,
                     settlement,
-                    bench.note(plan.setup),
-                    bench.interference(),
+                    note=bench.note(plan.setup),
+                    interference=bench.interference(),
                 )
 
         body = _body(second, ())

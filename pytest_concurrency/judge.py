@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_concurrency import advice, bounds, explain
 from pytest_concurrency.claims import Claim, SpeedupClaim
-from pytest_concurrency.classify import classify, per_body
+from pytest_concurrency.classify import COMPUTES, classify, per_body
 from pytest_concurrency.measure import Result, Settlement
 from pytest_concurrency.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample, Series
 from pytest_concurrency.plan import Plan, Setup
@@ -22,16 +22,20 @@ def judge(
     arguments: Mapping[str, Any],
     plan: Plan,
     settlement: Settlement,
+    lost_at: str | None = None,
     note: str = "",
     interference: Interference | None = None,
 ) -> Outcome:
-    """Return one expectation's outcome; its reason is what the user reads."""
+    """Return one expectation's outcome; its reason is what the user reads.
+
+    :param lost_at: where the workers lose time to each other, if that was found out.
+    """
     setup = plan.setup
     bound = classify(settlement.rounds, setup, settlement.known)
     decisive = deciding(settlement)
     verdict = settlement.verdict
     if verdict == "broken":
-        reason = explain.broken(label, setup, decisive, settlement, bound, note)
+        reason = explain.broken(label, setup, decisive, settlement, bound, lost_at, note)
     elif verdict == "met":
         reason = ""
     else:
@@ -58,6 +62,17 @@ def judge(
         curve=_curve(plan, settlement, decisive.estimate),
         series=_series(plan, settlement),
     )
+
+
+def loses_time(plan: Plan, settlement: Settlement) -> bool:
+    """Whether it is worth a look where in the body several workers lose time to each other.
+
+    Not where they all compute under the GIL: it is lost wherever they compute.
+    """
+    claim = deciding(settlement).claim
+    if settlement.verdict != "broken" or claim.unit != "ratio" or claim.met_when < 0 or plan.setup.backend == "compare":
+        return False
+    return not settlement.known.computes_alone or bounds.median_cpu_share(settlement.rounds) < COMPUTES
 
 
 def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:

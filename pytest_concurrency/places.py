@@ -26,12 +26,12 @@ def of_frame(frame: FrameType | None) -> Iterator[Place]:
         frame = frame.f_back
 
 
-def may_look() -> bool:
-    """Whether another thread's frames may be read: without a GIL they may be gone by then, and Python crashes.
+def unreadable() -> str | None:
+    """Return why another thread's frames may not be read, or None: without a GIL they may be gone by then.
 
     Source: python/cpython issues 118680 and 152355.
     """
-    return gil_enabled()
+    return None if gil_enabled() else "without a GIL, looking into a running thread can crash Python"
 
 
 def of_thread(ident: int | None) -> tuple[Place, ...] | None:
@@ -39,23 +39,36 @@ def of_thread(ident: int | None) -> tuple[Place, ...] | None:
     frame = sys._current_frames().get(ident or 0)
     if frame is None:
         return None
-    return tuple(of_frame(frame)) if may_look() else ()
+    return tuple(of_frame(frame)) if unreadable() is None else ()
+
+
+def authors(places: Iterable[Place]) -> Place | None:
+    """Return the innermost place that is the author's: waiting ends in the standard library, which says little."""
+    return next((place for place in places if is_authors(place[0])), None)
 
 
 def describe(places: Iterable[Place]) -> str:
-    """Return the innermost place that is the author's: waiting ends in the standard library, which says little."""
+    """Describe the innermost place that is the author's, or else the innermost one."""
     known = list(places)
     if not known:
         return "not readable here"
-    file, line, function = next((place for place in known if is_authors(place[0])), known[0])
+    file, line, function = authors(known) or known[0]
     source = linecache.getline(file, line).strip()
-    return f"{file}:{line} in {function}" + (f": {source}" if source else "")
+    return f"{relative(file)}:{line} in {function}" + (f": {source}" if source else "")
+
+
+def relative(file: str) -> str:
+    """Return a path as a person would write it from here, if it is below this folder; else as it is."""
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except (ValueError, OSError):  # it is elsewhere, or this folder has gone
+        return file
 
 
 def in_body(places: Iterable[Place]) -> str | None:
     """Describe where a worker is in its body; None if it is not inside: the body has ended, or not begun."""
     known = list(places)
-    if not known or (known[0][0].startswith(PACKAGE) and not any(is_authors(place[0]) for place in known)):
+    if not known or (known[0][0].startswith(PACKAGE) and authors(known) is None):
         return None
     return describe(known)
 

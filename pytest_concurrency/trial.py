@@ -12,7 +12,7 @@ from pytest_concurrency.bench import Workbench
 from pytest_concurrency.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.expectations.base import Limits
 from pytest_concurrency.gate import Gate
-from pytest_concurrency.judge import combine, comparison_of, judge, workers_of
+from pytest_concurrency.judge import combine, comparison_of, judge, loses_time, workers_of
 from pytest_concurrency.measure import Settlement, settle
 from pytest_concurrency.model import Body, Interference, Interval, Outcome
 from pytest_concurrency.plan import Plan, Setup
@@ -128,12 +128,14 @@ class Trial:
             settlement = self.settle(self._circumstances.extended(plan), question.limits)
         except CannotMeasure as reason:
             return _unmeasured(question, str(reason)), None
+        lost_at = self._bench.lost_at(plan.setup) if loses_time(plan, settlement) else None
         return judge(
             question.label,
             question.marker,
             question.arguments,
             plan,
             settlement,
+            lost_at=lost_at,
             note=self._bench.note(plan.setup),
             interference=self._bench.interference(),
         ), settlement

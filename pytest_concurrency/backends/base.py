@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pytest_concurrency.errors import WorkerLost
 from pytest_concurrency.model import BlockProbe, Sample
+from pytest_concurrency.places import Place
 from pytest_concurrency.units import duration
 
 
@@ -47,6 +48,13 @@ class Crew(abc.ABC):
     @property
     def block(self) -> BlockProbe | None:
         """What the last ``beat`` job saw of the event loop, where there is one."""
+        return None
+
+    def stacks(self, workers: int) -> Sequence[Sequence[Place]] | None:
+        """Return where each of the first ``workers`` is at this moment, innermost first; None if nobody can see.
+
+        Asked from another thread while a batch runs.
+        """
         return None
 
     @abc.abstractmethod

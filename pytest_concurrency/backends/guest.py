@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -109,10 +109,9 @@ class GuestLoop(ABC):
             self._call_soon(request.cancel)
             request.answered.acquire(timeout=seconds)
 
-    def stands_at(self) -> str:
-        """Return where the loop's thread is at this moment."""
-        stands = places.of_thread(self._ident)
-        return "ended" if stands is None else places.describe(stands)
+    def stack(self) -> tuple[places.Place, ...] | None:
+        """Return where the loop's thread is at this moment, innermost first; None if it has ended."""
+        return places.of_thread(self._ident)
 
     def _measure(self, work: Callable[[], None]) -> None:
         try:
@@ -200,10 +199,15 @@ class GuestWorker:
         """
         answer = self._loop.run(self._jobs[job], deadline)
         if answer is None:
-            raise Hung("tasks", workers, deadline, [self._loop.stands_at()])
+            stands = self._loop.stack()
+            raise Hung("tasks", workers, deadline, ["ended" if stands is None else places.describe(stands)])
         if isinstance(answer, BaseException):
             raise Raised(answer, "tasks", 0, workers)
         return Sample(loops, (answer,))
+
+    def stacks(self, workers: int) -> Sequence[Sequence[places.Place]]:
+        """Where the loop's thread is."""
+        return [self._loop.stack() or ()]
 
     def recover(self, seconds: float) -> None:
         """End a job that was late, so that the loop can go on."""

@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from itertools import repeat
 from typing import Any
@@ -119,6 +119,14 @@ class TaskCrew(Crew):
         self._tell_unhandled(workers)
         ends = tuple(self._ends) if job == "body" else ()
         return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
+
+    def stacks(self, workers: int) -> Sequence[Sequence[places.Place]]:
+        """Where the tasks wait; all of them wait for what one of them has the loop's thread do."""
+        unfinished = [task for task in self._workers if not task.done()]
+        stacks = [_awaiting(task) for task in unfinished]
+        if all(stacks):
+            return stacks
+        return list(self._thread.stacks(1)) * len(unfinished)
 
     def close(self) -> None:
         """End the loop if it is our own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -58,6 +58,10 @@ class ThreadCrew(Crew):
     @property
     def idents(self) -> list[int | None]:
         return [thread.ident for thread in self._threads]
+
+    def stacks(self, workers: int) -> list[Sequence[places.Place]]:
+        """Where the threads are; nothing of one that has ended."""
+        return [places.of_thread(thread.ident) or () for thread in self._threads[:workers]]
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Run one batch on the first ``workers`` threads; ``deadline`` is in seconds.

@@ -24,9 +24,8 @@ _LEAST = 0.01  # share of looks below which a line is not worth showing
 
 def unavailable() -> str | None:
     """Return why nobody may look into other threads here, or None."""
-    if places.may_look():
-        return None
-    return "Where threads stood was not looked for: without a GIL, looking into a running thread can crash Python."
+    why = places.unreadable()
+    return why and f"Where threads stood was not looked for: {why}."
 
 
 @dataclass
@@ -137,11 +136,9 @@ def standing(seen: Seen, workers: str, for_the_gil: bool) -> Standing:
 
 
 def short(file: str) -> str:
-    """A path as a person would write it from here."""
+    """A path as a person would write it from here, and no longer than it needs to be."""
     path = Path(file)
     if not places.is_authors(file):
         return path.name
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return "/".join(path.parts[-2:])
+    from_here = places.relative(file)
+    return "/".join(path.parts[-2:]) if from_here == file else from_here
