@@ -14,6 +14,7 @@ _LUCK = 3e-4  # how often rounds of calls that merely differ may look slow in co
 _GROUPS = 3  # of rounds, that make an estimate
 _REFUTES = 24  # rounds without, after which one in which it seemed to happen counts as an error
 _CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
+_ROUGH = 0.01  # standard error of the figure, as a part of it, that some more rounds are worth
 
 
 @dataclass
@@ -145,6 +146,12 @@ class Case:
     def bounds(self) -> list[Interval]:
         """Of each round that said something."""
         return [read for read in self.reads() if read is not None]
+
+    @property
+    def rough(self) -> bool:
+        """Whether the rounds' figures scatter so much that some more of them would make a noticeably better one."""
+        figures = self._figures(self._said())
+        return stats.standard_error(figures) > _ROUGH * stats.mean(figures) if figures else False
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""

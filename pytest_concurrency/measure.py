@@ -26,6 +26,7 @@ _NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
 _SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
 _CONTROLS = 5  # runs of a control body after rounds that other runs are compared with
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
+_POLISHING = 0.1  # seconds of batches up to which a decided figure that is still rough is measured on
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,14 @@ class _Loop:
         if len(self._rounds) == self._plan.most_rounds:
             return True
         # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
-        return self._plan.answered([case.verdict for case in self._cases]) and not self._may_drift()
+        if not self._plan.answered([case.verdict for case in self._cases]) or self._may_drift():
+            return False
+        return ratio is None or not ratio.rough or self._measured() >= _POLISHING
+
+    def _measured(self) -> float:
+        """Seconds that all rounds' batches have taken."""
+        samples = [sample for round_ in self._rounds for sample in (round_.serial, round_.concurrent)]
+        return sum(sample.wall for sample in samples if sample is not None)
 
     def _may_drift(self) -> bool:
         return self._plan.setup.method == "pair" and bounds.may_drift(self._rounds)

@@ -36,6 +36,11 @@ def deviation(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
 
 
+def standard_error(values: Sequence[float]) -> float:
+    """Return the standard error of the mean of some values; 0 of fewer than two."""
+    return deviation(values) / math.sqrt(len(values)) if values else 0.0
+
+
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Return a distribution-free interval for the median, from order statistics.
 

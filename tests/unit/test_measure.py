@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -326,6 +327,21 @@ def test_long_batches_decide_in_few_rounds() -> None:
     settlement = end(ScriptedBench(ScriptedBody(wait=1.5)), THREE, max_time=10.0)
     assert settlement.verdict == "met"
     assert len(settlement.rounds) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "jitter", "rounds"),
+    [(WAITS, 0.001, (2, 3)), (WAITS, 0.08, (5, 7)), (ScriptedBody(wait=0.06), 0.08, (2, 4))],
+    ids=["sure", "rough", "rough and long"],
+)
+def test_a_figure_that_scatters_is_polished_where_that_costs_little(
+    body: ScriptedBody, jitter: float, rounds: tuple[int, int]
+) -> None:
+    claim = SpeedupClaim(4, 1.5, 0.25)
+    settlements = [end(ScriptedBench(body, Noise(jitter=jitter), seed=seed), claim) for seed in range(40)]
+    low, high = rounds
+    assert low <= statistics.median(len(settlement.rounds) for settlement in settlements) <= high
+    assert {settlement.verdict for settlement in settlements} == {"met"}
 
 
 def test_the_gil_is_asked_about_only_while_it_matters_and_is_unknown() -> None:
