@@ -42,7 +42,7 @@ class Gathering:
         keeps = self._settings.save or self._settings.compare
         if self._config.option.collectonly or not (self._records or self._settings.report_files or keeps):
             return
-        from pytest_concurrency import record
+        from pytest_concurrency import hooks, record
         from pytest_concurrency.reports import files
 
         run = record.run_of(self._environment(), self._records)
@@ -52,15 +52,19 @@ class Gathering:
 
             self._kept = Kept(self._settings, items.baseline_of(self._config, self._settings))
             run = self._kept.compare(run)
-        self._complaints = files.write(self._settings.report_files, run, self._history)
-        if self._complaints and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._complaints += files.write(self._settings.report_files, run, self._history)
         if self._kept is not None:
             self._kept.save(run, complete=exitstatus in _COMPLETE)
-            if self._kept.failed and session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
         # Last, so that no reporter loses what is kept.
-        self._config.hook.pytest_concurrency_report(config=self._config, run=run)
+        hook = self._config.hook.pytest_concurrency_report
+        self._complain(hooks.told("pytest_concurrency_report", lambda: hook(config=self._config, run=run)))
+        failed = self._complaints or (self._kept is not None and self._kept.failed)
+        if failed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _complain(self, complaint: str | None) -> None:
+        if complaint is not None:
+            self._complaints.append(complaint)
 
     def _history(self) -> list[dict[str, Any]]:
         from pytest_concurrency.reports.history import earlier_runs
@@ -78,13 +82,17 @@ class Gathering:
                 node.workerinput[items.WORKER_KEY] = found.name
 
     def _environment(self) -> dict[str, Any]:
-        from pytest_concurrency import missing, record
+        from pytest_concurrency import hooks, missing
         from pytest_concurrency.machine import environment
 
-        value = environment(missing.reasons())
-        self._config.hook.pytest_concurrency_update_environment(config=self._config, environment=value)
-        plain: dict[str, Any] = record.plain(value)  # whatever plugins put in
-        return plain
+        hook = self._config.hook.pytest_concurrency_update_environment
+        value, complaint = hooks.updated(
+            "pytest_concurrency_update_environment",
+            lambda changed: hook(config=self._config, environment=changed),
+            environment(missing.reasons()),
+        )
+        self._complain(complaint)
+        return value
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._config.option.collectonly:

@@ -234,6 +234,15 @@ def warn_gauge(item: pytest.Item) -> None:
     )
 
 
+def fail_with(report: pytest.TestReport, complaint: str) -> None:
+    """Let a test fail for something that is not its own fault; what it failed for itself stays what is shown."""
+    if report.failed:
+        report.sections.append(("concurrency", complaint))
+    else:
+        report.outcome = "failed"
+        report.longrepr = complaint
+
+
 def point_at_test(item: pytest.Item, report: pytest.TestReport) -> None:
     """The place of a skip is the test, not the line in this plugin that skipped it."""
     if report.skipped and isinstance(report.longrepr, tuple):

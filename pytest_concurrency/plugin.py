@@ -246,15 +246,19 @@ def pytest_runtest_makereport(
         if call.excinfo is not None:
             items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
-        from pytest_concurrency import items, record, sharing, tracing
+        from pytest_concurrency import hooks, items, record, sharing, tracing
         from pytest_concurrency.gathering import REPORT_ATTRIBUTE
 
         if report.passed:
             outcomes = [items.as_answered(outcome) for outcome in outcomes]
         value = record.record_of(item.nodeid, outcomes, tracing.tracers(), sharing.told(item))
         items.add_profiles(item, report, value)
-        item.config.hook.pytest_concurrency_update_record(config=item.config, record=value)
-        value = record.plain(value)  # whatever plugins put in
+        update = item.config.hook.pytest_concurrency_update_record
+        value, complaint = hooks.updated(
+            "pytest_concurrency_update_record", lambda changed: update(config=item.config, record=changed), value
+        )
+        if complaint is not None:
+            items.fail_with(report, complaint)
         setattr(report, REPORT_ATTRIBUTE, value)
         item.stash[RECORD] = value
         del item.stash[OUTCOMES]  # a plugin may run the item again
