@@ -344,6 +344,14 @@ def test_a_figure_that_scatters_is_polished_where_that_costs_little(
     assert {settlement.verdict for settlement in settlements} == {"met"}
 
 
+def test_no_rounds_are_added_for_a_ratio_beside_a_claim_that_is_broken() -> None:
+    waits, overlap = ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)
+    alone = end(ScriptedBench(COMPUTES, Noise(jitter=0.01)), waits, overlap)
+    kept = end(ScriptedBench(COMPUTES, Noise(jitter=0.01)), waits, overlap, comparable=lambda rounds, number: False)
+    assert alone.verdict == kept.verdict == "broken"
+    assert len(kept.rounds) == len(alone.rounds)
+
+
 def test_the_gil_is_asked_about_only_while_it_matters_and_is_unknown() -> None:
     waiting, computing = ScriptedBench(WAITS), ScriptedBench(UNDER_THE_GIL)
     end(waiting, THREE)
