@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 from pytest_concurrency import comparison, explain, functions
 from pytest_concurrency.backends.job import WithInput
 from pytest_concurrency.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.classify import COMPUTES, WAITS
+from pytest_concurrency.discarded import is_discarded
 from pytest_concurrency.errors import BadArgument
 from pytest_concurrency.expectations import keywords, speedup, where
 from pytest_concurrency.expectations.base import Limits
@@ -257,7 +260,9 @@ class Speedup:
             raise BadArgument(f"a speedup cannot be compared with {threshold!r}: the threshold {error}.") from None
         self.outcome = outcome = self._decide({keyword: value})
         self._report(outcome)
-        return self._follow(outcome)
+        answer = self._follow(outcome)
+        _refuse_discarded(sys._getframe(2), _label(outcome.marker, {keyword: value}))
+        return answer
 
     def __repr__(self) -> str:
         return _short(self.outcome) if self.outcome else "<speedup, not measured yet: compare it with >= or <=>"
@@ -318,11 +323,11 @@ class BoundFinding:
         holds = decided and outcome.bound is not None and (outcome.bound.kind == other) == wanted
         self._expected[repr(other) if wanted else f"not {other!r}"] = holds
         self._tell()
-        if not decided:
-            return self._follow(outcome)
-        if outcome.change is not None:
+        answer = holds if decided else self._follow(outcome)
+        if decided and outcome.change is not None:
             self._follow(outcome)
-        return holds
+        _refuse_discarded(sys._getframe(2), f"concurrency.bound == {other!r}")
+        return answer
 
     def __eq__(self, other: object) -> bool:
         return self.kind == other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=True)
@@ -332,6 +337,12 @@ class BoundFinding:
 
     def __hash__(self) -> int:
         return hash(self.kind)
+
+    def __bool__(self) -> bool:
+        self.asked = True
+        raise BadArgument(
+            'a bound type is neither true nor false: compare it, as in `assert concurrency.bound(fetch, url) == "io"`.'
+        )
 
     def __str__(self) -> str:
         return self.kind
@@ -375,6 +386,18 @@ def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable
         label=f"{functions.name_of(function)}()",
         prepare=prepare,
     )
+
+
+def _refuse_discarded(frame: FrameType, what: str) -> None:
+    """See to it that somebody uses the answer.
+
+    :raises BadArgument: nobody does. Raised after the body's own errors, which a test may be about.
+    """
+    if is_discarded(frame):
+        raise BadArgument(
+            f"{what}: nobody uses this answer, so the test would pass whatever it is. "
+            "Write assert before the comparison."
+        )
 
 
 def _refuse_generator(function: Callable[..., Any]) -> None:

@@ -312,6 +312,42 @@ def test_a_bound_type_is_broken_only_if_no_comparison_was_true(
 
 
 @pytest.mark.parametrize(
+    ("line", "label"),
+    [
+        ("concurrency.speedup(wait, threads=4) <= 1.5", "concurrency.speedup <= 1.5"),
+        ("1.5 >= concurrency.speedup(wait, threads=4)", "concurrency.speedup <= 1.5"),
+        ("concurrency.compare(wait, wait) < 0.5", "concurrency.compare <= 0.5"),
+        ("concurrency.bound(wait) == 'cpu'", "concurrency.bound == 'cpu'"),
+        ("concurrency.bound(wait) in ('cpu',)", "concurrency.bound == 'cpu'"),
+    ],
+)
+def test_an_answer_that_nobody_uses_is_an_error(suite: Suite, line: str, label: str) -> None:
+    result = suite(HELPERS + f"\ndef test_body(concurrency):\n    {line}\n")
+    result.assert_outcomes(failed=1, passed=1)
+    assert f"{label}: nobody uses this answer" in text_of(result)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "assert not concurrency.speedup(wait, threads=4) <= 1.5",
+        "answer = concurrency.speedup(wait, threads=4) <= 1.5",
+        "if concurrency.speedup(wait, threads=4) <= 1.5: pass",
+        "assert 1 < concurrency.speedup(wait, threads=4) < 9",
+        "with pytest.raises(ZeroDivisionError): concurrency.speedup(lambda: 1 / 0, threads=4) >= 2",
+    ],
+)
+def test_an_answer_that_is_used_is_none(suite: Suite, lines: str) -> None:
+    suite(HELPERS + f"\ndef test_body(concurrency):\n    {lines}\n").assert_outcomes(passed=2)
+
+
+def test_a_bound_type_is_neither_true_nor_false(suite: Suite) -> None:
+    result = suite(HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.bound(wait)\n")
+    result.assert_outcomes(failed=1, passed=1)
+    assert "a bound type is neither true nor false" in text_of(result)
+
+
+@pytest.mark.parametrize(
     ("call", "passes"),
     [
         ("concurrency.speedup(wait, threads=4)", False),
