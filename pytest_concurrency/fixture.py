@@ -153,6 +153,7 @@ class Concurrency:
             ),
             # More than a quarter, more than three quarters, and where it waits: do the waits overlap.
             answered=lambda said: said[1] == "met" or (said[1] == "broken" and (said[0] == "met" or None not in said)),
+            all_must_hold=False,
         )
 
         def decide() -> Outcome:

@@ -196,7 +196,7 @@ class _Loop:
     def _done(self) -> bool:
         comparable = self._plan.comparable
         ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
-        if any(case.verdict == "broken" for case in self._cases if case is not ratio):
+        if self._plan.all_must_hold and any(case.verdict == "broken" for case in self._cases if case is not ratio):
             ratio = None  # nobody will ask for its figure
         if comparable and ratio is not None and not comparable(ratio.bounds(), len(self._rounds)):
             return False

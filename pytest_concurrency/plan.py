@@ -84,6 +84,8 @@ class Plan:
     unmeasurable: Callable[[Sequence[Round], Knowledge], str | None] = _no_reason
     # Whether the claims' verdicts so far, None while open, are all that is wanted.
     answered: Callable[[Sequence[VerdictName | None]], bool] = _all_decided
+    # Whether one broken claim breaks the expectation; else they are alternatives, of which one is the answer.
+    all_must_hold: bool = True
     most_rounds: int | None = None
     # Whether the bounds of the first ratio, and as many rounds, will do for comparing runs. Measuring goes on
     # until then, even if all claims are decided, as far as the time allows. None: no runs are compared.

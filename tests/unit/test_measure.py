@@ -352,6 +352,15 @@ def test_no_rounds_are_added_for_a_ratio_beside_a_claim_that_is_broken() -> None
     assert len(kept.rounds) == len(alone.rounds)
 
 
+def test_rounds_are_added_for_a_ratio_beside_an_alternative_that_does_not_hold() -> None:
+    computes, overlap = ShareClaim("cpu", 0.5, 0.25), OverlapClaim(4, 0.25)
+    settlement = end(
+        ScriptedBench(WAITS), computes, overlap, all_must_hold=False, comparable=lambda rounds, number: number >= 14
+    )
+    assert settlement.results[0].verdict == "broken"
+    assert len(settlement.rounds) >= 14
+
+
 def test_the_gil_is_asked_about_only_while_it_matters_and_is_unknown() -> None:
     waiting, computing = ScriptedBench(WAITS), ScriptedBench(UNDER_THE_GIL)
     end(waiting, THREE)
