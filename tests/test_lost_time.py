@@ -34,7 +34,7 @@ def test_body():
 LOCK = threading.Lock()
 BLOB = bytes(1 << 20)
 
-@pytest.mark.expect_speedup(threads=2, at_least=1.6)
+@pytest.mark.expect_speedup(threads=2, at_least=1.95)
 def test_body():
     with LOCK:  # here
         hashlib.sha256(BLOB * 16).digest()
@@ -76,6 +76,8 @@ IMPORTS = "import asyncio\nimport hashlib\nimport queue\nimport threading\nimpor
 @pytest.mark.parametrize("kind", BODIES)
 def test_the_line_is_named(suite: Suite, kind: str) -> None:
     result = suite(IMPORTS + BODIES[kind])
+    if kind == "computing in a lock" and result.parseoutcomes().get("skipped"):
+        pytest.skip("undecided: the tests beside this one left it no second CPU")
     result.assert_outcomes(failed=1, passed=1)
     place = text_of(result).partition("lose time to each other, in an extra round:")[2].partition("What to try")[0]
     assert "in test_body:" in place
