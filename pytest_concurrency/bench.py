@@ -220,7 +220,7 @@ class Workbench:
         deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
         try:
             if self._body.prepare is not None and job != "control":
-                crew.run(workers, 1, deadline, "prepare")
+                self._make_inputs(crew, workers, deadline)
             may_hand_out = job == "body" and crew.one_process and not beside
             watch = helpers.Helpers(children=True) if may_hand_out else None
             sample = crew.run(workers, loops, deadline, job)
@@ -229,13 +229,21 @@ class Workbench:
                 sample = self._credit(sample, watch)
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
-            if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1:
+            if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = _USED_UP.format(loops=loops)
             raise
         if not crew.one_process:
             self._told[setup.key] = self._told.get(setup.key, 0.0) + sample.cpu
             self._meter.add_own(sample.cpu)
         return sample
+
+    @staticmethod
+    def _make_inputs(crew: Crew, workers: int, deadline: float) -> None:
+        try:
+            crew.run(workers, 1, deadline, "prepare")
+        except Raised as raised:
+            raised.hint = "in the function given as setup="
+            raise
 
     def _credit(self, sample: Sample, watch: helpers.Helpers) -> Sample:
         """Count for the workers what this process and its children did for them meanwhile."""

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from pytest_concurrency import comparison, explain, functions
-from pytest_concurrency.backends.job import WithInput
+from pytest_concurrency.backends.job import ALONE, WithInput, current_worker
 from pytest_concurrency.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.classify import COMPUTES, WAITS
 from pytest_concurrency.discarded import is_discarded
@@ -60,6 +60,7 @@ class Concurrency:
             threshold, ``max_time=``, in seconds or as text (``"2min"``), and ``undecided=``.
         :raises BadArgument: an option has no meaning.
         """
+        _refuse_nested("concurrency.speedup")
         arguments = keywords.read("concurrency.speedup", (), options, where.parsers(), calls=True)
         body = _body(function, args, arguments.get("setup"))
         if where.the_one("concurrency.speedup", arguments, body.is_async) is None:
@@ -77,7 +78,7 @@ class Concurrency:
         found = Speedup(
             decide, self._told(body), lambda outcome: self._follow(outcome, self._limits(arguments).undecided)
         )
-        self._made.append((f"concurrency.speedup({body.label})", found))
+        self._made.append((f"concurrency.speedup({functions.name_of(function)}, ...)", found))
         return found
 
     def compare(
@@ -92,6 +93,7 @@ class Concurrency:
         :param options: ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
+        _refuse_nested("concurrency.compare")
         arguments = keywords.read("concurrency.compare", (), options, {})
         if "setup" in arguments:
             raise BadArgument("concurrency.compare has no setup=: each function prepares what it needs itself.")
@@ -130,7 +132,8 @@ class Concurrency:
 
         body = _body(second, ())
         found = Speedup(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
-        self._made.append((f"concurrency.compare(..., {body.label})", found))
+        names = ", ".join(functions.name_of(one) for one in (first, second))
+        self._made.append((f"concurrency.compare({names})", found))
         return found
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> BoundFinding:
@@ -140,6 +143,7 @@ class Concurrency:
             overlap; ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
+        _refuse_nested("concurrency.bound")
         arguments = keywords.read("concurrency.bound", (), options, where.overlap_parsers(), calls=True)
         body = _body(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
@@ -164,7 +168,7 @@ class Concurrency:
             return _bound_outcome(outcome, settlement.results)
 
         found = BoundFinding(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
-        self._made.append((f"concurrency.bound({body.label})", found))
+        self._made.append((f"concurrency.bound({functions.name_of(function)}, ...)", found))
         return found
 
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
@@ -174,6 +178,7 @@ class Concurrency:
             seconds or as text; ``setup=``.
         :raises BadArgument: an option has no meaning.
         """
+        _refuse_nested("concurrency.measure")
         arguments = keywords.read("concurrency.measure", (), options, where.parsers(), calls=True)
         body = _body(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
@@ -195,9 +200,9 @@ class Concurrency:
         """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
         return self._gauge.says_nothing
 
-    def never_asked(self) -> list[str]:
-        """Return the calls whose findings nobody has compared with anything, so that nothing was measured."""
-        return [call for call, finding in self._made if not finding.asked]
+    def never_asked(self) -> list[tuple[str, str]]:
+        """Return the calls whose findings nobody has compared with anything, each with a comparison that would do."""
+        return [(call, finding.COMPARISON) for call, finding in self._made if not finding.asked]
 
     def _told(self, body: Body) -> Callable[..., None]:
         """What takes the outcomes about a body: the report, and a profiler if one was asked for."""
@@ -215,6 +220,8 @@ class Concurrency:
 
 class Speedup:
     """A speedup that is measured when it is compared with a number."""
+
+    COMPARISON = ">= 2"
 
     def __init__(
         self,
@@ -274,6 +281,8 @@ class BoundFinding:
 
     Undecided findings follow the undecided policy. In the report, it is broken if no comparison with it was true.
     """
+
+    COMPARISON = '== "io"'
 
     def __init__(
         self,
@@ -387,6 +396,18 @@ def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable
         label=f"{functions.name_of(function)}()",
         prepare=prepare,
     )
+
+
+def _refuse_nested(name: str) -> None:
+    """See to it that nothing is measured inside of what is measured, again and again and by each worker.
+
+    :raises BadArgument: a worker asks.
+    """
+    if current_worker.get() != ALONE:
+        raise BadArgument(
+            f"{name} was called inside a body that is itself being measured. Measure in a test without a marker, and "
+            "outside of the function that it gives to the fixture."
+        )
 
 
 def _refuse_discarded(frame: FrameType, what: str) -> None:

@@ -17,6 +17,17 @@ def is_generator(function: Callable[..., Any]) -> bool:
     return any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in _faces(function))
 
 
+def takes_nothing(function: Callable[..., Any]) -> bool:
+    """Whether it can be called without arguments, as far as that can be known."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return False
+    except ValueError:  # some of those written in C do not tell
+        return True
+    return True
+
+
 def name_of(function: Callable[..., Any]) -> str:
     """Return the name by which a message speaks of it."""
     return str(getattr(function, "__name__", type(function).__name__))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency import baseline, company, compare, functions, machine, sharing
+from pytest_concurrency import baseline, company, compare, explain, functions, machine, sharing
 from pytest_concurrency.backends.guest import GuestLoop
 from pytest_concurrency.baseline import Baseline
 from pytest_concurrency.errors import (
@@ -43,19 +43,19 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
     function = item.obj if isinstance(item, pytest.Function) else None
     if function is None or _is_unittest(item):
         what = "a unittest.TestCase method" if function is not None else f"a {type(item).__name__}"
-        raise pytest.fail.Exception(
-            f"{item.nodeid} is marked {marks[0].name}, but it is {what}, whose body cannot be called again and again. "
+        raise _refusal(
+            item,
+            f"{marks[0].name} is on {what}, whose body cannot be called again and again. "
             "Move the workload into a plain test function or method.",
-            pytrace=False,
         )
     if functions.is_generator(function):
-        raise pytest.fail.Exception(
-            f"{item.nodeid} is marked {marks[0].name}, but it has a yield, so that a call of it runs nothing. "
+        raise _refusal(
+            item,
+            f"{marks[0].name} is on a test that has a yield, so that a call of it runs nothing. "
             "Take the yield out; what should happen after the measurement belongs into a fixture.",
-            pytrace=False,
         )
     if (why := company.why_not(function)) is not None:
-        raise pytest.fail.Exception(f"{item.nodeid} is marked {marks[0].name}, but {why}.", pytrace=False)
+        raise _refusal(item, f"{marks[0].name} is on a test that it cannot measure: {why}.")
     expectations: list[Expectation] = []
     for mark in marks:
         try:
@@ -65,17 +65,21 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
 
                 executors.check(expectation.arguments["executor"], _registered_executors(item.config))
         except BadArgument as error:
-            raise pytest.fail.Exception(f"{item.nodeid}: {error}", pytrace=False) from None
+            raise _refusal(item, str(error)) from None
         if expectation not in expectations:
             expectations.append(expectation)
     prepares = {one.arguments["setup"] for one in expectations if "setup" in one.arguments}
     if len(prepares) > 1:
         names = " and ".join(sorted(spelled(prepare) for prepare in prepares))
-        raise pytest.fail.Exception(
-            f"{item.nodeid}: its markers name different setup= functions, {names}. Name one: they measure one body.",
-            pytrace=False,
+        raise _refusal(
+            item, f"setup= names different functions in different markers, {names}. Name one: they measure one body."
         )
     return expectations
+
+
+def _refusal(item: pytest.Item, why: str) -> BaseException:
+    """Return the error of a test whose markers cannot be heeded; the cause first, for it is what a summary shows."""
+    return pytest.fail.Exception(f"{explain.wrap(why)}\nin {item.nodeid}", pytrace=False)
 
 
 def _is_unittest(item: pytest.Item) -> bool:
@@ -213,12 +217,11 @@ def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], rep
     report.longrepr = shown
 
 
-def warn_forgotten(item: pytest.Item, call: str) -> None:
+def warn_forgotten(item: pytest.Item, call: str, comparison: str) -> None:
     """Say of a call of the fixture that it measured nothing, since its finding was not compared with anything."""
     item.warn(
         pytest.PytestWarning(
-            f"{call} was never compared with anything, so nothing was measured: write assert {call} >= 2, "
-            'or == "io" for a bound type.'
+            f"{call} was never compared with anything, so nothing was measured: write assert {call} {comparison}."
         )
     )
 

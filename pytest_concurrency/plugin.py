@@ -201,7 +201,7 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
         )
         yield asked
         for forgotten in asked.never_asked():
-            items.warn_forgotten(request.node, forgotten)
+            items.warn_forgotten(request.node, *forgotten)
         if asked.gauge_says_nothing():
             items.warn_gauge(request.node)
 

@@ -122,7 +122,7 @@ class Row(NamedTuple):
         if estimate is None:
             return "-"
         bare = formatter(estimate["unit"])(estimate["value"])
-        return f"{bare} computing" if self.marker == "bound" else bare
+        return f"{self.bound}, {bare} computing" if self.marker == "bound" else bare
 
     @property
     def threshold(self) -> str:

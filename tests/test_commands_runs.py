@@ -98,6 +98,13 @@ def test_a_verdict_that_is_broken_now_fails_whatever_the_limit(storage: store.St
     assert "met -> broken" in capsys.readouterr().out
 
 
+def test_a_later_run_without_records_does_not_pass_a_limit(storage: store.Storage, capsys: Said) -> None:
+    storage.save(a_run(), "empty")
+    assert "empty has no records, so that nothing of fast can be held" in bad(
+        capsys, "compare", "fast", "empty", "--fail", "speedup:10%"
+    )
+
+
 def test_what_cannot_be_compared(storage: store.Storage, tmp_path: Path, capsys: Said) -> None:
     assert "fast and fast are the same run" in bad(capsys, "compare", "fast", "fast")
     assert "are the same run" in bad(capsys, "compare", "fast", ".concurrency/fast.json")

@@ -178,7 +178,8 @@ def test_both(benchmark, concurrency):
         result = suite(source, *plugin("benchmark"), subprocess=True)
         result.assert_outcomes(errors=1, passed=1)
         text = text_of(result)
-        assert "test_body is marked expect_io_bound, but it asks for the fixture benchmark" in text
+        assert "it asks for the fixture benchmark" in text
+        assert "in test_suite.py::test_body" in text
         assert "use the fixture concurrency beside benchmark" in text
 
 
@@ -245,8 +246,8 @@ def test_unmarked(n):
         result = suite(source, *plugin("hypothesispytest"))
         result.assert_outcomes(errors=2, passed=2)
         text = text_of(result)
-        assert "test_property is marked expect_io_bound" in text
-        assert "test_async_property is marked expect_io_bound" in text
+        assert "in test_suite.py::test_property" in text
+        assert "in test_suite.py::test_async_property" in text
         assert "it is a property of hypothesis (@given)" in text
         assert "Move the workload into a plain test with fixed values" in text
 
@@ -305,7 +306,7 @@ class TestCase(unittest.TestCase):
         result = suite(source + WAITS)
         result.assert_outcomes(errors=1, passed=3)
         text = text_of(result)
-        assert "it is a unittest.TestCase method, whose body cannot be called again and again" in text
+        assert "expect_io_bound is on a unittest.TestCase method, whose body cannot be called again and again" in text
         assert "Move the workload into a plain test function or method" in text
 
     def test_doctests_beside_measured_tests_run_as_they_are(self, suite: Suite) -> None:
@@ -326,7 +327,7 @@ class TestCase(unittest.TestCase):
         )
         result = suite('def documented():\n    """\n    >>> 1 + 1\n    2\n    """\n', "--doctest-modules")
         result.assert_outcomes(errors=1, passed=1)
-        assert "it is a DoctestItem, whose body cannot be called again and again" in text_of(result)
+        assert "expect_io_bound is on a DoctestItem, whose body cannot be called again and again" in text_of(result)
 
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="pytest has subtests from version 9 on")

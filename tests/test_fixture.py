@@ -348,16 +348,34 @@ def test_a_bound_type_is_neither_true_nor_false(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "passes"),
+    ("call", "advice"),
     [
-        ("concurrency.speedup(wait, threads=4)", False),
-        ("concurrency.bound(wait)", False),
-        ("assert concurrency.bound(wait).kind", True),
+        ("concurrency.speedup(wait, threads=4)", "write assert concurrency.speedup(wait, ...) >= 2."),
+        ("concurrency.compare(wait, wait)", "write assert concurrency.compare(wait, wait) >= 2."),
+        ("concurrency.bound(wait)", 'write assert concurrency.bound(wait, ...) == "io".'),
+        ("assert concurrency.bound(wait).kind", None),
     ],
 )
-def test_a_finding_that_nobody_compares_is_warned_of(suite: Suite, call: str, passes: bool) -> None:
+def test_a_finding_that_nobody_compares_is_warned_of(suite: Suite, call: str, advice: str | None) -> None:
     result = suite(HELPERS + f"\ndef test_body(concurrency):\n    {call}\n")
-    assert ("was never compared with anything, so nothing was measured" in text_of(result)) is not passes
+    text = text_of(result)
+    assert ("was never compared with anything, so nothing was measured" in text) is (advice is not None)
+    assert advice is None or advice in text
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "concurrency.speedup(wait, threads=2) >= 1.5",
+        "concurrency.compare(wait, wait) <= 2",
+        'concurrency.bound(wait) == "io"',
+        "concurrency.measure(wait, threads=2).arms",
+    ],
+)
+def test_what_is_measured_cannot_measure(suite: Suite, call: str) -> None:
+    result = suite(HELPERS + f"\n@pytest.mark.expect_io_bound\ndef test_body(concurrency):\n    assert {call}\n")
+    result.assert_outcomes(failed=1, passed=1)
+    assert "was called inside a body that is itself being measured" in text_of(result)
 
 
 @pytest.mark.parametrize(

@@ -153,9 +153,10 @@ def test_it(concurrency_worker):
     ("marks", "said"),
     [
         ("@pytest.mark.expect_speedup(threads=2, at_least=1.5, setup=3)", "setup must be a plain function"),
+        ("@pytest.mark.expect_io_bound(setup=lambda size: [0] * size)", "is called without arguments"),
         (
             "@pytest.mark.expect_io_bound(setup=list)\n@pytest.mark.expect_cpu_bound(setup=dict)",
-            "its markers name different setup= functions, dict and list",
+            "setup= names different functions in different markers, dict and list",
         ),
     ],
 )

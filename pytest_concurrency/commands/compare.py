@@ -34,6 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(
             f"{arguments.baseline} and {arguments.later} are the same run: nothing can have changed. Name two runs"
         )
+    if wanted and baseline["records"] and not later["records"]:
+        raise CommandError(
+            f"{arguments.later} has no records, so that nothing of {arguments.baseline} can be held against it"
+        )
     found = compare(baseline, later, wanted or limits.DEFAULT)
     if found.differences:
         why = "; ".join(found.differences)

@@ -32,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     out: Path | None = arguments.output
+    if out is not None and out.is_dir():
+        raise CommandError(f"{out} cannot be written: {out} is a folder")
     name = arguments.format or _format_of(out)
     made = formats.load(name)
     if reason := made.unavailable():
@@ -71,4 +73,9 @@ def _when(found: dict[str, Any]) -> str:
 def _format_of(out: Path | None) -> str:
     suffix = "" if out is None else out.suffix.removeprefix(".").lower()
     suffix = {"md": "markdown", "htm": "html"}.get(suffix, suffix)
-    return suffix if suffix in formats.names() else "markdown"
+    if out is not None and suffix not in formats.names():
+        known = ", ".join(f".{name}" for name in formats.names())
+        raise CommandError(
+            f"{out}: its ending does not say which format. Let it end in one of {known}, or add --format"
+        )
+    return suffix or "markdown"

@@ -12,6 +12,7 @@ from pytest_concurrency.expectations.base import Kind, Limits
 from pytest_concurrency.machine import gil_enabled
 from pytest_concurrency.model import Body, Round
 from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.units import duration
 
 _LEAST = 0.001  # the heart beats twice a millisecond: shorter holds go unseen
 
@@ -23,7 +24,8 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
             "expect_nonblocking measures. Use that for an async def."
         )
     if arguments.get("max_hold", 1.0) < _LEAST:
-        raise BadArgument(f"{name}(max_hold=...): shorter holds than 1ms cannot be seen. Write 1ms or more.")
+        given = duration(arguments["max_hold"])
+        raise BadArgument(f"{name}(max_hold={given}): holds shorter than 1ms cannot be seen. Write 1ms or more.")
 
 
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:

@@ -87,7 +87,7 @@ def one_of(*choices: str) -> Parser:
 
 def prepare(value: object) -> Callable[[], Any]:
     """Accept a function without parameters that makes fresh input."""
-    if not callable(value) or functions.is_async(value):
+    if not callable(value) or functions.is_async(value) or not functions.takes_nothing(value):
         raise ValueError("must be a plain function that is called without arguments and returns fresh input")
     return value
 

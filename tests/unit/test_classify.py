@@ -104,4 +104,4 @@ def test_what_to_try_fits_the_cause(kind: str, gil: str, backend: str, said: str
 
 
 def test_too_much_speed_is_answered_with_the_bound_above() -> None:
-    assert "at_most" in what_to_try(Bound("io", 0.0, 1.0), "threads", wants_speed=False)
+    assert "raise the limit" in what_to_try(Bound("io", 0.0, 1.0), "threads", wants_speed=False)
