@@ -92,8 +92,9 @@ def record(load_name: str, rounds: int) -> list[Series]:
 
 def figures(series: Series) -> list[Interval]:
     """What rounds say of the speedup, as multiples of the truth."""
-    held = series.case.startswith("count") and series.backend == "threads"
-    said = (bounds.speedup(moment.round, series.workers, series.cpus, held) for moment in series.moments)
+    counts_in_turn = series.case.startswith("count") and series.backend == "threads"
+    in_turn = bounds.NONE_OVERLAPS if counts_in_turn else bounds.ALL_OVERLAPS
+    said = (bounds.speedup(moment.round, series.workers, series.cpus, in_turn) for moment in series.moments)
     return [Interval(each.low / series.truth, each.high / series.truth) for each in said if each is not None]
 
 

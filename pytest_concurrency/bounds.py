@@ -41,6 +41,8 @@ _TELLING = 9  # rounds in which a drift by that factor shows at the latest, if i
 _UNLIKE = 3.0  # factor between batches of the same bodies from which one of them was of another kind
 _FEW = 1e-9
 _OTHER_KIND = 1.25  # factor between the computing of two calls from which they are not alike
+# Which part of the computing needs a GIL that others need, too.
+ALL_OVERLAPS, NONE_OVERLAPS = Interval(0.0, 0.0), Interval(1.0, 1.0)
 _FIRST = 32  # workers of a round that are looked at one by one
 
 
@@ -70,6 +72,17 @@ def cpu_share(serial: Sample) -> float:
     """The computing part of one worker's own time, from 0 (waits) to 1 (computes)."""
     reading = serial.readings[0]
     return min(1.0, reading.cpu / quiet_time(reading))
+
+
+def most_cpu_share(round_: Round) -> float:
+    """The same at the most, where a CPU was taken away from what the kernel took to be running."""
+    reading, taken = round_.serial.readings[0], taken_seconds(round_)
+    return min(1.0, (reading.cpu + taken) / quiet_time(reading))
+
+
+def taken_seconds(round_: Round) -> float:
+    """How long a hypervisor or a quota may have kept a lone worker from its CPU, unseen by any run delay."""
+    return round_.interference.taken * round_.serial.wall if round_.interference.taken > _NOTICED else 0.0
 
 
 def median_cpu_share(rounds: Sequence[Round]) -> float:
@@ -158,11 +171,11 @@ def helpers_late(round_: Round) -> bool:
     return beside_others(round_) and any(reading.party == "unseen" for sample in samples for reading in sample.readings)
 
 
-def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interval | None:
+def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OVERLAPS) -> Interval | None:
     """Bounds of the speedup of ``workers`` bodies; None if the round says nothing.
 
-    ``gil_held``: the body is known to hold the GIL while it computes, in workers that share one, so
-    that its computing cannot overlap whatever the number of CPUs.
+    ``in_turn`` is the part of a body's computing that is known to hold a GIL which the workers share, so that it cannot
+    overlap whatever the number of CPUs.
     """
     together = round_.concurrent
     if together is None or not readable(round_) or _robbed(round_):
@@ -170,22 +183,28 @@ def speedup(round_: Round, workers: int, cpus: float, gil_held: bool) -> Interva
     alone = round_.serial.readings[0]
     work = workers * quiet_time(alone)
     late = helpers_late(round_)
-    least_work = workers * _least_alone(alone, 1.0 if gil_held else cpus) if late else work
+    least_work = workers * _least_alone(alone, cpus, in_turn.low) if late else work
     helped = any(reading.party == "unseen" for reading in together.readings)
     at_once = min(cpus, len(together.readings)) if not helped else cpus
-    floor = together.cpu if gil_held else together.cpu / max(1.0, at_once)
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
-    low = least_work / max(slowest, floor, _FEW)
+    low = least_work / max(slowest, _least_time(together.cpu, at_once, in_turn.high), _FEW)
     if late:  # how long helpers waited for a CPU is not known, nor whether those with one spun meanwhile
         return Interval(low, max(low, float(workers)))
     fastest = max(_optimistic(reading, together, alone) for reading in together.readings)
+    # What has been done in that time can be done in it, whatever a probe says of the GIL.
+    floor = max(together.cpu / max(1.0, at_once), min(together.cpu * in_turn.low, together.wall))
     high = work / max(fastest, floor, _FEW)
     return Interval(min(low, high), max(low, high))
 
 
-def _least_alone(alone: Reading, at_once: float) -> float:
+def _least_time(cpu: float, at_once: float, in_turn: float) -> float:
+    """What this much computing takes on so many CPUs, if that part of it cannot overlap."""
+    return cpu * max(in_turn, 1 / max(1.0, at_once))
+
+
+def _least_alone(alone: Reading, cpus: float, in_turn: float) -> float:
     """What a lone worker needs at least, beside other programs: helpers may have waited for a CPU all the time."""
-    return max(alone.cpu / max(1.0, at_once), _FEW) if alone.party == "unseen" else quiet_time(alone)
+    return max(_least_time(alone.cpu, cpus, in_turn), _FEW) if alone.party == "unseen" else quiet_time(alone)
 
 
 def side_by_side(sample: Sample) -> bool:
@@ -220,7 +239,7 @@ def _optimistic(reading: Reading, together: Sample, alone: Reading) -> float:
     return reading.cpu + own + max(0.0, waiting - own - others)
 
 
-def most_by_computing(round_: Round, workers: int, cpus: float, gil_held: bool) -> float:
+def most_by_computing(round_: Round, workers: int, cpus: float, in_turn: Interval) -> float:
     """The speedup that the computing of the workers allows, whatever they waited for.
 
     Infinite where a body computed more in company than alone: then it may have been one of another kind.
@@ -231,8 +250,8 @@ def most_by_computing(round_: Round, workers: int, cpus: float, gil_held: bool) 
     each, lone = together.cpu / (workers * together.loops), alone.cpu / alone.loops
     if each > _OTHER_KIND * lone:
         return math.inf
-    at_once = 1.0 if gil_held else max(1.0, min(cpus, len(together.readings)))
-    return workers * quiet_time(alone.readings[0]) / max(together.cpu / at_once, _FEW)
+    least = _least_time(together.cpu, min(cpus, len(together.readings)), in_turn.low)
+    return workers * quiet_time(alone.readings[0]) / max(least, _FEW)
 
 
 def calls(round_: Round, workers: int) -> Calls | None:

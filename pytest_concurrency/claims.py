@@ -17,6 +17,7 @@ from pytest_concurrency.stats import log_odds
 from pytest_concurrency.tally import Vote, cast
 
 _COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
+_ALONE = 0.75  # part of a body's computing that surely holds the GIL, from which on it all may: beats are coarse
 _BEATS = 0.1e-3 / 0.5e-3  # beats per beat's sleep that a released GIL allows at the very least
 
 
@@ -27,11 +28,17 @@ class Knowledge:
     cpus: float
     gil: GilUse = "unknown"
     one_interpreter: bool = True  # the workers share one interpreter, and so its GIL
+    held: Interval = bounds.NONE_OVERLAPS  # part of a body's computing that holds a GIL which is "held"
+
+    @property
+    def in_turn(self) -> Interval:
+        """The part of the bodies' computing that cannot overlap, whatever the number of CPUs."""
+        return self.held if self.one_interpreter and self.gil == "held" else bounds.ALL_OVERLAPS
 
     @property
     def computes_alone(self) -> bool:
-        """Whether the body's computing cannot overlap, whatever the number of CPUs."""
-        return self.one_interpreter and self.gil == "held"
+        """Whether next to nothing of the bodies' computing can overlap."""
+        return self.in_turn.low >= _ALONE
 
 
 class Claim(Protocol):
@@ -90,7 +97,7 @@ class SpeedupClaim:
         return Interval(self.threshold / (1 + self.slack), self.threshold)
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        interval = bounds.speedup(round_, self.workers, known.cpus, known.computes_alone)
+        interval = bounds.speedup(round_, self.workers, known.cpus, known.in_turn)
         return _ratio_vote(interval, margin_cut(self.margin), round_, self, known)
 
 
@@ -120,8 +127,13 @@ class ShareClaim:
         computing = bounds.cpu_share(round_.serial)
         figure = max(1 - computing if self.kind == "wait" else computing, 1e-6)
         low = high = figure
+        most = bounds.most_cpu_share(round_)
+        if self.kind == "wait":
+            low = max(min(low, 1 - most), 1e-6)
+        else:
+            high = max(high, most)
         if bounds.helpers_late(round_):  # there may have been more computing, and less waiting, than is known
-            low, high = (1e-6, figure) if self.kind == "wait" else (figure, 1.0)
+            low, high = (1e-6, high) if self.kind == "wait" else (low, 1.0)
         vote = cast(Interval(low, high), margin_cut(self.margin), shortest_batch(round_))
         whole = bounds.body_time(round_)
         return replace(vote, figure=figure, whole=whole, work=figure * whole, half=half(self.margin))
@@ -153,7 +165,7 @@ class OverlapClaim:
         return Interval(self.threshold / math.sqrt(1 + self.slack), self.threshold * math.sqrt(1 + self.slack))
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        interval = bounds.speedup(round_, self.workers, known.cpus, known.computes_alone)
+        interval = bounds.speedup(round_, self.workers, known.cpus, known.in_turn)
         share = bounds.cpu_share(round_.serial)
         overlapping, queueing = self.expected(share)
         if overlapping < queueing * 1.15:
@@ -222,7 +234,9 @@ class LongestClaim:
         if probe is None or not bounds.readable(round_):
             return Vote(0)
         cut = margin_cut(self.margin)
-        longest = Interval(max(probe.longest.low, 1e-6), max(probe.longest.high, 1e-6))
+        # A CPU that was taken away is no run delay, and looks like a long hold.
+        low = probe.longest.low - bounds.taken_seconds(round_)
+        longest = Interval(max(low, 1e-6), max(probe.longest.high, 1e-6))
         vote = cast(longest, cut, round_.serial.wall)
         if vote.direction == 0 and isinstance(probe, GilProbe) and probe.coverage >= _COVERED and probe.witnessed < cut:
             # The heart had no CPU for a while, and saw nothing for most of the time: not much, but a word.
@@ -248,7 +262,7 @@ def _ratio_vote(
     """Cast a vote on a ratio of times, which may be added up over rounds."""
     vote = cast(interval, cut, shortest_batch(round_), bounds.body_time(round_), half(claim.margin))
     # What computing alone makes of it is no luck.
-    computed = bounds.most_by_computing(round_, claim.workers, known.cpus, known.computes_alone) < cut
+    computed = bounds.most_by_computing(round_, claim.workers, known.cpus, known.in_turn) < cut
     calls = None if computed else bounds.calls(round_, claim.workers)
     return replace(vote, faster=bounds.faster_in_company(round_), calls=calls)
 

@@ -44,7 +44,7 @@ def classify(rounds: Sequence[Round], setup: Setup, known: Knowledge) -> Bound:
         if setup.backend == "compare":
             evidence = f"the first function waits for {share(waiting)} of {duration(alone.wall)}"
         elif together and workers and workers > 1:
-            intervals = [bounds.speedup(round_, workers, known.cpus, known.computes_alone) for round_ in rounds]
+            intervals = [bounds.speedup(round_, workers, known.cpus, known.in_turn) for round_ in rounds]
             figures = [stats.middle(interval) for interval in intervals if interval is not None]
             if figures:
                 claim = OverlapClaim(workers, slack=0.0)  # its cut does not depend on the margin

@@ -159,7 +159,7 @@ class ComparisonBench:
 
     def _time(self, call: Callable[[], Any], loops: int) -> Sample:
         foreign = self._meter.read().foreign
-        with OwnWork(short_lived=foreign is not None and foreign > bounds.QUIET) as work:
+        with OwnWork(short_lived=foreign is None or foreign > bounds.QUIET) as work:
             answer = None
             for _ in range(loops):
                 answer = call()

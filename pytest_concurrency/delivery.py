@@ -53,7 +53,7 @@ class Delivery:
         """Run the control body."""
         for _ in range(times):
             round_ = self.bench.control(self.setup)
-            found = bounds.speedup(round_, self.setup.crew_size, self.cpus, gil_held=False)
+            found = bounds.speedup(round_, self.setup.crew_size, self.cpus)
             found = found or Interval(_LEAST, _LEAST)  # nobody can tell
             growth = max(1.0, bounds.cpu_growth(round_))
             part = growth / (min(self.setup.crew_size, self.cpus) * _ALL)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from pytest_concurrency import stats
 from pytest_concurrency.claims import gil_vote
-from pytest_concurrency.model import GilProbe, GilUse, Round
+from pytest_concurrency.model import GilProbe, GilUse, Interval, Round
 from pytest_concurrency.tally import Tally
 
 _PROBES = 16  # heartbeats that may be spent before it stays unknown
 _KNOWN = stats.log_odds(1e-3)
+_SAME = 1.15  # factor between the two bounds of a hold that sleeps of the beats may make
 _OVERLAPS = 1.15  # CPU time in a unit of wall time above which computing did overlap
 
 
@@ -20,10 +23,17 @@ class GilQuestion:
         self._tally = Tally()
         self._asked = 0
         self._askable = has_gil
-        self._overlapped = False
+        self._probes: list[GilProbe] = []
+        self._most = math.inf  # part of the computing that can have held the GIL, by what overlapped
 
-    def take(self, probe: GilProbe | None, round_: Round | None, telling: bool = True) -> None:
-        """Count one probe (None: it could not be made), and a round of workers that share its GIL, if any.
+    def heed(self, round_: Round) -> None:
+        """Look whether the computing of workers that share the GIL did overlap: then not all of it held that."""
+        together = round_.concurrent
+        if together is not None and together.workers > 1 and together.cpu > 0:
+            self._most = min(self._most, together.wall / together.cpu)
+
+    def take(self, probe: GilProbe | None, telling: bool = True) -> None:
+        """Count one probe (None: it could not be made).
 
         :param telling: whether the call beside the probe computed as much as calls do.
         """
@@ -31,9 +41,8 @@ class GilQuestion:
         self._askable = self._askable and probe is not None
         if telling:
             self._tally = self._tally.add(gil_vote(probe))
-        together = round_.concurrent if round_ is not None else None
-        if together is not None and together.workers > 1 and together.cpu > _OVERLAPS * together.wall:
-            self._overlapped = True
+            if probe is not None and probe.cpu > 0:
+                self._probes.append(probe)
 
     @property
     def answer(self) -> GilUse:
@@ -41,9 +50,22 @@ class GilQuestion:
             return "disabled"
         side = self._tally.decided(_KNOWN, _KNOWN)
         # More CPU time than wall time: whatever the heart says, the computing did overlap.
-        if side > 0 and not self._overlapped:
+        if side > 0 and self._most * _OVERLAPS > 1:
             return "held"
         return "released" if side < 0 else "unknown"
+
+    @property
+    def held(self) -> Interval:
+        """Bounds of the part of the computing that held the GIL, by the probes that saw most of it.
+
+        A heart that had no CPU saw less, or nothing.
+        """
+        surely = max((probe.surely_held / probe.cpu for probe in self._probes), default=0.0)
+        perhaps = max((probe.perhaps_held / probe.cpu for probe in self._probes), default=0.0)
+        # A beat sleeps a little before it can see a hold: where that is all they differ by, it was held meanwhile.
+        least = perhaps if perhaps <= _SAME * surely else surely
+        most = min(1.0, self._most)
+        return Interval(min(least, most), min(perhaps, most))
 
     @property
     def open(self) -> bool:

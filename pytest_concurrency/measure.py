@@ -80,7 +80,7 @@ class _Loop:
         self._cases = [Case(claim) for claim in self._plan.claims]
         self._rounds: list[Round] = []
         self._gil = GilQuestion(site.has_gil)
-        self._known = Knowledge(site.cpus, self._gil.answer, site.one_interpreter)
+        self._update_knowledge()
         # A pool that is smaller than claimed keeps a control body from the CPUs too, and is not the machine.
         self._delivery = Delivery(self._bench, self._plan.setup, site.usable)
         self._looming = False
@@ -114,23 +114,24 @@ class _Loop:
             # An import has switched the GIL on: what was measured without it says nothing any more.
             self._begin(self._bench.site(plan.setup))
         self._rounds.append(round_)
+        if self._site.one_interpreter:  # workers with a GIL each overlap whatever they do with it
+            self._gil.heed(round_)
         self._probe: GilProbe | None = round_.gil
         if self._probe is not None:
-            self._learn(round_)
+            self._gil.take(self._probe)
         elif plan.needs_gil or self._wonders():
             # Where computing and waiting calls take turns, the next one tells more, and breaks the step.
             for _ in range(2):
                 self._probe = self._bench.probe_gil()
                 telling = self._probe is None or self._probe.cpu >= _LIKE * bounds.mean_cpu(self._rounds)
-                self._learn(round_, telling)
+                self._gil.take(self._probe, telling)
                 if telling:
                     break
                 self._probe = None
+        self._update_knowledge()
 
-    def _learn(self, round_: Round, telling: bool = True) -> None:
-        # Workers with a GIL each overlap whatever they do with it.
-        self._gil.take(self._probe, round_ if self._site.one_interpreter else None, telling)
-        self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter)
+    def _update_knowledge(self) -> None:
+        self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter, self._gil.held)
 
     def _wonders(self) -> bool:
         """Whether it matters who holds the GIL, and can still be found out."""

@@ -99,7 +99,7 @@ def test_a_verdict_that_is_broken_now_fails_whatever_the_limit(storage: store.St
 
 
 def test_a_later_run_without_records_does_not_pass_a_limit(storage: store.Storage, capsys: Said) -> None:
-    storage.save(a_run(), "empty")
+    storage.save({**a_run(), "records": []}, "empty")
     assert "empty has no records, so that nothing of fast can be held" in bad(
         capsys, "compare", "fast", "empty", "--fail", "speedup:10%"
     )

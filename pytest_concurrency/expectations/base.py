@@ -86,12 +86,13 @@ def speedup_plan(setup: Setup, least: float | None, most: float | None, limits: 
                 f"least {math.ceil(least)} CPUs"
             )
         cpu_share = bounds.median_cpu_share(rounds)
-        if backend == "tasks" or known.computes_alone or cpu_share < _COMPUTES:
+        if backend == "tasks" or cpu_share < _COMPUTES:
             return None
         ceiling = advice.ceiling(workers, cpu_share, known.cpus)
         # That no more than at_most is reached shows only where more could be.
         wanted = max(least or 0.0, min((most or 0.0) * math.sqrt(1 + limits.margin), workers))
-        if wanted <= ceiling * 1.01:
+        # What holds the GIL would be no faster with more CPUs.
+        if wanted <= ceiling * 1.01 or known.in_turn.low * cpu_share * wanted > 1:
             return None
         return (
             f"{setup.who()} of a body that computes for {share(cpu_share)} of its time can be at most "

@@ -8,18 +8,19 @@ One CPU is enough, since what counts is when the GIL could be had, not who ran.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_concurrency import places
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.machine import gil_enabled
 from pytest_concurrency.model import GilProbe, Interval, Reading, Sample
-from pytest_concurrency.probes.thread_state import ThreadClock
+from pytest_concurrency.probes.thread_state import ThreadClock, computed_by
 
 # Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
 _PATIENCE = 2.0
@@ -29,6 +30,7 @@ _ASKING = NOTABLE / 2  # switch interval with which the GIL is asked back before
 _ALERT = 0.001  # run delay of a beat below which it would have seen a hold
 # Timer slack and waking up make every sleep late by about this much, without any GIL.
 _SLACK = 0.0004
+_TRIES = 3  # beats that tell how late they are here, where no run delay does
 
 
 def unavailable() -> str | None:
@@ -57,12 +59,28 @@ class Beat:
         return self.switches is None or self.switches > 1
 
 
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """All beats beside one batch.
+
+    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is what other threads of
+    Python computed meanwhile that were there before, seconds in which the GIL may have been theirs.
+    """
+
+    beats: tuple[Beat, ...]
+    coarse: float = 0.0
+    others: float = 0.0
+
+
 class Heartbeat:
     """Beats between ``start`` and ``stop``; made for one probe of one thread."""
 
     def __init__(self, watched: int | None) -> None:
         self._watched = watched
         self._beats: list[Beat] = []
+        self._tried: list[Beat] = []
+        self._others = {thread.native_id for thread in threading.enumerate() if thread.ident != watched}
+        self._computed = 0.0
         self._longest = 0.0
         self._stood: tuple[places.Place, ...] = ()
         self._stopping = threading.Event()
@@ -72,28 +90,31 @@ class Heartbeat:
     def start(self) -> None:
         self._thread.start()
         self._beating.wait(_PATIENCE)
+        self._computed = computed_by(self._others)
 
     @property
     def place(self) -> str | None:
         """Where the body stood in its longest hold; source files are read here, not beside the body."""
         return places.in_body(self._stood)
 
-    def stop(self) -> list[Beat]:
+    def stop(self) -> Beats:
         self._stopping.set()
+        computed = computed_by(self._others) - self._computed
         self._thread.join(_PATIENCE)
-        return self._beats
+        return Beats(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, computed))
 
     def _live(self) -> None:
         clock = ThreadClock()
         watched_cpu = _cpu_clock_of(self._watched)
-        try:
+        with contextlib.closing(clock):
+            while clock.delay() is None and len(self._tried) < _TRIES:  # sleeps may be coarse: on Windows, 16 ms
+                self._tried.append(self._beat(clock, None))
             self._beating.set()
-            while not self._stopping.is_set():
-                self._beat(clock, watched_cpu)
-        finally:
-            clock.close()
+            with contextlib.suppress(OSError):  # the watched thread has ended
+                while not self._stopping.is_set():
+                    self._beats.append(self._beat(clock, watched_cpu))
 
-    def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> None:
+    def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Beat:
         cpu = watched_cpu() if watched_cpu else 0.0
         delay = clock.delay() or 0.0
         switches = clock.switches()
@@ -105,10 +126,10 @@ class Heartbeat:
         delay = (clock.delay() or 0.0) - delay
         switched = None if switches is None else (clock.switches() or 0) - switches
         beat = Beat(due, late, delay, watched_cpu() - cpu if watched_cpu else None, switched)
-        self._beats.append(beat)
         if stood and beat.found_taken and late - delay > max(self._longest, 4 * _SLACK):
             self._longest = late - delay
             self._stood = stood
+        return beat
 
     def _look(self) -> tuple[places.Place, ...]:
         return places.of_thread(self._watched) or ()
@@ -132,7 +153,7 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
     return heart.place
 
 
-def _beside(heart: Heartbeat, switch_interval: float, run_one: Callable[[], Sample]) -> tuple[Sample, list[Beat]]:
+def _beside(heart: Heartbeat, switch_interval: float, run_one: Callable[[], Sample]) -> tuple[Sample, Beats]:
     usual = sys.getswitchinterval()
     heart.start()
     try:
@@ -144,11 +165,12 @@ def _beside(heart: Heartbeat, switch_interval: float, run_one: Callable[[], Samp
     return sample, beats
 
 
-def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None) -> GilProbe:
+def summarize(reading: Reading, beside: Beats, place: str | None = None) -> GilProbe:
     """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
+    slack = max(_SLACK, beside.coarse)
     surely = perhaps = least = most = witnessed = alert = total = 0.0
     seen = 0
-    for beat in beats:
+    for beat in beside.beats:
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         if waited <= -_BEAT or beat.due > reading.end:
             continue
@@ -162,15 +184,17 @@ def summarize(reading: Reading, beats: Sequence[Beat], place: str | None = None)
         waited = max(0.0, waited - beat.delay)
         computed = waited if beat.cpu is None else beat.cpu
         # What the body computed while the heart slept, or had the GIL and no CPU, was not a hold.
-        sure = max(0.0, computed - _BEAT - beat.delay - _SLACK)
+        sure = max(0.0, computed - _BEAT - beat.delay - slack)
         surely += sure
         perhaps += min(waited, computed) if waited > _SLACK else 0.0
         # A hold without computing (a wait that keeps the GIL) shows in the heart's own waiting only.
-        least = max(least, sure, waited - _SLACK - (reading.delay or 0.0))
+        least = max(least, sure, waited - slack - (reading.delay or 0.0))
         # While the heart had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
         if beat.delay < _ALERT:
             witnessed = max(witnessed, waited + beat.delay)
+    # Any of it may have been a hold of theirs.
+    least, surely = max(0.0, least - beside.others), max(0.0, surely - beside.others)
     return GilProbe(
         window=reading.wall,
         cpu=reading.cpu,

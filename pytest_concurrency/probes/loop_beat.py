@@ -49,12 +49,13 @@ class LoopBeat:
     def __enter__(self) -> LoopBeat:
         self._clock = ThreadClock()
         self._last = CLOCKS.wall()
-        self._last_delay = self._clock.delay()
-        self._handle = self._loop.call_later(_BEAT, self._beat)
         self._watcher = threading.Thread(
             target=self._watch, args=(threading.get_ident(),), name="concurrency-loop-watcher", daemon=True
         )
         self._watcher.start()
+        # Only now: to start a thread is to wait until it has had a CPU, which is no block by the body.
+        self._last, self._last_delay = CLOCKS.wall(), self._clock.delay()
+        self._handle = self._loop.call_later(_BEAT, self._beat)
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_concurrency import bounds
 from pytest_concurrency.claims import Knowledge
 from pytest_concurrency.comparison import ComparisonClaim
-from pytest_concurrency.model import Interference, Reading, Round, Sample
+from pytest_concurrency.model import Interference, Interval, Reading, Round, Sample
 
 from .make import reading, round_, sample
 
@@ -28,7 +28,9 @@ def readings(draw: st.DrawFn) -> Reading:
 
 @given(readings(), st.lists(readings(), min_size=1, max_size=6), st.floats(0.5, 16), st.booleans())
 def test_bounds_are_in_order_and_positive(alone: Reading, together: list[Reading], cpus: float, gil_held: bool) -> None:
-    interval = bounds.speedup(round_(alone, *together), len(together), cpus, gil_held)
+    interval = bounds.speedup(
+        round_(alone, *together), len(together), cpus, bounds.NONE_OVERLAPS if gil_held else bounds.ALL_OVERLAPS
+    )
     assert interval is not None
     assert 0 < interval.low <= interval.high
 
@@ -37,7 +39,7 @@ def test_bounds_are_in_order_and_positive(alone: Reading, together: list[Reading
 def test_without_delay_both_bounds_are_the_ratio_of_walls(cpu: float, wait: float, queued: list[float]) -> None:
     k = len(queued)
     measured = round_(reading(cpu, wait), *(reading(cpu, wait + more) for more in queued))
-    interval = bounds.speedup(measured, k, cpus=k, gil_held=False)
+    interval = bounds.speedup(measured, k, cpus=k)
     assert interval is not None
     ratio = k * (cpu + wait) / (cpu + wait + max(queued))
     assert interval.low == pytest.approx(ratio)
@@ -52,7 +54,7 @@ def test_more_delay_in_the_same_time_only_widens(cpu: float, walls: list[float],
     some = [data.draw(st.floats(0, wall - cpu)) if wall > cpu else 0.0 for wall in walls]
     for part in (0.0, 0.5, 1.0):
         together = [Reading(0.0, wall, cpu, delay * part, 0.0) for wall, delay in zip(walls, some, strict=True)]
-        interval = bounds.speedup(round_(reading(cpu, 0.5), *together), k, cpus=k, gil_held=False)
+        interval = bounds.speedup(round_(reading(cpu, 0.5), *together), k, cpus=k)
         assert interval is not None
         intervals.append(interval)
     for less, more in itertools.pairwise(intervals):
@@ -102,7 +104,7 @@ def rounds_of_a_locked_body(draw: st.DrawFn) -> tuple[Round, int]:
 
 @given(rounds_of_a_locked_body())
 def test_a_locked_body_never_reads_parallel_on_the_pessimistic_bound(measured: tuple[Round, int]) -> None:
-    interval = bounds.speedup(*measured, cpus=8, gil_held=False)
+    interval = bounds.speedup(*measured, cpus=8)
     assert interval is not None
     assert interval.low <= SAME
 
@@ -122,7 +124,7 @@ def test_a_parallel_body_never_reads_serial_on_the_optimistic_bound(
         reading(cpu, wait, delay, start=late if index else 0.0, late=late if index else 0.0)
         for index, (delay, late) in enumerate(interfered)
     ]
-    interval = bounds.speedup(round_(reading(cpu, wait, delayed_alone), *together), k, cpus=k, gil_held=False)
+    interval = bounds.speedup(round_(reading(cpu, wait, delayed_alone), *together), k, cpus=k)
     assert interval is not None
     assert interval.high == pytest.approx(k)
 
@@ -130,21 +132,38 @@ def test_a_parallel_body_never_reads_serial_on_the_optimistic_bound(
 @given(cpu=times, delay=st.lists(delays, min_size=2, max_size=5))
 def test_computing_under_the_gil_never_reads_parallel(cpu: float, delay: list[float]) -> None:
     k = len(delay)
-    interval = bounds.speedup(round_(reading(cpu), *(reading(cpu, 0.0, each) for each in delay)), k, 8, gil_held=True)
+    in_turn = (reading(cpu, 0.0, each, start=number * cpu) for number, each in enumerate(delay))
+    interval = bounds.speedup(round_(reading(cpu), *in_turn), k, 8, in_turn=bounds.NONE_OVERLAPS)
     assert interval is not None
     assert interval.high <= SAME
 
 
+@given(cpu=times, held=st.floats(0, 1))
+def test_what_overlapped_reads_so_whatever_a_probe_says(cpu: float, held: float) -> None:
+    interval = bounds.speedup(round_(reading(cpu), reading(cpu), reading(cpu)), 2, 2, in_turn=Interval(held, held))
+    assert interval is not None
+    assert interval.high == pytest.approx(2)
+
+
+@given(cpu=times, held=st.floats(0.5, 1))
+def test_a_part_under_the_gil_bounds_the_whole(cpu: float, held: float) -> None:
+    """Both workers got half a CPU: what they would have done with two hangs on the GIL."""
+    halved = [reading(cpu, 0.0, cpu), reading(cpu, 0.0, cpu)]
+    interval = bounds.speedup(round_(reading(cpu), *halved), 2, 2, in_turn=Interval(held, held))
+    assert interval is not None
+    assert interval.high == pytest.approx(1 / held)
+
+
 @given(cpu=times, cpus=st.floats(1, 4))
 def test_computing_is_never_faster_than_its_cpus(cpu: float, cpus: float) -> None:
-    interval = bounds.speedup(round_(reading(cpu), *[reading(cpu)] * 8), 8, cpus, gil_held=False)
+    interval = bounds.speedup(round_(reading(cpu), *[reading(cpu)] * 8), 8, cpus)
     assert interval is not None
     assert interval.high <= cpus * SAME
 
 
 def test_a_worker_that_never_gave_up_its_cpu_met_no_lock() -> None:
     together = [reading(0.01, 0.0, 0.02, switches=0), reading(0.01, 0.0, 0.02, switches=0)]
-    interval = bounds.speedup(round_(reading(0.01, switches=0), *together), 2, 2, gil_held=False)
+    interval = bounds.speedup(round_(reading(0.01, switches=0), *together), 2, 2)
     assert interval is not None
     assert interval.low == pytest.approx(2.0)
 
@@ -152,7 +171,7 @@ def test_a_worker_that_never_gave_up_its_cpu_met_no_lock() -> None:
 def test_a_queue_behind_one_who_had_no_cpu_is_not_held_against_the_body() -> None:
     """The first lost its CPU inside a short lock, and the second waited for it: on a quiet machine, neither would."""
     together = [reading(0.01, 0.001, 0.05), reading(0.01, 0.051, 0.0)]
-    interval = bounds.speedup(round_(reading(0.01, 0.001), *together), 2, 2, gil_held=False)
+    interval = bounds.speedup(round_(reading(0.01, 0.001), *together), 2, 2)
     assert interval is not None
     assert interval.high == pytest.approx(2.0)
     assert interval.low < 0.5
@@ -162,7 +181,7 @@ def test_workers_that_never_met_cannot_show_that_there_is_no_lock() -> None:
     """The second began when the first had ended: without a lock or with one, it would look the same."""
     first = reading(0.01, 0.0, 0.0, switches=0, late=0.0)
     second = reading(0.01, 0.0, 0.0, switches=0, start=0.01, late=0.01)
-    interval = bounds.speedup(round_(reading(0.01, switches=0), first, second), 2, 2, gil_held=False)
+    interval = bounds.speedup(round_(reading(0.01, switches=0), first, second), 2, 2)
     assert interval is not None
     assert interval.low == pytest.approx(1.0)
     assert interval.high == pytest.approx(2.0)
@@ -172,7 +191,7 @@ def test_workers_that_never_met_cannot_show_that_there_is_no_lock() -> None:
 def test_without_run_delay_only_a_quiet_machine_counts(foreign: float | None, counts: bool) -> None:
     measured = round_(reading(0.01, 0.0, None), reading(0.01, 0.0, None), interference=Interference(foreign=foreign))
     assert bounds.readable(measured) is counts
-    assert (bounds.speedup(measured, 1, 1, gil_held=False) is not None) is counts
+    assert (bounds.speedup(measured, 1, 1) is not None) is counts
     assert (bounds.comparison(measured, 2) is not None) is counts
 
 
@@ -202,8 +221,8 @@ def test_a_comparison_holds_the_quiet_ratio(
 def test_a_helper_that_was_kept_from_its_cpu_alone_makes_no_speedup() -> None:
     alone = reading(0.01, 0.015, party="unseen")  # did the helper wait for a CPU, or for something else?
     together = [reading(0.01, 0.01, party="unseen")] * 2
-    beside = bounds.speedup(round_(alone, *together, interference=Interference(foreign=1.0)), 2, 2.0, False)
-    quiet = bounds.speedup(round_(alone, *together, interference=Interference(foreign=0.0)), 2, 2.0, False)
+    beside = bounds.speedup(round_(alone, *together, interference=Interference(foreign=1.0)), 2, 2.0)
+    quiet = bounds.speedup(round_(alone, *together, interference=Interference(foreign=0.0)), 2, 2.0)
     assert beside is not None
     assert quiet is not None
     assert beside.low <= 2 * 0.01 / 0.02

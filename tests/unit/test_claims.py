@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from pytest_concurrency.claims import (
     margin_cut,
     shortest_batch,
 )
-from pytest_concurrency.model import BlockProbe, GilProbe, Interval
+from pytest_concurrency.model import BlockProbe, GilProbe, Interference, Interval, Reading
 from pytest_concurrency.tally import spread_of
 
 from .make import reading, round_
@@ -143,3 +144,22 @@ def test_only_a_shared_gil_keeps_computing_apart(gil: str, one_interpreter: bool
 def test_the_shorter_batch_counts() -> None:
     assert shortest_batch(round_(reading(0.3), reading(0.1), reading(0.1))) == pytest.approx(0.1)
     assert shortest_batch(round_(reading(0.3))) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("taken", [Interference(0.0, 0.65, 0.0), Interference(0.0, 0.0, 0.65)], ids=["steal", "quota"])
+class TestACpuThatWasTakenAway:
+    def test_is_not_waiting(self, taken: Interference) -> None:
+        computes = round_(Reading(0.0, 0.020, 0.007, 0.0, 0.0, 0), interference=taken)
+        assert ShareClaim("cpu", 0.5, 0.25).vote(computes, None, KNOWN).direction == 0
+        assert ShareClaim("wait", 0.5, 0.25).vote(computes, None, KNOWN).direction == 0
+
+    def test_leaves_what_is_beyond_doubt(self, taken: Interference) -> None:
+        computes = round_(Reading(0.0, 0.020, 0.018, 0.0, 0.0, 0), interference=taken)
+        assert ShareClaim("cpu", 0.5, 0.25).vote(computes, None, KNOWN).direction == 1
+        assert ShareClaim("wait", 0.5, 0.25).vote(computes, None, KNOWN).direction == -1
+
+    def test_is_no_block_of_the_loop(self, taken: Interference) -> None:
+        blocked = replace(
+            round_(Reading(0.0, 0.2, 0.1, 0.0, 0.0, 0), interference=taken), block=BlockProbe(Interval(0.08, 0.085))
+        )
+        assert LongestClaim("block", 0.05, 0.25).vote(blocked, None, KNOWN).direction == 0

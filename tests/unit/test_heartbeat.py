@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_concurrency.claims import gil_vote
 from pytest_concurrency.model import GilProbe
-from pytest_concurrency.probes.heartbeat import Beat, summarize
+from pytest_concurrency.probes.heartbeat import Beat, Beats, summarize
 
 from .make import reading
 
@@ -24,8 +24,8 @@ def beats(seconds: float, late: float, delay: float = 0.0, computed: float | Non
     return found
 
 
-def heard(cpu: float, wait: float, found: list[Beat], delay: float = 0.0) -> GilProbe:
-    return summarize(reading(cpu, wait, delay), found)
+def heard(cpu: float, wait: float, found: list[Beat], delay: float = 0.0, **more: float) -> GilProbe:
+    return summarize(reading(cpu, wait, delay), Beats(tuple(found), **more))
 
 
 def test_a_body_that_holds_the_gil_makes_every_beat_late() -> None:
@@ -78,7 +78,7 @@ def test_without_a_beat_a_hold_is_at_most_the_body() -> None:
 
 
 def test_the_place_goes_with_it() -> None:
-    assert summarize(reading(0.01), [], "test_it.py:3 in body").where == "test_it.py:3 in body"
+    assert summarize(reading(0.01), Beats(()), "test_it.py:3 in body").where == "test_it.py:3 in body"
 
 
 @given(
@@ -101,3 +101,17 @@ def test_bounds_are_in_order(cpu: float, wait: float, found: list[Beat]) -> None
     assert 0 <= probe.surely_held <= probe.perhaps_held
     assert 0 <= probe.longest.low <= probe.longest.high
     assert 0 <= probe.beats <= len(found)
+
+
+def test_what_another_thread_computed_may_have_been_its_hold() -> None:
+    late = beats(0.05, late=0.01, computed=0.0, switches=2)
+    probe = heard(0.0, 0.05, late, others=0.03)
+    assert probe.longest.low == 0
+    assert probe.longest.high >= 0.01
+    assert heard(0.0, 0.05, late, others=0.001).longest.low > 0.008
+
+
+def test_where_sleeps_are_coarse_late_beats_are_no_holds() -> None:
+    late = beats(0.1, late=0.015, computed=0.0)
+    assert heard(0.0, 0.1, late, coarse=0.0155).longest.low == 0
+    assert heard(0.0, 0.1, late, coarse=0.0004).longest.low > 0.014

@@ -10,8 +10,9 @@ import pytest
 
 from pytest_concurrency.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.comparison import ComparisonClaim
+from pytest_concurrency.expectations.base import Limits, speedup_plan
 from pytest_concurrency.measure import Settlement, settle
-from pytest_concurrency.model import Round
+from pytest_concurrency.model import GilProbe, Interference, Interval, Reading, Round, Sample
 from pytest_concurrency.plan import Plan, Setup
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
 
@@ -480,3 +481,38 @@ def test_what_must_never_happen_is_found_in_one_call_of_twenty() -> None:
     estimate = rarely.results[0].estimate
     assert estimate is not None
     assert estimate.value == pytest.approx(0.04, rel=0.1)
+
+
+class MostlyUnderTheGil(ScriptedBench):
+    """Two thirds of the computing hold the GIL: two threads are 1.5 times as fast.
+
+    In the first ``busy`` rounds a neighbour has one of two CPUs, so that both workers share the other.
+    """
+
+    busy = 0
+
+    def round(self, setup: Setup) -> Round:
+        self.rounds += 1
+        self.clock.advance(0.035)
+        cpu, busy = 0.0104, self.rounds <= self.busy
+        alone = Reading(0.0, cpu + 0.01 * busy, cpu, 0.01 * busy, 0.0, 1)
+        together = Reading(0.0, 2 * cpu if busy else 2 * cpu / 1.5, cpu, cpu * busy, 0.0, 4)
+        return Round(self.rounds, Sample(1, (alone,)), Sample(1, (together, together)), Interference(float(busy), 0, 0))
+
+    def probe_gil(self) -> GilProbe | None:
+        return GilProbe(0.0104, 0.0104, 0.0104 * 0.62, 0.0104 * 0.7, Interval(0.006, 0.007), 10)
+
+
+@pytest.mark.parametrize("busy", [0, 3, 4, 6, 10, 1000])
+def test_what_holds_the_gil_for_most_of_its_time_is_not_taken_to_hold_it_always(busy: int) -> None:
+    faster, as_slow = SpeedupClaim(2, 1.25, 0.25), SpeedupClaim(2, 1.15, 0.25, at_most=True)
+    for claim, wrong in ((faster, "broken"), (as_slow, "met")):
+        bench = MostlyUnderTheGil(COMPUTES, cpus=2.0)
+        bench.busy = busy
+        assert end(bench, claim, workers=2, backend="threads").verdict != wrong
+
+
+def test_one_cpu_cannot_show_what_a_gil_allows_that_is_held_in_part() -> None:
+    bench = MostlyUnderTheGil(COMPUTES, cpus=1.0)
+    bench.busy = 10**9
+    assert settle(speedup_plan(Setup("threads", 2), 1.25, None, Limits()), bench, 10.0).verdict == "unmeasurable"
