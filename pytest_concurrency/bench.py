@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from pytest_concurrency.machine import GilWatch, gil_enabled, usable_cpus
 from pytest_concurrency.model import Body, GilProbe, Interference, Round, Sample
 from pytest_concurrency.order import Order
 from pytest_concurrency.plan import Setup, Site
-from pytest_concurrency.probes import heartbeat, helpers, lost_time
+from pytest_concurrency.probes import heartbeat, helpers, lost_time, thread_state
 from pytest_concurrency.probes.interference import InterferenceMeter
 from pytest_concurrency.surroundings import Surroundings
 
@@ -69,6 +70,12 @@ class Workbench:
         self._cpus = usable_cpus()
         self._cores = topology.cores()
         self._gil = GilWatch()
+        # Threads that were there before the body: an exporter's, a watchdog's.
+        self._others = [
+            thread.native_id
+            for thread in threading.enumerate()
+            if thread.native_id is not None and thread is not threading.current_thread()
+        ]
 
     def now(self) -> float:
         return CLOCKS.wall()
@@ -117,15 +124,20 @@ class Workbench:
     def _beside_heartbeat(self, setup: Setup) -> Round:
         """One body, not a batch: bodies one after the other would read as one long hold."""
         ident = self._crews[setup.key][1].idents[0]
-        sample, probe = heartbeat.probe(lambda: self._run(setup, 1, 1, beside=True), ident)
+        sample, probe = heartbeat.probe(lambda: self._run(setup, 1, 1, beside=True), ident, self._others)
         if self._hold_at is None and probe.longest.low > heartbeat.NOTABLE:
             self._hold_at = heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), ident)
         probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
     def _beside_loop_beat(self, setup: Setup) -> Round:
+        before = thread_state.computed_by(self._others)
         sample = self._run(setup, 1, 1, "beat")
         probe = self._crews[setup.key][1].block
+        if probe is not None:
+            # While these computed, they may have had the GIL that the loop needs, too.
+            least = probe.longest.low - (thread_state.computed_by(self._others) - before)
+            probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
         return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
     def control(self, setup: Setup) -> Round:
@@ -143,7 +155,7 @@ class Workbench:
         self.prepare(setup)
         ident = self._crews[setup.key][1].idents[0]
         loops = self._loops[setup.key]
-        return heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), ident)[1]
+        return heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), ident, self._others)[1]
 
     def lost_at(self, setup: Setup) -> str | None:
         """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""

@@ -13,7 +13,7 @@ import functools
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from pytest_concurrency import places
@@ -63,8 +63,8 @@ class Beat:
 class Beats:
     """All beats beside one batch.
 
-    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is what other threads of
-    Python computed meanwhile that were there before, seconds in which the GIL may have been theirs.
+    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is what threads computed
+    meanwhile that are not the body's, seconds in which the GIL may have been theirs.
     """
 
     beats: tuple[Beat, ...]
@@ -75,11 +75,11 @@ class Beats:
 class Heartbeat:
     """Beats between ``start`` and ``stop``; made for one probe of one thread."""
 
-    def __init__(self, watched: int | None) -> None:
+    def __init__(self, watched: int | None, others: Collection[int]) -> None:
         self._watched = watched
+        self._others = others
         self._beats: list[Beat] = []
         self._tried: list[Beat] = []
-        self._others = {thread.native_id for thread in threading.enumerate() if thread.ident != watched}
         self._computed = 0.0
         self._longest = 0.0
         self._stood: tuple[places.Place, ...] = ()
@@ -135,9 +135,12 @@ class Heartbeat:
         return places.of_thread(self._watched) or ()
 
 
-def probe(run_one: Callable[[], Sample], watched: int | None) -> tuple[Sample, GilProbe]:
-    """Run one batch of one worker (thread ``watched``) beside a heartbeat."""
-    heart = Heartbeat(watched)
+def probe(run_one: Callable[[], Sample], watched: int | None, others: Collection[int]) -> tuple[Sample, GilProbe]:
+    """Run one batch of one worker (thread ``watched``) beside a heartbeat.
+
+    :param others: threads that are not the body's, as the system numbers them.
+    """
+    heart = Heartbeat(watched, others)
     sample, beats = _beside(heart, _PATIENCE, run_one)
     return sample, summarize(sample.readings[0], beats, heart.place)
 
@@ -148,7 +151,7 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
     During a probe nobody asks for the GIL back, so that a body goes on after a call that held it, and
     is found wherever it waits next.
     """
-    heart = Heartbeat(watched)
+    heart = Heartbeat(watched, ())
     _beside(heart, _ASKING, run_one)
     return heart.place
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from pytest_concurrency.clocks import CLOCKS
 from pytest_concurrency.errors import CannotMeasure
@@ -63,10 +63,10 @@ def lifetime_delay() -> float:
         return 0.0
 
 
-def computed_by(threads: Iterable[int | None]) -> float:
+def computed_by(threads: Collection[int]) -> float:
     """Return the CPU time, in seconds, that these threads of this process have used; 0 where it cannot be read."""
     total = 0
-    if unavailable() is None:
+    if threads and unavailable() is None:
         for thread in threads:
             with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
                 total += int(file.read().split()[0])

@@ -1,0 +1,66 @@
+"""Threads of the session that compute for themselves are not the body."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import REPORT, Suite, records
+
+EXPORTER = """
+import hashlib
+
+@pytest.fixture(scope="module", autouse=True)
+def exporter():
+    stop = threading.Event()
+
+    def export():
+        while not stop.wait(0.02):
+            until = time.perf_counter() + 0.02
+            while time.perf_counter() < until:
+                pass
+
+    thread = threading.Thread(target=export, daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+@pytest.mark.{marker}
+{body}
+"""
+
+BODIES = {
+    "a wait": ('expect_gil_released(max_hold="5ms", max_time=2)', "def test_body():\n    time.sleep(0.05)\n"),
+    "hashing": (
+        'expect_gil_released(max_hold="5ms", max_time=2)',
+        "def test_body():\n    hashlib.sha256(bytes(1 << 24)).digest()\n",
+    ),
+    "a task": (
+        'expect_nonblocking(max_block="5ms", max_time=2)',
+        "async def test_body():\n    await asyncio.sleep(0.05)\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("marker", "body"), BODIES.values(), ids=BODIES)
+def test_what_another_thread_holds_is_not_the_bodys(
+    suite: Suite, pytester: pytest.Pytester, marker: str, body: str
+) -> None:
+    suite(EXPORTER.format(marker=marker, body=body), REPORT)
+    assert records(pytester)[0]["expectations"][0]["verdict"] in ("met", "undecided")
+
+
+def test_what_the_bodys_own_thread_holds_is(suite: Suite, pytester: pytest.Pytester) -> None:
+    suite(
+        """
+import re
+
+def hold():
+    re.match("(a|a)*b", "a" * 18)  # some 20 ms in one call that keeps the GIL
+
+@pytest.mark.expect_nonblocking(max_block="5ms")
+async def test_body():
+    await asyncio.to_thread(hold)
+""",
+        REPORT,
+    )
+    assert records(pytester)[0]["expectations"][0]["verdict"] == "broken"
