@@ -11,6 +11,9 @@ would have needed on a quiet one:
 * Optimistic: take off all run delay, and from what a worker waited beyond its own waiting the
   delay of the others too, who may have held what it waited for while they had no CPU.
 
+Neither is faster than the CPUs are with all the computing, or than the part of it that holds a GIL which the workers
+share allows: that part is done in turn.
+
 Above the threshold by the pessimistic bound, or below it by the optimistic one, is a vote. Neither
 is no vote.
 """
@@ -22,24 +25,18 @@ from collections.abc import Sequence
 
 from pytest_concurrency.luck import Calls
 from pytest_concurrency.model import Interval, Reading, Round, Sample
-from pytest_concurrency.stats import median, rank_correlation
+from pytest_concurrency.stats import median
 
 HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
 DELIVERED = 0.75  # part of its CPUs that a control body must get for the machine to count as delivering them
 QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
 _TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window
-_NOTICED = 0.05  # CPUs that these may take before wake-ups are late for it
+NOTICED = 0.05  # CPUs that these may take before wake-ups are late for it
 _CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was in the way
 _COMPUTES = 0.1  # share of computing above which that matters
-_UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
-_LATE = 0.001  # and by how much a single wait of one thread, which nobody else has to end
-_USUALLY_LATE = 0.00025  # and by how much the waits of a whole batch are, each, at most
-_STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
-_DRIFTS = 2.0  # factor by which a body's time must change to matter
-_TELLING = 9  # rounds in which a drift by that factor shows at the latest, if it goes on as it began
 _UNLIKE = 3.0  # factor between batches of the same bodies from which one of them was of another kind
-_FEW = 1e-9
+TINY = 1e-9  # seconds, in place of none
 _OTHER_KIND = 1.25  # factor between the computing of two calls from which they are not alike
 # Which part of the computing needs a GIL that others need, too.
 ALL_OVERLAPS, NONE_OVERLAPS = Interval(0.0, 0.0), Interval(1.0, 1.0)
@@ -48,7 +45,7 @@ _FIRST = 32  # workers of a round that are looked at one by one
 
 def quiet_time(reading: Reading) -> float:
     """What a lone worker would have needed with a CPU to itself."""
-    return max(reading.cpu + reading.blocked, _FEW)
+    return max(reading.cpu + reading.blocked, TINY)
 
 
 def body_time(round_: Round) -> float:
@@ -82,7 +79,7 @@ def most_cpu_share(round_: Round) -> float:
 
 def taken_seconds(round_: Round) -> float:
     """How long a hypervisor or a quota may have kept a lone worker from its CPU, unseen by any run delay."""
-    return round_.interference.taken * round_.serial.wall if round_.interference.taken > _NOTICED else 0.0
+    return round_.interference.taken * round_.serial.wall if round_.interference.taken > NOTICED else 0.0
 
 
 def median_cpu_share(rounds: Sequence[Round]) -> float:
@@ -95,28 +92,6 @@ def mean_cpu(rounds: Sequence[Round]) -> float:
     samples = [sample for round_ in rounds for sample in (round_.serial, round_.concurrent) if sample is not None]
     loops = rounds[-1].serial.loops
     return loops * sum(sample.cpu for sample in samples) / sum(sample.workers * sample.loops for sample in samples)
-
-
-def may_drift(rounds: Sequence[Round]) -> bool:
-    """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
-    if not 3 <= len(rounds) < _TELLING:
-        return False
-    times = [body_time(round_) for round_ in rounds]
-    if abs(rank_correlation(times)) < _STEADY or drift(rounds) is not None:
-        return False
-    # From the middle of the first third of those rounds to the middle of the last one.
-    a_round: float = _DRIFTS ** (1 / (_TELLING - _TELLING // 3))
-    return max(times) >= min(times) * a_round ** (len(times) - 1)
-
-
-def drift(rounds: Sequence[Round]) -> float | None:
-    """Return by how much a lone body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
-    times = [body_time(round_) for round_ in rounds]
-    third = len(times) // 3
-    if third < 2 or abs(rank_correlation(times)) < _STEADY:
-        return None
-    factor = median(times[-third:]) / median(times[:third])
-    return factor if max(factor, 1 / factor) >= _DRIFTS else None
 
 
 def seen_in_company_only(rounds: Sequence[Round]) -> bool:
@@ -141,7 +116,7 @@ def beside_others(round_: Round) -> bool:
     return foreign is None or foreign > QUIET
 
 
-def _robbed(round_: Round) -> bool:
+def robbed(round_: Round) -> bool:
     """Whether a computing body's round was cut short of CPU in a way that no run delay shows.
 
     A hypervisor's steal and a quota's throttling stop a worker that the kernel takes to be running.
@@ -151,7 +126,7 @@ def _robbed(round_: Round) -> bool:
 
 def disturbed(round_: Round, cpus: float) -> bool:
     """Whether something else kept the workers from their CPUs, whatever the round's figure is."""
-    if _robbed(round_) or not readable(round_):
+    if robbed(round_) or not readable(round_):
         return True
     samples = [round_.serial]
     # More workers than CPUs wait for each other.
@@ -178,7 +153,7 @@ def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OV
     overlap whatever the number of CPUs.
     """
     together = round_.concurrent
-    if together is None or not readable(round_) or _robbed(round_):
+    if together is None or not readable(round_) or robbed(round_):
         return None
     alone = round_.serial.readings[0]
     work = workers * quiet_time(alone)
@@ -187,13 +162,13 @@ def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OV
     helped = any(reading.party == "unseen" for reading in together.readings)
     at_once = min(cpus, len(together.readings)) if not helped else cpus
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
-    low = least_work / max(slowest, _least_time(together.cpu, at_once, in_turn.high), _FEW)
+    low = least_work / max(slowest, _least_time(together.cpu, at_once, in_turn.high), TINY)
     if late:  # how long helpers waited for a CPU is not known, nor whether those with one spun meanwhile
         return Interval(low, max(low, float(workers)))
     fastest = max(_optimistic(reading, together, alone) for reading in together.readings)
     # What has been done in that time can be done in it, whatever a probe says of the GIL.
     floor = max(together.cpu / max(1.0, at_once), min(together.cpu * in_turn.low, together.wall))
-    high = work / max(fastest, floor, _FEW)
+    high = work / max(fastest, floor, TINY)
     return Interval(min(low, high), max(low, high))
 
 
@@ -204,7 +179,7 @@ def _least_time(cpu: float, at_once: float, in_turn: float) -> float:
 
 def _least_alone(alone: Reading, cpus: float, in_turn: float) -> float:
     """What a lone worker needs at least, beside other programs: helpers may have waited for a CPU all the time."""
-    return max(_least_time(alone.cpu, cpus, in_turn), _FEW) if alone.party == "unseen" else quiet_time(alone)
+    return max(_least_time(alone.cpu, cpus, in_turn), TINY) if alone.party == "unseen" else quiet_time(alone)
 
 
 def side_by_side(sample: Sample) -> bool:
@@ -251,7 +226,7 @@ def most_by_computing(round_: Round, workers: int, cpus: float, in_turn: Interva
     if each > _OTHER_KIND * lone:
         return math.inf
     least = _least_time(together.cpu, min(cpus, len(together.readings)), in_turn.low)
-    return workers * quiet_time(alone.readings[0]) / max(least, _FEW)
+    return workers * quiet_time(alone.readings[0]) / max(least, TINY)
 
 
 def calls(round_: Round, workers: int) -> Calls | None:
@@ -260,11 +235,11 @@ def calls(round_: Round, workers: int) -> Calls | None:
     Of many workers, the first ones.
     """
     together, alone = round_.concurrent, round_.serial.readings[0]
-    if together is None or not readable(round_) or _robbed(round_):
+    if together is None or not readable(round_) or robbed(round_):
         return None
     first = together.readings[0]
     if first.ends:
-        running = quiet_time(first) / max(first.wall, _FEW)
+        running = quiet_time(first) / max(first.wall, TINY)
         times = [(end - first.start) * running for end in first.ends]
     elif len(together.readings) < workers:
         return None
@@ -273,76 +248,9 @@ def calls(round_: Round, workers: int) -> Calls | None:
     return Calls(body_time(round_), tuple(time / together.loops for time in times[:_FIRST]))
 
 
-def comparison(round_: Round, cpus: float) -> Interval | None:
-    """Bounds of how many times faster the second of two callables is; None if the round says nothing.
-
-    What one thread did, it would have done in its time less its run delay. Of what several did, delay is
-    summed over all that were seen: on the way to the end of the slowest, no more than that can have been
-    interference, and no less than none. No callable is faster than all CPUs are with its computing.
-    """
-    together = round_.concurrent
-    if together is None or not readable(round_) or _robbed(round_):
-        return None
-    first, second = round_.serial.readings[0], together.readings[0]
-    calls = together.loops / round_.serial.loops
-    # Threads and wake-ups come late beside other programs, also those of a hypervisor's other guests, and not all of
-    # it is run delay.
-    busy = beside_others(round_) or round_.interference.taken > _NOTICED
-    if busy and first.party == "native":
-        return None
-    low = calls * _least(first, cpus, busy, _USUALLY_LATE, all_late=False) / _most(second)
-    least = _least(second, cpus, busy, _LATE)
-    return Interval(low, max(low, calls * _most(first) / least) if least > 0 else math.inf)
-
-
-def compared(round_: Round) -> float | None:
-    """How many times faster the second of two callables was, as far as that was seen; late wake-ups hit both."""
-    together = round_.concurrent
-    if together is None:
-        return None
-    calls = together.loops / round_.serial.loops
-    return calls * _most(round_.serial.readings[0]) / _most(together.readings[0])
-
-
-def cpus_used(sample: Sample) -> float:
-    """How many CPUs a user's own code kept busy, as far as nothing else kept it from them."""
-    reading = sample.readings[0]
-    return reading.cpu / max(reading.wall - (reading.delay or 0.0), _FEW)
-
-
 def cpu_growth(round_: Round) -> float:
     """How many times the CPU time of a call several workers took, or the second of two callables; 1 is as much."""
     together, alone = round_.concurrent, round_.serial
     if together is None:
         return 1.0
-    return (together.cpu / (together.workers * together.loops)) / max(alone.cpu / alone.loops, _FEW)
-
-
-def by_one_thread(round_: Round) -> bool:
-    """Whether the second of two callables could not have been faster with more CPUs than one."""
-    return round_.concurrent is not None and round_.concurrent.readings[0].party == "one"
-
-
-def _most(reading: Reading) -> float:
-    """What the whole work took at most, on a quiet machine."""
-    return quiet_time(reading) if reading.party == "one" else max(reading.wall, _FEW)
-
-
-def _least(reading: Reading, cpus: float, busy: bool, late: float, all_late: bool = True) -> float:
-    """What it took at least; beside other programs, waits may have been longer than it shows.
-
-    :param late: seconds by which a single wait of one thread may have been late.
-    :param all_late: whether the waits of several may each have been late by any amount, up to a third of the time.
-    """
-    lateness = _UNSEEN_LATENESS if busy else 1.0
-    waits = math.inf if reading.switches is None else reading.switches * late
-    if reading.party == "one":
-        return max(reading.cpu + reading.blocked - min(waits, reading.blocked * (1 - 1 / lateness)), _FEW)
-    computing = reading.cpu / max(1.0, cpus)
-    if busy and reading.party == "native":  # such threads may have spun, to wait for one that had no CPU
-        return 0.0
-    if busy and reading.party == "unseen":
-        return max(computing, _FEW)
-    lifetime = reading.wall - (reading.delay or 0.0)
-    on_time = lifetime / lateness if all_late else max(lifetime / lateness, lifetime - waits)
-    return max(computing, on_time, reading.wall * 0.1 / lateness, _FEW)
+    return (together.cpu / (together.workers * together.loops)) / max(alone.cpu / alone.loops, TINY)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_concurrency import batches, bounds, stats
+from pytest_concurrency import batches, bounds, stats, versus
 from pytest_concurrency.backends.base import Crew
 from pytest_concurrency.backends.job import refuse_coroutine
 from pytest_concurrency.claims import Knowledge, SpeedupClaim, half, margin_cut, shortest_batch
@@ -35,7 +35,7 @@ class ComparisonClaim(SpeedupClaim):
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         work = round_.serial.wall / round_.serial.loops
-        found, figure = bounds.comparison(round_, known.cpus), bounds.compared(round_)
+        found, figure = versus.speedup(round_, known.cpus), versus.figure(round_)
         if found is not None and math.isinf(found.high):
             if found.low <= margin_cut(self.margin):
                 return Vote(0)
@@ -59,7 +59,7 @@ def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> 
     """Say why this machine cannot show it: the second function's computing alone takes too long here."""
     # Beside other programs, threads that spin while they wait for each other compute in vain.
     rounds = [round_ for round_ in rounds if not bounds.beside_others(round_)]
-    busy = [bounds.cpus_used(round_.concurrent) for round_ in rounds if round_.concurrent is not None]
+    busy = [versus.cpus_used(round_.concurrent) for round_ in rounds if round_.concurrent is not None]
     if len(busy) < 2:
         return None
     if known.cpus >= 2 and stats.median(busy) <= _ONE_CPU:

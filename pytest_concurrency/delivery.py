@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_concurrency import bounds, stats
+from pytest_concurrency import bounds, stats, versus
 from pytest_concurrency.claims import Knowledge
 from pytest_concurrency.model import Interval, Round
 from pytest_concurrency.plan import Bench, Setup
@@ -105,7 +105,7 @@ def matters(setup: Setup, rounds: Sequence[Round], known: Knowledge) -> bool:
         and setup.backend != "tasks"
         and not known.computes_alone
         and computing(setup, rounds) > bounds.HINGES
-        and not bounds.by_one_thread(rounds[-1])
+        and not versus.by_one_thread(rounds[-1])
     )
 
 

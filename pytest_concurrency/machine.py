@@ -68,15 +68,19 @@ def auto_workers() -> int:
 
 def cpu_quota() -> float | None:
     """Return the CPU quota of this control group or the tightest of its parents, or None."""
-    folder = cgroup_folder()
-    quotas = []
+    quotas = [_quota_of(folder) for folder in cgroup_folders()]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def cgroup_folders() -> list[Path]:
+    """Return the folder that holds this process's CPU controller, and those of its parents: each may have a quota."""
+    folder, found = cgroup_folder(), []
     while folder is not None and folder != folder.parent:
-        if (quota := _quota_of(folder)) is not None:
-            quotas.append(quota)
+        found.append(folder)
         if not (folder.parent / "cpu.stat").exists():
             break
         folder = folder.parent
-    return min(quotas, default=None)
+    return found
 
 
 def _quota_of(folder: Path) -> float | None:

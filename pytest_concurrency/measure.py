@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_concurrency import bounds, delivery, reasons
+from pytest_concurrency import bounds, delivery, drift, reasons
 from pytest_concurrency.case import Case
 from pytest_concurrency.claims import Claim, Knowledge
 from pytest_concurrency.delivery import Delivery
@@ -214,7 +214,7 @@ class _Loop:
         return sum(sample.wall for sample in samples if sample is not None)
 
     def _may_drift(self) -> bool:
-        return self._plan.setup.method == "pair" and bounds.may_drift(self._rounds)
+        return self._plan.setup.method == "pair" and drift.may_drift(self._rounds)
 
     def _prepare_next(self, fresh: bool, bad: bool) -> None:
         """After a bad round beside interference wait, longer each time, so that a burst of it passes."""
@@ -238,15 +238,15 @@ class _Loop:
 
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []
-        drift = bounds.drift(self._rounds) if self._plan.setup.method == "pair" else None
+        change = drift.factor(self._rounds) if self._plan.setup.method == "pair" else None
         kept = self._plan.comparable is not None
         limited = kept and delivery.matters(self._plan.setup, self._rounds, self._known)
         if limited:
             self._delivery.ask(_CONTROLS)
         for case in self._cases:
             final, reason = verdict or case.verdict or "undecided", why
-            if drift is not None and final != "unmeasurable":
-                final, reason = "undecided", reasons.drifting(drift, len(self._rounds))
+            if change is not None and final != "unmeasurable":
+                final, reason = "undecided", reasons.drifting(change, len(self._rounds))
             elif final == "undecided":
                 interference = self._bench.interference()
                 reason = reasons.undecided(case, self._rounds, interference, self._site, self._max_time)

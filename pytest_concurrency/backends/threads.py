@@ -49,8 +49,10 @@ class ThreadCrew(Crew):
         try:
             for index in range(count):
                 self._start(index)
-        except RuntimeError as error:  # "can't start new thread"
+        except BaseException as error:
             self.close()
+            if not isinstance(error, RuntimeError):  # "can't start new thread"
+                raise
             raise WorkerLost(
                 f"{backend}: worker {len(self._threads) + 1} of {count} could not be started: {not_started(error)}"
             ) from None
@@ -79,9 +81,9 @@ class ThreadCrew(Crew):
             for index in range(workers):
                 self._answers[index] = None
                 self._owing[index] = True
-        for index in range(workers):
-            self._doors[index].release()
         try:
+            for index in range(workers):
+                self._doors[index].release()
             in_time = self._all_done.acquire(timeout=deadline)
         except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
             self._broken = True

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.machine import cgroup_folder
+from pytest_concurrency.machine import cgroup_folders
 from pytest_concurrency.model import Interference
 
 _WINDOW = 0.1  # seconds that a reading covers at least
@@ -96,17 +96,19 @@ def _between(before: _Counters, after: _Counters) -> Interference:
 
 
 @functools.cache
-def _throttle_file() -> Path | None:
-    folder = cgroup_folder()
-    file = folder / "cpu.stat" if folder else None
-    return file if file and file.exists() else None
+def _throttle_files() -> tuple[Path, ...]:
+    files = (folder / "cpu.stat" for folder in cgroup_folders())
+    return tuple(file for file in files if file.exists())
 
 
 def _throttled() -> float | None:
-    """Seconds for which a CPU quota has stopped this control group; None without one."""
-    file = _throttle_file()
-    if file is None:
-        return None
+    """Seconds for which a CPU quota has stopped this control group, or one around it; None where that is not known."""
+    seconds = [_throttled_by(file) for file in _throttle_files()]
+    known = [each for each in seconds if each is not None]
+    return sum(known) if known else None
+
+
+def _throttled_by(file: Path) -> float | None:
     try:
         lines = dict(line.split(maxsplit=1) for line in file.read_text().splitlines() if " " in line)
     except OSError:

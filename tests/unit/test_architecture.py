@@ -23,6 +23,8 @@ PURE = [
     "model",
     "errors",
     "bounds",
+    "drift",
+    "versus",
     "tally",
     "claims",
     "case",

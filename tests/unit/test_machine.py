@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_concurrency import machine
+from pytest_concurrency.probes import interference
 
 _forget = machine.cgroup_folder.cache_clear  # the tests may put something else in its place
 
@@ -53,6 +54,16 @@ def test_the_tightest_of_all_parents_counts(tmp_path: Path, monkeypatch: pytest.
     folder = group(tmp_path / "top" / "pod" / "box", cpu_max="max 100000")
     monkeypatch.setattr(machine, "cgroup_folder", lambda: folder)
     assert machine.cpu_quota() == 1.2
+
+
+def test_what_a_parents_quota_withholds_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for below, usec in (("pod", 3_000_000), ("pod/box", 500_000)):
+        (tmp_path / below).mkdir()
+        (tmp_path / below / "cpu.stat").write_text(f"usage_usec 7\nthrottled_usec {usec}\n")
+    monkeypatch.setattr(machine, "cgroup_folder", lambda: tmp_path / "pod" / "box")
+    interference._throttle_files.cache_clear()
+    assert interference._throttled() == 3.5
+    interference._throttle_files.cache_clear()
 
 
 def test_no_control_group_has_no_quota(monkeypatch: pytest.MonkeyPatch) -> None:
