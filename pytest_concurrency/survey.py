@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from pytest_concurrency.claims import SpeedupClaim
 from pytest_concurrency.classify import classify
@@ -35,6 +36,14 @@ class Figures:
     def __repr__(self) -> str:
         speedups = ", ".join(f"{name} {figure(value)}" for name, value in self.speedup.items())
         return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
+
+    def _refuse_order(self, other: object) -> NoReturn:
+        raise TypeError(
+            "a measurement has no verdict and no order: look at its .speedup, .bound and .arms. "
+            "To assert a speedup, write assert concurrency.speedup(...) >= 2"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
 
 def look(trial: Trial, setup: Setup, limits: Limits, rounds: int = _ROUNDS) -> Settlement:

@@ -400,3 +400,9 @@ def test_a_long_call_is_waited_for_as_long_as_its_own_max_time_allows(suite: Sui
         "--concurrency-max-time=100ms",
     )
     result.assert_outcomes(passed=2)
+
+
+def test_a_measurement_that_is_compared_says_what_to_write(suite: Suite) -> None:
+    result = suite(HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.measure(wait, threads=2) >= 2\n")
+    result.assert_outcomes(failed=1, passed=1)
+    assert "To assert a speedup, write assert concurrency.speedup(...) >= 2" in text_of(result)
