@@ -24,9 +24,9 @@ import psutil
 
 from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.base import Crew
-from pytest_concurrency.errors import ConcurrencyError
-from pytest_concurrency.model import Body
-from pytest_concurrency.surroundings import Surroundings
+from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.core.errors import ConcurrencyError
+from pytest_concurrency.core.model import Body
 
 AROUND = Surroundings(Path.cwd())
 MOST_RATIO = 3.0

@@ -18,11 +18,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.engine.plan import Setup
 from pytest_concurrency.expectations.base import Limits, speedup_plan
-from pytest_concurrency.model import Body
-from pytest_concurrency.plan import Setup
-from pytest_concurrency.surroundings import Surroundings
-from pytest_concurrency.trial import Circumstances, Question, Trial
+from pytest_concurrency.measurement.trial import Circumstances, Question, Trial
 
 Call = Callable[[], object]
 

@@ -21,10 +21,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pytest_concurrency.compare import compare
-from pytest_concurrency.limits import parse
-from pytest_concurrency.sessions import compare_sessions
-from pytest_concurrency.store import Storage
+from pytest_concurrency.runs.allowed_loss import parse
+from pytest_concurrency.runs.pooling import compare_sessions
+from pytest_concurrency.runs.run_comparison import compare
+from pytest_concurrency.runs.store import Storage
 
 SUITE = """
 import contextlib, hashlib, os, threading, time

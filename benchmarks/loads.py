@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from pytest_concurrency.machine import cgroup_folder
+from pytest_concurrency.machine.cpus import cgroup_folder
 
 BURN = "while True: pass"
 NICE = "import os; os.nice(19)\nwhile True: pass"

@@ -23,8 +23,8 @@ from unittest import mock
 from estimates import KINDS
 from estimates import verdict as one_verdict
 
-from pytest_concurrency.bench import Workbench
-from pytest_concurrency.model import Sample
+from pytest_concurrency.core.model import Sample
+from pytest_concurrency.measurement.worker_bench import Workbench
 
 IMPORT = "import pytest, time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
 PLUGINS = {

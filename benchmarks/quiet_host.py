@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_concurrency.quiet import QuietHost
+from pytest_concurrency.session.host_lock import QuietHost
 
 SUITE_PROMISE = 1.15
 SUITE = """

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_concurrency.model import GilProbe, Interference, Interval, Reading, Round, Sample
-from pytest_concurrency.plan import Setup, Site
+from pytest_concurrency.core.model import GilProbe, Interference, Interval, Reading, Round, Sample
+from pytest_concurrency.engine.plan import Setup, Site
 
 DATA = Path(__file__).parent / "results" / "rounds.jsonl"
 _UNIT = 1e-6  # seconds: what times in the file are counted in

@@ -22,10 +22,10 @@ from recording import DATA, Replay, Series, read
 from verdicts import print_rows, upper_bound
 from votes import figures
 
-from pytest_concurrency.claims import SpeedupClaim
-from pytest_concurrency.measure import settle
-from pytest_concurrency.plan import Plan
-from pytest_concurrency.stats import middle
+from pytest_concurrency.core.stats import middle
+from pytest_concurrency.engine.claims import SpeedupClaim
+from pytest_concurrency.engine.plan import Plan
+from pytest_concurrency.engine.procedure import settle
 
 MAX_TIME = 10.0  # seconds, the default of a test
 

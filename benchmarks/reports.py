@@ -77,16 +77,16 @@ def record(number: int, chance: random.Random) -> dict[str, Any]:
 
 
 def run_of(records: int, seed: int = 1) -> dict[str, Any]:
-    from pytest_concurrency import machine
-    from pytest_concurrency.record import run_of
+    from pytest_concurrency.machine import cpus
+    from pytest_concurrency.runs.record import run_of
 
     chance = random.Random(seed)
-    return run_of(machine.environment(), [record(number, chance) for number in range(records)])
+    return run_of(cpus.environment(), [record(number, chance) for number in range(records)])
 
 
 def terminal(run: dict[str, Any], path: Path) -> None:
-    from pytest_concurrency.options import Settings
     from pytest_concurrency.reports.terminal import show
+    from pytest_concurrency.session.options import Settings
 
     out = io.StringIO()
     reporter = SimpleNamespace(

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pytest_concurrency import record, store
+from pytest_concurrency.runs import record, store
 
 CHANCE = random.Random(1)
 
@@ -61,7 +61,7 @@ def a_record(number: int, rounds: int) -> dict[str, Any]:
 
 
 def a_run(first: int, amount: int, rounds: int) -> dict[str, Any]:
-    from pytest_concurrency.machine import environment
+    from pytest_concurrency.machine.cpus import environment
 
     return record.run_of(environment(), [a_record(number, rounds) for number in range(first, first + amount)])
 
@@ -97,7 +97,7 @@ def read(folder: Path, records: int, _: int) -> None:
 
 
 def compare(folder: Path, records: int, _: int) -> None:
-    from pytest_concurrency.compare import compare
+    from pytest_concurrency.runs.run_comparison import compare
 
     run = store.load(folder / "run.json")
     began = time.perf_counter()

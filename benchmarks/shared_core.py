@@ -19,7 +19,7 @@ import time
 import zlib
 from collections.abc import Callable
 
-from pytest_concurrency.backends.job import control_body
+from pytest_concurrency.backends.batch import control_body
 
 _BLOCK = os.urandom(1 << 16)
 _FAST, _SLOW = 1.15, 1.55  # times the least that Python code took

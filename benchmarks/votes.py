@@ -20,11 +20,11 @@ from loads import LOADS, load
 from recording import DATA, Moment, Series, write
 from verdicts import machine, print_rows, upper_bound
 
-from pytest_concurrency import bounds
-from pytest_concurrency.bench import Workbench
-from pytest_concurrency.model import Body, Interval
-from pytest_concurrency.plan import Setup
-from pytest_concurrency.surroundings import Surroundings
+from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.core.model import Body, Interval
+from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.measurement.worker_bench import Workbench
 
 FACTORS = (1.05, 1.12, 1.3, 1.5, 1.8, 2.2)
 BLOB = os.urandom(1 << 20)
@@ -93,8 +93,8 @@ def record(load_name: str, rounds: int) -> list[Series]:
 def figures(series: Series) -> list[Interval]:
     """What rounds say of the speedup, as multiples of the truth."""
     counts_in_turn = series.case.startswith("count") and series.backend == "threads"
-    in_turn = bounds.NONE_OVERLAPS if counts_in_turn else bounds.ALL_OVERLAPS
-    said = (bounds.speedup(moment.round, series.workers, series.cpus, in_turn) for moment in series.moments)
+    in_turn = intervals.NONE_OVERLAPS if counts_in_turn else intervals.ALL_OVERLAPS
+    said = (intervals.speedup(moment.round, series.workers, series.cpus, in_turn) for moment in series.moments)
     return [Interval(each.low / series.truth, each.high / series.truth) for each in said if each is not None]
 
 

@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 import pytest_concurrency
-from pytest_concurrency import options
 from pytest_concurrency.expectations import keywords, kind_of
-from pytest_concurrency.markers import MARKERS
+from pytest_concurrency.expectations.markers import MARKERS
+from pytest_concurrency.session import options
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

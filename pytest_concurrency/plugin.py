@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
-from pytest_concurrency import options, overwritten, xdist
-from pytest_concurrency.markers import MARKERS, marker_lines
+from pytest_concurrency.expectations.markers import MARKERS, marker_lines
+from pytest_concurrency.session import options, package_conflict, xdist
 
 if TYPE_CHECKING:
     import pathlib
 
-    from pytest_concurrency.backends.guest import GuestLoop
-    from pytest_concurrency.fixture import Concurrency
-    from pytest_concurrency.model import Outcome
-    from pytest_concurrency.plain import PlainConcurrency
-    from pytest_concurrency.worker import AnyWorker
+    from pytest_concurrency.backends.borrowed_loop import GuestLoop
+    from pytest_concurrency.backends.current_worker import AnyWorker
+    from pytest_concurrency.core.model import Outcome
+    from pytest_concurrency.session.disabled import PlainConcurrency
+    from pytest_concurrency.session.fixture import Concurrency
 
 SETTINGS = pytest.StashKey[options.Settings]()
 OUTCOMES = pytest.StashKey["list[Outcome]"]()
@@ -45,7 +45,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if why := overwritten.why():
+    if why := package_conflict.why():
         raise pytest.UsageError(why)
     for line in marker_lines():
         config.addinivalue_line("markers", line)
@@ -55,8 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
     if (settings.save or settings.compare) and not xdist.is_worker(config) and not config.option.collectonly:
-        from pytest_concurrency import items
-        from pytest_concurrency.errors import CommandError
+        from pytest_concurrency.core.errors import CommandError
+        from pytest_concurrency.session import items
 
         try:
             items.check_storage(config, settings)
@@ -75,9 +75,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     settings = config.stash[SETTINGS]
     if not settings.disable and config.pluginmanager.has_plugin("run-parallel"):
-        from pytest_concurrency import company
+        from pytest_concurrency.session import other_plugins
 
-        company.run_in_one_thread(item for item in items if _measures(item))
+        other_plugins.run_in_one_thread(item for item in items if _measures(item))
     if not (settings.only or settings.skip):
         return
     kept = [item for item in items if _measures(item) == settings.only]
@@ -96,17 +96,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     settings = config.stash[SETTINGS]
     if settings.disable or config.option.collectonly or not any(map(_measures, session.items)):
         return
-    from pytest_concurrency import call, items, sharing  # noqa: F401  # now: in the first test they would be its time
+    from pytest_concurrency.session import host_lock_plugin, items, marked_test  # noqa: F401  # now: in the first test they would be its time
 
     if settings.quiet_host:
-        sharing.start(config, settings.quiet_host)
+        host_lock_plugin.start(config, settings.quiet_host)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     marks = [mark for mark in item.iter_markers() if mark.name in MARKERS]
     if marks:
-        from pytest_concurrency import items
+        from pytest_concurrency.session import items
 
         item.stash[EXPECTATIONS] = items.read_markers(item, marks)
 
@@ -120,9 +120,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     item.stash[FUNCTION] = item.obj
     if not inspect.iscoroutinefunction(item.obj) or _runs_plainly(item.config):
         return (yield)
-    from pytest_concurrency import loops
+    from pytest_concurrency.session import async_plugins
 
-    with loops.lent(item, functools.partial(_run_marked, item)):
+    with async_plugins.lent(item, functools.partial(_run_marked, item)):
         return (yield)
 
 
@@ -138,25 +138,25 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     __tracebackhide__ = True
     if inspect.iscoroutinefunction(pyfuncitem.stash[FUNCTION]):
-        from pytest_concurrency import loops
+        from pytest_concurrency.session import async_plugins
 
-        if loops.runs_elsewhere(pyfuncitem):
+        if async_plugins.runs_elsewhere(pyfuncitem):
             return None
     if _runs_plainly(pyfuncitem.config):
-        from pytest_concurrency import call, items
+        from pytest_concurrency.session import items, marked_test
 
-        return call.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations))
+        return marked_test.run_once(items.body_of(pyfuncitem, pyfuncitem.stash[FUNCTION], expectations))
     _run_marked(pyfuncitem)
     return True
 
 
 def _run_marked(item: pytest.Function, guest: GuestLoop | None = None) -> None:
-    from pytest_concurrency import call, items
+    from pytest_concurrency.session import items, marked_test
 
     __tracebackhide__ = True
     expectations = item.stash[EXPECTATIONS]
     with _live_line(item.config) as progress:
-        call.run_marked(
+        marked_test.run_marked(
             items.body_of(item, item.stash[FUNCTION], expectations),
             expectations,
             items.circumstances_of(item, item.config.stash[SETTINGS], progress, guest),
@@ -172,13 +172,13 @@ def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -
 
 
 def _live_line(config: pytest.Config) -> Any:
-    from pytest_concurrency import progress
+    from pytest_concurrency.session import live_line
 
     file = config.stash.get(TERMINAL, None)
     if file is None:
-        return progress.live(None, 0)
+        return live_line.live(None, 0)
     writer = config.get_terminal_writer()
-    return progress.live(file, writer.fullwidth - writer.width_of_current_line)
+    return live_line.live(file, writer.fullwidth - writer.width_of_current_line)
 
 
 @pytest.fixture
@@ -186,18 +186,18 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
     """Measure code in a test: speedup(), compare(), bound(), measure(), in_flight()."""
     settings = request.config.stash[SETTINGS]
     if settings.disable:
-        from pytest_concurrency.plain import PlainConcurrency
+        from pytest_concurrency.session.disabled import PlainConcurrency
 
         yield PlainConcurrency()
         return
-    from pytest_concurrency import call, items
-    from pytest_concurrency.fixture import Concurrency
+    from pytest_concurrency.session import items, marked_test
+    from pytest_concurrency.session.fixture import Concurrency
 
     with _live_line(request.config) as progress:
         asked = Concurrency(
             items.circumstances_of(request.node, settings, progress),
             functools.partial(_keep, request.node),
-            call.follow_policy,
+            marked_test.follow_policy,
         )
         yield asked
         for forgotten in asked.never_asked():
@@ -209,7 +209,7 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
 @pytest.fixture(scope="session")
 def concurrency_worker() -> AnyWorker:
     """Inside a measured body, which worker this is: .index, .count, .backend; and its fresh .input."""
-    from pytest_concurrency.worker import AnyWorker
+    from pytest_concurrency.backends.current_worker import AnyWorker
 
     return AnyWorker()
 
@@ -217,14 +217,14 @@ def concurrency_worker() -> AnyWorker:
 @pytest.fixture
 def concurrency_tmp_path(tmp_path: pathlib.Path) -> Any:
     """A temporary folder of each worker's own: an os.PathLike; concurrency_tmp_path / "name" is a Path in it."""
-    from pytest_concurrency.backends.job import WorkerFolder
+    from pytest_concurrency.backends.batch import WorkerFolder
 
     return WorkerFolder(tmp_path)
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     # Nothing is asked of values that are not ours: any attribute of theirs may be a property that raises.
-    ours = (side for side in (left, right) if type(side).__module__ == "pytest_concurrency.fixture")
+    ours = (side for side in (left, right) if type(side).__module__ == "pytest_concurrency.session.fixture")
     outcome = getattr(next(ours, None), "outcome", None)
     if outcome is None:
         return None
@@ -240,21 +240,22 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if EXPECTATIONS in item.stash or OUTCOMES in item.stash or RECORD in item.stash:
-        from pytest_concurrency import captured, items
+        from pytest_concurrency.session import captured_output, items
 
-        report.sections = captured.shorten(report.sections)
+        report.sections = captured_output.shorten(report.sections)
         if call.excinfo is not None:
             items.show_message_only(item, call.excinfo, report)
     if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
-        from pytest_concurrency import hooks, items, record, sharing, tracing
-        from pytest_concurrency.gathering import REPORT_ATTRIBUTE
+        from pytest_concurrency.runs import record
+        from pytest_concurrency.session import hook_calls, host_lock_plugin, items, tracers
+        from pytest_concurrency.session.controller import REPORT_ATTRIBUTE
 
         if report.passed:
             outcomes = [items.as_answered(outcome) for outcome in outcomes]
-        value = record.record_of(item.nodeid, outcomes, tracing.tracers(), sharing.told(item))
+        value = record.record_of(item.nodeid, outcomes, tracers.tracers(), host_lock_plugin.told(item))
         items.add_profiles(item, report, value)
         update = item.config.hook.pytest_concurrency_update_record
-        value, complaint = hooks.updated(
+        value, complaint = hook_calls.updated(
             "pytest_concurrency_update_record", lambda changed: update(config=item.config, record=changed), value
         )
         if complaint is not None:
@@ -270,7 +271,7 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(optionalhook=True)
 def pytest_json_runtest_metadata(item: pytest.Item) -> dict[str, Any]:
     """Give pytest-json-report the record."""
-    from pytest_concurrency.gathering import REPORT_ATTRIBUTE
+    from pytest_concurrency.session.controller import REPORT_ATTRIBUTE
 
     value = item.stash.get(RECORD, None)
     return {} if value is None else {REPORT_ATTRIBUTE: value}
@@ -280,12 +281,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if xdist.is_worker(config):
         return
-    from pytest_concurrency.gathering import Gathering
+    from pytest_concurrency.session.controller import Gathering
 
     config.pluginmanager.register(Gathering(config, config.stash[SETTINGS]), "concurrency_perf_gathering")
     if config.pluginmanager.has_plugin("terminalreporter"):
-        from pytest_concurrency import progress
+        from pytest_concurrency.session import live_line
 
-        if (file := progress.terminal()) is not None:
+        if (file := live_line.terminal()) is not None:
             config.stash[TERMINAL] = file
             config.add_cleanup(file.close)

@@ -20,13 +20,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from statistics import fmean
 
-from pytest_concurrency import batches
-from pytest_concurrency.case import Case
-from pytest_concurrency.claims import SpeedupClaim, half, margin_cut
-from pytest_concurrency.luck import Calls
-from pytest_concurrency.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
-from pytest_concurrency.plan import Setup, Site
-from pytest_concurrency.tally import cast
+from pytest_concurrency.core.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
+from pytest_concurrency.engine.chance import Calls
+from pytest_concurrency.engine.claims import SpeedupClaim, half, margin_cut
+from pytest_concurrency.engine.decision import Case
+from pytest_concurrency.engine.plan import Setup, Site
+from pytest_concurrency.engine.voting import cast
+from pytest_concurrency.measurement import batch_size
 
 __all__ = ["Noise", "RandomLatency", "ScriptedBench", "ScriptedBody", "ScriptedClock"]
 
@@ -112,7 +112,7 @@ class Noise:
 
 @dataclass
 class ScriptedBench:
-    """A bench for :func:`pytest_concurrency.measure.settle`, without workers or real clocks.
+    """A bench for :func:`pytest_concurrency.engine.procedure.settle`, without workers or real clocks.
 
     ``body`` may be a function of the bench, for a body that changes: with the time, with the number
     of the round, or in fresh workers (``refreshed`` counts those). ``control_body`` is what
@@ -128,7 +128,7 @@ class ScriptedBench:
     reads_delay: bool = True
     probes: bool = True  # whether a heartbeat can be made beside the body
     start_up: float = 0.0  # seconds that fresh workers take
-    control_body: ScriptedBody = field(default_factory=lambda: ScriptedBody(cpu=batches.SHORTEST))
+    control_body: ScriptedBody = field(default_factory=lambda: ScriptedBody(cpu=batch_size.SHORTEST))
     clock: ScriptedClock = field(default_factory=ScriptedClock)
     seed: int = 0
     # What was asked for so far.
@@ -142,7 +142,7 @@ class ScriptedBench:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        self._batch = batches.SHORTEST
+        self._batch = batch_size.SHORTEST
         self._phase = self._random.random()
         self._burst = False
         self._burst_changes = self.clock() + self._until_change()
@@ -199,7 +199,7 @@ class ScriptedBench:
 
     def lengthen(self, setup: Setup) -> None:
         self.lengthened += 1
-        self._batch = min(self._batch * 2, batches.LONGEST)
+        self._batch = min(self._batch * 2, batch_size.LONGEST)
 
     def stagger(self, setup: Setup) -> None:
         self.staggered += 1

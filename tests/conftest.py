@@ -20,9 +20,9 @@ import psutil  # noqa: F401
 import pytest
 
 import pytest_concurrency
-from pytest_concurrency import bench, trial
-from pytest_concurrency.model import Round
-from pytest_concurrency.plan import Setup
+from pytest_concurrency.core.model import Round
+from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.measurement import trial, worker_bench
 from pytest_concurrency.testing import ScriptedBench, ScriptedBody
 
 pytest_plugins = ["pytester"]
@@ -30,7 +30,7 @@ pytest_plugins = ["pytester"]
 # pytester takes out of sys.modules what an inner session has imported. This package imports most of
 # its modules on use, so without this the halves of two inner sessions would meet each other.
 for _module in pkgutil.walk_packages(pytest_concurrency.__path__, "pytest_concurrency."):
-    if _module.name.endswith("trio_guest") and importlib.util.find_spec("trio") is None:
+    if _module.name.endswith("trio_loop") and importlib.util.find_spec("trio") is None:
         continue
     if not _module.name.endswith("__main__"):
         # What needs an extra that is not installed here is loaded by no test either.
@@ -92,7 +92,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     However slow the first call was, which has to do with the machine.
     """
     monkeypatch.setattr(trial, "_LEAST_PATIENCE", 0.5)
-    monkeypatch.setattr(bench, "_PATIENCE", 0)
+    monkeypatch.setattr(worker_bench, "_PATIENCE", 0)
 
 
 @pytest.fixture
@@ -104,16 +104,16 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def script(body: ScriptedBody, control: ScriptedBody | None = None) -> None:
         written = ScriptedBench(body, **({"control_body": control} if control else {}))
-        measure = bench.Workbench.round
+        measure = worker_bench.Workbench.round
 
-        def read(self: bench.Workbench, setup: Setup) -> Round:
+        def read(self: worker_bench.Workbench, setup: Setup) -> Round:
             measure(self, setup)
             one_interpreter = self.site(setup).one_interpreter  # of a pool's workers too
             return written.round(replace(setup, backend="threads" if one_interpreter else "processes"))
 
-        monkeypatch.setattr(bench.Workbench, "round", read)
-        monkeypatch.setattr(bench.Workbench, "probe_gil", lambda self: written.probe_gil())
-        monkeypatch.setattr(bench.Workbench, "control", lambda self, setup: written.control(setup))
+        monkeypatch.setattr(worker_bench.Workbench, "round", read)
+        monkeypatch.setattr(worker_bench.Workbench, "probe_gil", lambda self: written.probe_gil())
+        monkeypatch.setattr(worker_bench.Workbench, "control", lambda self, setup: written.control(setup))
 
     return script
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_concurrency.backends.base import Crew
-    from pytest_concurrency.model import Body
-    from pytest_concurrency.plan import Setup
-    from pytest_concurrency.surroundings import Surroundings
+    from pytest_concurrency.backends.environment import Surroundings
+    from pytest_concurrency.core.model import Body
+    from pytest_concurrency.engine.plan import Setup
 
 
 def _threads(body: Body, count: int, around: Surroundings) -> Crew:
-    from pytest_concurrency.backends.job import jobs_of
+    from pytest_concurrency.backends.batch import jobs_of
     from pytest_concurrency.backends.threads import ThreadCrew
 
     return ThreadCrew(jobs_of(body), count)
@@ -27,7 +27,7 @@ def _processes(body: Body, count: int, around: Surroundings) -> Crew:
 
 def _tasks(body: Body, count: int, around: Surroundings) -> Crew:
     if around.guest is not None and around.guest.name == "trio":
-        from pytest_concurrency.backends.trio_guest import TrioCrew
+        from pytest_concurrency.backends.trio_loop import TrioCrew
 
         return TrioCrew(body, around.guest)
     from pytest_concurrency.backends.tasks import TaskCrew
@@ -57,8 +57,8 @@ def open_crew(setup: Setup, body: Body, around: Surroundings) -> Crew:
     """
     if setup.executor is None:
         return OPENERS[setup.backend](body, setup.crew_size, around)
+    from pytest_concurrency.backends.executor_group import PooledCrew
     from pytest_concurrency.backends.executors import open_pool
-    from pytest_concurrency.backends.pooled import PooledCrew
 
     pool = open_pool(setup.executor, setup.crew_size, around)
     return PooledCrew(body, setup.crew_size, setup.backend, pool, around.root)

@@ -6,10 +6,10 @@ import abc
 import errno
 from collections.abc import Sequence
 
-from pytest_concurrency.errors import WorkerLost
-from pytest_concurrency.model import BlockProbe, Sample
-from pytest_concurrency.places import Place
-from pytest_concurrency.units import duration
+from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.model import BlockProbe, Sample
+from pytest_concurrency.core.units import duration
+from pytest_concurrency.machine.stack_locations import Place
 
 
 class Crew(abc.ABC):

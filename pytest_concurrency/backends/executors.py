@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-from pytest_concurrency.backends.pooled import Pool, end_of
-from pytest_concurrency.errors import BadArgument, CannotMeasure
-from pytest_concurrency.model import ExecutorChoice
-from pytest_concurrency.surroundings import Surroundings
+from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.executor_group import Pool, end_of
+from pytest_concurrency.core.errors import BadArgument, CannotMeasure
+from pytest_concurrency.core.model import ExecutorChoice
 
 _DASK_ANSWERS = 5.0  # seconds that a scheduler gets
 

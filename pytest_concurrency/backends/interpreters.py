@@ -15,14 +15,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pytest_concurrency.backends import lingering
+from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.base import not_started
-from pytest_concurrency.backends.piped import PipedCrew
-from pytest_concurrency.backends.travel import Answer, load_error, pack, pack_warning_filters, session_modules
-from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.errors import CannotMeasure, WorkerLost
-from pytest_concurrency.model import Body
-from pytest_concurrency.probes import thread_state
+from pytest_concurrency.backends.pipe_group import PipedCrew
+from pytest_concurrency.backends.serialization import Answer, load_error, pack, pack_warning_filters, session_modules
+from pytest_concurrency.core.errors import CannotMeasure, WorkerLost
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes import thread_clock
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -50,7 +50,7 @@ class InterpreterCrew(PipedCrew):
         super().__init__()
         if importlib.util.find_spec("concurrent.interpreters") is None:
             raise CannotMeasure(f"subinterpreters need Python 3.14 or later, and this is {platform.python_version()}")
-        thread_state.require()
+        thread_clock.require()
         self._label: str = body.label
         self._threads: list[threading.Thread] = []
         self._ends: list[Future[None]] = []
@@ -77,7 +77,7 @@ class InterpreterCrew(PipedCrew):
             thread.join(max(0.0, limit - CLOCKS.wall()))
             if thread.is_alive():
                 what = f"{self._label}, interpreters worker {index + 1}: no answer"
-                lingering.leave(lingering.Left(what, self._ends[index], functools.partial(list, [thread])))
+                hung.leave(hung.Left(what, self._ends[index], functools.partial(list, [thread])))
         self._threads = []
 
     def _start(self, index: int, count: int, given: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ class InterpreterCrew(PipedCrew):
         return ["no answer" if index in waited_for else "finished" for index in range(workers)]
 
     def _hint(self) -> str:
-        return lingering.STAYS
+        return hung.STAYS
 
 
 def _live(interpreter: Any, theirs: Connection, end: Future[None]) -> None:

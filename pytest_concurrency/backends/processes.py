@@ -17,17 +17,17 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
-from pytest_concurrency import places
-from pytest_concurrency.backends import inherited, process_worker
+from pytest_concurrency.backends import fork_only, process_main
 from pytest_concurrency.backends.base import not_started
-from pytest_concurrency.backends.job import jobs_of
-from pytest_concurrency.backends.piped import PipedCrew
-from pytest_concurrency.backends.process_worker import Errand
-from pytest_concurrency.backends.travel import Answer, Modules, pack, pack_warning_filters, session_modules
-from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.errors import CannotMeasure, WorkerLost
-from pytest_concurrency.model import Body
-from pytest_concurrency.probes import thread_state
+from pytest_concurrency.backends.batch import jobs_of
+from pytest_concurrency.backends.pipe_group import PipedCrew
+from pytest_concurrency.backends.process_main import Errand
+from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_warning_filters, session_modules
+from pytest_concurrency.core.errors import CannotMeasure, WorkerLost
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes import thread_clock
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -78,7 +78,7 @@ def _refuse_what_only_fork_shares(body: Body, modules: Modules, method: str, why
     :raises CannotMeasure: the body refers to something that each worker would have one of its own of.
     """
     functions = [function for function in (body.function, body.prepare) if function is not None]
-    found = inherited.first(functions, modules)
+    found = fork_only.first(functions, modules)
     if found is not None:
         raise CannotMeasure(
             f"{body.label} uses {found.name} ({found.kind}), which only forked processes share. Workers would be "
@@ -114,7 +114,7 @@ class ProcessCrew(PipedCrew):
 
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:
         super().__init__()
-        thread_state.require()
+        thread_clock.require()
         method, why = choose_start_method(start_method)
         modules = {} if method == "fork" else session_modules(root)
         if start_method == "auto" and method != "fork":
@@ -177,7 +177,7 @@ class ProcessCrew(PipedCrew):
                 inherited=tuple(self._pipes) if method == "fork" else (),
             )
             process = starter.Process(
-                target=process_worker.main, args=(theirs, errand), name=f"concurrency-processes-{index}"
+                target=process_main.main, args=(theirs, errand), name=f"concurrency-processes-{index}"
             )
             with warnings.catch_warnings():
                 # Forking beside threads happens only where it was asked for, and the record says so.
@@ -290,4 +290,4 @@ def _place(stack_file: Path) -> str | None:
     _, _, current = text.rpartition("Current thread ")
     current, _, _ = current.partition("\n\n")
     stack = [(file, int(line), function) for file, line, function in _PLACE.findall(current)]
-    return places.describe(stack) if stack else None
+    return stack_locations.describe(stack) if stack else None

@@ -14,15 +14,15 @@ from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
-from pytest_concurrency import places
 from pytest_concurrency.backends.base import Crew, Hung, Raised, not_started
-from pytest_concurrency.backends.guest import GuestLoop, GuestWorker
-from pytest_concurrency.backends.job import Worker, control_body, current_worker, prepare_inputs_of_tasks
+from pytest_concurrency.backends.batch import Worker, control_body, current_worker, prepare_inputs_of_tasks
+from pytest_concurrency.backends.borrowed_loop import GuestLoop, GuestWorker
 from pytest_concurrency.backends.threads import ThreadCrew
-from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.errors import WorkerLost
-from pytest_concurrency.model import BlockProbe, Body, Sample
-from pytest_concurrency.probes.loop_beat import LoopBeat
+from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.model import BlockProbe, Body, Sample
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.loop_heartbeat import LoopBeat
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -120,7 +120,7 @@ class TaskCrew(Crew):
         ends = tuple(self._ends) if job == "body" else ()
         return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
 
-    def stacks(self, workers: int) -> Sequence[Sequence[places.Place]]:
+    def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
         """Where the tasks wait; all of them wait for what one of them has the loop's thread do."""
         unfinished = [task for task in self._workers if not task.done()]
         stacks = [_awaiting(task) for task in unfinished]
@@ -248,7 +248,7 @@ class TaskCrew(Crew):
                 found.append("finished")
             else:
                 frames = _awaiting(task)
-                found.append(places.describe(frames) if frames else loop_at)
+                found.append(stack_locations.describe(frames) if frames else loop_at)
         return found
 
     def _cancel(self) -> None:
@@ -318,13 +318,13 @@ def _add_note(error: BaseException, note: str) -> None:
     error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]  # as add_note() of 3.11 does
 
 
-def _awaiting(task: asyncio.Task[None]) -> list[places.Place]:
+def _awaiting(task: asyncio.Task[None]) -> list[stack_locations.Place]:
     """Return the places that a task waits in, innermost first; none if it runs at this moment."""
-    found: list[places.Place] = []
+    found: list[stack_locations.Place] = []
     awaited: Any = task.get_coro()
     while (frame := getattr(awaited, "cr_frame", None)) is not None:
         if awaited.cr_running:
             return []
-        found.insert(0, next(places.of_frame(frame)))
+        found.insert(0, next(stack_locations.of_frame(frame)))
         awaited = awaited.cr_await
     return found

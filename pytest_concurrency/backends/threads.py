@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
-from pytest_concurrency import places
 from pytest_concurrency.backends.base import Crew, Hung, Raised, not_started
-from pytest_concurrency.backends.job import Worker, current_worker, run_batch
-from pytest_concurrency.backends.lingering import STAYS, interrupt
-from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.errors import WorkerLost
-from pytest_concurrency.model import Reading, Sample
-from pytest_concurrency.probes import thread_state
-from pytest_concurrency.probes.thread_state import ThreadClock
+from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
+from pytest_concurrency.backends.hung import STAYS, interrupt
+from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.model import Reading, Sample
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes import thread_clock
+from pytest_concurrency.probes.thread_clock import ThreadClock
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -30,7 +30,7 @@ class ThreadCrew(Crew):
     """
 
     def __init__(self, jobs: dict[str, Callable[[], Any]], count: int, backend: str = "threads") -> None:
-        thread_state.require()
+        thread_clock.require()
         self._jobs = jobs
         self._backend = backend
         self._task: tuple[Callable[[], Any], int, int] | None = None
@@ -61,9 +61,9 @@ class ThreadCrew(Crew):
     def idents(self) -> list[int | None]:
         return [thread.ident for thread in self._threads]
 
-    def stacks(self, workers: int) -> list[Sequence[places.Place]]:
+    def stacks(self, workers: int) -> list[Sequence[stack_locations.Place]]:
         """Where the threads are; nothing of one that has ended."""
-        return [places.of_thread(thread.ident) or () for thread in self._threads[:workers]]
+        return [stack_locations.of_thread(thread.ident) or () for thread in self._threads[:workers]]
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Run one batch on the first ``workers`` threads; ``deadline`` is in seconds.
@@ -192,6 +192,6 @@ class ThreadCrew(Crew):
             if self._answers[index] is not None:
                 found.append("finished")
                 continue
-            stands = places.of_thread(self._threads[index].ident)
-            found.append("ended" if stands is None else places.describe(stands))
+            stands = stack_locations.of_thread(self._threads[index].ident)
+            found.append("ended" if stands is None else stack_locations.describe(stands))
         return found

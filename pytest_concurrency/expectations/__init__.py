@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_concurrency.markers import MARKERS
+from pytest_concurrency.expectations.markers import MARKERS
 
 if TYPE_CHECKING:  # base brings all that judges: who reads an option with keywords needs none of it
     from pytest_concurrency.expectations.base import Expectation, Kind

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_concurrency import advice, bounds
-from pytest_concurrency.claims import Claim, Knowledge, SpeedupClaim
+from pytest_concurrency.core.model import Body, Round
+from pytest_concurrency.core.units import number, share, spelled
+from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.claims import Claim, Knowledge, SpeedupClaim
+from pytest_concurrency.engine.plan import Plan, Setup
 from pytest_concurrency.expectations.keywords import Parser
-from pytest_concurrency.model import Body, Round
-from pytest_concurrency.plan import Plan, Setup
-from pytest_concurrency.units import number, share, spelled
+from pytest_concurrency.verdicts import advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def speedup_plan(setup: Setup, least: float | None, most: float | None, limits: 
                 f'{backend}="auto" is {workers} here, one for each usable CPU, and at_least={number(least)} needs at '
                 f"least {math.ceil(least)} CPUs"
             )
-        cpu_share = bounds.median_cpu_share(rounds)
+        cpu_share = intervals.median_cpu_share(rounds)
         if backend == "tasks" or cpu_share < _COMPUTES:
             return None
         ceiling = advice.ceiling(workers, cpu_share, known.cpus)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_concurrency.claims import Claim, GilClaim, Knowledge, ShareClaim
-from pytest_concurrency.errors import BadArgument
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.core.model import Body, Round
+from pytest_concurrency.engine.claims import Claim, GilClaim, Knowledge, ShareClaim
+from pytest_concurrency.engine.plan import Plan, Setup
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Limits
-from pytest_concurrency.machine import gil_enabled
-from pytest_concurrency.model import Body, Round
-from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.machine.cpus import gil_enabled
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_concurrency.claims import OverlapClaim, ShareClaim
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.engine.claims import OverlapClaim, ShareClaim
+from pytest_concurrency.engine.plan import Plan, Setup
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Limits
-from pytest_concurrency.expectations.where import overlap_parsers, overlapping
-from pytest_concurrency.model import Body
-from pytest_concurrency.plan import Plan, Setup
+from pytest_concurrency.expectations.placement import overlap_parsers, overlapping
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:

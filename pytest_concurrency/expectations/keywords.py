@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytest_concurrency import functions
-from pytest_concurrency.errors import BadArgument
-from pytest_concurrency.units import parse_duration
+from pytest_concurrency.core import callables
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.core.units import parse_duration
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -29,7 +29,7 @@ def workers(backend: str, least: int = 1) -> Parser:
 
     def parse(value: object) -> int:
         if value == "auto":
-            from pytest_concurrency.machine import auto_workers
+            from pytest_concurrency.machine.cpus import auto_workers
 
             return Auto(max(least, auto_workers()))
         if not isinstance(value, int) or isinstance(value, bool):
@@ -87,7 +87,7 @@ def one_of(*choices: str) -> Parser:
 
 def prepare(value: object) -> Callable[[], Any]:
     """Accept a function without parameters that makes fresh input."""
-    if not callable(value) or functions.is_async(value) or not functions.takes_nothing(value):
+    if not callable(value) or callables.is_async(value) or not callables.takes_nothing(value):
         raise ValueError("must be a plain function that is called without arguments and returns fresh input")
     return value
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_concurrency.claims import LongestClaim
-from pytest_concurrency.errors import BadArgument
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.engine.claims import LongestClaim
+from pytest_concurrency.engine.plan import Plan, Setup
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Limits
-from pytest_concurrency.model import Body
-from pytest_concurrency.plan import Plan, Setup
 
 _LEAST = 0.005  # the loop beats every 2 ms: shorter blocks go unseen
 

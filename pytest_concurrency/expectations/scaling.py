@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency.errors import BadArgument
-from pytest_concurrency.expectations import keywords, where
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.units import number
+from pytest_concurrency.engine.plan import Plan
+from pytest_concurrency.expectations import keywords, placement
 from pytest_concurrency.expectations.base import Kind, Limits, speedup_plan
-from pytest_concurrency.markers import EFFICIENCY
-from pytest_concurrency.model import Body
-from pytest_concurrency.plan import Plan
-from pytest_concurrency.units import number
+from pytest_concurrency.expectations.markers import EFFICIENCY
 
 _COUNTS = (1, 2, 4)
 
@@ -29,9 +29,9 @@ def counts(backend: str) -> keywords.Parser:
     return parse
 
 
-def _chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> where.Where:
-    place = where.the_one(name, arguments, is_async)
-    return place or where.Where("tasks" if is_async else "threads", _COUNTS)
+def _chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> placement.Where:
+    place = placement.the_one(name, arguments, is_async)
+    return place or placement.Where("tasks" if is_async else "threads", _COUNTS)
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
@@ -61,7 +61,7 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
 
 KIND = Kind(
     name="expect_scaling",
-    keywords={"efficiency": keywords.part, **where.parsers(counts)},
+    keywords={"efficiency": keywords.part, **placement.parsers(counts)},
     check=_check,
     plan=_plan,
 )

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_concurrency.errors import BadArgument
-from pytest_concurrency.expectations import keywords, where
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.units import count, number
+from pytest_concurrency.engine.plan import Plan
+from pytest_concurrency.expectations import keywords, placement
 from pytest_concurrency.expectations.base import Kind, Limits, speedup_plan
-from pytest_concurrency.model import Body
-from pytest_concurrency.plan import Plan
-from pytest_concurrency.units import count, number
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
-    place = where.the_one(name, arguments, is_async)
+    place = placement.the_one(name, arguments, is_async)
     if place is None:
-        raise where.needed(name)
+        raise placement.needed(name)
     least, most = arguments.get("at_least"), arguments.get("at_most")
     if least is None and most is None:
         raise BadArgument(f"{name}({place.spelled}) says no threshold: add at_least= or at_most=.")
@@ -33,14 +33,14 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
 
 
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
-    place = where.the_one(KIND.name, arguments, body.is_async)
+    place = placement.the_one(KIND.name, arguments, body.is_async)
     assert place is not None
     return speedup_plan(place.setup(place.size), arguments.get("at_least"), arguments.get("at_most"), limits)
 
 
 KIND = Kind(
     name="expect_speedup",
-    keywords={"at_least": keywords.positive, "at_most": keywords.positive, **where.parsers()},
+    keywords={"at_least": keywords.positive, "at_most": keywords.positive, **placement.parsers()},
     check=_check,
     plan=_plan,
 )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_concurrency.clocks import CLOCKS
-from pytest_concurrency.machine import cgroup_folders
-from pytest_concurrency.model import Interference
+from pytest_concurrency.core.model import Interference
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.cpus import cgroup_folders
 
 _WINDOW = 0.1  # seconds that a reading covers at least
 

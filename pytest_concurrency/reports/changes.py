@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_concurrency.compare import Blunt, Change, Comparison, Kind
-from pytest_concurrency.tables import shorten
-from pytest_concurrency.units import count, ratio, share
+from pytest_concurrency.core.units import count, ratio, share
+from pytest_concurrency.reports.text_table import shorten
+from pytest_concurrency.runs.run_comparison import Blunt, Change, Comparison, Kind
 
 _WORDS: dict[Kind, tuple[str, str]] = {
     "regression": ("SLOWER", "red"),

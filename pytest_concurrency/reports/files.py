@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pytest_concurrency.core.atomic_files import check_writable, write_whole
 from pytest_concurrency.reports import formats
-from pytest_concurrency.writing import check_writable, write_whole
 
 _JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_concurrency.errors import CommandError
-from pytest_concurrency.store import Storage
+from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.runs.store import Storage
 
 _MOST = 20  # as many as a chart can show, and a reader wants
 

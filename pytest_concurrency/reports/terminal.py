@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pytest_concurrency import tracing, verdict_table
-from pytest_concurrency.columns import ordered
-from pytest_concurrency.explain import curve
-from pytest_concurrency.machine import describe
-from pytest_concurrency.model import Estimate, Point
-from pytest_concurrency.options import Settings
-from pytest_concurrency.rows import Row, name_of, rows_of, shorten, tally
-from pytest_concurrency.units import count
+from pytest_concurrency.core.model import Estimate, Point
+from pytest_concurrency.core.units import count
+from pytest_concurrency.machine.cpus import describe
+from pytest_concurrency.reports import verdict_table
+from pytest_concurrency.reports.columns import ordered
+from pytest_concurrency.reports.rows import Row, name_of, rows_of, shorten, tally
+from pytest_concurrency.verdicts.not_met import curve
 
 _COLORS = {"met": "green", "broken": "red", "undecided": "yellow", "unmeasurable": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the section shows: every verdict (``full``) or the notable ones, in which columns and order."""
+
+    full: bool
+    columns: Sequence[str] = ()
+    sort: str = ""
 
 
 def show(
     reporter: Any,
     records: Sequence[Mapping[str, Any]],
-    settings: Settings,
+    layout: Layout,
     complaints: Sequence[str] = (),
     missing_readings: Sequence[str] = (),
 ) -> None:
@@ -32,26 +41,26 @@ def show(
     """
     rows = list(rows_of(records))
     notable = [row for row in rows if row.verdict != "met"]
-    if not settings.full_report and not notable and not complaints and reporter.verbosity < 0:
+    if not layout.full and not notable and not complaints and reporter.verbosity < 0:
         return
     width = reporter._tw.fullwidth if hasattr(reporter, "_tw") else 80
     reporter.ensure_newline()
     reporter.section("concurrency", sep="=")
-    if settings.full_report:
+    if layout.full:
         if not reporter.config.getoption("no_header", False):
             reporter.write_line(describe())
             if missing_readings:
                 reporter.write_line(_filled(f"not readable on this machine: {'; '.join(missing_readings)}", width))
-        if (remark := tracing.remark(records)) is not None:
+        if (remark := traced_by(records)) is not None:
             reporter.write_line(_filled(remark, width))
-        _table(reporter, rows, settings, width)
+        _table(reporter, rows, layout, width)
         _recommendations(reporter, rows, width)
         _hints(reporter, rows, width)
         _curves(reporter, records)
     for row in sorted(notable, key=lambda row: row.severity):
-        if not settings.full_report or row.verdict != "broken" or row.of_fixture:
+        if not layout.full or row.verdict != "broken" or row.of_fixture:
             _line(reporter, row, width)
-    if rows or settings.full_report:
+    if rows or layout.full:
         reporter.write_line(tally(rows))
     for complaint in complaints:
         reporter.write_line(complaint, red=True)
@@ -62,10 +71,10 @@ def _filled(text: str, width: int) -> str:
     return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
-def _table(reporter: Any, rows: Sequence[Row], settings: Settings, width: int) -> None:
+def _table(reporter: Any, rows: Sequence[Row], layout: Layout, width: int) -> None:
     if not rows:
         return
-    for line in verdict_table.lines_of(ordered(rows, settings.sort), settings.columns, bool(settings.sort), width):
+    for line in verdict_table.lines_of(ordered(rows, layout.sort), layout.columns, bool(layout.sort), width):
         reporter.write_line(line.text, **{_COLORS[line.row.verdict] if line.row else "bold": True})
 
 
@@ -157,3 +166,15 @@ def _line(reporter: Any, row: Row, width: int) -> None:
         said = f"What to try: {row.what_to_try}" if row.of_fixture and row.what_to_try else ""
     for line in textwrap.wrap(said, max(40, width - 2)):
         reporter.write_line(f"  {line}")
+
+
+def traced_by(records: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return what a report should say of records that were made while something traced."""
+    traced = [record for record in records if record.get("traced_by")]
+    if not traced:
+        return None
+    names = " and ".join(sorted({name for record in traced for name in record["traced_by"]}))
+    return (
+        f"traced by {names} ({count(len(traced), 'test')}): Python code computes more slowly than without, so its "
+        "bound type and speedup may be others. A gate is best run untraced"
+    )

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_concurrency.claims import Claim, Knowledge
-from pytest_concurrency.measure import Result, Settlement
-from pytest_concurrency.model import Bound, Estimate, Interference, Outcome, Party, Reading, Round, Sample, VerdictName
-from pytest_concurrency.plan import Plan, Setup
-from pytest_concurrency.tally import Tally
+from pytest_concurrency.core.model import (
+    Bound,
+    Estimate,
+    Interference,
+    Outcome,
+    Party,
+    Reading,
+    Round,
+    Sample,
+    VerdictName,
+)
+from pytest_concurrency.engine.claims import Claim, Knowledge
+from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.settlement import Result, Settlement
+from pytest_concurrency.engine.voting import Tally
 
 
 def reading(
@@ -42,7 +52,7 @@ def settlement(
 ) -> Settlement:
     figure = estimate or Estimate(1.02, 1.0, 1.05)
     results = tuple(
-        Result(claim, verdict, "", figure, Tally()) for claim, verdict in zip(claims, verdicts, strict=True)
+        Result(claim, verdict, None, figure, Tally()) for claim, verdict in zip(claims, verdicts, strict=True)
     )
     return Settlement(results, rounds, known or Knowledge(2.0), 0.5)
 

@@ -1,4 +1,7 @@
-"""The import law, read from the syntax trees: lazy and TYPE_CHECKING imports included."""
+"""The layers of the package: which folder may import from which, read from the syntax trees.
+
+Lazy imports inside functions and imports under ``TYPE_CHECKING`` count like all others.
+"""
 
 from __future__ import annotations
 
@@ -16,83 +19,60 @@ MODULES = {
     ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(ROOT.rglob("*.py"))
 }
-# What computes values from values: no clocks, no workers, no pytest.
-PURE = [
-    "units",
-    "stats",
-    "model",
-    "errors",
-    "bounds",
-    "drift",
-    "versus",
-    "tally",
-    "claims",
-    "case",
-    "gil_question",
-    "plan",
-    "order",
-    "reasons",
-    "classify",
-    "advice",
-    "explain",
-    "judge",
-    "record",
-    "fingerprint",
-    "limits",
-    "tables",
-    "verdict_table",
-    "sessions",
-    "compare",
-    "shape",
-    "rows",
-    "columns",
-    "properties",
-    "scaling",
-    "recommend",
-    "profile.values",
-    "profile.text",
-    "fitness",
-]
+# From the top down: a module imports from its own folder or from one that stands further down.
+LAYERS = (
+    "cli",
+    "session",
+    "explore",
+    "doctor",
+    "profiling",
+    "reports",
+    "runs",
+    "measurement",
+    "expectations",
+    "backends",
+    "verdicts",
+    "engine",
+    "probes",
+    "machine",
+    "core",
+)
+TOP = {PACKAGE, *(f"{PACKAGE}.{name}" for name in ("__main__", "hookspecs", "plugin", "testing"))}
+# These folders compute values from values: without clocks, workers or pytest.
+PURE = ("core", "engine", "verdicts")
 IMPURE = {"pytest", "psutil", "threading", "multiprocessing", "asyncio", "time"}
-KNOWS_PYTEST = {
-    f"{PACKAGE}.{name}"
-    for name in (
-        "plugin",
-        "gathering",
-        "items",
-        "call",
-        "hookspecs",
-        "loops",
-        "company",
-        "sharing",
-        "xdist",
-        "options",
-    )
+KNOW_PYTEST = "session"
+MOST_MODULES = 22  # in a folder
+MOST_LINES = 350  # in a file
+MOST_LINES_OF_PLUGIN = 300
+STILL_TOO_LONG = {f"{PACKAGE}.{name}" for name in ("reports.page.view", "session.fixture", "testing")}
+# Each module of these folders stands for itself, apart from what its siblings share ...
+SHARED = {
+    "probes": {"thread_clock"},
+    "backends": {
+        "base",
+        "batch",
+        "current_worker",
+        "environment",
+        "serialization",
+        "hung",
+        "framing",
+        "pipe_group",
+        "pipe_main",
+    },
+    "expectations": {"base", "keywords", "markers", "placement"},
+    "cli.commands": set[str](),
 }
-# Files in these folders do not know each other, but for those that all of them may know, ...
-COMMON = {
-    "probes": {"thread_state"},  # the stamps that other probes are made with
-    "backends": {"base", "job", "travel", "lingering", "pipe", "piped", "piped_worker"},
-    "expectations": {"base", "keywords", "where"},
-    "reports": {
-        "formats",
-        "page",
-        "page.charts",
-        "page.view",
-        "page.page",
-        "page.explored",
-        "compared",
-    },  # their list, what html.py is made of, and what markdown.py says as well
-    "commands": set[str](),
-}
-# ... and those that are one thing in several files.
-PAIRS = {
-    "processes": {"process_worker", "inherited"},
-    "tasks": {"threads", "guest"},
-    "trio_guest": {"guest"},
-    "pooled": {"pooled_worker"},
-    "executors": {"pooled"},
-    "helpers": {"own_work"},
+# ... and apart from the modules that are one subject in several files.
+PARTS = {
+    "processes": {"process_main", "fork_only"},
+    "tasks": {"threads", "borrowed_loop"},
+    "trio_loop": {"borrowed_loop"},
+    "executor_group": {"executor_task"},
+    "executors": {"executor_group"},
+    "helper_threads": {"process_usage"},
+    "environment": {"borrowed_loop"},
+    "availability": {"interference"},
 }
 
 
@@ -113,68 +93,101 @@ def imports_of(module: str) -> set[str]:
 GRAPH = {module: imports_of(module) for module in MODULES}
 
 
-def tops(module: str) -> set[str]:
+def layer_of(module: str) -> str | None:
+    """The folder that a module lies in; None for those at the top level."""
+    return None if module in TOP else module.split(".")[1]
+
+
+def outside(module: str) -> set[str]:
+    """The top-level packages that a module imports."""
     return {name.partition(".")[0] for name in GRAPH[module]}
 
 
-def test_the_package_was_found() -> None:
-    assert len(MODULES) > 30
-    assert f"{PACKAGE}.model" in GRAPH[f"{PACKAGE}.bounds"]
+def inside(folder: str) -> list[str]:
+    return [module for module in MODULES if layer_of(module) == folder]
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_pure_modules_touch_no_machine(name: str) -> None:
-    module = f"{PACKAGE}.{name}"
-    assert not tops(module) & IMPURE
-    assert not {found for found in GRAPH[module] if found.startswith((f"{PACKAGE}.backends", f"{PACKAGE}.probes"))}
+def test_every_module_lies_in_a_layer() -> None:
+    assert {layer_of(module) for module in MODULES} - {None} == set(LAYERS)
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_nothing_that_pure_modules_need_touches_a_machine(name: str) -> None:
-    needed, new = set[str](), {f"{PACKAGE}.{name}"}
-    while new:
-        needed |= new
-        new = {found for module in new for found in GRAPH[module] if found in MODULES} - needed
-    assert not {module: tops(module) & IMPURE for module in needed if tops(module) & IMPURE}
+@pytest.mark.parametrize("module", sorted(set(MODULES) - TOP))
+def test_imports_never_point_upward(module: str) -> None:
+    own = LAYERS.index(layer_of(module) or "")
+    upward = {
+        name
+        for name in GRAPH[module] & set(MODULES) - {PACKAGE}
+        if name in TOP or LAYERS.index(layer_of(name) or "") < own
+    }
+    assert upward == set()
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - KNOWS_PYTEST))
-def test_only_the_shell_knows_pytest(module: str) -> None:
-    assert "pytest" not in tops(module)
+@pytest.mark.parametrize("folder", PURE)
+def test_pure_folders_touch_no_machine(folder: str) -> None:
+    for module in inside(folder):
+        assert not outside(module) & IMPURE, module
+        known = {layer_of(name) for name in GRAPH[module] & set(MODULES) - {PACKAGE}}
+        assert known <= set(PURE), module
 
 
-def test_options_know_pytest_for_type_checkers_only() -> None:
-    tree = ast.parse(MODULES[f"{PACKAGE}.options"].read_text(encoding="utf-8"))
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {f"{PACKAGE}.plugin", f"{PACKAGE}.hookspecs"}))
+def test_only_session_imports_pytest(module: str) -> None:
+    assert layer_of(module) == KNOW_PYTEST or "pytest" not in outside(module)
+
+
+def test_options_import_pytest_for_type_checkers_only() -> None:
+    tree = ast.parse(MODULES[f"{PACKAGE}.session.options"].read_text(encoding="utf-8"))
     at_run_time = [node for node in tree.body if isinstance(node, ast.Import) and node.names[0].name == "pytest"]
     assert at_run_time == []
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_nobody_reaches_into_pytest(module: str) -> None:
-    assert "_pytest" not in tops(module)
+def test_private_modules_of_pytest_are_not_imported(module: str) -> None:
+    assert "_pytest" not in outside(module)
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
-    assert GRAPH[PACKAGE] <= {"__future__"}
+    at_import = {
+        name
+        for node in ast.parse(MODULES[PACKAGE].read_text(encoding="utf-8")).body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert at_import <= {"__future__"}
 
 
-def test_there_are_no_cycles() -> None:
-    inside = {module: names & set(MODULES) for module, names in GRAPH.items()}
+def test_there_are_no_import_cycles() -> None:
+    edges = {module: names & set(MODULES) for module, names in GRAPH.items() if module != PACKAGE}
     try:
-        TopologicalSorter(inside).prepare()
+        TopologicalSorter(edges).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("folder", COMMON)
-def test_siblings_do_not_know_each_other(folder: str) -> None:
+@pytest.mark.parametrize("folder", SHARED)
+def test_siblings_import_only_what_they_share(folder: str) -> None:
     prefix = f"{PACKAGE}.{folder}."
     siblings = {module.removeprefix(prefix) for module in MODULES if module.startswith(prefix)}
     assert siblings
     for name in siblings:
         known = {module.removeprefix(prefix) for module in GRAPH[prefix + name] if module.startswith(prefix)}
-        assert known - COMMON[folder] <= PAIRS.get(name, set()), name
+        assert known - SHARED[folder] <= PARTS.get(name, set()), name
 
 
-def test_nobody_imports_the_plugin() -> None:
+def test_the_plugin_is_imported_by_none_of_its_modules() -> None:
     assert [module for module in MODULES if f"{PACKAGE}.plugin" in GRAPH[module]] == []
+
+
+@pytest.mark.parametrize(
+    "folder", [path for path in sorted(ROOT.rglob("*")) if path.is_dir() and any(path.glob("*.py"))]
+)
+def test_folders_stay_small(folder: Path) -> None:
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MOST_MODULES
+
+
+def test_files_stay_small() -> None:
+    lengths = {module: path.read_text(encoding="utf-8").count("\n") for module, path in MODULES.items()}
+    assert {
+        module: lines for module, lines in lengths.items() if lines > MOST_LINES and module not in STILL_TOO_LONG
+    } == {}
+    assert lengths[f"{PACKAGE}.plugin"] <= MOST_LINES_OF_PLUGIN

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency import commands, options
+from pytest_concurrency.cli import commands
+from pytest_concurrency.session import options
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

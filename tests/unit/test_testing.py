@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.plan import Bench, Setup
+from pytest_concurrency.engine.plan import Bench, Setup
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody, ScriptedClock
 
 FOUR = Setup("threads", 4)

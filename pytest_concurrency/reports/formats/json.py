@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_concurrency import record
+from pytest_concurrency.runs import record
 
 FOR_PEOPLE = False
 

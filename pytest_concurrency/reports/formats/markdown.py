@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_concurrency.machine import describe_environment
-from pytest_concurrency.reports.compared import Compared, compared_of
+from pytest_concurrency.core.units import count, duration
+from pytest_concurrency.machine.cpus import describe_environment
+from pytest_concurrency.reports.changes_view import Compared, compared_of
 from pytest_concurrency.reports.page import view
 from pytest_concurrency.reports.page.explored import Explored, explored_of
-from pytest_concurrency.rows import Row, rows_of, shorten, tally
-from pytest_concurrency.units import count, duration
+from pytest_concurrency.reports.rows import Row, rows_of, shorten, tally
 
 FOR_PEOPLE = True
 _SIGNS = {"met": "✅", "broken": "❌", "undecided": "❔", "unmeasurable": "➖"}

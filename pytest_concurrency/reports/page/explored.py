@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_concurrency import recommend
+from pytest_concurrency.core.units import formatter, interval, number, share
 from pytest_concurrency.reports.page.view import Scale
-from pytest_concurrency.units import formatter, interval, number, share
+from pytest_concurrency.verdicts import advice
 
 
 class Tool(NamedTuple):
@@ -56,7 +56,7 @@ def _explored(found: Mapping[str, Any]) -> Explored:
         headline = f"{best['workers']} {best['backend']} make {target} {figure} as fast."
     source = ""
     if found["markers"]:
-        source = recommend.source_of_test(target, str(found["arguments"]), list(found["markers"]), bool(found["async"]))
+        source = advice.source_of_test(target, str(found["arguments"]), list(found["markers"]), bool(found["async"]))
     return Explored(
         nodeid=target,
         headline=headline,

@@ -12,11 +12,11 @@ import jinja2
 from markupsafe import Markup
 
 import pytest_concurrency
-from pytest_concurrency.machine import describe_environment
-from pytest_concurrency.reports import compared
+from pytest_concurrency.core.units import duration, formatter, number, ratio, share
+from pytest_concurrency.machine.cpus import describe_environment
+from pytest_concurrency.reports import changes_view
 from pytest_concurrency.reports.page import charts, explored, view
-from pytest_concurrency.rows import ORDER, counts_of, rows_of, shorten
-from pytest_concurrency.units import duration, formatter, number, ratio, share
+from pytest_concurrency.reports.rows import ORDER, counts_of, rows_of, shorten
 
 # Control characters, directional marks, and halves of characters from file names that are no text.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -40,7 +40,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 
     tests = view.tests_of(run, past)
     exploration = explored.explored_of(run)
-    comparison = compared.compared_of(run)
+    comparison = changes_view.compared_of(run)
 
     def curve(verdict: view.Verdict) -> Markup:
         points, efficiency = verdict.row.curve, view.efficiency_of(verdict.row)
@@ -87,7 +87,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 
 
 def _summary(
-    exploration: explored.Explored | None, comparison: compared.Compared | None, verdicts: str, has_verdicts: bool
+    exploration: explored.Explored | None, comparison: changes_view.Compared | None, verdicts: str, has_verdicts: bool
 ) -> str:
     if exploration and not has_verdicts:
         return exploration.headline

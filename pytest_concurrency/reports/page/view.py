@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pytest_concurrency import fingerprint
-from pytest_concurrency.markers import EFFICIENCY
-from pytest_concurrency.rows import ORDER, Row, name_of, rows_of, shorten
-from pytest_concurrency.units import ONE, count, duration, formatter, number, share
+from pytest_concurrency.core.units import ONE, count, duration, formatter, number, share
+from pytest_concurrency.expectations.markers import EFFICIENCY
+from pytest_concurrency.reports.rows import ORDER, Row, name_of, rows_of, shorten
+from pytest_concurrency.runs import fingerprint
 
 LONGEST_ID = 140
 _LABEL = 16  # percentages of a scale's length that a label takes

@@ -1,0 +1,217 @@
+"""An event loop that somebody else runs: batches are done there, measuring has a thread of its own.
+
+An async plugin awaits :meth:`GuestLoop.serve` as it would await the test. So fixtures and body share
+one loop, and what is bound to it (a connection, a lock, a queue) works in the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import copy_context
+from typing import Any
+
+from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.core.model import Reading, Sample
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.probes.thread_clock import ThreadClock
+
+_GOODBYE = 10.0  # seconds that measuring gets to end its workers when the loop is gone
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Abandoned(BaseException):
+    """Ends the measuring thread: nobody serves its batches any more."""
+
+
+class Request:
+    """One batch on its way to the loop and back."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.cancel: Callable[[], object] | None = None  # to be called in the loop's thread
+        self.answer: Reading | BaseException | None = None
+        self.answered = threading.Semaphore(0)
+
+
+class GuestLoop(ABC):
+    """Hands batches from the thread that measures to the loop that somebody else runs."""
+
+    name: str  # what kind of loop it is
+
+    def __init__(self) -> None:
+        """To be made in the loop's thread, by what runs there."""
+        self._lock = threading.Lock()
+        self._engine: threading.Thread | None = None
+        self._current: Request | None = None
+        self._abandoned = False
+        self._error: BaseException | None = None
+        self._ident = threading.get_ident()
+
+    async def serve(self, work: Callable[[], None]) -> None:
+        """Let ``work`` run in a thread, and its batches in this loop; raise what it raises."""
+        __tracebackhide__ = True
+        clock = ThreadClock()
+        self._engine = threading.Thread(
+            target=copy_context().run, args=(self._measure, work), name="concurrency-measuring", daemon=True
+        )
+        self._engine.start()
+        try:
+            idle_delay = clock.delay()
+            while (request := await self._receive()) is not None:
+                await self._do(request, clock, idle_delay)
+                request.answered.release()
+                idle_delay = clock.delay()
+        finally:
+            # Cancelled by Ctrl-C or a timeout, or done: either way the thread ends before the test does.
+            self.abandon()
+            clock.close()
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # or the traceback refers to itself
+
+    def abandon(self) -> None:
+        """End the measuring: from here on its requests raise. Safe to call at any time, and twice."""
+        with self._lock:
+            self._abandoned = True
+            request = self._current
+        if request is not None:
+            request.answered.release()
+        if self._engine is not None:
+            self._engine.join(_GOODBYE)
+
+    def run(self, job: Job, deadline: float) -> Reading | BaseException | None:
+        """From the measuring thread: let one batch run; return its reading, its exception, or None if it is late.
+
+        :raises Abandoned: the loop has gone.
+        """
+        request = Request(job)
+        with self._lock:
+            if self._abandoned:
+                raise Abandoned
+            self._current = request
+        self._call_soon(self._send, request)
+        in_time = request.answered.acquire(timeout=deadline)
+        if self._abandoned:
+            raise Abandoned
+        return request.answer if in_time else None
+
+    def cancel(self, seconds: float) -> None:
+        """From the measuring thread: end the batch that is late, and give it some time to do so."""
+        request = self._current
+        if request is not None and request.cancel is not None and not self._abandoned:
+            self._call_soon(request.cancel)
+            request.answered.acquire(timeout=seconds)
+
+    def stack(self) -> tuple[stack_locations.Place, ...] | None:
+        """Return where the loop's thread is at this moment, innermost first; None if it has ended."""
+        return stack_locations.of_thread(self._ident)
+
+    def _measure(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Abandoned:
+            pass
+        except BaseException as error:  # verdicts, pytest's outcomes, the body's own
+            self._error = error
+        finally:
+            with contextlib.suppress(Abandoned):
+                self._call_soon(self._send, None)
+
+    @abstractmethod
+    def _call_soon(self, call: Callable[..., object], *args: Any) -> None:
+        """From any thread: call something in the loop; raise Abandoned if it is closed."""
+
+    @abstractmethod
+    def _send(self, request: Request | None) -> None:
+        """In the loop: let :meth:`_receive` return this."""
+
+    @abstractmethod
+    async def _receive(self) -> Request | None: ...
+
+    @abstractmethod
+    async def _do(self, request: Request, clock: ThreadClock, idle_delay: float | None) -> None:
+        """Run a batch that ``request.cancel`` can end, and put its reading or exception into the request."""
+
+
+class AsyncioGuest(GuestLoop):
+    """A guest on asyncio's loop, or on any that stands in for it (uvloop)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._requests: asyncio.Queue[Request | None] = asyncio.Queue()
+        kind = type(self._loop)
+        self.name = f"{kind.__module__.partition('.')[0]}.{kind.__name__.removeprefix('_')}"
+
+    def _call_soon(self, call: Callable[..., object], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:  # closed
+            raise Abandoned from None
+
+    def _send(self, request: Request | None) -> None:
+        self._requests.put_nowait(request)
+
+    async def _receive(self) -> Request | None:
+        return await self._requests.get()
+
+    async def _do(self, request: Request, clock: ThreadClock, idle_delay: float | None) -> None:
+        async def batch() -> None:
+            begun = clock.begin()
+            try:
+                await request.job()
+            except (KeyboardInterrupt, SystemExit) as error:  # these would stop the loop
+                request.answer = error
+            else:
+                request.answer = clock.finish(begun, idle_delay)
+
+        # A task of its own, so that a batch can be ended and the test goes on.
+        task = asyncio.ensure_future(batch())
+        request.cancel = task.cancel
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if request.answer is None:
+            request.answer = asyncio.CancelledError() if task.cancelled() else task.exception()
+
+
+class GuestWorker:
+    """The one worker that a loop is, in the form of a crew."""
+
+    def __init__(self, loop: GuestLoop, jobs: dict[str, Job]) -> None:
+        self._loop = loop
+        self._jobs = jobs
+
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+        """Run a job once.
+
+        :raises Raised: the job raised.
+        :raises Hung: it did not end in time.
+        """
+        answer = self._loop.run(self._jobs[job], deadline)
+        if answer is None:
+            stands = self._loop.stack()
+            raise Hung("tasks", workers, deadline, ["ended" if stands is None else stack_locations.describe(stands)])
+        if isinstance(answer, BaseException):
+            raise Raised(answer, "tasks", 0, workers)
+        return Sample(loops, (answer,))
+
+    def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
+        """Where the loop's thread is."""
+        return [self._loop.stack() or ()]
+
+    def recover(self, seconds: float) -> None:
+        """End a job that was late, so that the loop can go on."""
+        self._loop.cancel(seconds)
+
+    def close(self) -> None:
+        """Leave the loop as it is: it belongs to somebody else."""

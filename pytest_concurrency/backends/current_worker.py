@@ -1,0 +1,34 @@
+"""What the ``concurrency_worker`` fixture gives to a body; imported in every worker that the body travels to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_concurrency.backends.batch import current_input, current_worker
+
+
+class AnyWorker:
+    """Stands for whichever worker asks; travels to worker processes by name."""
+
+    @property
+    def index(self) -> int:
+        """Number of this worker, from 0."""
+        return current_worker.get().index
+
+    @property
+    def count(self) -> int:
+        """How many workers take part in this batch."""
+        return current_worker.get().count
+
+    @property
+    def backend(self) -> str:
+        """Where it runs: serial, threads, processes, tasks, interpreters, or an executor's name."""
+        return current_worker.get().backend
+
+    @property
+    def input(self) -> Any:
+        """What the marker's ``setup=`` function made for this batch of this worker; None without one."""
+        return current_input()
+
+    def __repr__(self) -> str:
+        return f"<worker {self.index} of {self.count}, {self.backend}>"

@@ -1,0 +1,28 @@
+"""What workers may need to know of the session that they are started for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_concurrency.backends.borrowed_loop import GuestLoop
+
+
+def _no_executors() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The session's root, and where its options say that workers come from."""
+
+    root: Path
+    start_method: str = "auto"
+    dask_address: str = ""
+    # What the project has registered by pytest_concurrency_backends: {name: executor, or what makes one}.
+    executors: Callable[[], Mapping[str, Any]] = _no_executors
+    # The event loop that the test itself runs on, where an async plugin runs it.
+    guest: GuestLoop | None = None

@@ -1,0 +1,310 @@
+"""Any ``concurrent.futures.Executor`` as a crew: its workers come as they please, and still begin together."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import itertools
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Executor, Future
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from pytest_concurrency.backends import executor_task, hung
+from pytest_concurrency.backends.base import Crew, Hung, Raised
+from pytest_concurrency.backends.batch import jobs_of
+from pytest_concurrency.backends.executor_task import Errand, Origin, Report, whereabouts, work
+from pytest_concurrency.backends.serialization import exception_of, load_error, pack, session_modules
+from pytest_concurrency.core import stats
+from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.model import Body, Reading, Sample
+from pytest_concurrency.core.units import count as counted
+from pytest_concurrency.core.units import duration
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+
+_FIRST_LEAD = 0.02  # seconds from sending a batch to its common start
+_LONGEST_LEAD = 2.0
+_ASSEMBLING = 30.0  # seconds in which a pool's workers must have turned up
+_STUCK = 5  # tries without a new worker after which no more are awaited
+_TRIES = 4  # for a batch whose workers were late, or did not all take part
+_GOODBYE = 1.0  # seconds that a hanging body gets to end when its crew is closed
+_LATE = 0.0005  # seconds after the common start that do not matter
+_SPARE = 0.0001  # seconds by which the common start comes after the last arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """An executor, what ends it (nothing, if it is the user's own), and what to say of it."""
+
+    executor: Executor
+    end: Callable[[], None] | None = None
+    note: str = ""
+
+
+class PooledCrew(Crew):
+    """Sends each worker's part of a batch as one task, a little ahead of a common start.
+
+    How long tasks need to arrive is measured and kept out of the figures: it is what the executor
+    costs, not how the body scales. The note tells it.
+    """
+
+    at_once = 0
+
+    def __init__(self, body: Body, count: int, backend: str, pool: Pool, root: Path) -> None:
+        self._body = body
+        self._count = count
+        self._backend = backend
+        self._pool = pool
+        self._key = uuid.uuid4().hex
+        self._errand = Errand(self._key, "body", 1, 0, 1, backend, 0.0, {}, os.getpid())
+        self._root = root
+        self._lead = _FIRST_LEAD
+        self._here = whereabouts()
+        self._offsets = {self._here.host: 0.0}
+        self._slack: dict[str, float] = {}
+        self._reports: dict[int, Report] = {}  # the last one of each worker
+        self._costs: list[float] = []
+        self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
+        executor_task.here[self._key] = jobs_of(body)
+        try:
+            self._assemble()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def one_interpreter(self) -> bool:
+        homes = {(report.origin.process, report.origin.interpreter) for report in self._reports.values()}
+        return homes <= {(self._here.process, self._here.interpreter)} and not self._elsewhere()
+
+    @property
+    def one_process(self) -> bool:
+        """Also of workers on other hosts, whose CPU time this machine's counters do not show."""
+        processes = {report.origin.process for report in self._reports.values()}
+        return processes <= {self._here.process} or bool(self._elsewhere())
+
+    @property
+    def cpus(self) -> float | None:
+        hosts = {report.origin.host: report.origin.cpus for report in self._reports.values()}
+        return sum(hosts.values()) if set(hosts) - {self._here.host} else None
+
+    @property
+    def note(self) -> str:
+        notes = [self._pool.note] if self._pool.note else []
+        if self._costs:
+            cost = duration(stats.median(self._costs))
+            notes.append(f"a batch's way to its workers and back takes {cost}, which is not in the figures")
+        if self.at_once < self._count:
+            notes.append(f"only {self.at_once} of {counted(self._count, 'worker')} ran at the same time")
+        if self._elsewhere():
+            notes.append("other hosts take part: their interference is not seen, their clocks are estimated")
+        return "; ".join(notes)
+
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+        """Run one batch in ``workers`` tasks; ``deadline`` is in seconds.
+
+        :raises Raised: the body's own exception, with the worker that it came from.
+        :raises WorkerLost: the pool has broken, or did not answer in time.
+        """
+        if job == "prepare":  # is part of every errand: who gets the next one is not known before
+            return Sample(1, ())
+        for attempt in itertools.count(1):
+            start_at, reports = self._send(workers, loops, deadline, job)
+            late = max(self._here_time(report, report.arrived) for report in reports) - start_at
+            overlapping = _overlapping(reports)
+            missed = overlapping < workers <= self.at_once
+            if missed and attempt == _TRIES:
+                raise WorkerLost(
+                    f"{self._backend}: {workers} workers ran at the same time before, and only {overlapping} do "
+                    "now. Was one lost, or is the pool used by something else?"
+                )
+            if missed:
+                self._lead = min(2 * self._lead, _LONGEST_LEAD)
+            elif late <= _LATE or attempt == _TRIES or overlapping < workers:
+                break
+        return Sample(loops, tuple(map(self._reading, reports)))
+
+    def close(self) -> None:
+        """End the executor if it is ours; leave the user's own as it is, but for a body that hangs in it."""
+        executor_task.here.pop(self._key, None)
+        hanging, self._hanging = self._hanging, {}
+        parts = [future for future, _ in hanging.values()]
+        concurrent.futures.wait(parts, timeout=_GOODBYE)
+        with executor_task.at_work_lock:
+            for index in hanging:
+                for thread in self._thread_at(index):
+                    hung.interrupt(thread)  # it ends the body, not the pool's thread
+        if self._pool.end is not None:
+            self._pool.end()
+        concurrent.futures.wait(parts, timeout=_GOODBYE)
+        for index, (future, place) in hanging.items():
+            if not future.done():
+                what = f"{self._body.label}, {self._backend} worker {index + 1}: {place}"
+                hung.leave(hung.Left(what, future, functools.partial(self._who_may_be_at, index)))
+
+    def _thread_at(self, index: int) -> list[threading.Thread]:
+        """Return the thread of this interpreter that is at a worker's part, if it is one of those."""
+        ident = executor_task.at_work.get((self._key, index))
+        return [thread for thread in threading.enumerate() if thread.ident == ident]
+
+    def _who_may_be_at(self, index: int) -> Sequence[threading.Thread | BaseProcess]:
+        """Return that thread; or, of workers in other processes and interpreters, all."""
+        executor = self._pool.executor
+        return self._thread_at(index) or [
+            *(getattr(executor, "_threads", None) or ()),
+            *(getattr(executor, "_processes", None) or {}).values(),
+        ]
+
+    def _assemble(self) -> None:
+        """Wait until as many workers as are wanted run at the same time, or for as many as there will be."""
+        end = CLOCKS.wall() + _ASSEMBLING
+        stuck = 0
+        while self.at_once < self._count and stuck < _STUCK and CLOCKS.wall() < end:
+            _, reports = self._send(self._count, 1, _ASSEMBLING, "idle")
+            more = _overlapping(reports) > self.at_once
+            stuck = 0 if more else stuck + 1
+            self.at_once = max(self.at_once, _overlapping(reports))
+            self._lead = min(self._lead * 2, _LONGEST_LEAD)
+        self._lead = _FIRST_LEAD
+
+    def _send(self, workers: int, loops: int, deadline: float, job: str) -> tuple[float, list[Report]]:
+        errand = replace(self._errand, job=job, loops=loops, count=workers, offsets=dict(self._offsets))
+        sent = CLOCKS.wall()
+        start_at = sent + self._lead
+        received: dict[int, float] = {}
+        futures: list[Future[Report]] = []
+        try:
+            for index in range(workers):
+                future = self._pool.executor.submit(work, replace(errand, index=index, start_at=start_at))
+                future.add_done_callback(functools.partial(_stamp, received, index))
+                futures.append(future)
+        except Exception as error:
+            raise WorkerLost(self._broken(error)) from None
+        try:
+            _, missing = concurrent.futures.wait(futures, timeout=deadline + self._lead)
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+            self._hung(futures, workers, deadline)
+            raise
+        if missing:
+            raise self._hung(futures, workers, deadline)
+        reports = [self._report(future, index, workers) for index, future in enumerate(futures)]
+        if any(report.answer is None for report in reports):
+            if self._errand.packed is not None:
+                raise WorkerLost(f"{self._backend}: a worker has lost the body that was sent to it")
+            self._pack()
+            return self._send(workers, loops, deadline, job)
+        self._learn(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
+        return start_at, reports
+
+    def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
+        """Say where each part stands, and take back those that nobody has begun."""
+        found = []
+        hint = ""
+        for index, future in enumerate(futures):
+            if future.done():
+                found.append("finished")
+                continue
+            if future.cancel():
+                found.append("not begun: no worker of the pool was free")
+                continue
+            stands = stack_locations.of_thread(executor_task.at_work.get((self._key, index)))
+            if stands is None:
+                found.append("no answer")  # from another process or interpreter
+            else:
+                found.append(stack_locations.describe(stands))
+                hint = hung.STAYS
+            self._hanging[index] = future, found[-1]
+        return Hung(self._backend, workers, deadline, found, hint)
+
+    def _pack(self) -> None:
+        """Some worker is not of this interpreter: from now on the body travels."""
+        packed = pack(self._body)
+        modules = session_modules(self._root)
+        self._errand = replace(self._errand, packed=packed, modules=modules, path=tuple(sys.path))
+
+    def _report(self, future: Future[Report], index: int, workers: int) -> Report:
+        try:
+            report = future.result()
+        except (Exception, CancelledError) as error:
+            raise WorkerLost(f"worker {index + 1} of {workers}: {self._broken(error)}") from None
+        if not isinstance(report, Report):
+            raise WorkerLost(f"{self._backend}: worker {index + 1} of {workers} answered {report!r:.200}")
+        answer = report.answer
+        if answer is not None and answer.kind == "lost":
+            raise load_error(answer, f"{self._backend} worker {index + 1}", self._body.label)
+        if answer is not None and answer.kind == "raised":
+            raise Raised(exception_of(answer), self._backend, index, workers)
+        return report
+
+    def _broken(self, error: BaseException) -> str:
+        name = type(error).__name__
+        return (
+            f"{self._backend}: the executor has failed ({name}: {error}). Look for os._exit, a crash in native code, "
+            "a memory limit, a lost connection, or an executor that was shut down."
+        )
+
+    def _learn(self, reports: Sequence[Report], sent: float, received: Sequence[float]) -> None:
+        """Set the lead by how long the tasks took to arrive, and the clocks of other hosts."""
+        for index, (report, back) in enumerate(zip(reports, received, strict=True)):
+            self._reports[index] = report
+            host = report.origin.host
+            if host != self._here.host:
+                # As the Network Time Protocol does (RFC 5905): the round with the least to spare says most.
+                spare = (back - sent) - (report.done - report.arrived)
+                if spare < self._slack.get(host, float("inf")):
+                    self._slack[host] = spare
+                    self._offsets[host] = ((report.arrived - sent) + (report.done - back)) / 2
+        # Of a worker that has more than one part, the later ones were not late, but had to wait for the first.
+        first: dict[Origin, float] = {}
+        for report in reports:
+            arrived = self._here_time(report, report.arrived)
+            first[report.origin] = min(arrived, first.get(report.origin, arrived))
+        there = max(first.values()) - sent
+        home = max(back - self._here_time(report, report.done) for report, back in zip(reports, received, strict=True))
+        self._costs.append(max(0.0, there) + max(0.0, home))
+        # Quick to grow, slow to shrink.
+        self._lead = min(_LONGEST_LEAD, max(1.2 * there + _SPARE, 0.9 * self._lead))
+
+    def _reading(self, report: Report) -> Reading:
+        assert report.answer is not None
+        assert report.answer.reading is not None
+        reading = report.answer.reading
+        return replace(reading, start=self._here_time(report, reading.start), end=self._here_time(report, reading.end))
+
+    def _here_time(self, report: Report, time: float) -> float:
+        return time - self._offsets.get(report.origin.host, 0.0)
+
+    def _elsewhere(self) -> set[str]:
+        return {report.origin.host for report in self._reports.values()} - {self._here.host}
+
+
+def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> None:
+    received[index] = CLOCKS.wall()
+
+
+def _overlapping(reports: Sequence[Report]) -> int:
+    """How many workers there were: one that had two errands did them one after the other."""
+    return len({report.origin for report in reports})
+
+
+def end_of(executor: Executor) -> Callable[[], None]:
+    """Return what ends an executor and its processes, whatever they are doing."""
+
+    def end() -> None:
+        processes = list((getattr(executor, "_processes", None) or {}).values())
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.join(0.2)
+            if process.is_alive():
+                process.kill()
+                process.join(1.0)
+
+    return end

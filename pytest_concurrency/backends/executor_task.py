@@ -1,0 +1,168 @@
+"""What runs inside a worker of somebody else's pool: one batch, begun together with the others."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
+from pytest_concurrency.backends.serialization import Answer, Modules, raised, unpack
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.cpus import usable_cpus
+from pytest_concurrency.probes.helper_threads import watched
+from pytest_concurrency.probes.thread_clock import ThreadClock
+
+Jobs = Mapping[str, Callable[[], Any]]
+
+# Bodies of crews of this very process and interpreter: they need not travel.
+here: dict[str, Jobs] = {}
+_unpacked: dict[str, Jobs] = {}
+_mine = threading.local()
+
+# Which thread of this interpreter is at which worker's part: {(key of the crew, index): ident}.
+at_work: dict[tuple[str, int], int] = {}
+at_work_lock = threading.Lock()  # whoever holds it knows that none of them ends its part meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One worker's part of one batch."""
+
+    key: str  # of the crew
+    job: str
+    loops: int
+    index: int
+    count: int
+    backend: str
+    start_at: float  # when all begin, on the clock of the session's host
+    offsets: Mapping[str, float]  # by which the clocks of hosts are ahead of it, as far as known
+    home: int  # the session's process
+    packed: bytes | None = None
+    modules: Modules = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a worker lives."""
+
+    host: str
+    process: int
+    interpreter: int
+    thread: int
+    cpus: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A worker's answer, with the times at which it had the errand and was done, on its host's clock."""
+
+    answer: Answer | None  # None: this worker would need the body's packed form
+    arrived: float
+    done: float
+    origin: Origin
+
+
+def work(errand: Errand) -> Report:
+    """Run one errand; every exception of the body is an answer."""
+    jobs = _jobs(errand)
+    origin = whereabouts()
+    arrived = CLOCKS.wall()
+    if jobs is None:
+        return Report(None, arrived, arrived, origin)
+    if isinstance(jobs, Answer):
+        return Report(jobs, arrived, arrived, origin)
+    clock = _clock()
+    before = current_worker.set(Worker(errand.index, errand.count, errand.backend))
+    part = errand.key, errand.index
+    at_work[part] = origin.thread
+    try:
+        if "prepare" in jobs and errand.job == "body":
+            jobs["prepare"]()
+            arrived = CLOCKS.wall()
+        idle_delay = clock.delay()
+        offset = errand.offsets.get(origin.host)
+        if offset is not None:
+            CLOCKS.sleep(max(0.0, errand.start_at + offset - CLOCKS.wall()))
+        run = functools.partial(run_batch, jobs.get(errand.job, _idle), errand.loops, clock, idle_delay)
+        answer = Answer("reading", watched(run) if _has_a_process_to_itself(errand) else run())
+    except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
+        answer = raised(error)
+    finally:
+        with at_work_lock:
+            del at_work[part]
+        current_worker.reset(before)
+    return Report(answer, arrived, CLOCKS.wall(), origin)
+
+
+def _has_a_process_to_itself(errand: Errand) -> bool:
+    """Whether this is no thread of a pool: then whatever else computes in this process does so for the body."""
+    return os.getpid() != errand.home and threading.current_thread() is threading.main_thread()
+
+
+def _idle() -> None:
+    """What a worker does to show that it is there."""
+
+
+def _jobs(errand: Errand) -> Jobs | Answer | None:
+    known = here.get(errand.key) or _unpacked.get(errand.key)
+    if known is not None or errand.packed is None:
+        return known
+    sys.path.extend(folder for folder in errand.path if folder not in sys.path)
+    try:
+        jobs = unpack(errand.packed, errand.modules)
+    except BaseException as error:
+        found = raised(error)
+        return Answer("lost", error=found.error, text=found.text)
+    _unpacked.clear()  # one body at a time
+    _unpacked[errand.key] = jobs
+    return jobs
+
+
+def whereabouts() -> Origin:
+    """Return where the calling thread lives."""
+    return Origin(_host(), os.getpid(), _interpreter(), threading.get_ident(), _cpus())
+
+
+# Every errand asks, and reading them anew would take longer than the rest of its way.
+_cpus = functools.cache(usable_cpus)
+
+
+@functools.cache
+def _host() -> str:
+    try:
+        # Containers of one machine share its clock, whatever they are called.
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return platform.node()
+
+
+def _interpreter() -> int:
+    if sys.version_info >= (3, 13):
+        import _interpreters
+
+        return int(_interpreters.get_current()[0])
+    return 0
+
+
+class _Clock(ThreadClock):
+    """Ends with its thread, as nobody tells a pool's thread that it was the last batch."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _clock() -> ThreadClock:
+    if not hasattr(_mine, "clock"):
+        _mine.clock = _Clock()
+    clock: ThreadClock = _mine.clock
+    return clock

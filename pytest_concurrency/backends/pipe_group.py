@@ -1,0 +1,147 @@
+"""Workers at the other end of pipes: a batch is a message to each, and so is what it did."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import pickle
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import ClassVar
+
+from pytest_concurrency.backends import pipe_main
+from pytest_concurrency.backends.base import Crew, Hung, Raised
+from pytest_concurrency.backends.framing import Inbox, Watch
+from pytest_concurrency.backends.serialization import Answer, exception_of
+from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.model import Reading, Sample
+from pytest_concurrency.machine.clocks import CLOCKS
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+
+_START = 60.0  # seconds that a worker gets to import the test's modules
+_LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
+
+
+class PipedCrew(Crew):
+    """Sends batches and awaits what comes back; what the workers are, and how they end, others know."""
+
+    backend: ClassVar[str]
+    one_interpreter = False
+
+    def __init__(self) -> None:
+        self._pipes: list[Connection] = []
+        self._inboxes: list[Inbox] = []
+        self._watch = Watch()
+        self._lost = False
+
+    @abc.abstractmethod
+    def _ended(self, index: int) -> bool:
+        """Whether a worker has ended."""
+
+    @abc.abstractmethod
+    def _gone(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
+        """Say how a worker ended, where, and what to look for."""
+
+    @abc.abstractmethod
+    def _whereabouts(self, waited_for: set[int], workers: int) -> list[str]:
+        """Say of each worker where it stands; some are waited for, the others have finished."""
+
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+        """Run one batch on the first ``workers``; ``deadline`` is in seconds."""
+        assert not self._lost, "a crew that has lost a worker cannot be used again"
+        task = pickle.dumps((job, loops, workers))
+        for index in range(workers):
+            try:
+                self._pipes[index].send_bytes(task)
+            except OSError:
+                raise self._lose(index, workers, "while it waited for work") from None
+        try:
+            answers = self._answers(workers, deadline)
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+            self._lost = True
+            raise
+        readings: list[Reading] = []
+        for index, answer in enumerate(answers):
+            if answer.kind == "raised":
+                raise Raised(exception_of(answer), self.backend, index, workers)
+            assert answer.reading is not None
+            readings.append(answer.reading)
+        return Sample(loops, tuple(readings))
+
+    def _open(self, count: int, start: Callable[[int], None], refusal: Callable[[int, Answer], Exception]) -> None:
+        """Start workers, and wait until each has loaded the body; if one cannot, none stays.
+
+        :param refusal: says so, of the worker of this number, whose answer is that it cannot.
+        """
+        try:
+            for index in range(count):
+                start(index)
+            for index, answer in enumerate(self._answers(count, _START)):
+                if answer.kind == "raised":
+                    raise refusal(index, answer)
+        except BaseException:
+            self._lost = True
+            self.close()
+            raise
+
+    def _dismiss(self) -> None:
+        """Ask all workers to end, as soon as they are done."""
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):  # it has ended
+                pipe.send(None)
+            pipe.close()
+        self._pipes, self._inboxes = [], []
+
+    def _add(self, pipe: Connection) -> None:
+        """Take up our end of one more worker's pipe."""
+        self._watch.add(len(self._pipes), pipe)
+        self._pipes.append(pipe)
+        self._inboxes.append(Inbox(pipe))
+
+    def _answers(self, workers: int, deadline: float) -> list[Answer]:
+        """Return one answer per worker, or raise as soon as one can no longer come."""
+        end = CLOCKS.wall() + deadline
+        answers: dict[int, Answer] = {}
+        while len(answers) < workers:
+            missing = [index for index in range(workers) if index not in answers]
+            patience = end - CLOCKS.wall()
+            if patience <= 0:
+                self._lost = True
+                raise Hung(self.backend, workers, deadline, self._whereabouts(set(missing), workers), self._hint())
+            ready = self._watch.wait(missing, min(patience, _LOOK))
+            for index in missing:
+                if index in ready:
+                    answer = self._receive(index, workers)
+                    if answer is not None:
+                        answers[index] = answer
+                elif not ready and self._ended(index):
+                    # What it has started may keep its end of the pipe open for ever.
+                    raise self._lose(index, workers)
+        return [answers[index] for index in range(workers)]
+
+    def _hint(self) -> str:
+        """What to say of workers that hang."""
+        return ""
+
+    def _receive(self, index: int, workers: int) -> Answer | None:
+        try:
+            message = self._inboxes[index].read()
+            if message is None:
+                return None
+            answer = pipe_main.answer_in(message)
+        except (EOFError, ConnectionError):
+            raise self._lose(index, workers) from None
+        except Exception as error:
+            answer = error
+        if not isinstance(answer, Answer):
+            self._lost = True
+            raise WorkerLost(
+                f"{self.backend}: worker {index + 1} of {workers} sent something that is not an answer "
+                f"({answer!s:.200}). Does the body write to file descriptors that it did not open?"
+            )
+        return answer
+
+    def _lose(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
+        self._lost = True
+        return self._gone(index, workers, when)

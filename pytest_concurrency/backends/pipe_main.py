@@ -1,0 +1,84 @@
+"""What a worker at the end of a pipe does: it answers batches until it is told to stop."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from typing import Any
+
+from pytest_concurrency.backends import framing
+from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
+from pytest_concurrency.backends.serialization import Answer, Modules, filter_warnings, raised, unpack
+from pytest_concurrency.core.model import Reading
+from pytest_concurrency.probes.thread_clock import ThreadClock
+
+Jobs = Mapping[str, Callable[[], Any]]
+Look = Callable[[Callable[[], Reading]], Reading]
+
+
+def _plainly(run: Callable[[], Reading]) -> Reading:
+    return run()
+
+
+def load(connection: Connection, packed: bytes, modules: Modules, warning_filters: bytes) -> Jobs | None:
+    """Return the body's jobs; None if it cannot be loaded here, which the session has been told then."""
+    try:
+        jobs = unpack(packed, modules)
+        filter_warnings(warning_filters)
+    except BaseException as error:
+        framing.send(connection, pickle.dumps(raised(error)))
+        return None
+    return jobs
+
+
+def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Look = _plainly) -> None:
+    """Answer batches.
+
+    :param look: runs one, and counts what the worker's process does for it elsewhere than in this thread.
+    :raises EOFError, OSError: the pipe is closed, or lost: nobody is there any more.
+    """
+    no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))
+    framing.send(connection, pickle.dumps(Answer("ready")))
+    clock = ThreadClock()
+    try:
+        while True:
+            idle_delay = clock.delay()
+            task = connection.recv()
+            if task is None:
+                return
+            job, loops, workers = task
+            current_worker.set(Worker(index, workers, backend))
+            try:
+                message = _packed(look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay)))
+            except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
+                try:
+                    message = pickle.dumps(raised(error))
+                except MemoryError:
+                    message = no_memory
+            framing.send(connection, message)
+    finally:
+        clock.close()
+
+
+def _packed(reading: Reading) -> bytes:
+    """Every batch has its readings, and dataclasses are slow to pickle."""
+    return pickle.dumps(
+        (
+            reading.start,
+            reading.end,
+            reading.cpu,
+            reading.delay,
+            reading.late,
+            reading.switches,
+            reading.party,
+        ),
+        protocol=5,
+    )
+
+
+def answer_in(message: bytes) -> object:
+    """Return the :class:`Answer` in a message, or whatever else is in there."""
+    value = pickle.loads(message)
+    return Answer("reading", Reading(*value)) if type(value) is tuple and len(value) == 7 else value

@@ -1,0 +1,218 @@
+"""What travels between processes and interpreters: bodies one way, readings and exceptions the other.
+
+Imported in subinterpreters too, so nothing here may need the main one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import pickle
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Literal
+
+from pytest_concurrency.backends.batch import jobs_of
+from pytest_concurrency.core.errors import CannotMeasure, NotPicklable, WorkerLost
+from pytest_concurrency.core.model import Body, Reading
+
+# Where a test session found its modules: {dotted name: (file, folders of a package)}.
+Modules = Mapping[str, "tuple[str | None, tuple[str, ...]]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back over the pipe, pickled: an exception travels as bytes of its own."""
+
+    kind: Literal["ready", "reading", "raised", "lost"]  # lost: the body could not be loaded
+    reading: Reading | None = None
+    error: bytes = b""
+    text: str = ""
+
+
+def pack(body: Body) -> bytes:
+    """Return the body as bytes for another process.
+
+    :raises NotPicklable: names the fixture or argument that cannot be sent, or the body itself.
+    """
+    try:
+        return _dumps(jobs_of(body))
+    except Exception as error:
+        raise NotPicklable(_blame(body, error)) from error
+
+
+def _blame(body: Body, error: Exception) -> str:
+    cure = (
+        "Make the value inside the body, pass something that can be pickled (a path, a URL), "
+        "or use --concurrency-start-method=fork where the platform has it"
+    )
+    named = [(f"fixture {name!r}", value) for name, value in body.values.items()]
+    named += [(f"argument {number}", value) for number, value in enumerate(body.positional, 1)]
+    named.append(("setup=", body.prepare))
+    for name, value in named:
+        try:
+            _dumps(value)
+        except Exception as reason:
+            return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
+    return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
+
+
+def pack_warning_filters() -> bytes:
+    """Return what the test has to say on warnings, as ``filterwarnings`` marks and ``-W`` do, as bytes."""
+    import cloudpickle
+
+    found = [
+        (action, getattr(message, "pattern", message) or "", category, getattr(module, "pattern", module) or "", line)
+        for action, message, category, module, line in warnings.filters
+    ]
+    packed: bytes = cloudpickle.dumps(found)
+    return packed
+
+
+def filter_warnings(packed: bytes) -> None:
+    """Let this process treat warnings as the test does."""
+    warnings.resetwarnings()
+    for action, message, category, module, line in pickle.loads(packed):
+        warnings.filterwarnings(action, message, category, module, line, append=True)
+
+
+def unpack(packed: bytes, modules: Modules) -> Mapping[str, Callable[[], Any]]:
+    """Return a body's jobs in another process or interpreter than the session's."""
+    # One finder, of the latest body: a pool's workers may live for a whole session.
+    others = [finder for finder in sys.meta_path if not isinstance(finder, _SessionFinder)]
+    sys.meta_path[:] = [_SessionFinder(modules), *others] if modules else others
+    jobs: Mapping[str, Callable[[], Any]] = pickle.loads(packed)
+    return jobs
+
+
+class _SessionFinder:
+    """Imports the session's own modules from the files that the session imported them from.
+
+    Under ``--import-mode=importlib`` a test module's name cannot be found on ``sys.path``; under the
+    other modes a second file of that name might be found first.
+    """
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+
+    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        known = self._modules.get(name)
+        if known is None:
+            return None
+        file, folders = known
+        if file is None:
+            spec = ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = list(folders)
+            return spec
+        return importlib.util.spec_from_file_location(
+            name, file, submodule_search_locations=list(folders) if folders else None
+        )
+
+
+def session_modules(below: Path) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+    """Return the loaded modules whose source lies below a folder, the session's root."""
+    found: dict[str, tuple[str | None, tuple[str, ...]]] = {}
+    root = str(below)
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "pytest_concurrency" or name in ("__main__", "__mp_main__"):
+            continue
+        file = getattr(module, "__file__", None)
+        folders = tuple(str(folder) for folder in getattr(module, "__path__", ()))
+        place = file or next(iter(folders), None)
+        if not isinstance(place, str) or not place.startswith(root):
+            continue
+        if "site-packages" in place or (file is not None and not file.endswith(".py")):
+            continue
+        found[name] = (file, folders)
+    return found
+
+
+def raised(error: BaseException) -> Answer:
+    """Return an exception as it travels."""
+    try:
+        text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
+    except Exception as second:  # a __str__ that fails; no memory, or no files left to read the source with
+        text = f"{type(error).__qualname__} ({type(second).__qualname__} while its traceback was written)"
+    try:
+        packed = _dumps(error)
+        pickle.loads(packed)  # many exceptions can be written and not be read again
+    except Exception:
+        packed = b""
+    return Answer("raised", error=packed, text=text)
+
+
+def _dumps(value: Any) -> bytes:
+    """Pickle a value, by value what cannot be imported.
+
+    :raises TypeError: the end of a pipe, which would arrive as a number that is another file there.
+    """
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, Connection):
+                raise TypeError("a connection can be handed to a process only as it is started")
+            if isinstance(value, type) and not _is_at(value.__module__, value):
+                # It claims to live elsewhere, as pytest's outcomes do in ``builtins``: written by
+                # value they would arrive as other classes, and a skip would not be a skip.
+                home = getattr(getattr(value, "__init__", None), "__globals__", {}).get("__name__", "")
+                if _is_at(home, value):
+                    return _class_at, (home, value.__name__)
+            return super().reducer_override(value)
+
+    with io.BytesIO() as file:
+        Pickler(file).dump(value)
+        return file.getvalue()
+
+
+def _is_at(module: str, value: type) -> bool:
+    return getattr(sys.modules.get(module), value.__name__, None) is value
+
+
+def _class_at(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
+
+
+def _of_the_body(frames: TracebackType | None) -> TracebackType | None:
+    """Leave out this plugin's own frames, which tell a test's author nothing."""
+    first = frames
+    while first is not None and first.tb_frame.f_globals.get("__name__", "").startswith("pytest_concurrency."):
+        first = first.tb_next
+    return first or frames
+
+
+def load_error(answer: Answer, who: str, label: str) -> CannotMeasure | NotPicklable:
+    """Return what to raise where a worker could not load the body; ``who`` is that worker."""
+    last = answer.text.strip().splitlines()[-1]
+    if "does not support loading in subinterpreters" in last:
+        return CannotMeasure(f"{last.partition(': ')[2] or last}, and the body needs it")
+    return NotPicklable(f"{who} cannot load {label}. In the worker:\n{answer.text}")
+
+
+class RemoteTraceback(Exception):
+    """The traceback text of an exception that was raised in another process."""
+
+    def __str__(self) -> str:
+        return f"\n\n{self.args[0]}"
+
+
+def exception_of(answer: Answer) -> BaseException:
+    """Return an exception that has travelled, with its traceback's text as its cause."""
+    error: object = None
+    if answer.error:
+        with contextlib.suppress(Exception):
+            error = pickle.loads(answer.error)
+    if not isinstance(error, BaseException):
+        last = answer.text.strip().splitlines()[-1]
+        error = WorkerLost(f"the body raised an exception that cannot be pickled: {last}")
+    error.__cause__ = RemoteTraceback(answer.text)
+    return error

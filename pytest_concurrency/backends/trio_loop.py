@@ -1,0 +1,169 @@
+"""Bodies as tasks of Trio, where an async plugin runs the test on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import repeat
+from typing import Any
+
+import trio
+
+from pytest_concurrency.backends.base import Crew, Hung, Raised
+from pytest_concurrency.backends.batch import Worker, control_body, current_worker, prepare_inputs_of_tasks
+from pytest_concurrency.backends.borrowed_loop import Abandoned, GuestLoop, GuestWorker, Request
+from pytest_concurrency.core.model import BlockProbe, Body, Sample
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.loop_heartbeat import LoopBeat
+from pytest_concurrency.probes.thread_clock import ThreadClock
+
+_CANCEL = 1.0  # seconds that cancelled tasks get to end
+
+
+class TrioGuest(GuestLoop):
+    """A guest on Trio's loop."""
+
+    name = "trio"
+
+    def __init__(self) -> None:
+        """:raises RuntimeError: this is no task of Trio."""
+        super().__init__()
+        self._token = trio.lowlevel.current_trio_token()
+        self._sending, self._receiving = trio.open_memory_channel[Request | None](math.inf)
+
+    def _call_soon(self, call: Callable[..., object], *args: Any) -> None:
+        try:
+            self._token.run_sync_soon(call, *args)
+        except trio.RunFinishedError:
+            raise Abandoned from None
+
+    def _send(self, request: Request | None) -> None:
+        self._sending.send_nowait(request)
+
+    async def _receive(self) -> Request | None:
+        request: Request | None = await self._receiving.receive()
+        return request
+
+    async def _do(self, request: Request, clock: ThreadClock, idle_delay: float | None) -> None:
+        with trio.CancelScope() as scope:
+            request.cancel = scope.cancel
+            begun = clock.begin()
+            try:
+                await request.job()
+            except trio.Cancelled:
+                raise
+            except BaseException as error:
+                request.answer = _alone(error)
+            else:
+                request.answer = clock.finish(begun, idle_delay)
+
+
+def _alone(error: BaseException) -> BaseException:
+    """Take Ctrl-C out of the group that our own nursery has put it into."""
+    members: Sequence[BaseException] = getattr(error, "exceptions", ())
+    return _alone(members[0]) if len(members) == 1 else error
+
+
+class _Failed(Exception):
+    """A task raised; the nursery must not put it into a group."""
+
+
+class TrioCrew(Crew):
+    """Runs batches as tasks of one nursery."""
+
+    note = "the test's own event loop, Trio's"
+    block: BlockProbe | None = None
+
+    def __init__(self, body: Body, guest: GuestLoop) -> None:
+        self._call = body.call
+        self._prepare = body.prepare
+        self._size = (1, 1)  # tasks, loops
+        self._ends: list[float] = []  # when each task of the last batch was done
+        self._failure: tuple[int, BaseException] | None = None
+        self._worker = GuestWorker(
+            guest,
+            {
+                "body": self._batch,
+                "beat": self._body_beside_beat,
+                "prepare": self._make_inputs,
+                "control": self._control,
+            },
+        )
+
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+        """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
+        self._size = (workers, loops)
+        self._ends = [0.0] * workers
+        self._failure = None
+        try:
+            sample = self._worker.run(1, 1, deadline, job)
+        except Raised as raised:
+            index, error = self._failure or (0, raised.error)
+            if isinstance(error, KeyboardInterrupt):
+                raise error from None  # the test's loop is in the main thread: it may well be Ctrl-C
+            raise Raised(error, "tasks", index, workers) from None
+        except Hung as hung:
+            self._worker.recover(_CANCEL)
+            raise Hung("tasks", workers, deadline, [hung.places[0]] * workers) from None
+        ends = tuple(self._ends) if job == "body" else ()
+        return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
+
+    def close(self) -> None:
+        """Leave the loop as it is: it belongs to somebody else."""
+
+    async def _batch(self) -> None:
+        tasks, loops = self._size
+        async with trio.open_nursery() as nursery:
+            for index in range(tasks):
+                nursery.start_soon(self._one, index, tasks, loops, nursery.cancel_scope)
+        if self._failure is not None:
+            raise _Failed
+
+    async def _body_beside_beat(self) -> None:
+        async with trio.open_nursery() as nursery:
+            with LoopBeat(_Timers(nursery)) as beat:
+                await self._one(0, 1, 1, nursery.cancel_scope)
+                await trio.lowlevel.checkpoint()  # what the body did last may still keep the beat waiting
+            nursery.cancel_scope.cancel()
+        self.block = beat.result()
+        if self._failure is not None:
+            raise _Failed
+
+    async def _make_inputs(self) -> None:
+        assert self._prepare is not None
+        prepare_inputs_of_tasks(self._prepare, self._size[0])
+
+    async def _control(self) -> None:
+        control_body()
+
+    async def _one(self, index: int, tasks: int, loops: int, together: trio.CancelScope) -> None:
+        current_worker.set(Worker(index, tasks, "tasks"))
+        try:
+            for _ in repeat(None, loops):
+                await self._call()
+            self._ends[index] = CLOCKS.wall()
+        except trio.Cancelled:
+            raise
+        except BaseException as error:  # pytest's outcomes, SystemExit: all are the body's answer
+            if self._failure is None:
+                self._failure = (index, error)
+            together.cancel()
+
+
+class _Timers:
+    """What a beat needs of an event loop, made of Trio's tasks."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> trio.CancelScope:
+        scope = trio.CancelScope()
+
+        async def later() -> None:
+            with scope:
+                await trio.sleep(seconds)
+                call()
+
+        self._nursery.start_soon(later)
+        return scope

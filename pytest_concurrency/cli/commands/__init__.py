@@ -1,0 +1,56 @@
+"""What the console script can do: one file a command, found by its name.
+
+Each module has ``SUMMARY`` (one line for the list of commands), ``configure(parser)``, which adds its
+arguments, and ``run(arguments)``, which returns the exit status: 0, 1 for a regression, 2 for bad usage.
+With ``TAKES_REST = True``, what follows ``--`` on the command line is in ``arguments.rest``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+
+from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.core.units import parse_duration
+from pytest_concurrency.runs.allowed_loss import Limit, parse
+from pytest_concurrency.runs.store import DEFAULT
+
+
+def add_storage(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told where the saved runs are."""
+    parser.add_argument("--storage", default=DEFAULT, metavar="PATH", help=f"folder of the saved runs [{DEFAULT}]")
+
+
+def add_fail(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Let a command be told which losses matter."""
+    parser.add_argument(
+        "--fail",
+        action="append",
+        metavar="EXPR",
+        help="exit with 1 if a test has surely lost more: speedup:10%%, efficiency:0.1; may be repeated"
+        + (f" [{default.replace('%', '%%')}]" if default else ""),
+    )
+
+
+def limits_of(arguments: argparse.Namespace) -> tuple[Limit, ...]:
+    """Return what ``--fail`` says.
+
+    :raises CommandError: it cannot be read.
+    """
+    try:
+        return parse(arguments.fail) if arguments.fail else ()
+    except ValueError as error:
+        raise CommandError(f"--fail: {error}") from None
+
+
+def time_of(text: str) -> float:
+    """Read a duration on the command line, in seconds."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def terminal_width() -> int:
+    """Return how many columns there are: 80 where nobody knows."""
+    return shutil.get_terminal_size((80, 24)).columns

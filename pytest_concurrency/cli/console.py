@@ -1,0 +1,82 @@
+"""What the console commands share: a live line, text within 80 columns."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_concurrency.core import atomic_files
+from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.session import live_line
+
+_CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
+
+
+def width() -> int:
+    """Columns to write in: those of the terminal, at most 80."""
+    return max(40, min(80, shutil.get_terminal_size().columns))
+
+
+def wrap(text: str, indent: str = "", first: str | None = None) -> str:
+    """Break a paragraph into lines; ``first`` stands before the first one in place of the indent."""
+    return textwrap.fill(
+        text,
+        width() - 1,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def paint(text: str, how: str) -> str:
+    """Color a text on a terminal that wants it; ``how`` is bold, red, green or yellow."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    return text if plain else f"\x1b[{_CODES[how]}m{text}\x1b[0m"
+
+
+@contextlib.contextmanager
+def progress_line() -> Iterator[Callable[[str], None]]:
+    """Yield what shows how far it is, on a terminal only."""
+    with contextlib.ExitStack() as stack:
+        file = live_line.terminal()
+        if file is not None:
+            stack.enter_context(file)
+        show = stack.enter_context(live_line.live(file, width(), after=0.0))
+        yield show or _nobody_looks
+
+
+def _nobody_looks(text: str) -> None:
+    """Not on a terminal."""
+
+
+def check_writable(path: str, option: str) -> None:
+    """Find out before measuring whether a file can be written.
+
+    :raises CommandError: names the option and the reason.
+    """
+    try:
+        atomic_files.check_writable(Path(path))
+    except OSError as error:
+        raise CommandError(
+            f"{option} {path} cannot be written: {error}. Nothing was measured. Name a file in a folder that can be "
+            "written to."
+        ) from None
+
+
+def write_json(path: str, value: Mapping[str, Any]) -> None:
+    """Write what ``--json`` asks for.
+
+    :raises CommandError: it cannot be written.
+    """
+    try:
+        atomic_files.write_whole(Path(path), [json.dumps(value, indent=1), "\n"])
+    except OSError as error:
+        raise CommandError(f"--json {path} cannot be written: {error.strerror or error}") from None

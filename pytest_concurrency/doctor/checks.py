@@ -1,0 +1,149 @@
+"""Tries out what measured tests need of a machine."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import multiprocessing
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_concurrency.backends import OPENERS
+from pytest_concurrency.backends.batch import control_body
+from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError
+from pytest_concurrency.core.model import Body, Estimate, Interference
+from pytest_concurrency.doctor.fitness import Checkup, Ruling
+from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.procedure import settle
+from pytest_concurrency.expectations.base import Limits, speedup_plan
+from pytest_concurrency.machine.clocks import CLOCKS, resolution
+from pytest_concurrency.machine.cpus import cpu_limits, gil_enabled, usable_cpus
+from pytest_concurrency.measurement.callable_bench import ComparisonBench, ComparisonClaim
+from pytest_concurrency.measurement.figures import look
+from pytest_concurrency.measurement.trial import Circumstances, Question, Trial
+from pytest_concurrency.probes import gil_heartbeat, interference, thread_clock
+from pytest_concurrency.probes.interference import InterferenceMeter
+
+_TRIALS = 15  # rounds of a function against itself
+_WAIT = 0.005  # seconds of the body that waits
+_MOST = 16  # workers of the control body
+_WINDOW = 0.12  # seconds, a little more than a reading of the meter covers
+
+
+def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Checkup:
+    """Look at everything; takes ``seconds``, and a few more."""
+    show("watching what else the machine does")
+    mean, worst = _watch(seconds, show)
+    show("comparing a function with itself")
+    same = _same(max_time)
+    usable = usable_cpus()
+    workers = min(max(2, math.ceil(usable)), _MOST)
+    control: dict[str, Estimate | str] = {}
+    notes: dict[str, str] = {}
+    circumstances = Circumstances(Limits(max_time=max_time), Surroundings(Path.cwd()), show)
+    with Trial(Body(control_body, label="the control body"), circumstances) as trial:
+        for backend in OPENERS:
+            if backend == "tasks":  # they never compute together
+                continue
+            show(f"computing in {workers} {backend}")
+            with contextlib.suppress(CannotMeasure):  # not a part of this interpreter
+                control[backend], notes[backend] = _control(trial, Setup(backend, workers), circumstances.defaults)
+    waiting = _gate(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
+    computing = None
+    if usable >= 2:
+        computing = _gate(Body(control_body, label="computing"), circumstances, "threads", 2, 1.4)
+    return Checkup(
+        usable=usable,
+        cpus=tuple(cpu_limits()),
+        python=_python(),
+        gil=gil_enabled(),
+        switch_interval=sys.getswitchinterval(),
+        clocks={"wall": resolution(CLOCKS.wall), "CPU of a thread": resolution(CLOCKS.thread_cpu)},
+        readings=_readings(),
+        seconds=seconds,
+        interference=mean,
+        worst=worst,
+        same=same,
+        control=control,
+        workers=workers,
+        notes=notes,
+        start_methods=tuple(multiprocessing.get_all_start_methods()),
+        waiting=waiting,
+        computing=computing,
+    )
+
+
+def _watch(seconds: float, show: Callable[[str], None]) -> tuple[Interference, Interference]:
+    meter = InterferenceMeter()
+    end = CLOCKS.wall() + seconds
+    worst = Interference()
+    while (left := end - CLOCKS.wall()) > 0:
+        show(f"watching what else the machine does, {left:.0f} s to go")
+        CLOCKS.sleep(min(left, _WINDOW))
+        now = meter.read()
+        if (now.foreign or 0.0) >= (worst.foreign or 0.0):
+            worst = now
+    return meter.overall(), worst
+
+
+def _same(max_time: float) -> Estimate | None:
+    bench = ComparisonBench(control_body, control_body)
+    plan = Plan(
+        setup=Setup("compare", 1),
+        claims=(ComparisonClaim(1, 1.0, 0.25),),
+        answered=lambda said: False,
+        most_rounds=_TRIALS,
+    )
+    try:
+        return settle(plan, bench, max_time).results[0].estimate
+    finally:
+        bench.close()
+
+
+def _control(trial: Trial, setup: Setup, limits: Limits) -> tuple[Estimate | str, str]:
+    try:
+        estimate = look(trial, setup, limits).results[0].estimate
+    except CannotMeasure:
+        raise
+    except (ConcurrencyError, OSError) as error:
+        return str(error), ""
+    return estimate or "no round could be read: other programs kept the machine busy", trial.note(setup)
+
+
+def _gate(body: Body, circumstances: Circumstances, backend: str, workers: int, at_least: float) -> Ruling:
+    """Let a real verdict be found, of a body that is surely as concurrent as it should be."""
+    began = CLOCKS.wall()
+    plan = speedup_plan(Setup(backend, workers), at_least, None, circumstances.defaults)
+    with Trial(body, circumstances) as trial:
+        outcome, _ = trial.decide(Question("the gate", "expect_speedup", {}, plan, circumstances.defaults))
+    return Ruling(outcome.verdict, CLOCKS.wall() - began, outcome.reason)
+
+
+def _wait() -> None:
+    CLOCKS.sleep(_WAIT)
+
+
+def _python() -> str:
+    gil = "with the GIL" if gil_enabled() else "without a GIL"
+    return f"{platform.python_implementation()} {platform.python_version()} {gil}"
+
+
+def _readings() -> dict[str, str | None]:
+    meter = InterferenceMeter().overall()
+    switches = thread_clock.ThreadClock()
+    try:
+        no_switches = None if switches.switches() is not None else "needs Linux, and the run delay"
+    finally:
+        switches.close()
+    foreign = interference.unavailable()
+    return {
+        "run delay": thread_clock.unavailable(),
+        "foreign load": foreign,
+        "steal": (foreign and "it needs psutil, too") if sys.platform == "linux" else "only Linux tells it",
+        "throttling": None if meter.throttled is not None else "no control group with a CPU controller",
+        "switches": no_switches,
+        "GIL heartbeat": gil_heartbeat.unavailable(),
+    }

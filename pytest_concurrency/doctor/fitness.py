@@ -1,0 +1,211 @@
+"""From what was read of a machine to whether it can carry measured tests (pure)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_concurrency.core.model import Estimate, Interference
+from pytest_concurrency.core.units import count, duration, number, ratio
+from pytest_concurrency.engine import intervals
+
+Mark = Literal["ok", "note", "bad"]
+
+_BUSY = 0.25  # foreign CPUs from which verdicts take longer
+_TAKEN = 0.2  # CPUs that the hypervisor or a quota may take
+_COARSE = 0.001  # seconds: a clock that ticks slower cannot see short waits
+_SWITCH = 0.005  # seconds, Python's default
+_EQUAL = 1.25  # factor that code may differ from itself by: the margin of the markers
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of what the command shows."""
+
+    label: str
+    text: str
+    mark: Mark = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """How long one real verdict took here, and what it was."""
+
+    verdict: str
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """All that was tried."""
+
+    usable: float
+    cpus: Sequence[tuple[str, str]]  # each limit that was found, and what it says
+    python: str
+    gil: bool
+    switch_interval: float
+    clocks: Mapping[str, float]  # name -> resolution in seconds
+    readings: Mapping[str, str | None]  # name -> why it cannot be read, None if it can
+    seconds: float
+    interference: Interference  # over the whole time
+    worst: Interference  # in its worst tenth of a second
+    same: Estimate | None  # a function against itself
+    control: Mapping[str, Estimate | str]  # backend -> speedup of computing that is parallel, or why there is none
+    workers: int  # of the control body
+    notes: Mapping[str, str]  # backend -> how its workers start
+    start_methods: Sequence[str]
+    waiting: Ruling
+    computing: Ruling | None  # None on one CPU
+
+
+_COST = {
+    "run delay": "rounds count only while other programs keep less than 0.25 CPUs busy, so on a busy machine verdicts "
+    "take longer, or stay undecided",
+    "foreign load": "what other programs take is not known, so an undecided verdict cannot say why",
+    "steal": "what a hypervisor takes is seen in the control body only",
+    "throttling": "a quota's stops are seen in the control body only; without a quota there are none",
+    "switches": "waiting for a lock is told from waiting for a CPU less often, so slow verdicts take more rounds",
+    "GIL heartbeat": "not needed",
+}
+_HARMLESS = ("GIL heartbeat", "throttling")
+
+
+def delivered(checkup: Checkup) -> int:
+    """How many CPUs the control body got, in the backend that got most."""
+    figures = [value.value for value in checkup.control.values() if isinstance(value, Estimate)]
+    most = max(1, min(checkup.workers, math.ceil(checkup.usable)))
+    best = max(figures, default=1.0)
+    return max(wide for wide in range(1, most + 1) if wide == 1 or best >= intervals.DELIVERED * wide)
+
+
+def lines(checkup: Checkup) -> list[Line]:
+    """Every reading as a row."""
+    found = [Line("usable CPUs", _cpus(checkup), "ok" if checkup.usable >= 2 else "note")]
+    switch = f"; switch interval {duration(checkup.switch_interval)}"
+    usual = abs(checkup.switch_interval - _SWITCH) < 1e-9
+    found.append(
+        Line("Python", checkup.python + switch + ("" if usual else " instead of 5 ms"), "ok" if usual else "note")
+    )
+    coarse = any(value > _COARSE for value in checkup.clocks.values())
+    clocks = ", ".join(f"{name} {duration(value)}" for name, value in checkup.clocks.items())
+    found.append(
+        Line("clocks tick", clocks + (": too coarse for short bodies" if coarse else ""), "note" if coarse else "ok")
+    )
+    readable = [name for name, why in checkup.readings.items() if why is None]
+    found.append(Line("readable", ", ".join(readable) or "nothing", "ok" if readable else "note"))
+    for name, why in checkup.readings.items():
+        if why is not None:
+            mark: Mark = "ok" if name in _HARMLESS else "note"
+            found.append(Line(name, f"cannot be read: {why}. Without it: {_COST[name]}", mark))
+    found.append(_interference(checkup))
+    found.append(_same(checkup))
+    found.extend(_control(checkup))
+    found.append(Line("start methods", ", ".join(checkup.start_methods)))
+    found.append(_ruling("waiting gate", checkup.waiting))
+    if checkup.computing is not None:
+        found.append(_ruling("computing gate", checkup.computing))
+    return found
+
+
+def fit(checkup: Checkup, wanted: int) -> bool:
+    """Whether gates hold here, on computing up to ``wanted`` CPUs."""
+    return (
+        all(line.mark != "bad" for line in lines(checkup))
+        and delivered(checkup) >= wanted
+        and not _half_delivered(checkup)
+    )
+
+
+def answer(checkup: Checkup, wanted: int) -> str:
+    """The plain answer."""
+    wide = delivered(checkup)
+    computing = (
+        f"on computing up to {count(wide, 'CPU')}" if wide > 1 else "not on computing in parallel: that needs 2 CPUs"
+    )
+    times = [checkup.waiting.seconds, *([checkup.computing.seconds] if checkup.computing and wide > 1 else [])]
+    expect = " to ".join(duration(value) for value in sorted({round(value, 2) or 0.01 for value in times}))
+    if fit(checkup, wanted):
+        return (
+            f"Fit: gates on waiting with any number of workers, {computing}. Expect about {expect} per verdict on a "
+            "short body, more on a long one or beside other programs."
+        )
+    problems = [line for line in lines(checkup) if line.mark == "bad"]
+    if problems:
+        why = f"see {' and '.join(line.label for line in problems)} above"
+    elif _half_delivered(checkup):
+        why = f"the control body got {count(wide, 'CPU')}, though {number(round(checkup.usable, 2))} are usable"
+    else:
+        why = f"{count(wanted, 'CPU')} wanted, and gates hold up to {count(wide, 'CPU')}"
+    return f"Not fit at this moment: {why}. {_cure(checkup)}"
+
+
+def _cure(checkup: Checkup) -> str:
+    busy = checkup.interference.foreign
+    if busy is not None and busy > _BUSY:
+        return "Other programs keep the machine busy: try again when they have ended, or choose another machine."
+    if checkup.interference.taken > _TAKEN:
+        return "A hypervisor or a CPU quota takes the CPUs away: give the machine or the container more of them."
+    return "Verdicts may stay undecided here: they skip, and do not fail. Try again, or choose another machine."
+
+
+def _half_delivered(checkup: Checkup) -> bool:
+    return checkup.usable >= 2 and delivered(checkup) < min(2, int(checkup.usable))
+
+
+def _cpus(checkup: Checkup) -> str:
+    inside = ", ".join(f"{name}: {text}" if text else name for name, text in checkup.cpus)
+    return f"{number(round(checkup.usable, 2))} ({inside})"
+
+
+def _interference(checkup: Checkup) -> Line:
+    mean, worst = checkup.interference, checkup.worst
+    over = f"over {duration(checkup.seconds)}"
+    if mean.foreign is None:
+        return Line("interference", "not readable here", "note")
+    text = f"other programs keep {mean.foreign:.2f} CPUs busy {over}"
+    if worst.foreign is not None:
+        text += f", {max(worst.foreign, mean.foreign):.2f} at worst"
+    if (steal := mean.steal or 0.0) > 0.005:
+        text += f"; the hypervisor takes {steal:.2f}"
+    if (throttled := mean.throttled or 0.0) > 0.005:
+        text += f"; the quota stops it for {throttled:.0%} of the time"
+    return Line("interference", text, "note" if mean.foreign > _BUSY or mean.taken > _TAKEN else "ok")
+
+
+def _same(checkup: Checkup) -> Line:
+    found = checkup.same
+    label = "A/A trial"
+    if found is None:
+        return Line(label, "no round could be read", "bad")
+    text = f"a function is {ratio(found.value)} [{found.low:.2f}, {found.high:.2f}] as fast as itself"
+    if found.low > _EQUAL or found.high < 1 / _EQUAL:
+        return Line(label, text + ": figures of this machine cannot be believed", "bad")
+    if found.high > found.low * _EQUAL**2:
+        return Line(label, text + ": a wide interval, the machine is busy", "note")
+    # The interval is one of 95 %, so that it misses 1 by a little now and then.
+    return Line(label, text, "ok" if found.low - 0.02 <= 1 <= found.high + 0.02 else "note")
+
+
+def _control(checkup: Checkup) -> list[Line]:
+    found = []
+    for backend, value in checkup.control.items():
+        label = f"{checkup.workers} {backend}"
+        note = f"; {checkup.notes[backend]}" if checkup.notes.get(backend) else ""
+        if isinstance(value, str):
+            found.append(Line(label, value, "note"))
+            continue
+        best = min(float(checkup.workers), checkup.usable)
+        enough = value.value >= intervals.DELIVERED * best
+        text = f"{ratio(value.value)} [{value.low:.2f}, {value.high:.2f}] of the {number(round(best, 2))}x possible"
+        found.append(Line(label, text + note, "ok" if enough else "note"))
+    return found
+
+
+def _ruling(label: str, ruling: Ruling) -> Line:
+    if ruling.verdict == "met":
+        return Line(label, f"met after {duration(ruling.seconds)}")
+    said = f"{ruling.verdict} after {duration(ruling.seconds)}"
+    return Line(label, said + (f": {ruling.reason.partition(chr(10))[0]}" if ruling.reason else ""), "bad")

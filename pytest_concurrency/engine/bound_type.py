@@ -1,0 +1,82 @@
+"""From rounds to the bound type: what the body's time goes into, with the evidence (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_concurrency.core import stats
+from pytest_concurrency.core.model import Bound, BoundKind, PerBody, Round, Sample
+from pytest_concurrency.core.units import duration, ratio, share
+from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.claims import Knowledge, OverlapClaim
+from pytest_concurrency.engine.plan import Setup
+
+WAITS = 0.25  # computing below this share: it waits
+COMPUTES = 0.75  # computing above this share: it computes
+_CONTENDED = 1.35  # growth of CPU time per body from one worker to several
+
+
+def per_body(samples: Sequence[Sample], tasks: int = 1) -> PerBody:
+    """``tasks`` is how many bodies one worker ran side by side, as an event loop does."""
+
+    def each(sample: Sample, total: float) -> float:
+        return total / (sample.workers * sample.loops * tasks)
+
+    delays = [each(sample, sample.delay) for sample in samples if sample.readings[0].delay is not None]
+    return PerBody(
+        wall=stats.median([sample.wall / sample.loops for sample in samples]),
+        cpu=stats.median([each(sample, sample.cpu) for sample in samples]),
+        blocked=stats.median([each(sample, sample.blocked) for sample in samples]),
+        delay=stats.median(delays) if delays else None,
+    )
+
+
+def classify(rounds: Sequence[Round], setup: Setup, known: Knowledge) -> Bound:
+    """Return the bound type of a body from the rounds of one worker against several."""
+    workers = setup.workers
+    computing = intervals.median_cpu_share(rounds)
+    waiting = 1 - computing
+    alone = per_body([round_.serial for round_ in rounds])
+    together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
+    on_one_thread = setup.backend == "tasks"
+    if computing <= WAITS:
+        kind: BoundKind = "io"
+        evidence = f"alone it waits for {share(waiting)} of {duration(alone.wall)}"
+        if setup.backend == "compare":
+            evidence = f"the first function waits for {share(waiting)} of {duration(alone.wall)}"
+        elif together and workers and workers > 1:
+            found = [intervals.speedup(round_, workers, known.cpus, known.in_turn) for round_ in rounds]
+            figures = [stats.middle(interval) for interval in found if interval is not None]
+            if figures:
+                claim = OverlapClaim(workers, slack=0.0)  # its cut does not depend on the margin
+                overlapping, _ = claim.expected(computing)
+                finish = duration(per_body(together).wall)
+                if stats.median(figures) < claim.cut(computing):
+                    kind = "serialized"
+                    evidence += f", and the waits of {setup.who()} queue: all are done after {finish}"
+                else:
+                    wholly = "" if stats.median(figures) > 0.8 * overlapping else " in part"
+                    evidence += f", and the waits of {setup.who()} overlap{wholly}: all are done after {finish}"
+        return Bound(kind, computing, waiting, known.gil, evidence)
+    who = "the first function" if setup.backend == "compare" else "alone it"
+    evidence = f"{who} computes for {share(computing)} of {duration(alone.wall)}"
+    if computing < COMPUTES:
+        return Bound("mixed", computing, waiting, known.gil, f"{evidence} and waits for the rest{_gil(known)}")
+    evidence += _gil(known)
+    if together and not on_one_thread and setup.backend != "compare":
+        growth = per_body(together).cpu / max(alone.cpu, 1e-9)
+        if growth > _CONTENDED:
+            evidence += (
+                f"; CPU time per body grows {ratio(growth)} with {setup.who()}: "
+                "they contend for shared objects, caches or memory"
+            )
+    return Bound("cpu", computing, waiting, known.gil, evidence)
+
+
+def _gil(known: Knowledge) -> str:
+    return {
+        "held": "; a thread beside it cannot get the GIL meanwhile",
+        "released": "; a thread beside it can have the GIL meanwhile",
+        "disabled": "; this interpreter runs without a GIL",
+        "unknown": "",
+    }[known.gil]

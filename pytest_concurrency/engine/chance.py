@@ -1,0 +1,117 @@
+"""Whether calls that merely differ could have given rounds in which company looks slow (pure).
+
+A body of which three calls in ten take five times as long is as quick in company as alone. Yet the slowest of four is
+often such a call when the lone one is not, and some rounds may all be like that: to their times it looks like a
+queue. So a body is called slow in company only where luck is no explanation. The hypothesis to be refuted is that all
+calls, alone or not, are drawn from one distribution, whatever that is. Two bounds of how probable the rounds are then:
+
+- By ranks, as an exceedance test does (Rosenbaum, *Tables for a nonparametric test of location*, 1954): so many of the
+  longest calls would all have been made in company.
+- By repetition: a queue gives the same times in each round, such as one, two, three and four times the lone one, and
+  draws would have to come out like that each time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pytest_concurrency.core import stats
+
+_ALIKE = 1.15  # ratio up to which the times of two rounds are the same
+_LEVEL = 1.25  # ratio from which two times are of different calls
+_LATEST = 40  # rounds that are looked at
+_LEFT_OUT = 6  # lone calls that may have been long ones
+
+
+class Calls(NamedTuple):
+    """A round's calls, in seconds per body: the lone one's, and those of the workers in company."""
+
+    alone: float
+    company: tuple[float, ...]
+
+
+def chance(rounds: Sequence[Calls]) -> float:
+    """Return an upper bound of the probability that draws from one distribution look as slow in company as these.
+
+    0 where calls in company took hardly longer than those alone: whatever the figure lacks, it is not for other calls.
+    """
+    latest = rounds[-_LATEST:]
+    if 2 * sum(max(calls.company) > _LEVEL * calls.alone for calls in latest) <= len(latest):
+        return 0.0
+    return min(1.0, by_ranks(latest), by_repetition(latest))
+
+
+def drawn(rounds: Sequence[Calls]) -> float:
+    """Return the speedup that draws from all of these calls would have: with a queue that is more than it is, not less.
+
+    Of as many as there are in company, the longest is awaited: its mean is that of a sample's maximum. Infinite where
+    lone calls do not differ: what they were compared with was no luck.
+    """
+    latest = rounds[-_LATEST:]
+    if max(calls.alone for calls in latest) <= _LEVEL * min(calls.alone for calls in latest):
+        return math.inf
+    pool = sorted(time for calls in latest for time in (calls.alone, *calls.company))
+    workers, size = len(latest[0].company), len(pool)
+    longest = sum(
+        time * ((rank / size) ** workers - ((rank - 1) / size) ** workers) for rank, time in enumerate(pool, 1)
+    )
+    return workers * stats.mean(pool) / longest
+
+
+def by_ranks(rounds: Sequence[Calls]) -> float:
+    """Return the bound from how many of the longest calls were made in company.
+
+    A few lone calls may be left out as long ones; each choice gets its part of the error.
+    """
+    alone = sorted((calls.alone for calls in rounds), reverse=True)
+    company = [time for calls in rounds for time in calls.company]
+    best = 1.0
+    for left_out, limit in enumerate(alone[:_LEFT_OUT]):
+        longest = sum(time > limit for time in company) + left_out
+        ways = math.comb(len(alone) + len(company), longest)
+        at_most = sum(
+            math.comb(len(alone), some) * math.comb(len(company), longest - some) for some in range(left_out + 1)
+        )
+        best = min(best, at_most / ways * (left_out + 1) * (left_out + 2))
+    return best
+
+
+def by_repetition(rounds: Sequence[Calls]) -> float:
+    """Return the bound from how many rounds were the same: the probability that draws come out so, at the most."""
+    shapes = [sorted(time / calls.alone for time in calls.company) for calls in rounds]
+    usual = [stats.median(times) for times in zip(*shapes, strict=True)]
+    lone = stats.median([calls.alone for calls in rounds])
+    same = sum(
+        _alike(calls.alone, lone) and all(_alike(time, other) for time, other in zip(shape, usual, strict=True))
+        for calls, shape in zip(rounds, shapes, strict=True)
+    )
+    levels = _levels([1.0, *usual])
+    counts = [levels[1:].count(level) for level in range(max(levels) + 1)]
+    # The most probable of all distributions is the one that has what was seen.
+    likely = math.factorial(len(usual)) * _part(counts, levels[0], levels[0])
+    for level, count in enumerate(counts):
+        likely *= _part(counts, level, levels[0]) ** count / math.factorial(count)
+    # Some of the workers had long calls, or all: each of these ways might have come out again and again.
+    ways = len(usual) + 1
+    return ways * math.comb(len(rounds), same) * likely**same
+
+
+def _part(counts: Sequence[int], level: int, lone: int) -> float:
+    return (counts[level] + (level == lone)) / (sum(counts) + 1)
+
+
+def _levels(times: Sequence[float]) -> list[int]:
+    """Number times by how long they are; those that lie close together have the same number."""
+    ordered = sorted(times)
+    level, found = 0, {ordered[0]: 0}
+    for before, time in itertools.pairwise(ordered):
+        level += time > before * _LEVEL
+        found[time] = level
+    return [found[time] for time in times]
+
+
+def _alike(first: float, second: float) -> bool:
+    return first <= second * _ALIKE and second <= first * _ALIKE

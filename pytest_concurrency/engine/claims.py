@@ -1,0 +1,284 @@
+"""The single statements that expectations are made of, and how a round votes on each (pure).
+
+A claim is about one figure and one cut. ``met_when`` is the side of the cut on which it is met. The
+cut lies in the geometric middle between the threshold and the loss that must be caught, so that a
+true figure on either of them is equally far away.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
+from pytest_concurrency.core.stats import log_odds
+from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.voting import Vote, cast
+
+_COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
+_ALONE = 0.75  # part of a body's computing that surely holds the GIL, from which on it all may: beats are coarse
+_BEATS = 0.1e-3 / 0.5e-3  # beats per beat's sleep that a released GIL allows at the very least
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of the machine and the body while rounds are judged."""
+
+    cpus: float
+    gil: GilUse = "unknown"
+    one_interpreter: bool = True  # the workers share one interpreter, and so its GIL
+    held: Interval = intervals.NONE_OVERLAPS  # part of a body's computing that holds a GIL which is "held"
+
+    @property
+    def in_turn(self) -> Interval:
+        """The part of the bodies' computing that cannot overlap, whatever the number of CPUs."""
+        return self.held if self.one_interpreter and self.gil == "held" else intervals.ALL_OVERLAPS
+
+    @property
+    def computes_alone(self) -> bool:
+        """Whether next to nothing of the bodies' computing can overlap."""
+        return self.in_turn.low >= _ALONE
+
+
+class Claim(Protocol):
+    """One statement that rounds vote on."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def met_when(self) -> int: ...
+    @property
+    def careful(self) -> tuple[int, ...]:
+        """The sides that need a confirmation: those a busy machine can imitate, and the red one."""
+        ...
+
+    @property
+    def margin(self) -> Interval:
+        """Between these lies a figure that is neither met nor broken."""
+        ...
+
+    @property
+    def never(self) -> bool:
+        """Whether it is about what must not happen at all, so that rounds without it say little."""
+        ...
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedupClaim:
+    """``workers`` do ``workers`` bodies that many times faster than one does."""
+
+    workers: int
+    threshold: float
+    slack: float  # the margin, as a part of the threshold
+    at_most: bool = False
+    name: str = "speedup"
+    unit: str = "ratio"
+    never: bool = False
+
+    @property
+    def met_when(self) -> int:
+        return -1 if self.at_most else 1
+
+    @property
+    def careful(self) -> tuple[int, ...]:
+        return (-1, 1) if self.at_most else (-1,)
+
+    @property
+    def margin(self) -> Interval:
+        if self.at_most:
+            return Interval(self.threshold, self.threshold * (1 + self.slack))
+        return Interval(self.threshold / (1 + self.slack), self.threshold)
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        interval = intervals.speedup(round_, self.workers, known.cpus, known.in_turn)
+        return _ratio_vote(interval, margin_cut(self.margin), round_, self, known)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareClaim:
+    """The body waits (or computes) for at least this part of its own time."""
+
+    kind: str  # "wait" or "cpu"
+    threshold: float
+    slack: float
+    unit: str = "share"
+    met_when: int = 1
+    careful: tuple[int, ...] = (-1,)
+    never: bool = False
+
+    @property
+    def name(self) -> str:
+        return "waiting" if self.kind == "wait" else "computing"
+
+    @property
+    def margin(self) -> Interval:
+        return Interval(self.threshold / (1 + self.slack), self.threshold)
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        if not intervals.readable(round_):
+            return Vote(0)
+        computing = intervals.cpu_share(round_.serial)
+        figure = max(1 - computing if self.kind == "wait" else computing, 1e-6)
+        low = high = figure
+        most = intervals.most_cpu_share(round_)
+        if self.kind == "wait":
+            low = max(min(low, 1 - most), 1e-6)
+        else:
+            high = max(high, most)
+        if intervals.helpers_late(round_):  # there may have been more computing, and less waiting, than is known
+            low, high = (1e-6, high) if self.kind == "wait" else (low, 1.0)
+        vote = cast(Interval(low, high), margin_cut(self.margin), shortest_batch(round_))
+        whole = intervals.body_time(round_)
+        return replace(vote, figure=figure, whole=whole, work=figure * whole, half=half(self.margin))
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapClaim:
+    """The waits of ``workers`` bodies overlap.
+
+    Judged by the speedup, between two hypotheses that the serial batch gives: k workers whose waits
+    overlap and whose computing does not need at most b + k * c, those that wait one after the other
+    at least k * b + c. Nearer to the second, two fifths of the way, is the cut.
+    """
+
+    workers: int
+    slack: float
+    unit: str = "ratio"
+    met_when: int = 1
+    careful: tuple[int, ...] = (-1,)
+    name: str = "overlap"
+    never: bool = False
+
+    @property
+    def threshold(self) -> float:
+        return math.pow(self.workers, 0.4)
+
+    @property
+    def margin(self) -> Interval:
+        return Interval(self.threshold / math.sqrt(1 + self.slack), self.threshold * math.sqrt(1 + self.slack))
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        interval = intervals.speedup(round_, self.workers, known.cpus, known.in_turn)
+        share = intervals.cpu_share(round_.serial)
+        overlapping, queueing = self.expected(share)
+        if overlapping < queueing * 1.15:
+            return Vote(0)  # so much computing that the two cannot be told apart
+        return _ratio_vote(interval, self.cut(share), round_, self, known)
+
+    def cut(self, cpu_share: float) -> float:
+        """The speedup below which the waits queue rather than overlap."""
+        overlapping, queueing = self.expected(cpu_share)
+        return queueing * math.pow(overlapping / queueing, 0.4)
+
+    def expected(self, cpu_share: float) -> tuple[float, float]:
+        """Speedups of waits that overlap and of waits that queue."""
+        k, wait = self.workers, 1 - cpu_share
+        return k / (wait + k * cpu_share), k / (k * wait + cpu_share)
+
+
+@dataclass(frozen=True, slots=True)
+class GilClaim:
+    """The body's computing holds the GIL (or releases it) for the greater part."""
+
+    use: str  # "held" or "released"
+    threshold: float = 0.5
+    unit: str = "share"
+    name: str = "GIL"
+    never: bool = False
+
+    @property
+    def met_when(self) -> int:
+        return 1 if self.use == "held" else -1
+
+    @property
+    def careful(self) -> tuple[int, ...]:
+        return (-self.met_when,)
+
+    @property
+    def margin(self) -> Interval:
+        return Interval(self.threshold, self.threshold)
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        return gil_vote(gil)
+
+
+@dataclass(frozen=True, slots=True)
+class LongestClaim:
+    """Nothing lasts longer: no single hold of the GIL, or no block of the event loop."""
+
+    kind: str  # "hold" or "block"
+    threshold: float  # seconds
+    slack: float
+    unit: str = "seconds"
+    met_when: int = -1
+    careful: tuple[int, ...] = (1,)
+    never: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"longest {self.kind}"
+
+    @property
+    def margin(self) -> Interval:
+        return Interval(self.threshold, self.threshold * (1 + self.slack))
+
+    def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
+        probe = round_.gil if self.kind == "hold" else round_.block
+        if probe is None or not intervals.readable(round_):
+            return Vote(0)
+        cut = margin_cut(self.margin)
+        # A CPU that was taken away is no run delay, and looks like a long hold.
+        low = probe.longest.low - intervals.taken_seconds(round_)
+        longest = Interval(max(low, 1e-6), max(probe.longest.high, 1e-6))
+        vote = cast(longest, cut, round_.serial.wall)
+        if vote.direction == 0 and isinstance(probe, GilProbe) and probe.coverage >= _COVERED and probe.witnessed < cut:
+            # The heart had no CPU for a while, and saw nothing for most of the time: not much, but a word.
+            return Vote(
+                -1, log_odds(1 - _COVERED), vote.figure, Interval(min(longest.low, probe.witnessed), probe.witnessed)
+            )
+        return vote
+
+
+def gil_vote(probe: GilProbe | None) -> Vote:
+    """+1: the GIL is held for more than half of the computing; -1: for less."""
+    if probe is None or probe.cpu <= 0 or probe.beats == 0:
+        return Vote(0)
+    low, high = min(1.0, probe.surely_held / probe.cpu), min(1.0, probe.perhaps_held / probe.cpu)
+    if high < 0.5 and probe.beats < _BEATS * probe.window / 0.5e-3:
+        return Vote(0)  # the heart hardly beat: it had no CPU, so it says nothing
+    return cast(Interval(max(low, 1e-6), max(high, 1e-6)), 0.5, probe.window)
+
+
+def _ratio_vote(
+    interval: Interval | None, cut: float, round_: Round, claim: SpeedupClaim | OverlapClaim, known: Knowledge
+) -> Vote:
+    """Cast a vote on a ratio of times, which may be added up over rounds."""
+    vote = cast(interval, cut, shortest_batch(round_), intervals.body_time(round_), half(claim.margin))
+    # What computing alone makes of it is no luck.
+    computed = intervals.most_by_computing(round_, claim.workers, known.cpus, known.in_turn) < cut
+    calls = None if computed else intervals.calls(round_, claim.workers)
+    return replace(vote, faster=intervals.faster_in_company(round_), calls=calls)
+
+
+def shortest_batch(round_: Round) -> float:
+    """Seconds of the shorter of a round's batches."""
+    if round_.concurrent is None:
+        return round_.serial.wall
+    return min(round_.serial.wall, round_.concurrent.wall)
+
+
+def margin_cut(margin: Interval) -> float:
+    """Where votes part: the geometric middle of the margin."""
+    return math.sqrt(margin.low * margin.high)
+
+
+def half(margin: Interval) -> float:
+    """How far each end of the margin is from the cut, as a logarithm."""
+    return math.log(margin.high / margin.low) / 2

@@ -1,0 +1,180 @@
+"""A claim while it is open: its votes, and when they are enough (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_concurrency.core import stats
+from pytest_concurrency.core.model import Estimate, Interval, VerdictName
+from pytest_concurrency.engine import chance, voting
+from pytest_concurrency.engine.claims import Claim, margin_cut
+from pytest_concurrency.engine.voting import Spread, Tally, Vote
+
+_SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
+_LUCK = 3e-4  # how often rounds of calls that merely differ may look slow in company
+_GROUPS = 3  # of rounds, that make an estimate
+_REFUTES = 24  # rounds without, after which one in which it seemed to happen counts as an error
+_CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
+_ROUGH = 0.01  # standard error of the figure, as a part of it, that some more rounds are worth
+
+
+@dataclass
+class Case:
+    """Collects votes in two stages.
+
+    A conclusion that a busy machine can imitate (*slow*), and every red one, must lead by more, and
+    is then confirmed: fresh workers, after some time, must say the same. If they do not, neither count
+    can be trusted, and both start again.
+    """
+
+    claim: Claim
+    tally: Tally = field(default_factory=Tally)
+    confirming: int = 0  # the side that waits for its confirmation
+    confirmation: Tally = field(default_factory=Tally)
+    votes: list[Vote] = field(default_factory=list)
+    counted: list[Vote] = field(default_factory=list)  # those of the count that goes on
+    spread: Spread = field(default_factory=Spread)  # how much the figure varies with the body itself
+    silent: int = 0  # rounds without a vote, in a row
+    undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
+    by_luck: bool = False  # whether calls that merely differ could have given these rounds
+    contradicted: int = 0  # conclusions that fresh workers did not come to again
+    verdict: VerdictName | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.verdict is None
+
+    def needs_confirmation(self, side: int) -> bool:
+        return side in self.claim.careful
+
+    def take(self, vote: Vote, early: bool = False) -> bool:
+        """Count a round's vote; return whether fresh workers are due.
+
+        All votes of the count are weighed anew by what is known by now of how much a round's figure varies
+        by itself. A decided case still listens: a better estimate comes for free.
+
+        :param early: whether so little was seen that calls of another kind may well be to come.
+        """
+        self.votes.append(vote)
+        self.spread = voting.spread_of(self.votes)
+        if not self.open:
+            return False
+        self.silent = 0 if vote.direction else self.silent + 1
+        self.counted.append(vote)
+        count = Tally()
+        for weighed in voting.weighed(self.counted, self.spread):
+            count = count.add(weighed)
+        return self._confirm(count, early) if self.confirming else self._count(count, early)
+
+    def _count(self, count: Tally, early: bool) -> bool:
+        self.tally = count
+        if early and not self.claim.never:
+            return False
+        side = self._side(count, self._enough(1), self._enough(-1), early)
+        if side and self.needs_confirmation(side):
+            self.confirming, self.confirmation, self.counted = side, Tally(), []
+            return True
+        if side:
+            self._decide(side)
+        elif self._inside_margin():
+            self.verdict = "undecided"
+        return False
+
+    def _confirm(self, count: Tally, early: bool) -> bool:
+        self.confirmation = count
+        side = self._side(count, voting.CONFIRM, voting.CONFIRM, early)
+        if side == self.confirming:
+            self._decide(side)
+            return False
+        # What happens now and then takes its time to happen again.
+        if side or self.confirmation.rounds >= _CONFIRMING * (10 if self.claim.never else 1):
+            self.contradicted += 1
+            self.confirming, self.tally, self.counted = 0, Tally(), []
+            return True
+        return False
+
+    @property
+    def suspected(self) -> int:
+        """In how many rounds it happened, as it seems, where the claim is that something never does."""
+        seen = sum(vote.direction == -self.claim.met_when for vote in self.counted)
+        return max(seen, 1 if self.confirming else 0)
+
+    def _side(self, count: Tally, enough_above: float, enough_below: float, early: bool) -> int:
+        """The side that the votes of this count have decided for, 0 if none."""
+        side = count.decided(enough_above, enough_below)
+        if self.claim.never:
+            happened = -self.claim.met_when
+            if voting.now_and_then(self.counted, happened) >= (enough_above if happened > 0 else enough_below):
+                return happened
+            if side == self.claim.met_when and (early or len(self.counted) < _REFUTES * self.suspected):
+                return 0
+        # Rounds of which each says one thing, and all together the other, are not alike.
+        share = voting.pooled(self.votes)
+        if share is not None and side and (share > margin_cut(self.claim.margin)) != (side > 0):
+            return 0
+        return side
+
+    def _enough(self, side: int) -> float:
+        return voting.ENOUGH + (voting.MORE if self.needs_confirmation(side) else 0.0)
+
+    def _decide(self, side: int) -> None:
+        """Come to a verdict, unless it may well be luck."""
+        self.by_luck = self._may_be_luck(side)
+        if not self.by_luck:
+            self.verdict = "met" if side == self.claim.met_when else "broken"
+
+    def _may_be_luck(self, side: int) -> bool:
+        """Whether calls that merely differ may well have given the rounds that speak for this side."""
+        rounds = [vote.calls for vote in self.votes if vote.calls is not None]
+        if 2 * len(rounds) <= len(self.votes):
+            return False
+        if side > 0:
+            return chance.drawn(rounds) < self.votes[-1].cut
+        return chance.chance(rounds) > _LUCK
+
+    def _inside_margin(self) -> bool:
+        margin = self.claim.margin
+        if len(self.votes) < _SETTLED or margin.low >= margin.high:
+            return False
+        # What others did to a round may put its figure anywhere between its bounds.
+        figures = [figure for figure, interval in self._said() if stats.close(interval)]
+        return len(figures) >= _SETTLED and stats.inside(stats.median_interval(figures, 0.99), margin)
+
+    def reads(self) -> list[Interval | None]:
+        """What each round said by itself, if anything."""
+        return [vote.read or vote.interval for vote in self.votes]
+
+    def bounds(self) -> list[Interval]:
+        """Of each round that said something."""
+        return [read for read in self.reads() if read is not None]
+
+    @property
+    def rough(self) -> bool:
+        """Whether the rounds' figures scatter so much that some more of them would make a noticeably better one."""
+        figures = self._figures(self._said())
+        return stats.standard_error(figures) > _ROUGH * stats.mean(figures) if figures else False
+
+    def estimate(self) -> Estimate | None:
+        """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""
+        said = self._said()
+        figures = self._figures(said)
+        found = stats.estimate(figures, self.claim.unit)
+        if found is None or len(figures) < len(said) or all(stats.close(interval) for _, interval in said):
+            return found
+        low = stats.median([interval.low for _, interval in said])
+        high = stats.median([interval.high for _, interval in said])
+        return Estimate(found.value, low, high, self.claim.unit)
+
+    def _said(self) -> list[tuple[float, Interval]]:
+        """What the rounds said, in groups where they voted so and there are some."""
+        groups = voting.grouped(self.votes, self.spread)
+        votes = groups if len(groups) >= _GROUPS else self.votes
+        if self.claim.never and self.verdict in ("met", "broken"):  # rounds that say otherwise have another figure
+            side = self.claim.met_when * (1 if self.verdict == "met" else -1)
+            votes = [vote for vote in votes if vote.direction in (side, 0)]
+        return [(vote.figure, vote.interval) for vote in votes if vote.figure is not None and vote.interval]
+
+    @staticmethod
+    def _figures(said: list[tuple[float, Interval]]) -> list[float]:
+        close = [figure for figure, interval in said if stats.close(interval)]
+        return close if len(close) >= 3 else [figure for figure, _ in said]

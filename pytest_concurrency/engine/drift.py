@@ -1,0 +1,35 @@
+"""Whether a body is another one from round to round: a cache fills, a list grows (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_concurrency.core.model import Round
+from pytest_concurrency.core.stats import median, rank_correlation
+from pytest_concurrency.engine.intervals import body_time
+
+_STEADY = 0.85  # rank correlation of a body's time with the number of its round that is no accident
+_DRIFTS = 2.0  # factor by which a body's time must change to matter
+_TELLING = 9  # rounds in which a drift by that factor shows at the latest, if it goes on as it began
+
+
+def may_drift(rounds: Sequence[Round]) -> bool:
+    """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
+    if not 3 <= len(rounds) < _TELLING:
+        return False
+    times = [body_time(round_) for round_ in rounds]
+    if abs(rank_correlation(times)) < _STEADY or factor(rounds) is not None:
+        return False
+    # From the middle of the first third of those rounds to the middle of the last one.
+    a_round: float = _DRIFTS ** (1 / (_TELLING - _TELLING // 3))
+    return max(times) >= min(times) * a_round ** (len(times) - 1)
+
+
+def factor(rounds: Sequence[Round]) -> float | None:
+    """Return by how much a lone body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
+    times = [body_time(round_) for round_ in rounds]
+    third = len(times) // 3
+    if third < 2 or abs(rank_correlation(times)) < _STEADY:
+        return None
+    change = median(times[-third:]) / median(times[:third])
+    return change if max(change, 1 / change) >= _DRIFTS else None

@@ -1,0 +1,73 @@
+"""Does the body hold the GIL while it computes? Asked until known, then no more (pure)."""
+
+from __future__ import annotations
+
+import math
+
+from pytest_concurrency.core import stats
+from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
+from pytest_concurrency.engine.claims import gil_vote
+from pytest_concurrency.engine.voting import Tally
+
+_PROBES = 16  # heartbeats that may be spent before it stays unknown
+_KNOWN = stats.log_odds(1e-3)
+_SAME = 1.15  # factor between the two bounds of a hold that sleeps of the beats may make
+_OVERLAPS = 1.15  # CPU time in a unit of wall time above which computing did overlap
+
+
+class GilQuestion:
+    """Collects heartbeats, and what contradicts them."""
+
+    def __init__(self, has_gil: bool) -> None:
+        self._has_gil = has_gil
+        self._tally = Tally()
+        self._asked = 0
+        self._askable = has_gil
+        self._probes: list[GilProbe] = []
+        self._most = math.inf  # part of the computing that can have held the GIL, by what overlapped
+
+    def heed(self, round_: Round) -> None:
+        """Look whether the computing of workers that share the GIL did overlap: then not all of it held that."""
+        together = round_.concurrent
+        if together is not None and together.workers > 1 and together.cpu > 0:
+            self._most = min(self._most, together.wall / together.cpu)
+
+    def take(self, probe: GilProbe | None, telling: bool = True) -> None:
+        """Count one probe (None: it could not be made).
+
+        :param telling: whether the call beside the probe computed as much as calls do.
+        """
+        self._asked += 1
+        self._askable = self._askable and probe is not None
+        if telling:
+            self._tally = self._tally.add(gil_vote(probe))
+            if probe is not None and probe.cpu > 0:
+                self._probes.append(probe)
+
+    @property
+    def answer(self) -> GilUse:
+        if not self._has_gil:
+            return "disabled"
+        side = self._tally.decided(_KNOWN, _KNOWN)
+        # More CPU time than wall time: whatever the heart says, the computing did overlap.
+        if side > 0 and self._most * _OVERLAPS > 1:
+            return "held"
+        return "released" if side < 0 else "unknown"
+
+    @property
+    def held(self) -> Interval:
+        """Bounds of the part of the computing that held the GIL, by the probes that saw most of it.
+
+        A heart that had no CPU saw less, or nothing.
+        """
+        surely = max((probe.surely_held / probe.cpu for probe in self._probes), default=0.0)
+        perhaps = max((probe.perhaps_held / probe.cpu for probe in self._probes), default=0.0)
+        # A beat sleeps a little before it can see a hold: where that is all they differ by, it was held meanwhile.
+        least = perhaps if perhaps <= _SAME * surely else surely
+        most = min(1.0, self._most)
+        return Interval(min(least, most), min(perhaps, most))
+
+    @property
+    def open(self) -> bool:
+        """Whether another heartbeat may still bring an answer."""
+        return self._askable and self._asked < _PROBES and self.answer == "unknown"

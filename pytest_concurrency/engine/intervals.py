@@ -1,0 +1,256 @@
+"""From one round's readings to bounds of the speedup on a quiet machine (pure).
+
+With the serial batch's CPU time c1 and blocked time b1, k workers would do k batches one after the
+other in k * (c1 + b1). What they needed together on a busy machine says less directly what they
+would have needed on a quiet one:
+
+* Pessimistic: take nothing off the time they took. A worker that queues for a lock is woken, waits for
+  a CPU and finds the lock taken again, so its run delay would not have been progress. Only a worker
+  that gave up its CPU no more often than the lone worker did has surely waited for no lock and no
+  GIL: what it waited for a CPU is interference, and comes off.
+* Optimistic: take off all run delay, and from what a worker waited beyond its own waiting the
+  delay of the others too, who may have held what it waited for while they had no CPU.
+
+Neither is faster than the CPUs are with all the computing, or than the part of it that holds a GIL which the workers
+share allows: that part is done in turn.
+
+Above the threshold by the pessimistic bound, or below it by the optimistic one, is a vote. Neither
+is no vote.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pytest_concurrency.core.model import Interval, Reading, Round, Sample
+from pytest_concurrency.core.stats import median
+from pytest_concurrency.engine.chance import Calls
+
+HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
+DELIVERED = 0.75  # part of its CPUs that a control body must get for the machine to count as delivering them
+QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
+_SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
+_TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window
+NOTICED = 0.05  # CPUs that these may take before wake-ups are late for it
+_CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was in the way
+_COMPUTES = 0.1  # share of computing above which that matters
+_UNLIKE = 3.0  # factor between batches of the same bodies from which one of them was of another kind
+TINY = 1e-9  # seconds, in place of none
+_OTHER_KIND = 1.25  # factor between the computing of two calls from which they are not alike
+# Which part of the computing needs a GIL that others need, too.
+ALL_OVERLAPS, NONE_OVERLAPS = Interval(0.0, 0.0), Interval(1.0, 1.0)
+_FIRST = 32  # workers of a round that are looked at one by one
+
+
+def quiet_time(reading: Reading) -> float:
+    """What a lone worker would have needed with a CPU to itself."""
+    return max(reading.cpu + reading.blocked, TINY)
+
+
+def body_time(round_: Round) -> float:
+    """What one body takes alone and undisturbed, by the lone worker's batch."""
+    return quiet_time(round_.serial.readings[0]) / round_.serial.loops
+
+
+def faster_in_company(round_: Round) -> float:
+    """What a body took the first of several workers, undisturbed, if that is less than the lone one needed; else 0.
+
+    Of tasks, which share a thread: what all of them took.
+    """
+    together = round_.concurrent
+    if together is None:
+        return 0.0
+    time = quiet_time(together.readings[0]) / together.loops
+    return time if time < body_time(round_) else 0.0
+
+
+def cpu_share(serial: Sample) -> float:
+    """The computing part of one worker's own time, from 0 (waits) to 1 (computes)."""
+    reading = serial.readings[0]
+    return min(1.0, reading.cpu / quiet_time(reading))
+
+
+def most_cpu_share(round_: Round) -> float:
+    """The same at the most, where a CPU was taken away from what the kernel took to be running."""
+    reading, taken = round_.serial.readings[0], taken_seconds(round_)
+    return min(1.0, (reading.cpu + taken) / quiet_time(reading))
+
+
+def taken_seconds(round_: Round) -> float:
+    """How long a hypervisor or a quota may have kept a lone worker from its CPU, unseen by any run delay."""
+    return round_.interference.taken * round_.serial.wall if round_.interference.taken > NOTICED else 0.0
+
+
+def median_cpu_share(rounds: Sequence[Round]) -> float:
+    """The same over some rounds."""
+    return median([cpu_share(round_.serial) for round_ in rounds])
+
+
+def mean_cpu(rounds: Sequence[Round]) -> float:
+    """Return the CPU time of one worker's batch, over all workers of some rounds."""
+    samples = [sample for round_ in rounds for sample in (round_.serial, round_.concurrent) if sample is not None]
+    loops = rounds[-1].serial.loops
+    return loops * sum(sample.cpu for sample in samples) / sum(sample.workers * sample.loops for sample in samples)
+
+
+def seen_in_company_only(rounds: Sequence[Round]) -> bool:
+    """Whether one batch of several workers took much longer than the others, and the lone worker as yet less in all.
+
+    Several workers meet a rare call sooner than one does.
+    """
+    together = [round_.concurrent.wall for round_ in rounds if round_.concurrent is not None]
+    if not together or max(together) < _UNLIKE * median(together):
+        return False
+    return sum(round_.serial.wall for round_ in rounds) < max(together)
+
+
+def readable(round_: Round) -> bool:
+    """Whether a round counts: run delay was read, or the machine was quiet without it."""
+    return round_.serial.readings[0].delay is not None or not beside_others(round_)
+
+
+def beside_others(round_: Round) -> bool:
+    """Whether other programs may have wanted the CPUs: that is seen, or cannot be read."""
+    foreign = round_.interference.foreign
+    return foreign is None or foreign > QUIET
+
+
+def robbed(round_: Round) -> bool:
+    """Whether a computing body's round was cut short of CPU in a way that no run delay shows.
+
+    A hypervisor's steal and a quota's throttling stop a worker that the kernel takes to be running.
+    """
+    return round_.interference.taken > _TAKEN and cpu_share(round_.serial) > _COMPUTES
+
+
+def disturbed(round_: Round, cpus: float) -> bool:
+    """Whether something else kept the workers from their CPUs, whatever the round's figure is."""
+    if robbed(round_) or not readable(round_):
+        return True
+    samples = [round_.serial]
+    # More workers than CPUs wait for each other.
+    if round_.concurrent is not None and (round_.concurrent.workers <= cpus or beside_others(round_)):
+        samples.append(round_.concurrent)
+    if any(reading.delay is None for sample in samples for reading in sample.readings):
+        return False  # readable all the same: the machine did little else
+    return any(sample.delay > _CALM * sample.wall for sample in samples)
+
+
+def helpers_late(round_: Round) -> bool:
+    """Whether threads or processes that the body starts compute for it, beside other programs.
+
+    How long these were kept from their CPUs is not known.
+    """
+    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+    return beside_others(round_) and any(reading.party == "unseen" for sample in samples for reading in sample.readings)
+
+
+def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OVERLAPS) -> Interval | None:
+    """Bounds of the speedup of ``workers`` bodies; None if the round says nothing.
+
+    ``in_turn`` is the part of a body's computing that is known to hold a GIL which the workers share, so that it cannot
+    overlap whatever the number of CPUs.
+    """
+    together = round_.concurrent
+    if together is None or not readable(round_) or robbed(round_):
+        return None
+    alone = round_.serial.readings[0]
+    work = workers * quiet_time(alone)
+    late = helpers_late(round_)
+    least_work = workers * _least_alone(alone, cpus, in_turn.low) if late else work
+    helped = any(reading.party == "unseen" for reading in together.readings)
+    at_once = min(cpus, len(together.readings)) if not helped else cpus
+    slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
+    low = least_work / max(slowest, _least_time(together.cpu, at_once, in_turn.high), TINY)
+    if late:  # how long helpers waited for a CPU is not known, nor whether those with one spun meanwhile
+        return Interval(low, max(low, float(workers)))
+    fastest = max(_optimistic(reading, together, alone) for reading in together.readings)
+    # What has been done in that time can be done in it, whatever a probe says of the GIL.
+    floor = max(together.cpu / max(1.0, at_once), min(together.cpu * in_turn.low, together.wall))
+    high = work / max(fastest, floor, TINY)
+    return Interval(min(low, high), max(low, high))
+
+
+def _least_time(cpu: float, at_once: float, in_turn: float) -> float:
+    """What this much computing takes on so many CPUs, if that part of it cannot overlap."""
+    return cpu * max(in_turn, 1 / max(1.0, at_once))
+
+
+def _least_alone(alone: Reading, cpus: float, in_turn: float) -> float:
+    """What a lone worker needs at least, beside other programs: helpers may have waited for a CPU all the time."""
+    return max(_least_time(alone.cpu, cpus, in_turn), TINY) if alone.party == "unseen" else quiet_time(alone)
+
+
+def side_by_side(sample: Sample) -> bool:
+    """Whether the workers' lifetimes overlap enough to have met at a lock, had there been one."""
+    shared = min(reading.end for reading in sample.readings) - max(reading.start for reading in sample.readings)
+    return shared >= _SIDE_BY_SIDE * min(reading.wall for reading in sample.readings)
+
+
+def _lifetime(reading: Reading, together: Sample) -> tuple[float, float]:
+    """Time since the first worker started, and how much of it went by without a CPU."""
+    waited_to_start = min(reading.start - together.start, reading.late or 0.0)
+    return reading.end - together.start, (reading.delay or 0.0) + waited_to_start
+
+
+def _pessimistic(reading: Reading, together: Sample, alone: Reading) -> float:
+    lifetime, delay = _lifetime(reading, together)
+    undisturbed = (
+        reading.switches is not None
+        and alone.switches is not None
+        and reading.switches <= alone.switches
+        and reading.party != "unseen"
+        and side_by_side(together)
+    )
+    return lifetime - delay if undisturbed else lifetime
+
+
+def _optimistic(reading: Reading, together: Sample, alone: Reading) -> float:
+    lifetime, delay = _lifetime(reading, together)
+    waiting = max(0.0, lifetime - reading.cpu - delay)
+    own = min(waiting, alone.blocked)
+    others = sum(other.delay or 0.0 for other in together.readings if other is not reading)
+    return reading.cpu + own + max(0.0, waiting - own - others)
+
+
+def most_by_computing(round_: Round, workers: int, cpus: float, in_turn: Interval) -> float:
+    """The speedup that the computing of the workers allows, whatever they waited for.
+
+    Infinite where a body computed more in company than alone: then it may have been one of another kind.
+    """
+    together, alone = round_.concurrent, round_.serial
+    if together is None:
+        return math.inf
+    each, lone = together.cpu / (workers * together.loops), alone.cpu / alone.loops
+    if each > _OTHER_KIND * lone:
+        return math.inf
+    least = _least_time(together.cpu, min(cpus, len(together.readings)), in_turn.low)
+    return workers * quiet_time(alone.readings[0]) / max(least, TINY)
+
+
+def calls(round_: Round, workers: int) -> Calls | None:
+    """What a body took alone and each of several workers, undisturbed; None if the round does not tell that.
+
+    Of many workers, the first ones.
+    """
+    together, alone = round_.concurrent, round_.serial.readings[0]
+    if together is None or not readable(round_) or robbed(round_):
+        return None
+    first = together.readings[0]
+    if first.ends:
+        running = quiet_time(first) / max(first.wall, TINY)
+        times = [(end - first.start) * running for end in first.ends]
+    elif len(together.readings) < workers:
+        return None
+    else:
+        times = [_optimistic(reading, together, alone) for reading in together.readings]
+    return Calls(body_time(round_), tuple(time / together.loops for time in times[:_FIRST]))
+
+
+def cpu_growth(round_: Round) -> float:
+    """How many times the CPU time of a call several workers took, or the second of two callables; 1 is as much."""
+    together, alone = round_.concurrent, round_.serial
+    if together is None:
+        return 1.0
+    return (together.cpu / (together.workers * together.loops)) / max(alone.cpu / alone.loops, TINY)

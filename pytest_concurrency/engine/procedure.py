@@ -1,0 +1,246 @@
+"""Rounds until every claim is decided: the loop between the bench and the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pytest_concurrency.core.model import GilProbe, Interval, Round, VerdictName
+from pytest_concurrency.core.units import formatter
+from pytest_concurrency.engine import drift, intervals, reference_workload
+from pytest_concurrency.engine.claims import Knowledge
+from pytest_concurrency.engine.decision import Case
+from pytest_concurrency.engine.gil_usage import GilQuestion
+from pytest_concurrency.engine.plan import Bench, Plan, Site
+from pytest_concurrency.engine.reference_workload import Delivery
+from pytest_concurrency.engine.settlement import Drifted, Result, Settlement, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.voting import Vote
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+
+_COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
+_LIKE = 0.25  # part of an ordinary batch's computing that a probe must have met to say who holds the GIL
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+_LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on what calls do
+# The same of what must never happen; and for each round in which it did, as it seems: one in twenty would show again.
+_NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
+_SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
+_CONTROLS = 5  # runs of a control body after rounds that other runs are compared with
+_ABSTAINED = 4  # rounds without a vote after which batches are made longer
+_POLISHING = 0.1  # seconds of batches up to which a decided figure that is still rough is measured on
+
+
+def settle(plan: Plan, bench: Bench, max_time: float, progress: Callable[[str], None] | None = None) -> Settlement:
+    """Measure rounds until all claims of a plan are decided or ``max_time`` seconds have passed."""
+    return _Loop(plan, bench, max_time, progress).run()
+
+
+class _Loop:
+    """The state of one plan's measurement."""
+
+    def __init__(self, plan: Plan, bench: Bench, max_time: float, progress: Callable[[str], None] | None) -> None:
+        self._plan = plan
+        self._bench = bench
+        self._max_time = max_time
+        self._progress = progress
+        self._began = bench.now()
+        self._end = self._began + max_time
+        self._pause = _FIRST_PAUSE
+
+    def _begin(self, site: Site) -> None:
+        """Forget all rounds so far."""
+        self._site = site
+        self._cases = [Case(claim) for claim in self._plan.claims]
+        self._rounds: list[Round] = []
+        self._gil = GilQuestion(site.has_gil)
+        self._update_knowledge()
+        # A pool that is smaller than claimed keeps a control body from the CPUs too, and is not the machine.
+        self._delivery = Delivery(self._bench, self._plan.setup, site.usable)
+        self._looming = False
+        self._measuring = self._bench.now()
+
+    def run(self) -> Settlement:
+        self._bench.prepare(self._plan.setup)
+        self._begin(self._bench.site(self._plan.setup))
+        longest = 0.0
+        while True:
+            started = self._bench.now()
+            # A round that cannot end in time is not begun; two are always tried.
+            if started + longest > self._end and len(self._rounds) >= 2:
+                break
+            self._measure()
+            if why := self._unmeasurable():
+                return self._settlement("unmeasurable", why)
+            fresh, bad = self._judge()
+            if self._progress is not None:
+                self._progress(self._line())
+            if self._done():
+                break
+            longest = max(longest, self._bench.now() - started)
+            self._prepare_next(fresh, bad)
+        return self._settlement()
+
+    def _measure(self) -> None:
+        plan = self._plan
+        round_ = self._bench.round(plan.setup)
+        if round_.has_gil != self._site.has_gil:
+            # An import has switched the GIL on: what was measured without it says nothing any more.
+            self._begin(self._bench.site(plan.setup))
+        self._rounds.append(round_)
+        if self._site.one_interpreter:  # workers with a GIL each overlap whatever they do with it
+            self._gil.heed(round_)
+        self._probe: GilProbe | None = round_.gil
+        if self._probe is not None:
+            self._gil.take(self._probe)
+        elif plan.needs_gil or self._wonders():
+            # Where computing and waiting calls take turns, the next one tells more, and breaks the step.
+            for _ in range(2):
+                self._probe = self._bench.probe_gil()
+                telling = self._probe is None or self._probe.cpu >= _LIKE * intervals.mean_cpu(self._rounds)
+                self._gil.take(self._probe, telling)
+                if telling:
+                    break
+                self._probe = None
+        self._update_knowledge()
+
+    def _update_knowledge(self) -> None:
+        self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter, self._gil.held)
+
+    def _wonders(self) -> bool:
+        """Whether it matters who holds the GIL, and can still be found out."""
+        return (
+            self._plan.setup.method == "pair"
+            and self._gil.open
+            and (reference_workload.computing(self._plan.setup, self._rounds) > _COMPUTES)
+        )
+
+    def _unmeasurable(self) -> str | None:
+        if len(self._rounds) < 2 or (self._site.one_interpreter and self._wonders()):
+            return None
+        return self._plan.unmeasurable(self._rounds, self._known)
+
+    def _judge(self) -> tuple[bool, bool]:
+        """Let the round vote; return whether fresh workers are due, and whether it was a bad round."""
+        fresh = bad = False
+        votes = [case.claim.vote(self._rounds[-1], self._probe, self._known) for case in self._cases]
+        doubted = reference_workload.matters(self._plan.setup, self._rounds, self._known) and self._doubted(votes)
+        if doubted:
+            self._delivery.ask_again()
+        for case, vote in zip(self._cases, votes, strict=True):
+            if case.open:
+                if doubted and case.claim.unit == "ratio":
+                    vote = self._allowing(vote, case)
+                bad |= vote.direction == 0 or case.needs_confirmation(vote.direction)
+            fresh |= case.take(vote, early=self._early(case))
+        return fresh, bad
+
+    def _doubted(self, votes: Sequence[Vote]) -> bool:
+        """Whether a slow verdict is to be confirmed, or a round looked slow for what the CPUs may have done.
+
+        From then on every round is seen together with what the machine delivers, whatever it says.
+        """
+        for case, vote in zip(self._cases, votes, strict=True):
+            if case.open and case.claim.unit == "ratio":
+                self._looming |= case.confirming == -1 or reference_workload.looms(vote, self._rounds[-1])
+        return self._looming
+
+    def _allowing(self, vote: Vote, case: Case) -> Vote:
+        allowed = self._delivery.allowing(vote, self._rounds[-1])
+        if case.confirming == -1 and not self._delivery.there:
+            allowed = Vote(0, figure=vote.figure, interval=vote.interval)
+        case.undelivered += allowed.direction != vote.direction
+        return allowed
+
+    def _early(self, case: Case) -> bool:
+        """Whether rare calls that take most of the time may well not have been seen yet.
+
+        Ratios of a body with itself have a rule of their own for that, by how much they vary.
+        """
+        if case.claim.never:
+            counted, suspected = self._rounds[-len(case.counted) - 1 :], case.suspected
+            rounds = max(_NEVER_LOOKS, _SUSPICION_LOOKS * suspected)
+            looking = max(_NEVER_LOOKING, _SUSPICION_LOOKING * suspected)
+            return len(counted) < rounds and sum(round_.serial.wall for round_ in counted) < looking
+        compared = self._plan.setup.backend == "compare"
+        if case.claim.unit == "ratio" and not compared:
+            return False
+        looking = self._bench.now() - self._measuring < _LOOKING * (2 if compared else 1)
+        return len(self._rounds) < _LOOKS and (looking or intervals.seen_in_company_only(self._rounds))
+
+    def _done(self) -> bool:
+        comparable = self._plan.comparable
+        ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
+        if self._plan.all_must_hold and any(case.verdict == "broken" for case in self._cases if case is not ratio):
+            ratio = None  # nobody will ask for its figure
+        if comparable and ratio is not None and not comparable(ratio.bounds(), len(self._rounds)):
+            return False
+        if len(self._rounds) == self._plan.most_rounds:
+            return True
+        # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
+        if not self._plan.answered([case.verdict for case in self._cases]) or self._may_drift():
+            return False
+        return ratio is None or not ratio.rough or self._measured() >= _POLISHING
+
+    def _measured(self) -> float:
+        """Seconds that all rounds' batches have taken."""
+        samples = [sample for round_ in self._rounds for sample in (round_.serial, round_.concurrent)]
+        return sum(sample.wall for sample in samples if sample is not None)
+
+    def _may_drift(self) -> bool:
+        return self._plan.setup.method == "pair" and drift.may_drift(self._rounds)
+
+    def _prepare_next(self, fresh: bool, bad: bool) -> None:
+        """After a bad round beside interference wait, longer each time, so that a burst of it passes."""
+        if bad and intervals.disturbed(self._rounds[-1], self._known.cpus):
+            self._bench.sleep(min(self._pause, max(0.0, self._end - self._bench.now())))
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        else:
+            self._pause = _FIRST_PAUSE
+        silent = min((case.silent for case in self._cases if case.open), default=0)
+        if silent and silent % _ABSTAINED == 0:
+            self._bench.lengthen(self._plan.setup)
+        if fresh and self._bench.now() < self._end:
+            self._bench.refresh(self._plan.setup)
+        if self._may_keep_step():
+            self._bench.stagger(self._plan.setup)
+
+    def _may_keep_step(self) -> bool:
+        """Whether one arm may always get what happens every n-th time; shares have one arm, and are best in order."""
+        unsure = [case for case in self._cases if case.open]
+        return all(case.claim.unit == "ratio" for case in unsure) and any(case.spread.varies for case in unsure)
+
+    def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
+        results = []
+        change = drift.factor(self._rounds) if self._plan.setup.method == "pair" else None
+        kept = self._plan.comparable is not None
+        limited = kept and reference_workload.matters(self._plan.setup, self._rounds, self._known)
+        if limited:
+            self._delivery.ask(_CONTROLS)
+        for case in self._cases:
+            final = verdict or case.verdict or "undecided"
+            reason: TimeRanOut | Drifted | Unmeasurable | None = None
+            if final == "unmeasurable":
+                reason = Unmeasurable(why)
+            elif change is not None:
+                final, reason = "undecided", Drifted(change, len(self._rounds))
+            elif final == "undecided":
+                interference = self._bench.interference()
+                reason = TimeRanOut(case, tuple(self._rounds), interference, self._site, self._max_time)
+            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, self._bounds(case, limited)))
+        return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
+
+    def _bounds(self, case: Case, limited: bool) -> tuple[Interval, ...]:
+        """Of each round that said something; ``limited`` by what the machine gave the control body."""
+        if not limited or case.claim.unit != "ratio":
+            return tuple(case.bounds())
+        return tuple(
+            self._delivery.lasting(read, round_)
+            for read, round_ in zip(case.reads(), self._rounds, strict=False)  # the last may not have voted
+            if read is not None
+        )
+
+    def _line(self) -> str:
+        case, setup = self._cases[0], self._plan.setup
+        estimate = case.estimate()
+        figure = f" {formatter(case.claim.unit)(estimate.value)}" if estimate else ""
+        stage = ", confirming" if any(case.open and case.confirming for case in self._cases) else ""
+        return f"{setup.who()} round {len(self._rounds)}{figure}{stage}"

@@ -1,0 +1,127 @@
+"""What part of its CPUs a machine really gives, asked of computing that is known to run in parallel.
+
+Two virtual CPUs may be two hardware threads of one core, now and for as long as a hypervisor likes. What then
+computes on both at a time takes nearly twice the CPU time, and no counter says so. Nor does one say that the
+host has taken a CPU away. A control body shows both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_concurrency.core import stats
+from pytest_concurrency.core.model import Interval, Round
+from pytest_concurrency.engine import callable_intervals, intervals
+from pytest_concurrency.engine.claims import Knowledge
+from pytest_concurrency.engine.plan import Bench, Setup
+from pytest_concurrency.engine.voting import Vote, cast
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+
+_ALL = 0.95  # part of the CPUs that even a quiet machine gives a control body
+_FIRST = 3  # runs before anything is said of the machine
+# Where two hardware threads share a core, Python code takes up to 1.9 times as long, and the control body 1.6 times:
+# benchmarks/shared_core.py. As an exponent.
+_AT_WORST = 1.3
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One run of a control body: the part of the CPUs that was ``there``, and how much slower they were than one is."""
+
+    there: Interval
+    growth: float
+
+    @property
+    def got(self) -> Interval:
+        """The part that a body may have got of what as many CPUs do that are as fast as one."""
+        slower = self.growth**_AT_WORST
+        return Interval(self.there.low / slower, self.there.high / slower)
+
+
+@dataclass
+class Delivery:
+    """One setup's control runs, in which as many workers compute as in its rounds."""
+
+    bench: Bench
+    setup: Setup
+    cpus: float
+    seen: list[Control] = field(default_factory=list)
+
+    def ask(self, times: int) -> None:
+        """Run the control body."""
+        for _ in range(times):
+            round_ = self.bench.control(self.setup)
+            found = intervals.speedup(round_, self.setup.crew_size, self.cpus)
+            found = found or Interval(_LEAST, _LEAST)  # nobody can tell
+            growth = max(1.0, intervals.cpu_growth(round_))
+            part = growth / (min(self.setup.crew_size, self.cpus) * _ALL)
+            self.seen.append(Control(Interval(found.low * part, found.high * part), growth))
+
+    def ask_again(self) -> None:
+        """Run it once more, some times at first."""
+        self.ask(max(1, _FIRST - len(self.seen)))
+
+    @property
+    def there(self) -> bool:
+        """Whether the CPUs were there in the last run, however slow."""
+        return self.seen[-1].there.low * _ALL >= intervals.DELIVERED
+
+    def allowing(self, vote: Vote, round_: Round) -> Vote:
+        """Return a round's vote with what the CPUs' slowness may have done to its figure.
+
+        Slow by the CPU time that computing took is what the control body is as well: the upper bound rises by as
+        much. A figure that is good only because computing took less CPU time in company than alone is not, unless
+        the two are different things.
+        """
+        if vote.interval is None:
+            return vote
+        growth, got = intervals.cpu_growth(round_), [control.got.high for control in self.seen]
+        # The last run alone says too little, since a moment later it may be otherwise.
+        slower = 1 / max(_LEAST, min(1.0, got[-1], stats.median(got)))
+        low = vote.interval.low if vote.apart else vote.interval.low * min(1.0, growth)
+        widened = Interval(low, vote.interval.high * min(slower, max(1.0, growth)))
+        counted = cast(widened, vote.cut, vote.batch)
+        return replace(vote, direction=counted.direction, weight=counted.weight, interval=widened, read=vote.interval)
+
+    def lasting(self, interval: Interval, round_: Round) -> Interval:
+        """Return bounds to hold against those of another day, from which no more may be missing than is allowed for.
+
+        CPUs that were not there at all are missing from what waits for a lock, too.
+        """
+        got, there = (
+            max(_LEAST, min(1.0, stats.median(parts)))
+            for parts in ([run.got.low for run in self.seen], [run.there.low for run in self.seen])
+        )
+        raised = min(interval.high / got, interval.high * max(1.0, intervals.cpu_growth(round_)) / there)
+        return Interval(interval.low, raised)
+
+
+def matters(setup: Setup, rounds: Sequence[Round], known: Knowledge) -> bool:
+    """Whether a slow figure may be slow for want of CPUs."""
+    return (
+        setup.workers is not None
+        and setup.backend != "tasks"
+        and not known.computes_alone
+        and computing(setup, rounds) > intervals.HINGES
+        and not callable_intervals.by_one_thread(rounds[-1])
+    )
+
+
+def computing(setup: Setup, rounds: Sequence[Round]) -> float:
+    """Return the computing part of what can be slow for want of CPUs: the body or, of two callables, the second."""
+    if setup.backend != "compare":
+        return intervals.median_cpu_share(rounds)
+    return stats.median([intervals.cpu_share(round_.concurrent or round_.serial) for round_ in rounds])
+
+
+def looms(vote: Vote, round_: Round) -> bool:
+    """Whether a vote is a slow one only because computing took more CPU time in company than alone.
+
+    That may be the body (workers that use up the caches or the memory's bandwidth) or the machine.
+    """
+    if vote.direction >= 0 or vote.interval is None:
+        return False
+    return vote.interval.high * max(1.0, intervals.cpu_growth(round_)) > vote.cut

@@ -1,0 +1,66 @@
+"""How a plan ended: the verdict on each claim, the rounds behind it, and why a claim has no verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_concurrency.core.model import Estimate, Interference, Interval, Round, VerdictName
+from pytest_concurrency.engine.claims import Claim, Knowledge
+from pytest_concurrency.engine.decision import Case
+from pytest_concurrency.engine.plan import Site
+from pytest_concurrency.engine.voting import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRanOut:
+    """A claim was still open at ``max_time``, or its figure lies inside the margin."""
+
+    case: Case
+    rounds: Sequence[Round]
+    interference: Interference
+    site: Site
+    max_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """The body became slower (``factor`` above 1) or faster from round to round."""
+
+    factor: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasurable:
+    """This machine cannot show the figure; ``why`` is what the expectation said of it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One claim's end. Without a verdict, ``reason`` has what is known of why."""
+
+    claim: Claim
+    verdict: VerdictName
+    reason: TimeRanOut | Drifted | Unmeasurable | None
+    estimate: Estimate | None
+    tally: Tally
+    bounds: tuple[Interval, ...] = ()  # of each round that gave one
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A plan's end, with all rounds that led to it."""
+
+    results: tuple[Result, ...]
+    rounds: tuple[Round, ...]
+    known: Knowledge
+    seconds: float
+
+    @property
+    def verdict(self) -> VerdictName:
+        verdicts = {result.verdict for result in self.results}
+        order: tuple[VerdictName, ...] = ("broken", "unmeasurable", "undecided")
+        return next((verdict for verdict in order if verdict in verdicts), "met")

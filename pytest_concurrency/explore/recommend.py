@@ -1,0 +1,110 @@
+"""From figures side by side to one tool, and the marker that holds it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_concurrency.core.model import Bound, Estimate, PerBody
+from pytest_concurrency.core.units import duration, number, ratio
+from pytest_concurrency.verdicts import advice
+
+# The simpler tool comes first, and what most libraries can live in; what is not named here comes last.
+_SIMPLEST = ("threads", "tasks", "processes", "interpreters")
+_AS_GOOD = 0.85  # part of the best figure up to which the simpler tool is the better one
+_WORTH_IT = 1.2  # speedup below which no tool helps
+_SMALL = 200e-6  # seconds of one call below which handing it to a pool costs as much
+_MARGIN = 0.25  # the default of the markers
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What some workers of one backend did; without a figure, ``reason`` says why."""
+
+    backend: str
+    workers: int
+    speedup: Estimate | None = None
+    each: PerBody | None = None
+    rounds: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    traceback: str = ""
+
+    @property
+    def efficiency(self) -> float:
+        return self.speedup.value / self.workers if self.speedup else 0.0
+
+
+def best(sides: Sequence[Side]) -> Side | None:
+    """The simplest tool that is about as fast as the fastest; None if none makes it faster."""
+    known = [side for side in sides if side.speedup is not None]
+    fastest = max(known, key=_value, default=None)
+    if fastest is None or _value(fastest) < _WORTH_IT:
+        return None
+    rivals = [side for side in known if side.workers == fastest.workers and _value(side) >= _AS_GOOD * _value(fastest)]
+    return min(rivals, key=lambda side: (_simplicity(side.backend), -_value(side)))
+
+
+def _value(side: Side) -> float:
+    return side.speedup.value if side.speedup else 0.0
+
+
+def _simplicity(backend: str) -> int:
+    return _SIMPLEST.index(backend) if backend in _SIMPLEST else len(_SIMPLEST)
+
+
+def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
+    """One or two sentences: which tool, and what the figures say for it."""
+    if side is None:
+        backend = next((side.backend for side in sides if side.speedup), "threads")
+        return f"No tool made it faster here. {advice.what_to_try(bound, backend, wants_speed=True)}"
+    rest = [other for other in sides if other.speedup and other.backend != side.backend]
+    if bound.kind == "serialized" and side.backend not in ("threads", "tasks"):
+        return (
+            f"{side.backend}, which do not share what the threads queue for. Or remove the lock, or widen the pool or "
+            "limit: then threads will do."
+        )
+    tool = advice.which_tool(bound)
+    said = f"{side.backend}. {tool[0].upper()}{tool[1:]}."
+    slower = [other for other in rest if _value(other) < _AS_GOOD * _value(side) and other.workers == side.workers]
+    equal = [other for other in rest if _value(other) >= _AS_GOOD * _value(side) and other.workers == side.workers]
+    if slower:
+        figures = " and ".join(f"{other.backend} {ratio(_value(other))}" for other in slower)
+        said += f" With {side.workers} workers, {side.backend} reach {ratio(_value(side))}, {figures}."
+    if equal and _simplicity(side.backend) < min(_simplicity(other.backend) for other in equal):
+        others = " and ".join(other.backend for other in equal)
+        said += f" About as fast as {others}, {side.backend} are the simpler tool."
+    return said
+
+
+def remarks(bound: Bound, alone: PerBody, sides: Sequence[Side], cpus: float, printed: str) -> list[str]:
+    """What a reader should know before believing the figures."""
+    found = []
+    if printed:
+        found.append(
+            f"It prints (first: {printed!r}). What it prints was thrown away; writing to a terminal or a file would "
+            "cost more."
+        )
+    if bound.kind in ("cpu", "mixed") and cpus < 2:
+        found.append(f"{number(round(cpus, 2))} CPU is usable here: computing cannot run in parallel on this machine.")
+    wide = [side for side in sides if side.workers > cpus and side.speedup]
+    if bound.kind == "cpu" and cpus >= 2 and wide:
+        found.append(f"It computes, so no tool can be more than {number(round(cpus, 2))}x as fast on this machine.")
+    if alone.wall < _SMALL:
+        found.append(
+            f"One call takes {duration(alone.wall)}, about what it costs to hand a call to a pool: give each worker "
+            "many calls at a time."
+        )
+    return found
+
+
+def marker(side: Side, bound: Bound, cpus: float) -> str | None:
+    """The marker line that passes on this machine with room for noise; None if no threshold is worth it."""
+    if side.speedup is None:
+        return None
+    computing = bound.cpu_share if side.backend != "tasks" else 0.0
+    best_possible = advice.ceiling(side.workers, computing, cpus)
+    at_least = advice.safe_threshold(side.speedup, best_possible, 1 / (1 + _MARGIN))
+    if at_least <= 1.1:
+        return None
+    return f"@pytest.mark.expect_speedup({side.backend}={side.workers}, at_least={number(at_least)})"

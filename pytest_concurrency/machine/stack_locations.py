@@ -1,0 +1,86 @@
+"""Where a thread stands, for a person to read."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import selectors
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+import pytest_concurrency
+from pytest_concurrency.machine.cpus import gil_enabled
+
+Place = tuple[str, int, str]  # file, line, function
+
+PACKAGE = str(Path(pytest_concurrency.__file__).parent) + os.sep
+_LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
+
+
+def of_frame(frame: FrameType | None) -> Iterator[Place]:
+    """Yield a stack's places, innermost first."""
+    while frame is not None:
+        yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+        frame = frame.f_back
+
+
+def unreadable() -> str | None:
+    """Return why another thread's frames may not be read, or None: without a GIL they may be gone by then.
+
+    Source: python/cpython issues 118680 and 152355.
+    """
+    return None if gil_enabled() else "without a GIL, looking into a running thread can crash Python"
+
+
+def of_thread(ident: int | None) -> tuple[Place, ...] | None:
+    """Return where a thread stands, innermost first; nothing where nobody may look, None if it has ended."""
+    frame = sys._current_frames().get(ident or 0)
+    if frame is None:
+        return None
+    return tuple(of_frame(frame)) if unreadable() is None else ()
+
+
+def authors(places: Iterable[Place]) -> Place | None:
+    """Return the innermost place that is the author's: waiting ends in the standard library, which says little."""
+    return next((place for place in places if is_authors(place[0])), None)
+
+
+def describe(places: Iterable[Place]) -> str:
+    """Describe the innermost place that is the author's, or else the innermost one."""
+    known = list(places)
+    if not known:
+        return "not readable here"
+    file, line, function = authors(known) or known[0]
+    source = linecache.getline(file, line).strip()
+    return f"{relative(file)}:{line} in {function}" + (f": {source}" if source else "")
+
+
+def relative(file: str) -> str:
+    """Return a path as a person would write it from here, if it is below this folder; else as it is."""
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except (ValueError, OSError):  # it is elsewhere, or this folder has gone
+        return file
+
+
+def in_body(places: Iterable[Place]) -> str | None:
+    """Describe where a worker is in its body; None if it is not inside: the body has ended, or not begun."""
+    known = list(places)
+    if not known or (known[0][0].startswith(PACKAGE) and authors(known) is None):
+        return None
+    return describe(known)
+
+
+def in_poll(places: Sequence[Place]) -> bool:
+    """Whether an event loop's thread was between callbacks, waiting for something to do."""
+    return bool(places) and places[0][0] == selectors.__file__
+
+
+def is_authors(file: str) -> bool:
+    """Whether a file is neither this plugin's nor the standard library's."""
+    if file.startswith((PACKAGE, "<frozen")):
+        return False
+    return not file.startswith(_LIBRARY) or "site-packages" in file

@@ -1,0 +1,80 @@
+"""Every figure of a body in some backends, without a threshold to decide about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from pytest_concurrency.core.model import Arm, Bound, Estimate
+from pytest_concurrency.core.units import count
+from pytest_concurrency.engine.bound_type import classify
+from pytest_concurrency.engine.claims import SpeedupClaim
+from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.settlement import Settlement
+from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.measurement.trial import Trial
+from pytest_concurrency.verdicts.not_met import figure
+from pytest_concurrency.verdicts.outcome import arms_of
+
+_ROUNDS = 10  # per backend, if there is time
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All that a measurement without a verdict has found.
+
+    ``speedup`` has an estimate, a ratio, by the name of each backend that was asked for (``threads``); ``arms`` has
+    both sides of each, one worker and all of them.
+    """
+
+    bound: Bound
+    speedup: Mapping[str, Estimate]
+    arms: tuple[Arm, ...]
+    rounds: int
+
+    def __repr__(self) -> str:
+        speedups = ", ".join(f"{name} {figure(value)}" for name, value in self.speedup.items())
+        return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
+
+    def _refuse_order(self, other: object) -> NoReturn:
+        raise TypeError(
+            "a measurement has no verdict and no order: look at its .speedup, .bound and .arms. "
+            "To assert a speedup, write assert concurrency.speedup(...) >= 2"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+
+
+def look(trial: Trial, setup: Setup, limits: Limits, rounds: int = _ROUNDS) -> Settlement:
+    """Measure some rounds of one setup; the only result is about its speedup, and its verdict means nothing.
+
+    :raises CannotMeasure: this machine or interpreter has no such workers.
+    """
+    plan = Plan(
+        setup=setup,
+        claims=(SpeedupClaim(setup.crew_size, 1.0, limits.margin),),
+        answered=lambda said: False,
+        most_rounds=rounds,
+    )
+    return trial.settle(plan, limits)
+
+
+def survey(trial: Trial, setups: Sequence[Setup], limits: Limits) -> Figures:
+    """Measure some setups one after the other."""
+    speedups: dict[str, Estimate] = {}
+    arms: tuple[Arm, ...] = ()
+    bound: Bound | None = None
+    total = 0
+    for setup in setups:
+        settlement = look(trial, setup, limits)
+        total += len(settlement.rounds)
+        arms += arms_of(settlement.rounds, setup)
+        found = settlement.results[0].estimate
+        if setup.workers and found is not None:
+            speedups[setup.backend] = found
+        # Workers that share a GIL and a process can queue for what others cannot.
+        if bound is None or settlement.known.one_interpreter:
+            bound = classify(settlement.rounds, setup, settlement.known)
+    assert bound is not None, "a survey without a setup"
+    return Figures(bound, speedups, arms, total)

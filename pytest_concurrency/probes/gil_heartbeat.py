@@ -1,0 +1,229 @@
+"""A thread that wants the GIL now and then, beside a body that may hold it.
+
+A thread that computes in Python gives the GIL up when another asks for it, but only after the switch
+interval (5 ms). During the probe that interval is long, so that the heart beats late by as long as
+the body really holds on: whether the computing inside releases the GIL shows in few milliseconds.
+One CPU is enough, since what counts is when the GIL could be had, not who ran.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.cpus import gil_enabled
+from pytest_concurrency.probes.thread_clock import ThreadClock, computed_by
+
+# Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
+_PATIENCE = 2.0
+_BEAT = 0.0005
+NOTABLE = 0.002  # seconds of a hold from which on its place is worth a second look
+_ASKING = NOTABLE / 2  # switch interval with which the GIL is asked back before such a hold has ended
+_ALERT = 0.001  # run delay of a beat below which it would have seen a hold
+# Timer slack and waking up make every sleep late by about this much, without any GIL.
+_SLACK = 0.0004
+_TRIES = 3  # beats that tell how late they are here, where no run delay does
+
+
+def unavailable() -> str | None:
+    """Return why nobody can wait for a GIL here, or None."""
+    return None if gil_enabled() else "this interpreter runs without a GIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One sleep and the wait for the GIL after it.
+
+    ``late`` is how long after its time it came, ``delay`` the part of that in which the heart had no
+    CPU, ``cpu`` what the watched thread computed from before the sleep until the GIL was had.
+    ``switches`` counts how often the heart gave up its CPU: once to sleep, and once more if it found
+    the GIL taken. A beat that is late after one switch was late for another reason.
+    """
+
+    due: float
+    late: float
+    delay: float
+    cpu: float | None
+    switches: int | None = None
+
+    @property
+    def found_taken(self) -> bool:
+        return self.switches is None or self.switches > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """All beats beside one batch.
+
+    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is what threads computed
+    meanwhile that are not the body's, seconds in which the GIL may have been theirs.
+    """
+
+    beats: tuple[Beat, ...]
+    coarse: float = 0.0
+    others: float = 0.0
+
+
+class Heartbeat:
+    """Beats between ``start`` and ``stop``; made for one probe of one thread."""
+
+    def __init__(self, watched: int | None, others: Collection[int]) -> None:
+        self._watched = watched
+        self._others = others
+        self._beats: list[Beat] = []
+        self._tried: list[Beat] = []
+        self._computed = 0.0
+        self._longest = 0.0
+        self._stood: tuple[stack_locations.Place, ...] = ()
+        self._stopping = threading.Event()
+        self._beating = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="concurrency-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._beating.wait(_PATIENCE)
+        self._computed = computed_by(self._others)
+
+    @property
+    def place(self) -> str | None:
+        """Where the body stood in its longest hold; source files are read here, not beside the body."""
+        return stack_locations.in_body(self._stood)
+
+    def stop(self) -> Beats:
+        self._stopping.set()
+        computed = computed_by(self._others) - self._computed
+        self._thread.join(_PATIENCE)
+        return Beats(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, computed))
+
+    def _live(self) -> None:
+        clock = ThreadClock()
+        watched_cpu = _cpu_clock_of(self._watched)
+        with contextlib.closing(clock):
+            while clock.delay() is None and len(self._tried) < _TRIES:  # sleeps may be coarse: on Windows, 16 ms
+                self._tried.append(self._beat(clock, None))
+            self._beating.set()
+            with contextlib.suppress(OSError):  # the watched thread has ended
+                while not self._stopping.is_set():
+                    self._beats.append(self._beat(clock, watched_cpu))
+
+    def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Beat:
+        cpu = watched_cpu() if watched_cpu else 0.0
+        delay = clock.delay() or 0.0
+        switches = clock.switches()
+        due = CLOCKS.wall() + _BEAT
+        CLOCKS.sleep(_BEAT)
+        late = CLOCKS.wall() - due
+        # At once: the next system call lets the body go on, often to its end.
+        stood = self._look() if late > max(self._longest, 4 * _SLACK) else ()
+        delay = (clock.delay() or 0.0) - delay
+        switched = None if switches is None else (clock.switches() or 0) - switches
+        beat = Beat(due, late, delay, watched_cpu() - cpu if watched_cpu else None, switched)
+        if stood and beat.found_taken and late - delay > max(self._longest, 4 * _SLACK):
+            self._longest = late - delay
+            self._stood = stood
+        return beat
+
+    def _look(self) -> tuple[stack_locations.Place, ...]:
+        return stack_locations.of_thread(self._watched) or ()
+
+
+def probe(run_one: Callable[[], Sample], watched: int | None, others: Collection[int]) -> tuple[Sample, GilProbe]:
+    """Run one batch of one worker (thread ``watched``) beside a heartbeat.
+
+    :param others: threads that are not the body's, as the system numbers them.
+    """
+    heart = Heartbeat(watched, others)
+    sample, beats = _beside(heart, _PATIENCE, run_one)
+    return sample, summarize(sample.readings[0], beats, heart.place)
+
+
+def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
+    """Run one batch once more to see where it stands when it gives the GIL up: at the end of its longest hold.
+
+    During a probe nobody asks for the GIL back, so that a body goes on after a call that held it, and
+    is found wherever it waits next.
+    """
+    heart = Heartbeat(watched, ())
+    _beside(heart, _ASKING, run_one)
+    return heart.place
+
+
+def _beside(heart: Heartbeat, switch_interval: float, run_one: Callable[[], Sample]) -> tuple[Sample, Beats]:
+    usual = sys.getswitchinterval()
+    heart.start()
+    try:
+        sys.setswitchinterval(switch_interval)
+        sample = run_one()
+    finally:
+        sys.setswitchinterval(usual)
+        beats = heart.stop()
+    return sample, beats
+
+
+def summarize(reading: Reading, beside: Beats, place: str | None = None) -> GilProbe:
+    """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
+    slack = max(_SLACK, beside.coarse)
+    surely = perhaps = least = most = witnessed = alert = total = 0.0
+    seen = 0
+    for beat in beside.beats:
+        waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
+        if waited <= -_BEAT or beat.due > reading.end:
+            continue
+        seen += 1
+        total += _BEAT + beat.late
+        if beat.delay < _ALERT:
+            alert += _BEAT + beat.late
+        if not beat.found_taken:
+            most = max(most, beat.delay)
+            continue
+        waited = max(0.0, waited - beat.delay)
+        computed = waited if beat.cpu is None else beat.cpu
+        # What the body computed while the heart slept, or had the GIL and no CPU, was not a hold.
+        sure = max(0.0, computed - _BEAT - beat.delay - slack)
+        surely += sure
+        perhaps += min(waited, computed) if waited > _SLACK else 0.0
+        # A hold without computing (a wait that keeps the GIL) shows in the heart's own waiting only.
+        least = max(least, sure, waited - slack - (reading.delay or 0.0))
+        # While the heart had no CPU, or slept, it could not see a hold.
+        most = max(most, waited + beat.delay)
+        if beat.delay < _ALERT:
+            witnessed = max(witnessed, waited + beat.delay)
+    # Any of it may have been a hold of theirs.
+    least, surely = max(0.0, least - beside.others), max(0.0, surely - beside.others)
+    return GilProbe(
+        window=reading.wall,
+        cpu=reading.cpu,
+        surely_held=surely,
+        perhaps_held=max(surely, perhaps),
+        longest=Interval(least, max(least, _upper(reading, most, seen))),
+        witnessed=witnessed + _BEAT,
+        coverage=alert / total if total else 0.0,
+        beats=seen,
+        where=place,
+    )
+
+
+def _upper(reading: Reading, most: float, seen: int) -> float:
+    """No hold is longer than the body itself; without beats that is all that is known."""
+    body = reading.cpu + reading.blocked
+    return min(most + _BEAT, body) if seen else body
+
+
+def _cpu_clock_of(ident: int | None) -> Callable[[], float] | None:
+    """Return a reader of another thread's CPU time, where the platform has one."""
+    if ident is None or not hasattr(time, "pthread_getcpuclockid"):
+        return None
+    try:
+        clock = time.pthread_getcpuclockid(ident)
+        time.clock_gettime(clock)
+    except OSError:
+        return None
+    return functools.partial(time.clock_gettime, clock)

@@ -1,0 +1,67 @@
+"""What computes for a body besides its workers: threads and processes that it starts, or hands work to.
+
+A worker that waits for them looks idle. Their CPU time is known; how long they waited for a CPU is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pytest_concurrency.core.model import Reading
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes import process_usage
+
+_NOTABLE = 0.1  # part of a batch's time
+_PAUSE = 0.01  # seconds in which it shows what goes on without any body
+
+
+def unavailable() -> str | None:
+    """The CPU time of a process is known everywhere; that of children that live, where run delay is."""
+    return None
+
+
+class Helpers:
+    """From its making to :meth:`finish`: CPU time of this process, and of its children if they are looked at."""
+
+    def __init__(self, children: bool) -> None:
+        self._look = children
+        self._alive = process_usage.descendants() if children else {}
+        self._ended = CLOCKS.children_cpu()
+        self._process, self._own = CLOCKS.process_cpu(), CLOCKS.thread_cpu()
+
+    def finish(self, workers: float = 0.0) -> None:
+        """Take the readings; ``workers`` is CPU time of other threads than this that are no helpers, in seconds."""
+        own = CLOCKS.thread_cpu() - self._own
+        threads = CLOCKS.process_cpu() - self._process - own - workers
+        ended = CLOCKS.children_cpu() - self._ended
+        self.living_children = 0.0
+        if self._look:
+            self.living_children, ended = process_usage.children_since(self._alive, process_usage.descendants(), ended)
+        self.cpu = max(0.0, threads) + ended + self.living_children
+
+
+def watched(run: Callable[[], Reading]) -> Reading:
+    """Run the batch of a process's only worker, and count what its helpers compute as its own."""
+    beside = Helpers(children=False)
+    reading = run()
+    beside.finish()
+    return credit([reading], beside.cpu)[0]
+
+
+def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ...]:
+    """Count what helpers computed as the computing of the workers that waited for them meanwhile."""
+    wall = max(reading.end for reading in readings) - min(reading.start for reading in readings)
+    if helpers_cpu <= _NOTABLE * wall:
+        return tuple(readings)
+    each = helpers_cpu / len(readings)
+    return tuple(replace(reading, cpu=reading.cpu + min(each, reading.blocked), party="unseen") for reading in readings)
+
+
+def background() -> float:
+    """Return how many CPUs this process and its children use while no body runs."""
+    began = CLOCKS.wall()
+    idle = Helpers(children=True)
+    CLOCKS.sleep(_PAUSE)
+    idle.finish()
+    return idle.cpu / (CLOCKS.wall() - began)

@@ -1,0 +1,91 @@
+"""A beat on the event loop itself: how long the loop could not run what was due.
+
+The beat runs in the loop's own thread, so that the thread's run delay can be set against its
+lateness: a machine that is busy with something else is not the body's doing. A watcher thread looks
+at the loop's thread when a beat is overdue, to tell where it stands.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from pytest_concurrency.core.model import BlockProbe, Interval
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.thread_clock import ThreadClock
+
+_BEAT = 0.002
+_OVERDUE = 0.01  # seconds without a beat after which the watcher looks
+_SLACK = 0.0005  # timer resolution and the loop's own work
+
+
+def unavailable() -> str | None:
+    """Every platform has event loops and threads."""
+    return None
+
+
+class _Handle(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """What a beat needs of an event loop; asyncio's have it."""
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> _Handle: ...
+
+
+class LoopBeat:
+    """Beats from enter to exit, which both happen in the loop's thread."""
+
+    def __init__(self, loop: Timers) -> None:
+        self._loop = loop
+        self._least = self._most = 0.0
+        self._seen = 0.0  # longest that the watcher has seen the loop overdue
+        self._stood: tuple[stack_locations.Place, ...] = ()
+        self._stop = threading.Event()
+
+    def __enter__(self) -> LoopBeat:
+        self._clock = ThreadClock()
+        self._last = CLOCKS.wall()
+        self._watcher = threading.Thread(
+            target=self._watch, args=(threading.get_ident(),), name="concurrency-loop-watcher", daemon=True
+        )
+        self._watcher.start()
+        # Only now: to start a thread is to wait until it has had a CPU, which is no block by the body.
+        self._last, self._last_delay = CLOCKS.wall(), self._clock.delay()
+        self._handle = self._loop.call_later(_BEAT, self._beat)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._handle.cancel()
+        self._note()
+        self._stop.set()
+        self._watcher.join(1.0)
+        self._clock.close()
+
+    def result(self) -> BlockProbe:
+        """Bounds of the longest block, and where it was."""
+        longest = Interval(self._least, max(self._least, self._most))
+        idle = stack_locations.in_poll(self._stood)
+        return BlockProbe(longest, None if idle else stack_locations.in_body(self._stood), idle)
+
+    def _beat(self) -> None:
+        self._note()
+        self._handle = self._loop.call_later(_BEAT, self._beat)
+
+    def _note(self) -> None:
+        now, delay = CLOCKS.wall(), self._clock.delay()
+        gap = now - self._last
+        waited = 0.0 if delay is None or self._last_delay is None else delay - self._last_delay
+        self._most = max(self._most, gap)
+        self._least = max(self._least, gap - waited - _BEAT - _SLACK)
+        self._last, self._last_delay = now, delay
+
+    def _watch(self, ident: int) -> None:
+        while not self._stop.wait(_OVERDUE / 2):
+            overdue = CLOCKS.wall() - self._last
+            if overdue > max(_OVERDUE, self._seen):
+                self._seen = overdue
+                self._stood = stack_locations.of_thread(ident) or ()

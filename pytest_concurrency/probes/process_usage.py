@@ -1,0 +1,199 @@
+"""What the user's own code did: CPU time and run delay of all its threads and child processes.
+
+Workers that live on (a pool made once) are read before and after; threads that come and go in
+between report when they end. Of child processes that come and go only the CPU time is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+
+from pytest_concurrency.core.model import Party, Reading
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.thread_clock import ThreadClock, lifetime_delay, unavailable
+
+__all__ = ["OwnWork", "unavailable"]
+
+_ASIDE = 0.01  # part of the time that others may have worked beside a thread that did it all
+_UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run delay is not known
+_IDLING = 0.1  # part of the time that native threads of others, such as a test runner's, may be busy
+_REAPED_TICK = 0.015  # CPU time of reaped children ticks every 10 ms: less says nothing
+
+_Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, run delay
+
+
+class _EndedThreads:
+    """Counts the run delay of all threads that end while somebody watches; several may at the same time."""
+
+    def __init__(self) -> None:
+        self.delay = 0.0
+        self._watchers = 0
+        self._lock = threading.Lock()
+        self._original = threading.Thread.run
+
+    def watch(self) -> None:
+        with self._lock:
+            self._watchers += 1
+            if self._watchers == 1:
+                self._original = original = threading.Thread.run
+
+                def run(thread: threading.Thread) -> None:
+                    try:
+                        original(thread)
+                    finally:
+                        delay = lifetime_delay()
+                        with self._lock:
+                            self.delay += delay
+
+                threading.Thread.run = run  # type: ignore[method-assign, assignment]
+
+    def leave(self) -> None:
+        with self._lock:
+            self._watchers -= 1
+            if self._watchers == 0:
+                threading.Thread.run = self._original  # type: ignore[method-assign]
+
+
+_ENDED = _EndedThreads()
+
+
+class OwnWork:
+    """Between enter and exit, everything that this process and its children do.
+
+    With ``short_lived``, ``threading.Thread.run`` is replaced meanwhile, and threads that come and go
+    report their run delay. It costs each of them some tenths of a millisecond (the kernel makes files
+    for a thread on first look), so it is for a busy machine only. Threads that are made in native code,
+    or by a subclass with a ``run`` of its own, are missed if they end before the exit.
+    """
+
+    def __init__(self, short_lived: bool) -> None:
+        self._short_lived = short_lived
+
+    def __enter__(self) -> OwnWork:
+        if self._short_lived:
+            _ENDED.watch()
+        self._ended_before = _ENDED.delay
+        self._clock = ThreadClock()
+        self._before = _everyone()
+        me, python = os.getpid(), {thread.native_id for thread in threading.enumerate()}
+        self._native = [who for who in self._before if who[0] == me and who[1] not in python]
+        self._reaped_before = CLOCKS.children_cpu()
+        self._cpu = CLOCKS.process_cpu()
+        self._begun = self._clock.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        own = self._clock.finish(self._begun, None)
+        cpu = CLOCKS.process_cpu() - self._cpu
+        ended_delay = _ENDED.delay - self._ended_before if self._short_lived else 0.0
+        if self._short_lived:
+            _ENDED.leave()
+        self._clock.close()
+        after = _everyone()
+        me, main = os.getpid(), threading.get_native_id()
+        delay = 0.0
+        for who, (_, delay_after) in after.items():
+            _, delay_before = self._before.get(who, (0.0, 0.0))
+            if who != (me, main):
+                delay += max(0.0, delay_after - delay_before)
+        # Nobody else counts the first; of children that have ended, the run delay is not known.
+        self.children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
+        if own.delay is None:
+            # No run delay here, so no look into children either: any that live may have worked.
+            unseen = max(unseen, own.wall if _children_alive() else 0.0)
+        delay += ended_delay
+        total = None if own.delay is None else own.delay + delay
+        everyone = cpu + self.children_cpu + unseen
+        party: Party = "seen"
+        if unseen > max(_UNSEEN * everyone, _REAPED_TICK):
+            party = "unseen"
+        elif total is not None and not unseen and max(everyone - own.cpu, delay) <= _ASIDE * own.wall:
+            party = "one"
+        elif _worked(self._native, self._before, after, _IDLING * own.wall):
+            party = "native"
+        self.reading = Reading(own.start, own.end, everyone, total, switches=own.switches, party=party)
+
+
+def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals, least: float) -> bool:
+    """Whether one of these threads ran, or waited for a CPU, for that many seconds."""
+    return any(sum(after.get(who, before[who])) - sum(before[who]) > least for who in threads)
+
+
+def _everyone() -> _Totals:
+    """Return CPU time and run delay of every live thread of this process and of its descendants."""
+    return _totals_of([os.getpid()])
+
+
+def descendants() -> dict[tuple[int, int], tuple[float, float]]:
+    """Return CPU time and run delay, in seconds, of every live thread of this process's descendants.
+
+    By process and thread; empty where that cannot be read.
+    """
+    if unavailable() is not None or not _has_children():
+        return {}
+    children: list[int] = []
+    process = os.getpid()
+    with contextlib.suppress(OSError, ValueError):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+                children.extend(map(int, file.read().split()))
+    return _totals_of(children)
+
+
+def children_since(before: _Totals, after: _Totals, ended: float) -> tuple[float, float]:
+    """Return the CPU time, in seconds, that children which live have used, and those which have ended meanwhile.
+
+    :param ended: whole lives of the latter; what they had used before is taken off.
+    """
+    me = os.getpid()
+    living = sum(
+        max(0.0, cpu - before.get((process, thread), (0.0, 0.0))[0])
+        for (process, thread), (cpu, _) in after.items()
+        if process != me
+    )
+    alive = {process for process, _ in after}
+    known = sum(cpu for (process, _), (cpu, _) in before.items() if process not in alive and process != me)
+    return living, max(0.0, ended - known)
+
+
+def _has_children() -> bool:
+    """Whether there is any child process; one system call, where looking for them takes some for each thread."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _totals_of(todo: list[int]) -> _Totals:
+    totals: _Totals = {}
+    if unavailable() is not None:
+        return totals
+    while todo:
+        process = todo.pop()
+        try:
+            threads = os.listdir(f"/proc/{process}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            try:
+                with open(f"/proc/{process}/task/{thread}/schedstat", "rb") as file:
+                    cpu, delay, _ = file.read().split()
+                totals[process, int(thread)] = (int(cpu) * 1e-9, int(delay) * 1e-9)
+                with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+                    todo.extend(map(int, file.read().split()))
+            except (OSError, ValueError):
+                continue
+    return totals
+
+
+def _children_alive() -> bool:
+    import multiprocessing
+
+    return bool(multiprocessing.active_children())

@@ -1,0 +1,131 @@
+"""What the calling thread did with its time: on a CPU, waiting for one, or blocked.
+
+Thread state analysis after Brendan Gregg, *Systems Performance*, 2nd ed. (2020), section 5.4.2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Collection
+
+from pytest_concurrency.core.errors import CannotMeasure
+from pytest_concurrency.core.model import Reading
+from pytest_concurrency.machine.clocks import CLOCKS
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+_SCHEDSTAT = "/proc/thread-self/schedstat"
+_DISABLE = "PYTEST_CONCURRENCY_NO_RUN_DELAY"
+
+_closing = threading.Lock()
+
+# wall, run delay, voluntary switches, CPU
+Stamp = tuple[float, "float | None", "int | None", float]
+
+
+def unavailable() -> str | None:
+    """Return why the run delay cannot be read here, or None if it can."""
+    if os.environ.get(_DISABLE):
+        return f"run delay is switched off by {_DISABLE}"
+    try:
+        with open(_SCHEDSTAT, "rb") as file:
+            fields = file.read().split()
+    except OSError:
+        return f"run delay needs Linux with {_SCHEDSTAT}"
+    return None if len(fields) == 3 and fields[2] != b"0" else "the kernel keeps no scheduler statistics"
+
+
+def require() -> None:
+    """Make sure that there is a clock for the CPU time of one thread, without which nothing can be told.
+
+    :raises CannotMeasure: this Python has none.
+    """
+    if not CLOCKS.has_thread_cpu:
+        raise CannotMeasure(
+            "this Python has no time.thread_time(), so what a thread computes cannot be told from what it waits for"
+        )
+
+
+def lifetime_delay() -> float:
+    """Run delay of the calling thread since it began, with one short look; 0 where it cannot be read."""
+    try:
+        file = os.open(_SCHEDSTAT, os.O_RDONLY)
+        try:
+            return int(os.read(file, 64).split()[1]) * 1e-9
+        finally:
+            os.close(file)
+    except (OSError, IndexError):
+        return 0.0
+
+
+def computed_by(threads: Collection[int]) -> float:
+    """Return the CPU time, in seconds, that these threads of this process have used; 0 where it cannot be read."""
+    total = 0
+    if threads and unavailable() is None:
+        for thread in threads:
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
+                total += int(file.read().split()[0])
+    return total * 1e-9
+
+
+class ThreadClock:
+    """Stamps of the thread that makes and uses it; close it in that thread's end.
+
+    The run delay is read inside the wall stamps: kernels that preempt lazily do it at the next
+    system call, so that the reading's own calls are where the delay lands.
+    """
+
+    __slots__ = ("_fd", "_usage", "_who")
+
+    def __init__(self) -> None:
+        self._fd = -1
+        if unavailable() is None:
+            with contextlib.suppress(OSError):
+                self._fd = os.open(_SCHEDSTAT, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        who = getattr(resource, "RUSAGE_THREAD", None)
+        self._usage = resource.getrusage if who is not None and self._fd >= 0 else None
+        self._who = who or 0
+
+    def delay(self) -> float | None:
+        """Run delay of this thread so far, in seconds."""
+        if self._fd < 0:
+            return None
+        return int(os.pread(self._fd, 64, 0).split()[1]) * 1e-9
+
+    def switches(self) -> int | None:
+        """How often this thread has given up its CPU of its own will."""
+        return self._usage(self._who).ru_nvcsw if self._usage else None
+
+    def begin(self) -> Stamp:
+        wall = CLOCKS.wall()
+        delay = self.delay()
+        switches = self.switches()
+        return wall, delay, switches, CLOCKS.thread_cpu()
+
+    def finish(self, begun: Stamp, idle_delay: float | None) -> Reading:
+        """Return the reading since ``begun``; ``idle_delay`` was the delay before the release."""
+        cpu = CLOCKS.thread_cpu()
+        switches = self.switches()
+        delay = self.delay()
+        wall = CLOCKS.wall()
+        wall0, delay0, switches0, cpu0 = begun
+        return Reading(
+            start=wall0,
+            end=wall,
+            cpu=cpu - cpu0,
+            delay=None if delay is None or delay0 is None else delay - delay0,
+            late=None if delay0 is None or idle_delay is None else delay0 - idle_delay,
+            switches=None if switches is None or switches0 is None else switches - switches0,
+        )
+
+    def close(self) -> None:
+        """Close the file; where a thread hangs, another one may do it, perhaps at the same time."""
+        with _closing:
+            file, self._fd = self._fd, -1
+        if file >= 0:
+            os.close(file)

@@ -1,0 +1,270 @@
+"""Runs a body once more, under the tools that were asked for, and within a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
+from statistics import median
+from types import FunctionType
+from typing import Any
+
+from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.batch import forget_inputs, prepare_input
+from pytest_concurrency.backends.threads import ThreadCrew
+from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.units import count, duration
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.profiling import cprofile_tool, line_tool, line_waits, stack_sampler
+from pytest_concurrency.profiling.model import Profile
+
+_SPAN = 0.2  # seconds that a run should take, for short bodies
+_MOST_CALLS = 1000
+_LOOK = 2e-5  # seconds that reading all clocks at a line takes, at most
+_TRACED = "Something traces this run (coverage, a debugger), so lines of Python seem slower than they are."
+_NO_LINES = "line_profiler would take the place of what traces this run (coverage, a debugger)"
+_NOT_MET = ("broken", "undecided")
+
+
+class Profiler:
+    """Takes every outcome about a body; keeps a profile of those that were asked for.
+
+    :param tool: ``cprofile`` or ``line``.
+    :param always: whether verdicts that are met are profiled too.
+    :param seconds: how long all of it may take for one body.
+    :param keep: takes each profile.
+    """
+
+    def __init__(self, tool: str, always: bool, seconds: float, keep: Callable[[Profile], None]) -> None:
+        self._tool = tool
+        self._wanted = ("met", *_NOT_MET) if always else _NOT_MET
+        self._seconds = seconds
+        self._keep = keep
+
+    def __call__(self, body: Body, outcomes: Sequence[Outcome]) -> None:
+        """Profile a body once if any of the outcomes asks for it. Never raises what the body raises."""
+        wanted = [outcome for outcome in outcomes if outcome.verdict in self._wanted and outcome.arms]
+        if not wanted:
+            return
+        try:
+            self._keep(_Run(body, self._tool, wanted, self._seconds).profile())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a profile never changes what becomes of a test
+            note = f"There is no profile: {type(error).__name__}: {error}"
+            self._keep(Profile(body.label, self._tool, notes=(note,)))
+        finally:
+            forget_inputs()
+
+
+class _Run:
+    """One body's profile in the making."""
+
+    def __init__(self, body: Body, tool: str, outcomes: Sequence[Outcome], seconds: float) -> None:
+        self._body = body
+        self._tool = tool
+        self._outcomes = outcomes
+        self._end = CLOCKS.wall() + seconds
+        self._seconds = seconds
+        first = outcomes[0].arms[0]
+        self._each = max(median(first.wall) / max(first.loops, 1), 1e-7) if first.wall else 1e-3
+        self._notes: list[str] = []
+
+    def profile(self) -> Profile:
+        body, calls = self._body, 0
+        costs: tuple[Any, ...] = ()
+        try:
+            calls, costs = self._costs()
+            standing = self._standing()
+        except _TooLong as late:
+            self._notes.append(str(late))
+            standing = None
+        except Hung as hung:
+            self._notes.append(
+                "Not all was looked at: the extra run, which a profiler makes slower, had not ended when max_time="
+                f"{duration(self._seconds)} was over; it stood at {hung.places[0]}. "
+                "Make the body smaller, or raise --concurrency-max-time."
+            )
+            standing = None
+        except Raised as error:
+            self._notes.append(f"The extra run ended with {type(error.error).__name__}: {error.error}")
+            standing = None
+        if any(arm.backend == "processes" for outcome in self._outcomes for arm in outcome.arms):
+            self._notes.append("The worker processes themselves are not watched: this is one call in the test's own.")
+        return Profile(body.label, self._tool, max(1, calls), costs, standing, tuple(self._notes))
+
+    def _calls(self, each: float) -> int:
+        return max(1, min(_MOST_CALLS, math.ceil(_SPAN / each)))
+
+    def _costs(self) -> tuple[int, tuple[Any, ...]]:
+        """Return how often the body ran, and what its functions or lines cost."""
+        watched = self._watched(computing_only=False)
+        if watched is None:
+            return 0, ()
+        wall, calls = watched
+        if self._tool == "line":
+            return calls, self._lines(wall, calls)
+        cpu, as_often = self._watched(computing_only=True) or ({}, 1)
+        return calls, cprofile_tool.costs(wall, calls, cpu, as_often)
+
+    def _watched(self, computing_only: bool) -> tuple[dict[cprofile_tool.Entry, cprofile_tool.Own], int] | None:
+        """Run the body under cProfile once, and oftener if that was quick; it may be many times slower there."""
+        began = CLOCKS.wall()
+        found = self._in_thread(lambda run: cprofile_tool.watch(run, computing_only), 1)
+        each = max(self._each, CLOCKS.wall() - began)
+        calls = self._calls(each)
+        if found is not None and calls > 1:
+            found = self._in_thread(lambda run: cprofile_tool.watch(run, computing_only), calls, each)
+        return None if found is None else (found, calls)
+
+    def _lines(self, wall: dict[cprofile_tool.Entry, cprofile_tool.Own], calls: int) -> tuple[Any, ...]:
+        found = line_tool.functions_of(cprofile_tool.authors_code(wall))
+        if not found:
+            self._notes.append("No function was found whose lines could be watched.")
+            return ()
+        timed = self._in_thread(lambda run: line_tool.watch(run, found), calls)
+        if timed is None:
+            return ()
+        return line_tool.costs(timed, self._waiting(timed, found), calls)
+
+    def _waiting(
+        self, timed: Mapping[line_waits.Line, tuple[int, float]], found: Sequence[FunctionType]
+    ) -> dict[line_waits.Line, float] | None:
+        """How long one call waits in each line; None if there is no time to find out."""
+        before = self._calls(self._each)
+        each = self._each + _LOOK * sum(hits for hits, _ in timed.values()) / before
+        calls = self._calls(each)
+        codes = [function.__code__ for function in found]
+        try:
+            off = self._in_thread(lambda run: line_waits.watch(run, codes), calls, each)
+        except (_TooLong, Hung):
+            self._notes.append(
+                "There was no time left to tell waiting and computing apart: raise --concurrency-max-time."
+            )
+            return None
+        return None if off is None else {line: seconds / calls for line, seconds in off.items()}
+
+    def _in_thread(self, tool: Callable[[Callable[[], Any]], Any], calls: int, each: float | None = None) -> Any:
+        """Run the body some times under a tool, in a thread of its own: a body that hangs can be left there."""
+        answer: list[Any] = []
+
+        def job() -> None:
+            traced = sys.gettrace() is not None
+            if why := cprofile_tool.conflict() or (traced and self._tool == "line" and _NO_LINES):
+                answer.append(why)
+                return
+            if traced and _TRACED not in self._notes:
+                self._notes.append(_TRACED)
+            with _runner(self._body) as run:
+                answer.append(tool(lambda: run(calls)))
+
+        self._in_crew({"body": job}, 1, 1, (each or self._each) * calls)
+        if isinstance(answer[0], str):
+            self._notes.append(f"No profile of functions: {answer[0]}.")
+            return None
+        return answer[0]
+
+    def _standing(self) -> Any:
+        widths = [arm.workers for outcome in self._outcomes for arm in outcome.arms if arm.backend == "threads"]
+        comparison = any(arm.backend == "compare" for outcome in self._outcomes for arm in outcome.arms)
+        widest = max(widths, default=1)
+        if widest < 2 and not comparison:
+            return None
+        if why := stack_sampler.unavailable():
+            self._notes.append(why)
+            return None
+        bounds = [outcome.bound for outcome in self._outcomes if outcome.bound is not None]
+        gil = any(bound.kind == "cpu" and bound.gil == "held" for bound in bounds)
+        if not comparison:
+            # Each of them is there for as long as all of them may need, one after the other.
+            return stack_sampler.standing(self._look(widest, self._each), count(widest, "thread"), gil)
+        seen = self._look_at_new_threads()
+        return stack_sampler.standing(seen, "its threads", False) if seen.looks else None
+
+    def _look(self, workers: int, each: float) -> stack_sampler.Seen:
+        calls = self._calls(each)
+
+        def job() -> None:
+            with _runner(self._body) as run:
+                run(calls)
+
+        crew: list[ThreadCrew] = []
+        looker = stack_sampler.Looker(lambda: [ident for one in crew for ident in one.idents if ident is not None])
+        with looker:
+            self._in_crew({"body": job}, workers, workers, each * calls, crew)
+        return looker.seen
+
+    def _look_at_new_threads(self) -> stack_sampler.Seen:
+        known = set(sys._current_frames())
+        # Asked in the looker's own thread, which is new as well.
+        looker = stack_sampler.Looker(lambda: set(sys._current_frames()) - known - {threading.get_ident()})
+        with looker:
+            self._in_thread_of_test(self._calls(self._each))
+        return looker.seen
+
+    def _in_thread_of_test(self, calls: int) -> None:
+        self._in_time(self._each * calls)
+        for _ in repeat(None, calls):
+            self._body.call()
+
+    def _in_crew(
+        self,
+        jobs: dict[str, Callable[[], Any]],
+        size: int,
+        workers: int,
+        expected: float,
+        shared: list[ThreadCrew] | None = None,
+    ) -> None:
+        left = self._in_time(expected)
+        crew = ThreadCrew(jobs, size)
+        if shared is not None:
+            shared.append(crew)
+        try:
+            crew.run(workers, 1, left)
+        finally:
+            crew.close()
+
+    def _in_time(self, expected: float) -> float:
+        left = self._end - CLOCKS.wall()
+        if expected > left:
+            raise _TooLong(
+                f"Not all was looked at: a run takes {duration(expected)}, and a profile may take max_time="
+                f"{duration(self._seconds)} in all. Raise --concurrency-max-time to see more."
+            )
+        return left
+
+
+class _TooLong(Exception):
+    """There is no time left."""
+
+
+@contextlib.contextmanager
+def _runner(body: Body) -> Any:
+    """Yield what calls the body some times in this thread; an ``async def`` one on an event loop."""
+    call = body.call
+    if body.prepare is not None:
+        prepare_input(body.prepare)
+    if not body.is_async:
+
+        def run(calls: int) -> None:
+            for _ in repeat(None, calls):
+                call()
+
+        yield run
+        return
+    loop = asyncio.new_event_loop()
+
+    async def several(calls: int) -> None:
+        for _ in repeat(None, calls):
+            await call()
+
+    try:
+        asyncio.set_event_loop(loop)
+        yield lambda calls: loop.run_until_complete(several(calls))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()

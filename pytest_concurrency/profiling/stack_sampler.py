@@ -1,0 +1,146 @@
+"""Looks at other threads from time to time: where they are, and whether they stand still."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.profiling.model import Stand, Standing
+
+_EVERY = 0.001  # seconds between two looks
+_STANDS = 0.2  # part of the time between two looks below which a thread that was on a CPU stood
+_SHOWN = 6
+_LEAST = 0.01  # share of looks below which a line is not worth showing
+
+
+def unavailable() -> str | None:
+    """Return why nobody may look into other threads here, or None."""
+    why = stack_locations.unreadable()
+    return why and f"Where threads stood was not looked for: {why}."
+
+
+@dataclass
+class Seen:
+    """What all looks found."""
+
+    looks: int = 0
+    stood: int = 0
+    at: Counter[tuple[stack_locations.Place, str]] = field(
+        default_factory=Counter
+    )  # the author's line, and what it called
+
+    def count(self, stack: Sequence[tuple[stack_locations.Place, str]], stood: bool) -> None:
+        """Take one look at a stack, innermost first; one without the author's code is between two batches."""
+        first = next((index for index, (place, _) in enumerate(stack) if stack_locations.is_authors(place[0])), None)
+        if first is None:
+            return
+        self.looks += 1
+        if stood:
+            self.stood += 1
+            self.at[stack[first][0], stack[first - 1][1] if first else ""] += 1
+
+
+class Looker:
+    """Looks at some threads, or at all that are new, between ``with`` and its end."""
+
+    def __init__(self, threads: Callable[[], Collection[int]]) -> None:
+        self._threads = threads
+        self._stopping = False
+        self._last: dict[int, _Look] = {}
+        self.seen = Seen()
+        self._thread = threading.Thread(target=self._live, name="concurrency-looker", daemon=True)
+
+    def __enter__(self) -> Looker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stopping = True
+        self._thread.join(1.0)
+
+    def _live(self) -> None:
+        while not self._stopping:
+            self._look()
+            CLOCKS.sleep(_EVERY)
+
+    def _look(self) -> None:
+        wanted = set(self._threads())
+        for ident, frame in sys._current_frames().items():
+            if ident in wanted:
+                self._take(ident, frame)
+
+    def _take(self, ident: int, frame: FrameType) -> None:
+        """Count the look before this one: whether a thread stood there shows on both sides of it."""
+        now, state = CLOCKS.wall(), _cpu_of(ident)
+        look = _Look(now, state, (id(frame), frame.f_lasti), list(_stack(frame)))
+        before = self._last.get(ident)
+        self._last[ident] = look
+        if before is None:
+            return
+        look.stood = before.stands_until(look)
+        if before.stood is not None:
+            self.seen.count(before.stack, before.stood or look.stood)
+
+
+@dataclass
+class _Look:
+    """One look at one thread."""
+
+    time: float
+    cpu: float | None
+    instruction: tuple[int, int]
+    stack: list[tuple[stack_locations.Place, str]]
+    stood: bool | None = None  # since the look before it; None for the first
+
+    def stands_until(self, later: _Look) -> bool:
+        """Whether the thread hardly computed until a later look."""
+        if self.cpu is None or later.cpu is None:
+            return self.instruction == later.instruction
+        return later.cpu - self.cpu < _STANDS * (later.time - self.time)
+
+
+def _cpu_of(ident: int) -> float | None:
+    clock_of = getattr(time, "pthread_getcpuclockid", None)
+    if clock_of is None:
+        return None
+    try:
+        return float(time.clock_gettime(clock_of(ident)))
+    except OSError:  # it has just ended
+        return None
+
+
+def _stack(frame: FrameType | None) -> Iterator[tuple[stack_locations.Place, str]]:
+    """Yield the places of a stack, innermost first, each with the function's full name."""
+    while frame is not None:
+        code = frame.f_code
+        name = getattr(code, "co_qualname", code.co_name)
+        yield (code.co_filename, frame.f_lineno, code.co_name), f"{frame.f_globals.get('__name__', '?')}.{name}"
+        frame = frame.f_back
+
+
+def standing(seen: Seen, workers: str, for_the_gil: bool) -> Standing:
+    """Sum up where threads stood."""
+    stands = tuple(
+        Stand(f"{short(file)}:{line} in {function}", linecache.getline(file, line).strip(), inside, amount / seen.stood)
+        for ((file, line, function), inside), amount in seen.at.most_common(_SHOWN)
+        if amount >= _LEAST * seen.stood
+    )
+    return Standing(workers, seen.stood, stands, for_the_gil)
+
+
+def short(file: str) -> str:
+    """A path as a person would write it from here, and no longer than it needs to be."""
+    path = Path(file)
+    if not stack_locations.is_authors(file):
+        return path.name
+    from_here = stack_locations.relative(file)
+    return "/".join(path.parts[-2:]) if from_here == file else from_here

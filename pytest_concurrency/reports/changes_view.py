@@ -1,0 +1,79 @@
+"""What a report file says of the run that this one was compared with (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pytest_concurrency.core.units import count
+from pytest_concurrency.reports.rows import rows_of
+
+_WORDS = {"regression": "slower", "improvement": "faster", "verdict": "other verdict"}
+# In the colors of verdicts.
+_TONES = {"improvement": "met", "verdict": "undecided", "unsure": "undecided"}
+
+
+class Told(NamedTuple):
+    """One change; ``tone`` is the verdict that looks like it."""
+
+    nodeid: str
+    word: str
+    tone: str
+    text: str
+
+
+class Compared(NamedTuple):
+    """What is worse for certain stands apart from what else has changed."""
+
+    baseline: str
+    headline: str  # empty if nothing is worse
+    tally: str
+    worse: tuple[Told, ...]
+    others: tuple[Told, ...]
+
+    @property
+    def word(self) -> str:
+        """What is said of all that is worse."""
+        return _word(self.worse)
+
+
+def compared_of(run: Mapping[str, Any]) -> Compared | None:
+    """Return what has changed since the run that this one was compared with; None if it was not."""
+    found = run.get("comparison")
+    if found is None:
+        return _of_parts(run)
+    since = found.get("baseline_created", "")[:10]
+    baseline = f"{found['baseline']} ({since})" if since else str(found["baseline"])
+    told = [(_told(change), bool(change["is_regression"])) for change in found["changes"]]
+    worse = tuple(change for change, is_worse in told if is_worse)
+    return Compared(
+        baseline, _headline(worse, baseline), found["tally"], worse, tuple(change for change, bad in told if not bad)
+    )
+
+
+def _of_parts(run: Mapping[str, Any]) -> Compared | None:
+    """A merged run knows what was slower in its parts, and not everything that they were compared with."""
+    texts = {row.nodeid: row.change for row in rows_of(run["records"]) if row.is_regression}
+    texts = {**dict.fromkeys(run.get("regressions", ()), ""), **texts}
+    if not texts:
+        return None
+    baseline = "its baseline"
+    worse = tuple(Told(nodeid, "slower", "broken", text) for nodeid, text in texts.items())
+    return Compared(baseline, _headline(worse, baseline), "", worse, ())
+
+
+def _told(change: Mapping[str, Any]) -> Told:
+    kind = change["kind"]
+    tone = "broken" if change["is_regression"] else _TONES.get(kind, "unmeasurable")
+    return Told(change["nodeid"], _WORDS.get(kind, kind), tone, change["text"])
+
+
+def _headline(worse: tuple[Told, ...], baseline: str) -> str:
+    if not worse:
+        return ""
+    tests = len({change.nodeid for change in worse})
+    return f"{count(tests, 'test')} {'is' if tests == 1 else 'are'} {_word(worse)} than in {baseline}."
+
+
+def _word(worse: tuple[Told, ...]) -> str:
+    return "slower" if all(change.word == "slower" for change in worse) else "worse"

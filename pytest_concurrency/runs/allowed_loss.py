@@ -1,0 +1,63 @@
+"""How much may be lost: the grammar of ``--concurrency-compare-fail`` (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_concurrency.core.units import number
+
+FIGURES = ("speedup", "efficiency")
+_LIMIT = re.compile(r"\s*(?P<figure>\w+)\s*:\s*(?P<amount>\d+(?:\.\d*)?|\.\d+)\s*(?P<percent>%?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The greatest loss of one figure that is let pass; as a part of the baseline, or in the figure's own unit."""
+
+    figure: str
+    amount: float
+    relative: bool
+
+    def applies(self, workers: int | None) -> bool:
+        """Efficiency is speedup by workers: there is none where two callables are compared."""
+        return self.figure == "speedup" or workers is not None
+
+    def floor(self, baseline: float, workers: int | None) -> float:
+        """Return the speedup below which a loss is too great, for a baseline's speedup."""
+        return baseline * (1 - self.amount) if self.relative else baseline - self._in_speedup(workers)
+
+    def ceiling(self, baseline: float, workers: int | None) -> float:
+        """Return the speedup above which a gain is worth a new baseline."""
+        return baseline * (1 + self.amount) if self.relative else baseline + self._in_speedup(workers)
+
+    def _in_speedup(self, workers: int | None) -> float:
+        return self.amount * (workers or 1) if self.figure == "efficiency" else self.amount
+
+    def __str__(self) -> str:
+        amount = f"{number(round(self.amount * 100, 6))}%" if self.relative else number(self.amount)
+        return f"{self.figure}:{amount}"
+
+
+DEFAULT = (Limit("speedup", 0.1, True),)
+
+
+def parse(texts: Sequence[str]) -> tuple[Limit, ...]:
+    """Read expressions such as ``speedup:10%`` or ``speedup:10%,efficiency:0.1``.
+
+    :raises ValueError: the message lists what can be written.
+    """
+    limits = []
+    for text in ",".join(texts).split(","):
+        match = _LIMIT.fullmatch(text)
+        if match is None or match["figure"] not in FIGURES:
+            raise ValueError(
+                f"{text.strip()!r} is no limit: write FIGURE:LOSS, where FIGURE is {' or '.join(FIGURES)} and LOSS a "
+                "part of the baseline (speedup:10%) or an amount (efficiency:0.1); several with commas between"
+            )
+        amount = float(match["amount"]) / (100 if match["percent"] else 1)
+        if amount <= 0 or (match["percent"] and amount >= 1):
+            raise ValueError(f"{text.strip()!r}: the loss must be above 0" + (" and below 100 %" if amount else ""))
+        limits.append(Limit(match["figure"], amount, bool(match["percent"])))
+    return tuple(dict.fromkeys(limits))

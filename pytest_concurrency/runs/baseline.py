@@ -1,0 +1,70 @@
+"""The saved run that a session is compared with, and what is said where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pytest_concurrency.runs import fingerprint, run_comparison
+from pytest_concurrency.runs.allowed_loss import Limit
+from pytest_concurrency.runs.regression_check import Gate
+from pytest_concurrency.runs.store import Storage
+
+LATEST = "latest"
+
+
+class Baseline(NamedTuple):
+    """``run`` is None if there is nothing to compare with; ``notes`` say why, in words for the summary."""
+
+    name: str
+    run: Mapping[str, Any] | None
+    notes: tuple[str, ...]
+    expectations: Mapping[str, Mapping[run_comparison.Key, Mapping[str, Any]]]
+
+    def gate(self, nodeid: str, limits: Sequence[Limit]) -> Gate | None:
+        """Return what one test is measured against; None if the baseline does not know it."""
+        known = self.expectations.get(nodeid)
+        return Gate(self.name, known, limits) if known and limits else None
+
+
+def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
+    """Return the run named ``wanted``, or the newest that can be compared.
+
+    :raises UnreadableRun: the run is there and is damaged.
+    """
+    store = Storage(storage)
+    notes: tuple[str, ...] = ()
+    run: Mapping[str, Any] | None
+    if wanted == LATEST:
+        run, notes = store.choose(environment)
+        name = run.get("name", LATEST) if run else LATEST
+        if run is None:
+            what = (
+                f"no run in {short_path(storage)} can be compared with"
+                if notes
+                else f"nothing is saved in {short_path(storage)}"
+            )
+            notes = (f"no baseline yet: {what}", *notes)
+    elif not store.has(wanted):
+        name, run = wanted, None
+        others = ", ".join(store.names()[-5:])
+        there = f"; saved there: {others}" if others else ""
+        notes = (f"no baseline yet: there is no run {wanted} in {short_path(storage)}{there}",)
+    else:
+        run, name = store.load(wanted), wanted
+        if why := fingerprint.differences(run["environment"], environment):
+            run, notes = None, (f"{wanted} cannot be compared with this run: {'; '.join(why)}",)
+    expectations = (
+        {record["nodeid"]: run_comparison.expectations_of(record) for record in run["records"]} if run else {}
+    )
+    return Baseline(str(name), run, notes, expectations)
+
+
+def short_path(storage: str) -> str:
+    """Return a folder as the user would type it, if it lies below where the session was started."""
+    path = Path(storage)
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return storage

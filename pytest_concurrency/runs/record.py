@@ -1,0 +1,110 @@
+"""Records as plain JSON types: what rides on test reports and is written to files. Schema version 1."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pytest_concurrency.core.model import Outcome, Series
+from pytest_concurrency.core.units import spelled
+
+SCHEMA = 1
+
+
+def record_of(
+    nodeid: str,
+    outcomes: Sequence[Outcome],
+    traced_by: Sequence[str] = (),
+    quiet_host: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return one test's record; all times in seconds, all values plain JSON types.
+
+    ``traced_by`` names what traced the test's code and so slowed it: coverage, a debugger. ``quiet_host``
+    says whether the measurement had the host for itself.
+    """
+    last = outcomes[-1]
+    return {
+        "nodeid": nodeid,
+        "expectations": [_expectation(outcome) for outcome in outcomes],
+        "bound": asdict(last.bound) if last.bound else None,
+        "arms": [plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
+        "interference": asdict(last.interference),
+        "traced_by": list(traced_by),
+        "quiet_host": dict(quiet_host) if quiet_host else None,
+    }
+
+
+def _expectation(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "marker": outcome.marker,
+        "arguments": {name: plain(value) for name, value in outcome.arguments.items()},
+        "claim": outcome.claim,
+        "comparison": outcome.comparison,
+        "verdict": outcome.verdict,
+        "reason": outcome.reason,
+        "estimate": asdict(outcome.estimate) if outcome.estimate else None,
+        "threshold": outcome.threshold,
+        "workers": outcome.workers,
+        "rounds": outcome.rounds,
+        "seconds": round(outcome.seconds, 6),
+        "bound": outcome.bound.kind if outcome.bound else None,
+        "advice": outcome.advice,
+        "hint": outcome.hint,
+        "curve": [asdict(point) for point in outcome.curve] if len(outcome.curve) > 1 else [],
+        "series": [_series(series) for series in outcome.series],
+        "change": asdict(outcome.change) if outcome.change else None,
+    }
+
+
+def _series(series: Series) -> dict[str, Any]:
+    """Five digits: more than any clock can tell of a ratio, and a file half as large."""
+    bounds = [[float(f"{bound.low:.5g}"), float(f"{bound.high:.5g}")] for bound in series.bounds]
+    return {"workers": series.workers, "bounds": bounds}
+
+
+def run_of(environment: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the content of a report file."""
+    return {"schema": SCHEMA, "environment": dict(environment), "records": [dict(record) for record in records]}
+
+
+def text_of(run: Mapping[str, Any]) -> Iterator[str]:
+    """Return a run as one JSON document, in pieces: a line for each record, quick to write and to diff."""
+    head = {name: value for name, value in run.items() if name != "records"}
+    return text_of_lines(head, map(json.dumps, run["records"]))
+
+
+def text_of_lines(head: Mapping[str, Any], records: Iterable[str]) -> Iterator[str]:
+    """Return the same from records that are text already."""
+    text = json.dumps(head, indent=1)
+    yield text[: text.rindex("}")].rstrip() + ',\n "records": ['
+    for number, line in enumerate(records):
+        yield (",\n  " if number else "\n  ") + line
+    yield "\n ]\n}\n"
+
+
+def lines_of(run: Mapping[str, Any]) -> Iterator[str]:
+    """Return a run as JSON lines, one by one: first all that is not a record."""
+    yield json.dumps({name: value for name, value in run.items() if name != "records"}) + "\n"
+    for value in run["records"]:
+        yield json.dumps(value) + "\n"
+
+
+def plain(value: object) -> Any:
+    """Return a value as plain JSON types; what has none by its repr, and None for what is no finite number."""
+    # Of a subclass the bare value: not everything that carries a record knows more than JSON does.
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return spelled(value)

@@ -1,0 +1,115 @@
+"""A test's figures against the baseline, while its workers are at hand.
+
+A loss that looks certain is looked at again with fresh workers, as a red verdict is: only one that both looks
+agree on fails the test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pytest_concurrency.core.model import Change, Outcome, Series
+from pytest_concurrency.core.units import count, ratio, share
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.runs import record, run_comparison
+from pytest_concurrency.runs.allowed_loss import Limit
+from pytest_concurrency.verdicts import not_met
+
+_LOOK = 0.01  # how often one look may be wrong: two are needed, and compare.ERROR holds for both together
+_PAUSE = 0.2  # seconds between the looks, in which a burst of interference passes
+
+
+class Gate:
+    """One test's part of the baseline."""
+
+    def __init__(
+        self, baseline: str, expectations: Mapping[run_comparison.Key, Mapping[str, Any]], limits: Sequence[Limit]
+    ):
+        self._baseline = baseline
+        self._expectations = expectations
+        self._limits = limits
+        self._seen: Counter[tuple[str, str]] = Counter()
+
+    def look(self, outcome: Outcome, again: Callable[[], Outcome]) -> Outcome:
+        """Return the outcome, with the change if it has surely become slower; measures again before it says so."""
+        before = self._before(outcome)
+        # What is broken fails of itself; of a bound type, the claims' own verdicts do not say that.
+        if before is None or (outcome.verdict == "broken" and outcome.marker != "bound"):
+            return outcome
+        suspects = self._losses(before, outcome.series, _LOOK)
+        if not suspects:
+            return outcome
+        CLOCKS.sleep(_PAUSE)
+        second = again()
+        pooled = _pooled(outcome.series, second.series)
+        confirmed = self._losses(before, second.series, _LOOK) & suspects
+        sure = self._losses(before, pooled, run_comparison.ERROR) & confirmed
+        outcome = replace(
+            outcome, series=pooled, rounds=outcome.rounds + second.rounds, seconds=outcome.seconds + second.seconds
+        )
+        if sure:
+            text = self._message(outcome, before, max(sure, key=lambda workers: workers or 0))
+            return replace(outcome, change=Change("regression", text))
+        text = f"it looked slower than in {self._baseline}, and a second look did not confirm it"
+        return replace(outcome, change=Change("unconfirmed", text))
+
+    def _before(self, outcome: Outcome) -> dict[int | None, list[tuple[float, float]]] | None:
+        arguments = record.plain(dict(outcome.arguments))
+        key = (outcome.marker, run_comparison.identity(arguments))
+        self._seen[key] += 1
+        found = self._expectations.get((*key, self._seen[key] - 1))
+        return run_comparison.series_of(found) if found is not None else None
+
+    def _losses(self, before: Mapping[int | None, Any], series: Sequence[Series], error: float) -> set[int | None]:
+        """Return the worker counts at which the loss is certain."""
+        return {
+            points.workers
+            for points in series
+            if points.workers in before
+            and run_comparison.judge(before[points.workers], _bounds(points), points.workers, self._limits, error).kind
+            == "regression"
+        }
+
+    def _message(self, outcome: Outcome, before: Mapping[int | None, Any], workers: int | None) -> str:
+        now = _bounds(next(points for points in outcome.series if points.workers == workers))
+        old, new = run_comparison.middle(before[workers]), run_comparison.middle(now)
+        what = f"{outcome.marker}({', '.join(f'{name}={value!r}' for name, value in outcome.arguments.items())})"
+        at = f" at {count(workers, 'worker')}" if len(outcome.series) > 1 and workers else ""
+        limits = ",".join(map(str, self._limits))
+        parts = [
+            not_met.wrap(
+                f"slower than in {self._baseline}: {ratio(new)}{at}, and it was {ratio(old)} ({share(new / old - 1)}). "
+                f"That is surely more than {limits} of {what}."
+            ),
+            f"Measured:\n  {_line(self._baseline, before[workers])}\n  {_line('this run', now)}",
+        ]
+        if outcome.bound is not None:
+            parts.append(f"Bound type: {outcome.bound.kind}\n" + not_met.wrap(outcome.bound.evidence + ".", "  "))
+        parts.append(
+            "What to try:\n"
+            + not_met.wrap(
+                "Look for what the workers share since then: a lock, a pool with fewer places, a call that holds the "
+                "GIL. If the loss is meant, save a new baseline with --concurrency-save.",
+                "  ",
+            )
+        )
+        parts.append("Certain: two looks agree, the second after a pause.")
+        return "\n\n".join(parts)
+
+
+def _pooled(first: Sequence[Series], second: Sequence[Series]) -> tuple[Series, ...]:
+    more = {series.workers: series.bounds for series in second}
+    return tuple(Series(series.workers, series.bounds + more.get(series.workers, ())) for series in first)
+
+
+def _bounds(series: Series) -> list[tuple[float, float]]:
+    return [(bound.low, bound.high) for bound in series.bounds]
+
+
+def _line(name: str, rounds: Sequence[tuple[float, float]]) -> str:
+    sure = run_comparison.spread(rounds, run_comparison.ERROR)
+    within = f", surely {ratio(sure.low).rstrip('x')} to {ratio(sure.high)}" if sure else ""
+    return f"{name}: {ratio(run_comparison.middle(rounds))}{within}, {count(len(rounds), 'round')}"

@@ -1,0 +1,69 @@
+"""Every fact about plugins that run async tests: pytest-asyncio, anyio, and whoever works as they do.
+
+Such a plugin runs the coroutine function that it finds in ``item.obj``. While a measured test is
+called, that is a function of ours: it lends the loop that it finds itself on to the measuring. So
+nothing needs to be known of how a plugin makes its loop, keeps it, or shares it with fixtures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.backends.borrowed_loop import AsyncioGuest, GuestLoop
+
+
+def runs_elsewhere(item: pytest.Function) -> bool:
+    """Return whether another plugin is going to run this async test; ask while it is called.
+
+    pytest-asyncio (and pytest-trio) have put a plain function into ``item.obj`` by then. anyio takes
+    tests with its fixture ``anyio_backend``, in the same hook as we do.
+    """
+    if not inspect.iscoroutinefunction(item.obj):
+        return True
+    return bool(item.funcargs.get("anyio_backend")) and item.config.pluginmanager.has_plugin("anyio")
+
+
+@contextlib.contextmanager
+def lent(item: pytest.Function, measure: Callable[[GuestLoop], None]) -> Iterator[None]:
+    """While a test is called: whichever plugin runs it runs ``measure`` instead, beside its loop."""
+    function: Any = item.obj
+    guests: list[GuestLoop] = []
+
+    @functools.wraps(function)
+    async def lend(*args: Any, **values: Any) -> None:
+        __tracebackhide__ = True
+        guest = _guest()
+        guests.append(guest)
+        await guest.serve(functools.partial(measure, guest))
+
+    item.obj = lend
+    try:
+        yield
+    finally:
+        item.obj = function
+        for guest in guests:  # of a loop that was interrupted
+            guest.abandon()
+
+
+def _guest() -> GuestLoop:
+    """Return a guest of the loop that runs at this moment."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return AsyncioGuest()
+    if "trio" in sys.modules:
+        from pytest_concurrency.backends.trio_loop import TrioGuest
+
+        with contextlib.suppress(RuntimeError):
+            return TrioGuest()
+    raise pytest.skip.Exception(
+        "unmeasurable: the plugin that runs this async test does so on an event loop that is neither asyncio's nor "
+        "Trio's, and measuring can be a guest on these two only"
+    )

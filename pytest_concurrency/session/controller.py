@@ -1,0 +1,120 @@
+"""What the process that ends the session does: gather the records of all tests, and report them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_concurrency.session.options import Settings
+    from pytest_concurrency.session.run_archive import Kept
+
+_COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+# What a test report carries its record by; plain JSON types, so that it crosses from xdist's workers.
+REPORT_ATTRIBUTE = "concurrency_record"
+
+
+class Gathering:
+    """A plugin of the controller (or the only process); xdist's workers have none.
+
+    This file is imported in every session: it loads the rest on use.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._records: list[dict[str, Any]] = []
+        self._profiles: list[tuple[str, str]] = []  # of tests that do not fail: pytest shows those of the others
+        self._complaints: list[str] = []
+        self._kept: Kept | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        value = getattr(report, REPORT_ATTRIBUTE, None)
+        # pytest-rerunfailures is about to run a "rerun" again: only the last run counts.
+        if value is not None and str(report.outcome) != "rerun":
+            self._records.append(value)
+            if not report.failed:
+                self._profiles += [(report.nodeid, profile["text"]) for profile in value.get("profile", ())]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        keeps = self._settings.save or self._settings.compare
+        if self._config.option.collectonly or not (self._records or self._settings.report_files or keeps):
+            return
+        from pytest_concurrency.reports import files
+        from pytest_concurrency.runs import record
+        from pytest_concurrency.session import hook_calls
+
+        run = record.run_of(self._environment(), self._records)
+        if keeps:
+            from pytest_concurrency.session import items
+            from pytest_concurrency.session.run_archive import Kept
+
+            self._kept = Kept(self._settings, items.baseline_of(self._config, self._settings))
+            run = self._kept.compare(run)
+        self._complaints += files.write(self._settings.report_files, run, self._history)
+        if self._kept is not None:
+            self._kept.save(run, complete=exitstatus in _COMPLETE)
+        # Last, so that no reporter loses what is kept.
+        hook = self._config.hook.pytest_concurrency_report
+        self._complain(hook_calls.told("pytest_concurrency_report", lambda: hook(config=self._config, run=run)))
+        failed = self._complaints or (self._kept is not None and self._kept.failed)
+        if failed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _complain(self, complaint: str | None) -> None:
+        if complaint is not None:
+            self._complaints.append(complaint)
+
+    def _history(self) -> list[dict[str, Any]]:
+        from pytest_concurrency.reports.history import earlier_runs
+        from pytest_concurrency.runs.store import Storage
+
+        return earlier_runs(Storage(self._settings.storage))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell xdist's workers which run it is that all of them compare with."""
+        if self._settings.compare is not None:
+            from pytest_concurrency.session import items
+
+            if (found := items.baseline_of(self._config, self._settings)) is not None:
+                node.workerinput[items.WORKER_KEY] = found.name
+
+    def _environment(self) -> dict[str, Any]:
+        from pytest_concurrency.machine.cpus import environment
+        from pytest_concurrency.probes import availability
+        from pytest_concurrency.session import hook_calls
+
+        hook = self._config.hook.pytest_concurrency_update_environment
+        value, complaint = hook_calls.updated(
+            "pytest_concurrency_update_environment",
+            lambda changed: hook(config=self._config, environment=changed),
+            environment(availability.reasons()),
+        )
+        self._complain(complaint)
+        return value
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._config.option.collectonly:
+            return
+        if self._records or self._settings.full_report or self._complaints:
+            from pytest_concurrency.probes import availability
+            from pytest_concurrency.reports import terminal
+
+            reasons = availability.reasons() if self._settings.full_report else []
+            settings = self._settings
+            layout = terminal.Layout(settings.full_report, settings.columns, settings.sort)
+            terminal.show(terminalreporter, self._records, layout, self._complaints, reasons)
+        for nodeid, text in self._profiles:
+            terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")
+            terminalreporter.write_line(text)
+        if self._kept is not None:
+            self._show_kept(terminalreporter, self._kept)
+
+    def _show_kept(self, reporter: Any, kept: Kept) -> None:
+        reporter.ensure_newline()
+        reporter.section(kept.title, sep="=")
+        for line in kept.lines(reporter.config.get_terminal_writer().fullwidth, brief=reporter.verbosity < 0):
+            reporter.write_line(line.text, **({line.color: True} if line.color else {}))

@@ -1,0 +1,81 @@
+"""The ``concurrency`` fixture under ``--concurrency-disable``: each function runs once, nothing is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from pytest_concurrency.session.in_flight import Gauge
+from pytest_concurrency.session.same_result import check_same
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+
+
+class PlainConcurrency:
+    """Takes every call that :class:`~pytest_concurrency.session.fixture.Concurrency` takes."""
+
+    def __init__(self) -> None:
+        self._gauge = Gauge()
+
+    def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
+        return _run(function, args, options.get("setup"))
+
+    def compare(
+        self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
+    ) -> Granted:
+        one, two = _result(first, ()), _result(second, ())
+        if same_result:
+            check_same(one, two)
+        return Granted()
+
+    def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
+        return _run(function, args, options.get("setup"))
+
+    def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
+        return _run(function, args, options.get("setup"))
+
+    def in_flight(self) -> Gauge:
+        return self._gauge
+
+
+class Granted:
+    """Stands for any finding and for each of its figures, and agrees with every comparison: nothing was measured."""
+
+    def __ge__(self, other: object) -> bool:
+        return True
+
+    __gt__ = __le__ = __lt__ = __ge__
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Granted:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, key: object) -> Granted:
+        return self
+
+    def __format__(self, specification: str) -> str:
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return "<not measured: --concurrency-disable>"
+
+
+def _run(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Granted:
+    _result(function, args if prepare is None else (prepare(), *args))
+    return Granted()
+
+
+def _result(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    answer = function(*args)
+    return asyncio.run(answer) if inspect.iscoroutine(answer) else answer

@@ -1,0 +1,257 @@
+"""From pytest's items to what the machinery needs, and back: bodies, expectations, messages."""
+
+from __future__ import annotations
+
+import inspect
+import unittest
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.backends.borrowed_loop import GuestLoop
+from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.core import callables
+from pytest_concurrency.core.errors import (
+    BadArgument,
+    BrokenExpectation,
+    CommandError,
+    ConcurrencyError,
+    UndecidedExpectation,
+)
+from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.units import spelled
+from pytest_concurrency.expectations import read_marker
+from pytest_concurrency.expectations.base import Expectation, Limits
+from pytest_concurrency.machine import cpus
+from pytest_concurrency.measurement.trial import Circumstances
+from pytest_concurrency.profiling.model import Profile
+from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
+from pytest_concurrency.runs import baseline, run_comparison
+from pytest_concurrency.runs.baseline import Baseline
+from pytest_concurrency.runs.store import Storage
+from pytest_concurrency.session import host_lock_plugin, other_plugins
+from pytest_concurrency.session.options import Settings
+from pytest_concurrency.session.run_archive import AUTO
+from pytest_concurrency.verdicts import not_met
+
+PROFILES = pytest.StashKey[list[Profile]]()
+
+BASELINE = pytest.StashKey[Baseline]()
+WORKER_KEY = "concurrency_baseline"
+
+
+def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectation]:
+    """Return what an item's markers expect; a bad one is that item's error, told without a traceback."""
+    function = item.obj if isinstance(item, pytest.Function) else None
+    if function is None or _is_unittest(item):
+        what = "a unittest.TestCase method" if function is not None else f"a {type(item).__name__}"
+        raise _refusal(
+            item,
+            f"{marks[0].name} is on {what}, whose body cannot be called again and again. "
+            "Move the workload into a plain test function or method.",
+        )
+    if callables.is_generator(function):
+        raise _refusal(
+            item,
+            f"{marks[0].name} is on a test that has a yield, so that a call of it runs nothing. "
+            "Take the yield out; what should happen after the measurement belongs into a fixture.",
+        )
+    if (why := other_plugins.why_not(function)) is not None:
+        raise _refusal(item, f"{marks[0].name} is on a test that it cannot measure: {why}.")
+    expectations: list[Expectation] = []
+    for mark in marks:
+        try:
+            expectation = read_marker(mark.name, mark.args, mark.kwargs, callables.is_async(function))
+            if "executor" in expectation.arguments:
+                from pytest_concurrency.backends import executors
+
+                executors.check(expectation.arguments["executor"], _registered_executors(item.config))
+        except BadArgument as error:
+            raise _refusal(item, str(error)) from None
+        if expectation not in expectations:
+            expectations.append(expectation)
+    prepares = {one.arguments["setup"] for one in expectations if "setup" in one.arguments}
+    if len(prepares) > 1:
+        names = " and ".join(sorted(spelled(prepare) for prepare in prepares))
+        raise _refusal(
+            item, f"setup= names different functions in different markers, {names}. Name one: they measure one body."
+        )
+    return expectations
+
+
+def _refusal(item: pytest.Item, why: str) -> BaseException:
+    """Return the error of a test whose markers cannot be heeded; the cause first, for it is what a summary shows."""
+    return pytest.fail.Exception(f"{not_met.wrap(why)}\nin {item.nodeid}", pytrace=False)
+
+
+def _is_unittest(item: pytest.Item) -> bool:
+    cls = getattr(item, "cls", None)
+    return isinstance(cls, type) and issubclass(cls, unittest.TestCase)
+
+
+def body_of(item: pytest.Function, function: Callable[..., Any], expectations: Sequence[Expectation]) -> Body:
+    """Return a test's function with the fixture values that it asks for, and what prepares its input."""
+    wanted = inspect.signature(function).parameters
+    values = {name: value for name, value in item.funcargs.items() if name in wanted}
+    prepare = next((found for one in expectations if (found := one.arguments.get("setup"))), None)
+    return Body(function, values=values, is_async=callables.is_async(function), label=item.name, prepare=prepare)
+
+
+def circumstances_of(
+    item: pytest.Item,
+    settings: Settings,
+    progress: Callable[[str], None] | None,
+    guest: GuestLoop | None = None,
+) -> Circumstances:
+    """Return what a trial needs to know of the session; ``guest`` is the loop that the test runs on."""
+    found = baseline_of(item.config, settings)
+    gate = found.gate(item.nodeid, settings.compare_fail) if found else None
+    return Circumstances(
+        defaults=Limits(settings.margin, settings.max_time, settings.undecided),
+        around=Surroundings(
+            item.config.rootpath,
+            settings.start_method,
+            settings.dask_address,
+            lambda: _registered_executors(item.config),
+            guest,
+        ),
+        progress=progress,
+        alone=host_lock_plugin.alone(item, progress),
+        profiler=_profiler_for(item, settings),
+        comparable=run_comparison.enough if settings.save or settings.compare else None,
+        gate=gate.look if gate is not None else None,
+    )
+
+
+def _profiler_for(item: pytest.Item, settings: Settings) -> Callable[[Body, Sequence[Outcome]], None] | None:
+    if settings.profile is None:
+        return None
+    from pytest_concurrency.profiling.runner import Profiler
+
+    tool, always = settings.profile
+    return Profiler(tool, always, settings.max_time, item.stash.setdefault(PROFILES, []).append)
+
+
+def add_profiles(item: pytest.Item, report: pytest.TestReport, record: dict[str, Any]) -> None:
+    """Put what a profiler found below the failure, and into the record."""
+    if profiles := item.stash.get(PROFILES, None):
+        from pytest_concurrency.profiling.render import show
+
+        report.sections.extend((f"concurrency profile of {profile.label}", show(profile)) for profile in profiles)
+        record["profile"] = [{**asdict(profile), "text": show(profile)} for profile in profiles]
+        del item.stash[PROFILES]
+
+
+def _registered_executors(config: pytest.Config) -> dict[str, Any]:
+    """Return the backends of other plugins and conftest files: {name: executor, or what makes one}."""
+    found: dict[str, Any] = {}
+    for given in config.hook.pytest_concurrency_backends(config=config):
+        found.update(given)
+    return found
+
+
+def check_storage(config: pytest.Config, settings: Settings) -> None:
+    """Find out before a long run whether it can be compared and saved.
+
+    :raises CommandError: says what is wrong, and with which option.
+    """
+    storage = Storage(settings.storage)
+    try:
+        storage.check() if settings.save else storage.check_folder()
+    except CommandError as error:
+        raise CommandError(f"--concurrency-storage: {error}") from None
+    try:
+        if settings.save not in (None, AUTO, settings.compare):
+            storage.check(settings.save)
+    except CommandError as error:
+        raise CommandError(f"--concurrency-save={settings.save}: {error}") from None
+    try:
+        baseline_of(config, settings)
+    except CommandError as error:
+        raise CommandError(f"--concurrency-compare={settings.compare}: {error}") from None
+
+
+def baseline_of(config: pytest.Config, settings: Settings) -> Baseline | None:
+    """Return the run to compare with, if that was asked for; it is read once.
+
+    :raises UnreadableRun: it is damaged.
+    """
+    if settings.compare is None:
+        return None
+    if BASELINE not in config.stash:
+        # What is newest is settled once: xdist's workers take the name from the controller.
+        wanted = getattr(config, "workerinput", {}).get(WORKER_KEY, settings.compare)
+        config.stash[BASELINE] = baseline.find(settings.storage, wanted, cpus.environment())
+    return config.stash[BASELINE]
+
+
+def as_answered(outcome: Outcome) -> Outcome:
+    """Return what a test that passed has asked for: of a comparison that was false, the opposite.
+
+    As in ``assert not concurrency.speedup(render, threads=4) >= 2``.
+    """
+    if outcome.verdict != "broken" or outcome.marker not in ("speedup", "compare"):
+        return outcome
+    opposite = "<=" if outcome.comparison == ">=" else ">="
+    return replace(outcome, verdict="met", comparison=opposite, reason="", hint="")
+
+
+def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
+    """Put a record's figures where JUnit files take them from, in the place of those of an earlier run."""
+    kept = [(name, value) for name, value in item.user_properties if not name.startswith(PREFIX)]
+    # pytest takes them from the item for its last report, which the JUnit file is written from.
+    item.user_properties[:] = [*kept, *properties_of(record)]
+    report.user_properties = list(item.user_properties)
+
+
+def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:
+    """Replace a traceback through this plugin, which tells nobody anything, by the message."""
+    if not report.failed or not isinstance(excinfo.value, (BrokenExpectation, UndecidedExpectation, ConcurrencyError)):
+        return
+    if any(str(entry.path) == str(item.path) for entry in excinfo.traceback[1:]):
+        return  # raised by a call in the test itself: its line is worth seeing
+    shown: Any = excinfo.getrepr(style="value", tbfilter=False)
+    if shown.reprcrash is not None:
+        shown.reprcrash.path = str(item.path)
+        shown.reprcrash.lineno = (item.location[1] or 0) + 1
+        shown.reprcrash.message = str(excinfo.value).partition("\n\n")[0].replace("\n", " ")
+        place = {"path": item.location[0], "message": type(excinfo.value).__name__}
+        shown.reprtraceback.reprentries[-1].reprfileloc = replace(shown.reprcrash, **place)
+    report.longrepr = shown
+
+
+def warn_forgotten(item: pytest.Item, call: str, comparison: str) -> None:
+    """Say of a call of the fixture that it measured nothing, since its finding was not compared with anything."""
+    item.warn(
+        pytest.PytestWarning(
+            f"{call} was never compared with anything, so nothing was measured: write assert {call} {comparison}."
+        )
+    )
+
+
+def warn_gauge(item: pytest.Item) -> None:
+    """Say of a gauge's peak that it is 1 whatever the workers do."""
+    item.warn(
+        pytest.PytestWarning(
+            "concurrency.in_flight() was entered once only, by the test itself, so that its peak is 1 whatever runs "
+            "inside. Enter it where the work is done, in each worker: with concurrency.in_flight(): in the function "
+            "that the threads or tasks run."
+        )
+    )
+
+
+def fail_with(report: pytest.TestReport, complaint: str) -> None:
+    """Let a test fail for something that is not its own fault; what it failed for itself stays what is shown."""
+    if report.failed:
+        report.sections.append(("concurrency", complaint))
+    else:
+        report.outcome = "failed"
+        report.longrepr = complaint
+
+
+def point_at_test(item: pytest.Item, report: pytest.TestReport) -> None:
+    """The place of a skip is the test, not the line in this plugin that skipped it."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        report.longrepr = (str(item.path), (item.location[1] or 0) + 1, report.longrepr[2])

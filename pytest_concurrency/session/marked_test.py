@@ -1,0 +1,89 @@
+"""What a marked test does instead of a plain call."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from pytest_concurrency.backends.batch import prepare_input, refuse_coroutine
+from pytest_concurrency.core.errors import BrokenExpectation, UndecidedExpectation
+from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.expectations.base import Expectation
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.measurement.trial import Circumstances, Question, Trial
+
+
+def run_once(body: Body) -> bool | None:
+    """Run a marked body as a plain test; None leaves a plain function to pytest."""
+    __tracebackhide__ = True
+    if body.prepare is not None:
+        prepare_input(body.prepare)
+    if not body.is_async:
+        return None
+    asyncio.run(body.call())
+    return True
+
+
+def run_marked(
+    body: Body, expectations: Sequence[Expectation], circumstances: Circumstances, report: Callable[[Outcome], None]
+) -> None:
+    """Call the body once as any test, then decide all of its expectations.
+
+    :raises BrokenExpectation: one or more are surely broken.
+    """
+    __tracebackhide__ = True
+    if body.prepare is not None:
+        prepare_input(body.prepare)
+    began = CLOCKS.wall()
+    if not body.is_async:
+        answer = body.call()  # what it raises, it raises here as in any plain test
+        refuse_coroutine(answer)
+        if answer is not None:
+            warnings.warn(
+                pytest.PytestReturnNotNoneWarning(
+                    f"{body.label} returned {type(answer).__name__}: a test should return None. "
+                    "Did you mean assert instead of return?"
+                ),
+                stacklevel=2,
+            )
+    seconds = CLOCKS.wall() - began
+    pending: list[tuple[Outcome, str]] = []
+    each = [(expectation, expectation.limits(circumstances.defaults)) for expectation in expectations]
+    patience = max(limits.max_time for _, limits in each)
+    with circumstances.alone(), Trial(body, circumstances, patience, expected=seconds) as trial:
+        for expectation, limits in each:
+            plan = expectation.plan(body, limits)
+            outcome, _ = trial.decide(
+                Question(expectation.label, expectation.kind.name, expectation.given, plan, limits)
+            )
+            report(outcome)
+            pending.append((outcome, limits.undecided))
+    if circumstances.profiler is not None:
+        circumstances.profiler(body, [outcome for outcome, _ in pending])
+    # All verdicts are in before the first one that is not met speaks: each goes into the report.
+    broken = [outcome.reason for outcome, _ in pending if outcome.verdict == "broken"]
+    broken += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
+    if broken:
+        raise BrokenExpectation("\n\n".join(broken))
+    # What fails speaks before what skips.
+    for outcome, policy in sorted(pending, key=lambda each: (each[0].verdict, each[1]) != ("undecided", "fail")):
+        follow_policy(outcome, policy)
+
+
+def follow_policy(outcome: Outcome, policy: str) -> bool:
+    """Return whether an outcome counts as met; skip or fail the test if it is neither met nor broken."""
+    __tracebackhide__ = True
+    if outcome.change is not None and outcome.change.kind == "regression":
+        raise BrokenExpectation(outcome.change.text)
+    if outcome.verdict in ("met", "broken"):
+        return outcome.verdict == "met"
+    if outcome.verdict == "unmeasurable":
+        pytest.skip(f"unmeasurable: {outcome.reason}")
+    if policy == "fail":
+        raise UndecidedExpectation(f"undecided: {outcome.reason}")
+    if policy == "skip":
+        pytest.skip(f"undecided: {outcome.reason}")
+    return True

@@ -1,0 +1,181 @@
+"""From an expectation and its settlement to the outcome that is reported (pure)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pytest_concurrency.core.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample, Series
+from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.bound_type import COMPUTES, classify, per_body
+from pytest_concurrency.engine.claims import Claim, SpeedupClaim
+from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.scaling_laws import point_of
+from pytest_concurrency.engine.settlement import Result, Settlement
+from pytest_concurrency.verdicts import advice, not_met, undecided
+
+
+def judge(
+    label: str,
+    marker: str,
+    arguments: Mapping[str, Any],
+    plan: Plan,
+    settlement: Settlement,
+    lost_at: str | None = None,
+    note: str = "",
+    interference: Interference | None = None,
+) -> Outcome:
+    """Return one expectation's outcome; its reason is what the user reads.
+
+    :param lost_at: where the workers lose time to each other, if that was found out.
+    """
+    setup = plan.setup
+    bound = classify(settlement.rounds, setup, settlement.known)
+    decisive = deciding(settlement)
+    verdict = settlement.verdict
+    if verdict == "broken":
+        reason = not_met.broken(label, setup, decisive, settlement, bound, lost_at, note)
+    elif verdict == "met":
+        reason = ""
+    else:
+        reason = undecided.words(decisive.reason)
+    return Outcome(
+        marker=marker,
+        arguments=dict(arguments),
+        verdict=verdict,
+        reason=reason,
+        # A figure from the one or two rounds before giving up would mislead.
+        estimate=None if verdict == "unmeasurable" else decisive.estimate,
+        threshold=decisive.claim.threshold,
+        rounds=len(settlement.rounds),
+        seconds=settlement.seconds,
+        bound=bound,
+        arms=arms_of(settlement.rounds, setup, note),
+        interference=interference or Interference(),
+        workers=workers_of(setup),
+        # A blocked event loop says nothing of what the same work would do elsewhere.
+        advice="" if setup.method == "block" else advice.which_tool(bound, together=bool(setup.workers)),
+        claim=decisive.claim.name,
+        hint=_hint(plan, settlement, decisive),
+        comparison=comparison_of(decisive.claim),
+        curve=_curve(plan, settlement, decisive.estimate),
+        series=_series(plan, settlement),
+    )
+
+
+def loses_time(plan: Plan, settlement: Settlement) -> bool:
+    """Whether it is worth a look where in the body several workers lose time to each other.
+
+    Not where they all compute under the GIL: it is lost wherever they compute.
+    """
+    claim = deciding(settlement).claim
+    if settlement.verdict != "broken" or claim.unit != "ratio" or claim.met_when < 0 or plan.setup.backend == "compare":
+        return False
+    return not settlement.known.computes_alone or intervals.median_cpu_share(settlement.rounds) < COMPUTES
+
+
+def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
+    claim, estimate, workers = decisive.claim, decisive.estimate, plan.setup.workers
+    if not isinstance(claim, SpeedupClaim) or claim.at_most or estimate is None or plan.setup.backend == "compare":
+        return ""
+    if settlement.verdict in ("broken", "unmeasurable") or workers is None:
+        return ""
+    computing = intervals.median_cpu_share(settlement.rounds) if plan.setup.backend != "tasks" else 0.0
+    best = advice.ceiling(workers, computing, settlement.known.cpus)
+    return advice.threshold(claim.threshold, estimate, best, claim.margin)
+
+
+def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tuple[Point, ...]:
+    workers, claim = plan.setup.workers, plan.claims[0]
+    if workers is None or workers < 2 or speedup is None or not isinstance(claim, SpeedupClaim):
+        return ()
+    tasks = workers if plan.setup.backend == "tasks" else 1
+    return (point_of(settlement.rounds, workers, speedup, tasks),)
+
+
+def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
+    """What later runs are compared by: the ratio that the rounds are about, if they are about one."""
+    ratios = [result for result in settlement.results if result.claim.unit == "ratio"]
+    if not ratios or settlement.verdict == "unmeasurable":
+        return ()
+    workers = None if plan.setup.backend == "compare" else plan.setup.workers
+    return (Series(workers, ratios[0].bounds),) if ratios[0].bounds else ()
+
+
+def workers_of(setup: Setup) -> str:
+    """Who works, for the table: ``4 threads``."""
+    if setup.backend == "compare":
+        return "2nd vs 1st"
+    return setup.who() if setup.workers else "alone"
+
+
+def comparison_of(claim: Claim) -> str:
+    """How a figure must stand to the threshold, for the claim to be met."""
+    return ">=" if claim.met_when > 0 else "<="
+
+
+def combine(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return one outcome for the points of a curve: the worst of them, with all of them beside it."""
+    order = ("broken", "unmeasurable", "undecided", "met")
+    # Where all are met, the largest count is the one to show.
+    worst = min(reversed(outcomes), key=lambda outcome: order.index(outcome.verdict))
+    curve = tuple(point for outcome in outcomes for point in outcome.curve)
+    series = tuple(points for outcome in outcomes for points in outcome.series)
+    reason = worst.reason
+    if worst.verdict == "broken":
+        reason += "\n\n" + not_met.curve(curve)
+    return replace(
+        worst,
+        reason=reason,
+        rounds=sum(outcome.rounds for outcome in outcomes),
+        seconds=sum(outcome.seconds for outcome in outcomes),
+        arms=tuple(arm for outcome in outcomes for arm in outcome.arms),
+        curve=curve,
+        series=series,
+    )
+
+
+def deciding(settlement: Settlement) -> Result:
+    """The result to show: the one behind the verdict, else the first."""
+    return next(
+        (result for result in settlement.results if result.verdict == settlement.verdict), settlement.results[0]
+    )
+
+
+def arms_of(rounds: tuple[Round, ...], setup: Setup, note: str = "") -> tuple[Arm, ...]:
+    """The two sides of some rounds, with their totals."""
+    arms = [_arm(setup.backend, [round_.serial for round_ in rounds], note)]
+    together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
+    if together:
+        # All tasks of an event loop run in its one thread.
+        tasks = setup.workers or 1 if setup.backend == "tasks" else 1
+        arms.append(_arm(setup.backend, together, note, tasks))
+    return tuple(arms)
+
+
+def _arm(backend: str, samples: list[Sample], note: str, tasks: int = 1) -> Arm:
+    known = bool(samples) and all(reading.delay is not None for sample in samples for reading in sample.readings)
+    return Arm(
+        backend=backend,
+        workers=samples[0].workers * tasks if samples else 0,
+        loops=samples[-1].loops if samples else 0,
+        wall=tuple(_tidy(sample.wall) for sample in samples),
+        cpu=tuple(_tidy(sample.cpu) for sample in samples),
+        delay=tuple(_tidy(sample.delay) for sample in samples) if known else None,
+        blocked=tuple(_tidy(sample.blocked) for sample in samples),
+        note=note,
+        body=_per_body(samples, tasks) if samples else None,
+    )
+
+
+def _per_body(samples: Sequence[Sample], tasks: int) -> PerBody:
+    each = per_body(samples, tasks)
+    delay = None if each.delay is None else _tidy(each.delay)
+    return PerBody(_tidy(each.wall), _tidy(each.cpu), _tidy(each.blocked), delay)
+
+
+def _tidy(seconds: float) -> float:
+    """Nanoseconds are the clocks' resolution; more digits are noise in a file."""
+    return round(seconds, 9) if math.isfinite(seconds) else 0.0

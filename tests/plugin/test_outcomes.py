@@ -1,0 +1,326 @@
+"""The four verdicts, and what pytest makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import Backend, Suite, assert_other_passed, assert_outcome, text_of
+
+from pytest_concurrency.machine.cpus import gil_enabled
+from pytest_concurrency.testing import ScriptedBody
+
+# Two rounds are always tried, and two are never enough: sure to be undecided, and quick.
+NO_TIME = "max_time='1us'"
+
+LOCKED = """
+LOCK = threading.Lock()
+
+@pytest.mark.expect_speedup(threads=4, at_least=3)
+def test_body():
+    with LOCK:
+        time.sleep(0.004)
+"""
+
+
+def test_met_passes_in_every_backend(suite: Suite, backend: Backend) -> None:
+    result = suite(
+        f"""
+@pytest.mark.expect_speedup({backend.name}=4, at_least=2)
+{backend.define} test_body():
+    {backend.wait.format(0.01)}
+"""
+    )
+    result.assert_outcomes(passed=2)
+    assert "1 verdict: 1 met" in text_of(result)
+
+
+@pytest.mark.parametrize("define", ["def", "async def"])
+def test_io_bound_is_met_by_waiting(suite: Suite, define: str) -> None:
+    wait = "time.sleep(0.004)" if define == "def" else "await asyncio.sleep(0.004)"
+    result = suite(f"@pytest.mark.expect_io_bound\n{define} test_body():\n    {wait}\n")
+    result.assert_outcomes(passed=2)
+    assert "1 verdict: 1 met" in text_of(result)
+
+
+def test_what_a_body_prints_each_time_does_not_bury_why_it_failed(suite: Suite) -> None:
+    result = suite(LOCKED.replace("with LOCK:", "print('begun\\n' * 100, 'the end')\n    with LOCK:"))
+    assert_outcome(result, "test_body", "FAILED")
+    text = text_of(result)
+    assert "What to try:" in text
+    assert text.count("begun") < 120
+    result.stdout.re_match_lines(
+        [r"\[\.\.\. [\d,]+ lines more: a measured body runs many times; -s shows all \.\.\.\]", r" the end"]
+    )
+
+
+def test_broken_fails_and_explains_itself(suite: Suite) -> None:
+    result = suite(LOCKED)
+    result.assert_outcomes(failed=1, passed=1)
+    assert_outcome(result, "test_body", "FAILED")
+    assert_other_passed(result)
+    text = text_of(result)
+    # The figure with its interval and the threshold.
+    result.stdout.re_match_lines([r".*expect_speedup\(threads=4, at_least=3\) is broken: .*"])
+    result.stdout.re_match_lines_random([r".*\d\.\d\d \[\d\.\d\d to \d\.\d\d\] times as fast.*"])
+    assert "expected at least 3" in text
+    # What each side did, the bound type with its evidence, and what to do.
+    for words in ("until all done", "computing", "waiting for a CPU", "1 thread ", "4 threads "):
+        assert words in text
+    assert "Bound type: serialized (it waits, and its waits queue)" in text
+    assert "What to try:" in text
+    assert "look for a Lock or Semaphore" in text
+    assert "BROKEN test_suite.py::test_body speedup" in text
+    assert "needed >= 3x" in text
+    assert "1 verdict: 1 broken" in text
+
+
+@pytest.mark.skipif(not gil_enabled(), reason="has no GIL")
+def test_broken_under_the_gil_is_explained_to_someone_who_never_heard_of_it(
+    suite: Suite, scripted: Callable[..., None]
+) -> None:
+    scripted(ScriptedBody(cpu=0.004, holds_gil=True))
+    result = suite(
+        """
+@pytest.mark.expect_speedup(threads=4, at_least=3.5)
+def test_body():
+    n = 0
+    for i in range(40_000):
+        n += i
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    text = text_of(result)
+    assert "Bound type: cpu (it computes)" in text
+    assert "Python lets only one thread at a time compute (the global interpreter lock, GIL)" in text
+    assert "Use processes" in text
+
+
+def test_at_most_is_broken_by_a_real_speedup(suite: Suite) -> None:
+    result = suite(
+        """
+@pytest.mark.expect_speedup(threads=4, at_most=1.5)
+def test_body():
+    time.sleep(0.004)
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert "expected at most 1.5" in text_of(result)
+    assert "needed <= 1.5x" in text_of(result)
+
+
+def test_io_bound_is_broken_by_computing_and_cpu_bound_by_waiting(suite: Suite) -> None:
+    result = suite(
+        """
+@pytest.mark.expect_io_bound
+def test_computes():
+    sum(range(300_000))
+
+@pytest.mark.expect_cpu_bound
+def test_waits():
+    time.sleep(0.004)
+
+@pytest.mark.expect_cpu_bound
+def test_met():
+    sum(range(300_000))
+"""
+    )
+    result.assert_outcomes(failed=2, passed=2)
+    text = text_of(result)
+    assert "expect_io_bound is broken" in text
+    assert "mark it expect_cpu_bound" in text
+    assert "expect_cpu_bound is broken" in text
+    assert "mark it expect_io_bound" in text
+    assert "3 verdicts: 1 met, 2 broken" in text
+
+
+def test_broken_is_an_assertion_error_of_the_call_phase(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(
+        LOCKED.replace(
+            "@pytest.mark.expect",
+            "@pytest.mark.xfail(raises=AssertionError, strict=True, reason='known')\n@pytest.mark.expect",
+        ),
+        "--junitxml=junit.xml",
+    )
+    result.assert_outcomes(xfailed=1, passed=1)
+
+
+def test_junit_says_failure_not_error(suite: Suite, pytester: pytest.Pytester) -> None:
+    suite(LOCKED, "--junitxml=junit.xml")
+    junit = (pytester.path / "junit.xml").read_text()
+    assert 'failures="1"' in junit
+    assert 'errors="0"' in junit
+    assert "is broken" in junit
+
+
+def test_a_met_expectation_under_strict_xfail_fails(suite: Suite) -> None:
+    result = suite(
+        """
+@pytest.mark.xfail(strict=True, reason="was slow once")
+@pytest.mark.expect_io_bound
+def test_body():
+    time.sleep(0.004)
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert "[XPASS(strict)] was slow once" in text_of(result)
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome"), [("skip", "SKIPPED"), ("fail", "FAILED"), ("pass", "PASSED")], ids=lambda value: str(value)
+)
+def test_undecided_follows_the_policy(suite: Suite, policy: str, outcome: str) -> None:
+    result = suite(
+        f"""
+@pytest.mark.expect_io_bound({NO_TIME}, undecided={policy!r})
+def test_body():
+    time.sleep(0.004)
+""",
+        "-rs",
+    )
+    assert_outcome(result, "test_body", outcome)
+    assert_other_passed(result)
+    text = text_of(result)
+    assert "UNDECIDED test_suite.py::test_body" in text
+    assert "no sure verdict within max_time=1.00 us" in text
+    assert "raise max_time" in text
+    assert "1 verdict: 1 undecided" in text
+
+
+@pytest.mark.parametrize("first", ["skip", "fail"])
+def test_of_two_undecided_markers_the_one_that_fails_speaks(suite: Suite, first: str) -> None:
+    second = {"skip": "fail", "fail": "skip"}[first]
+    result = suite(
+        f"""
+@pytest.mark.expect_io_bound({NO_TIME}, undecided={first!r})
+@pytest.mark.expect_speedup(threads=2, at_least=1.5, {NO_TIME}, undecided={second!r})
+def test_body():
+    time.sleep(0.004)
+"""
+    )
+    assert_outcome(result, "test_body", "FAILED")
+    assert "2 verdicts: 2 undecided" in text_of(result)
+
+
+def test_a_skip_points_at_the_test(suite: Suite) -> None:
+    result = suite(f"@pytest.mark.expect_io_bound({NO_TIME})\ndef test_body():\n    time.sleep(0.004)\n", "-rs")
+    result.stdout.re_match_lines([r"SKIPPED \[1\] test_suite\.py:\d+: undecided: no sure verdict within.*"])
+
+
+def test_computing_that_needs_more_cpus_than_there_are_is_unmeasurable(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two CPUs on whatever machine; a machine of one has its own reason to skip.
+    monkeypatch.setattr("pytest_concurrency.measurement.worker_bench.usable_cpus", lambda: 2.0)
+    result = suite(
+        """
+@pytest.mark.expect_speedup(processes=4, at_least=3)
+def test_body():
+    sum(range(300_000))
+""",
+        "-rs",
+    )
+    result.assert_outcomes(skipped=1, passed=1)
+    assert_other_passed(result)
+    text = text_of(result)
+    assert "SKIPPED [1] test_suite.py:4: unmeasurable: 4 processes of a body that computes" in text
+    assert "on 2 usable CPUs" in text
+    assert "It needs 3 CPUs" in text
+    assert "1 verdict: 1 unmeasurable" in text
+
+
+def test_a_start_method_that_the_platform_lacks_is_unmeasurable(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    result = suite(
+        """
+@pytest.mark.expect_speedup(processes=2, at_least=1.5)
+def test_body():
+    time.sleep(0.004)
+""",
+        "--concurrency-start-method=fork",
+        "-rs",
+    )
+    result.assert_outcomes(skipped=1, passed=1)
+    assert "start method 'fork' is not available here; this platform has spawn" in text_of(result)
+
+
+def test_every_stacked_expectation_gets_its_verdict(suite: Suite) -> None:
+    result = suite(
+        """
+LOCK = threading.Lock()
+
+@pytest.mark.expect_speedup(threads=4, at_most=1.5)
+@pytest.mark.expect_speedup(threads=4, at_least=3)
+@pytest.mark.expect_cpu_bound(max_time="1us")
+def test_body():
+    with LOCK:
+        time.sleep(0.004)
+""",
+        "--concurrency-report",
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    text = text_of(result)
+    assert "3 verdicts: 1 met, 1 broken, 1 undecided" in text
+    assert "expect_speedup(threads=4, at_least=3) is broken" in text
+
+
+def test_all_that_is_broken_is_told(suite: Suite) -> None:
+    result = suite(
+        """
+LOCK = threading.Lock()
+
+@pytest.mark.expect_speedup(threads=4, at_least=3)
+@pytest.mark.expect_cpu_bound
+def test_body():
+    with LOCK:
+        time.sleep(0.004)
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    text = text_of(result)
+    assert "expect_speedup(threads=4, at_least=3) is broken" in text
+    assert "expect_cpu_bound is broken" in text
+
+
+def test_fixtures_are_set_up_once_and_the_body_runs_often(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(
+        """
+@pytest.fixture
+def tally():
+    print("SET UP")
+    counts = []
+    yield counts
+    print(f"TORN DOWN after {'many' if len(counts) > 8 else 'few'}")
+
+@pytest.mark.expect_io_bound
+def test_body(tally):
+    tally.append(1)
+    time.sleep(0.004)
+""",
+        "-s",
+    )
+    result.assert_outcomes(passed=2)
+    assert result.stdout.str().count("SET UP") == 1
+    assert result.stdout.str().count("TORN DOWN after many") == 1
+
+
+def test_a_measured_test_leaves_no_worker_behind(suite: Suite, pytester: pytest.Pytester) -> None:
+    result = suite(
+        """
+import multiprocessing
+
+@pytest.mark.expect_io_bound
+@pytest.mark.expect_speedup(processes=2, at_least=1.2)
+def test_body():
+    time.sleep(0.004)
+
+@pytest.mark.expect_speedup(tasks=4, at_least=2)
+async def test_tasks():
+    await asyncio.sleep(0.004)
+
+def test_none_left():
+    assert [t.name for t in threading.enumerate() if t.name.startswith("concurrency-")] == []
+    assert multiprocessing.active_children() == []
+"""
+    )
+    result.assert_outcomes(passed=4)

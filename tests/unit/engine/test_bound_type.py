@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_concurrency.core.model import Bound
+from pytest_concurrency.engine.bound_type import classify, per_body
+from pytest_concurrency.engine.claims import Knowledge
+from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
+from pytest_concurrency.verdicts.advice import what_to_try, which_tool
+
+from ..make import reading, sample
+
+WAITS = ScriptedBody(wait=0.01)
+COMPUTES = ScriptedBody(cpu=0.01)
+
+
+def bound_of(body: ScriptedBody, gil: str = "unknown", backend: str = "threads", workers: int | None = 4) -> Bound:
+    bench = ScriptedBench(body, Noise(jitter=0.02), cpus=8)
+    rounds = [bench.round(Setup(backend, workers)) for _ in range(9)]
+    return classify(rounds, Setup(backend, workers), Knowledge(8.0, gil, backend != "processes"))
+
+
+@pytest.mark.parametrize(
+    ("body", "gil", "backend", "kind", "evidence"),
+    [
+        (WAITS, "unknown", "threads", "io", "the waits of 4 threads overlap: all are done after"),
+        (WAITS, "unknown", "tasks", "io", "the waits of 4 tasks overlap"),
+        (ScriptedBody(wait=0.01, lock=1.0), "unknown", "threads", "serialized", "the waits of 4 threads queue"),
+        (ScriptedBody.of_speedup(1.4), "unknown", "threads", "serialized", "the waits of 4 threads queue"),
+        (ScriptedBody.of_speedup(2.2), "unknown", "threads", "io", "the waits of 4 threads overlap"),
+        (ScriptedBody(wait=0.01, lock=1.0), "unknown", "tasks", "serialized", "the waits of 4 tasks queue"),
+        (ScriptedBody(wait=0.008, cpu=0.002), "unknown", "threads", "io", "alone it waits for 80 %"),
+        (COMPUTES, "held", "threads", "cpu", "a thread beside it cannot get the GIL"),
+        (COMPUTES, "released", "threads", "cpu", "a thread beside it can have the GIL"),
+        (COMPUTES, "disabled", "threads", "cpu", "runs without a GIL"),
+        (COMPUTES, "unknown", "processes", "cpu", "alone it computes for 100 %"),
+        (ScriptedBody(cpu=0.01, growth=1.8), "released", "threads", "cpu", "they contend for"),
+        (ScriptedBody(cpu=0.005, wait=0.005), "released", "threads", "mixed", "and waits for the rest"),
+    ],
+)
+def test_bound_types_with_their_evidence(body: ScriptedBody, gil: str, backend: str, kind: str, evidence: str) -> None:
+    bound = bound_of(body, gil, backend)
+    assert bound.kind == kind
+    assert evidence in bound.evidence
+    assert bound.gil == gil
+    assert bound.cpu_share + bound.wait_share == pytest.approx(1.0)
+
+
+def test_one_worker_alone_says_nothing_of_queues() -> None:
+    bound = bound_of(ScriptedBody(wait=0.01, lock=1.0), workers=None)
+    assert bound.kind == "io"
+    assert "queue" not in bound.evidence
+
+
+def test_computing_without_growth_is_not_contended() -> None:
+    assert "contend" not in bound_of(COMPUTES, "released").evidence
+
+
+def test_one_bodys_part_of_a_batch() -> None:
+    batch = sample(reading(0.02, 0.04, 0.002), reading(0.04, 0.08, 0.004), loops=2)
+    each = per_body([batch])
+    assert (each.cpu, each.blocked, each.delay) == (pytest.approx(0.015), pytest.approx(0.03), pytest.approx(0.0015))
+    assert each.wall == pytest.approx(0.062)
+    assert per_body([sample(reading(0.08, 0.0, None))], tasks=4).cpu == pytest.approx(0.02)
+    assert per_body([sample(reading(0.08, 0.0, None))]).delay is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "gil", "tool", "not_tool"),
+    [
+        ("io", "unknown", "threads or asyncio", "process"),
+        ("serialized", "unknown", "remove the lock", "process"),
+        ("mixed", "held", "processes for the computing", "asyncio"),
+        ("mixed", "released", "threads", "process"),
+        ("cpu", "held", "processes", "asyncio"),
+        ("cpu", "unknown", "processes", "asyncio"),
+        ("cpu", "released", "threads", "process"),
+        ("cpu", "disabled", "threads", "process"),
+    ],
+)
+def test_each_bound_type_has_its_tool(kind: str, gil: str, tool: str, not_tool: str) -> None:
+    said = which_tool(Bound(kind, 0.5, 0.5, gil))
+    assert tool in said
+    assert not_tool not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "gil", "backend", "said"),
+    [
+        ("serialized", "unknown", "threads", "Lock or Semaphore"),
+        ("serialized", "unknown", "tasks", "asyncio.to_thread()"),
+        ("io", "unknown", "threads", "pool size"),
+        ("cpu", "held", "threads", "global interpreter lock"),
+        ("cpu", "released", "threads", "memory bandwidth"),
+        ("cpu", "unknown", "processes", "lock or file"),
+        ("cpu", "held", "tasks", "An event loop runs in one thread"),
+        ("cpu", "held", "compare", "first function"),
+        ("mixed", "held", "threads", "ProcessPoolExecutor"),
+    ],
+)
+def test_what_to_try_fits_the_cause(kind: str, gil: str, backend: str, said: str) -> None:
+    assert said in what_to_try(Bound(kind, 0.5, 0.5, gil), backend, True, one_interpreter=backend != "processes")
+
+
+def test_too_much_speed_is_answered_with_the_bound_above() -> None:
+    assert "raise the limit" in what_to_try(Bound("io", 0.0, 1.0), "threads", wants_speed=False)

@@ -1,0 +1,80 @@
+"""The place that an author is told is one of the author's own lines, not the library's that it waits in."""
+
+from __future__ import annotations
+
+import json
+import queue
+import selectors
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import pytest_concurrency
+from pytest_concurrency.machine import stack_locations
+
+OURS = (str(Path(pytest_concurrency.__file__).parent / "backends" / "batch.py"), 40, "run_batch")
+LIBRARY = (queue.__file__, 171, "get")
+AUTHORS = ("/home/me/test_it.py", 3, "test_body")
+INSTALLED = (str(Path(queue.__file__).parent / "site-packages" / "somebody" / "client.py"), 9, "get")
+
+
+def test_waiting_in_the_library_is_told_at_the_line_that_waits() -> None:
+    assert stack_locations.describe([LIBRARY, AUTHORS, OURS]) == "/home/me/test_it.py:3 in test_body"
+    assert stack_locations.in_body([LIBRARY, AUTHORS, OURS]) == "/home/me/test_it.py:3 in test_body"
+
+
+def test_an_installed_package_is_somebodys_own_code() -> None:
+    assert stack_locations.describe([LIBRARY, INSTALLED, AUTHORS]).endswith("client.py:9 in get")
+
+
+def test_a_body_that_is_the_librarys_is_told_there() -> None:
+    assert f"{queue.__file__}:171 in get" in (stack_locations.in_body([LIBRARY, OURS]) or "")
+
+
+def test_outside_of_the_body_there_is_no_place() -> None:
+    assert stack_locations.in_body([OURS, LIBRARY]) is None
+    assert stack_locations.in_body([]) is None
+    assert stack_locations.describe([]) == "not readable here"
+
+
+def test_a_loop_that_looks_for_something_to_do_is_in_nobodys_code() -> None:
+    poll = (selectors.__file__, 468, "select")
+    assert stack_locations.in_poll([poll, LIBRARY, AUTHORS])
+    assert not stack_locations.in_poll([LIBRARY, poll])
+    assert not stack_locations.in_poll([])
+
+
+def test_the_source_is_shown_where_it_can_be_read() -> None:
+    found: list[str] = []
+
+    def told(value: object) -> str:
+        found.append(stack_locations.describe(stack_locations.of_frame(sys._getframe())))
+        return ""
+
+    json.dumps(object(), default=told)  # through the library
+    (place,) = found
+    assert place.startswith(f"{Path(__file__).relative_to(Path.cwd())}:")
+    assert place.endswith("in told: found.append(stack_locations.describe(stack_locations.of_frame(sys._getframe())))")
+
+
+def test_a_folder_whose_name_only_begins_like_the_package_is_an_authors() -> None:
+    near = (str(Path(pytest_concurrency.__file__).parent) + "_suite/test_it.py", 1, "test_body")
+    assert stack_locations.describe([near]).startswith(stack_locations.relative(near[0]))
+    assert stack_locations.in_body([near]) is not None
+
+
+def test_where_another_thread_stands_and_that_nobody_looks_without_a_gil(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert "wait" in str(stack_locations.of_thread(thread.ident))
+        monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+        assert stack_locations.of_thread(thread.ident) == ()
+        assert stack_locations.describe(stack_locations.of_thread(thread.ident) or ()) == "not readable here"
+    finally:
+        stop.set()
+        thread.join()
+    assert stack_locations.of_thread(thread.ident) is None

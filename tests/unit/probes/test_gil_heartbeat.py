@@ -1,0 +1,117 @@
+"""What beats beside a body say of the GIL; the beats are written down, not measured."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_concurrency.core.model import GilProbe
+from pytest_concurrency.engine.claims import gil_vote
+from pytest_concurrency.probes.gil_heartbeat import Beat, Beats, summarize
+
+from ..make import reading
+
+BEAT = 0.0005
+
+
+def beats(seconds: float, late: float, delay: float = 0.0, computed: float | None = None, **more: int) -> list[Beat]:
+    """Beats from 0 to ``seconds``, all as late."""
+    found, now = [], 0.0
+    while now < seconds:
+        found.append(Beat(now + BEAT, late, delay, computed, **more))
+        now += BEAT + late
+    return found
+
+
+def heard(cpu: float, wait: float, found: list[Beat], delay: float = 0.0, **more: float) -> GilProbe:
+    return summarize(reading(cpu, wait, delay), Beats(tuple(found), **more))
+
+
+def test_a_body_that_holds_the_gil_makes_every_beat_late() -> None:
+    probe = heard(0.05, 0.0, beats(0.05, late=0.01, computed=0.0105, switches=2))
+    assert probe.surely_held > 0.5 * probe.cpu
+    assert gil_vote(probe).direction == 1
+    assert 0.008 < probe.longest.low <= 0.0105 <= probe.longest.high
+
+
+def test_a_body_that_releases_the_gil_makes_none_late() -> None:
+    probe = heard(0.05, 0.0, beats(0.05, late=0.0001, computed=0.0006, switches=1))
+    assert probe.perhaps_held < 0.1 * probe.cpu
+    assert gil_vote(probe).direction == -1
+    assert probe.longest.high < 0.002
+
+
+def test_a_heart_without_a_cpu_accuses_nobody() -> None:
+    """Late because other programs had the CPU: the body computed meanwhile, and need not have held the GIL."""
+    probe = heard(0.05, 0.0, beats(0.1, late=0.01, delay=0.0098, computed=0.008, switches=1), delay=0.05)
+    assert probe.surely_held == 0
+    assert gil_vote(probe).direction <= 0
+    assert probe.longest.low < 0.001
+
+
+def test_what_the_body_computes_while_the_heart_sleeps_is_no_hold() -> None:
+    probe = heard(0.05, 0.0, beats(0.05, late=0.0002, computed=0.0007, switches=2))
+    assert probe.surely_held == 0
+    assert gil_vote(probe).direction == -1
+
+
+def test_a_wait_that_keeps_the_gil_shows_as_a_hold() -> None:
+    probe = heard(0.0, 0.05, beats(0.05, late=0.05, computed=0.0, switches=2))
+    assert probe.longest.low > 0.04
+    assert probe.surely_held == 0
+
+
+def test_beats_outside_of_the_body_say_nothing_of_it() -> None:
+    before = Beat(due=-1.0, late=0.5, delay=0.0, cpu=0.4)
+    after = Beat(due=1.0, late=0.5, delay=0.0, cpu=0.4)
+    probe = heard(0.01, 0.0, [before, after])
+    assert (probe.beats, probe.surely_held, probe.perhaps_held) == (0, 0.0, 0.0)
+
+
+def test_without_a_beat_a_hold_is_at_most_the_body() -> None:
+    probe = heard(0.01, 0.02, [], delay=0.5)
+    assert probe.beats == 0
+    assert probe.longest.low == 0.0
+    assert probe.longest.high == pytest.approx(0.03)
+    assert gil_vote(probe).direction == 0
+
+
+def test_the_place_goes_with_it() -> None:
+    assert summarize(reading(0.01), Beats(()), "test_it.py:3 in body").where == "test_it.py:3 in body"
+
+
+@given(
+    cpu=st.floats(0, 0.1),
+    wait=st.floats(0.0001, 0.1),
+    found=st.lists(
+        st.builds(
+            Beat,
+            due=st.floats(-0.1, 0.3),
+            late=st.floats(0, 0.1),
+            delay=st.floats(0, 0.1),
+            cpu=st.none() | st.floats(0, 0.1),
+            switches=st.none() | st.integers(1, 3),
+        ),
+        max_size=20,
+    ),
+)
+def test_bounds_are_in_order(cpu: float, wait: float, found: list[Beat]) -> None:
+    probe = heard(cpu, wait, found)
+    assert 0 <= probe.surely_held <= probe.perhaps_held
+    assert 0 <= probe.longest.low <= probe.longest.high
+    assert 0 <= probe.beats <= len(found)
+
+
+def test_what_another_thread_computed_may_have_been_its_hold() -> None:
+    late = beats(0.05, late=0.01, computed=0.0, switches=2)
+    probe = heard(0.0, 0.05, late, others=0.03)
+    assert probe.longest.low == 0
+    assert probe.longest.high >= 0.01
+    assert heard(0.0, 0.05, late, others=0.001).longest.low > 0.008
+
+
+def test_where_sleeps_are_coarse_late_beats_are_no_holds() -> None:
+    late = beats(0.1, late=0.015, computed=0.0)
+    assert heard(0.0, 0.1, late, coarse=0.0155).longest.low == 0
+    assert heard(0.0, 0.1, late, coarse=0.0004).longest.low > 0.014

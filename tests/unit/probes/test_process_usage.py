@@ -1,0 +1,100 @@
+"""Who did the work of a user's own code, and what is known of the time they had no CPU."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import pytest
+
+from pytest_concurrency.core.model import Reading
+from pytest_concurrency.probes import process_usage
+from pytest_concurrency.probes.process_usage import OwnWork
+
+pytestmark = pytest.mark.skipif(process_usage.unavailable() is not None, reason="needs run delay")
+COMPUTE = "import time\nwhile time.process_time() < 0.2: pass"
+
+
+def compute(seconds: float = 0.05) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(1000))
+
+
+def in_two_threads() -> None:
+    threads = [threading.Thread(target=compute) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def in_a_process() -> None:
+    subprocess.run([sys.executable, "-c", COMPUTE], check=True)
+
+
+def work_of(call: object) -> Reading:
+    assert callable(call)
+    with OwnWork(short_lived=True) as work:
+        call()
+    return work.reading
+
+
+@pytest.mark.parametrize(
+    ("call", "party"),
+    [(compute, "one"), (in_two_threads, "seen"), (in_a_process, "unseen")],
+    ids=["one", "seen", "unseen"],
+)
+def test_who_took_part(call: object, party: str) -> None:
+    assert work_of(call).party == party
+
+
+def test_waiting_is_done_by_one() -> None:
+    reading = work_of(lambda: time.sleep(0.05))
+    assert reading.party == "one"
+    assert reading.blocked > 0.04
+
+
+def test_the_computing_of_all_is_added_up() -> None:
+    assert work_of(in_two_threads).cpu >= 0.1
+    assert work_of(in_a_process).cpu >= 0.15
+
+
+def test_without_run_delay_nobody_is_known_to_have_worked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_CONCURRENCY_NO_RUN_DELAY", "1")
+    assert work_of(compute).party != "one"
+
+
+def _compute(seconds: float) -> None:
+    while time.process_time() < seconds:
+        pass
+
+
+def test_what_a_child_did_before_is_not_of_this_batch() -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_compute, 0.3).result()
+        with OwnWork(short_lived=False) as work:
+            pool.shutdown(wait=True)
+    assert work.reading.cpu < 0.15
+
+
+def test_several_watchers_leave_threads_as_they_were() -> None:
+    run = threading.Thread.run
+    first, second = OwnWork(short_lived=True), OwnWork(short_lived=True)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert threading.Thread.run is run
+
+
+def test_threads_that_python_has_not_made_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "enumerate", lambda: [threading.main_thread()])  # the pool's look like native ones
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(compute).result()
+        reading = work_of(lambda: pool.submit(compute).result())
+    assert reading.party == "native"

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import io
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.core.model import Bound, Estimate
+from pytest_concurrency.reports import terminal
+from pytest_concurrency.reports.terminal import Layout
+from pytest_concurrency.runs import record
+
+from ..make import outcome
+
+LONG = "tests/integration/shop/test_checkout_of_large_baskets.py::TestCheckout::test_totals_of_all_customers[100-EUR]"
+COLORS = {"green": 32, "red": 31, "yellow": 33, "bold": 1}
+REASON = "no sure verdict within max_time=10.0 s: of 40 rounds 20 spoke for 3.00x or more, and 20 could not tell"
+
+
+class FakeReporter:
+    """As much of pytest's terminal reporter as the report uses, writing into a string."""
+
+    def __init__(self, width: int, colored: bool = False, verbosity: int = 0) -> None:
+        self._tw = SimpleNamespace(fullwidth=width)
+        self._colored = colored
+        self.verbosity = verbosity
+        self.config = SimpleNamespace(getoption=lambda name, default=None: default)
+        self._file = io.StringIO()
+
+    def section(self, title: str, sep: str = "=", **markup: bool) -> None:
+        self.write_line(f" {title} ".center(self._tw.fullwidth, sep))
+
+    def ensure_newline(self) -> None:
+        """The report begins on a line of its own; here every line is."""
+
+    def write_line(self, line: str, **markup: bool) -> None:
+        if self._colored:
+            codes = "".join(f"\x1b[{COLORS[name]}m" for name in markup)
+            line = f"{codes}{line}\x1b[0m" if codes else line
+        self._file.write(line + "\n")
+
+    @property
+    def lines(self) -> list[str]:
+        return self._file.getvalue().splitlines()
+
+
+RECORDS = [
+    record.record_of("test_fetch.py::test_fetch", [outcome()]),
+    record.record_of(LONG, [outcome(verdict="broken", reason="expect_speedup is broken: ...", rounds=12)]),
+    record.record_of("test_a.py::test_busy", [outcome(verdict="undecided", reason=REASON)]),
+    record.record_of(
+        "test_a.py::test_gate",
+        [
+            outcome(
+                marker="expect_cpu_bound",
+                arguments={"gil": "held"},
+                claim="GIL",
+                bound=Bound("cpu", 0.99, 0.01, "held"),
+                estimate=Estimate(0.9, 0.88, 0.95, "share"),
+                advice="it computes under the GIL: processes (or a free-threaded build)",
+            ),
+            outcome(verdict="unmeasurable", reason="needs 3 CPUs", estimate=None, bound=None, rounds=2, advice=""),
+        ],
+    ),
+]
+
+
+def shown(
+    width: int = 80, full: bool = True, colored: bool = False, records: Any = RECORDS, verbosity: int = 0
+) -> list[str]:
+    reporter = FakeReporter(width, colored, verbosity)
+    terminal.show(reporter, records, Layout(full))
+    return reporter.lines
+
+
+def plain(line: str) -> str:
+    return re.sub(r"\x1b\[\d+m", "", line)
+
+
+@pytest.mark.parametrize("colored", [False, True])
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_table_fits_the_terminal(width: int, colored: bool) -> None:
+    lines = [plain(line) for line in shown(width, colored=colored)]
+    start = next(index for index, line in enumerate(lines) if line.startswith("test "))
+    for line in lines[start : start + 6]:
+        assert len(line) <= width
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_a_wide_terminal_shows_every_column_and_whole_names() -> None:
+    lines = shown(200)
+    head = next(line for line in lines if line.startswith("test "))
+    assert head.split() == ["test", "verdict", "expects", "figure", "needed", "bound", "workers", "rounds", "time"]
+    broken = next(line for line in lines if line.startswith(LONG))
+    assert broken.split()[1:] == [
+        "broken",
+        "speedup",
+        "3.97x",
+        "[3.91,",
+        "4.02]",
+        ">=",
+        "3x",
+        "io",
+        "4",
+        "threads",
+        "12",
+        "250",
+        "ms",
+    ]
+
+
+def test_a_narrow_terminal_keeps_what_matters() -> None:
+    lines = shown(80)
+    start = next(number for number, line in enumerate(lines) if line.startswith("test "))
+    assert lines[start].split() == ["test", "verdict", "expects", "value", "needed", "bound"]
+    assert lines[start + 1] == "test_fetch.py"
+    assert lines[start + 2].split() == ["test_fetch", "met", "speedup", "3.97x", ">=", "3x", "io"]
+    assert lines[start + 3] == LONG.partition("::")[0]
+    name = lines[start + 4].split()[0]
+    assert name.startswith("TestCheck"), "the middle of a name is left out"
+    assert ".." in name
+    assert name.endswith("[100-EUR]")
+
+
+def test_names_that_fit_leave_room_for_the_interval() -> None:
+    lines = shown(
+        80, records=[record.record_of("tests/a_file_of_some_length.py::test_of_24_characters_ab", [outcome()])]
+    )
+    assert lines[2].split() == ["test", "verdict", "expects", "figure", "needed", "bound"]
+    assert "  test_of_24_characters_ab  met      speedup  3.97x [3.91, 4.02]  >= 3x   io" in lines
+
+
+def test_sorted_rows_are_not_gathered_by_file() -> None:
+    reporter = FakeReporter(80)
+    terminal.show(reporter, RECORDS, Layout(full=True, sort="-rounds"))
+    assert "test_fetch.py" not in reporter.lines
+    assert any(line.startswith("test_fetch ") for line in reporter.lines)
+
+
+def test_tests_of_one_file_that_ran_apart_stand_below_its_name_again() -> None:
+    tests = ["tests/test_a.py::test_one", "tests/test_b.py::test_two", "tests/test_a.py::test_three"]
+    lines = shown(44, records=[record.record_of(test, [outcome()]) for test in tests])
+    names = [line.split()[0] for line in lines[3:9]]
+    assert names == ["tests/test_a.py", "test_one", "tests/test_b.py", "test_two", "tests/test_a.py", "test_three"]
+
+
+def test_columns_are_aligned() -> None:
+    lines = shown(200)
+    start = next(index for index, line in enumerate(lines) if line.startswith("test "))
+    column = lines[start].index("expects")
+    assert [line[column:].split()[0] for line in lines[start + 1 : start + 6]] == [
+        "speedup",
+        "speedup",
+        "speedup",
+        "cpu_bound",
+        "speedup",
+    ]
+
+
+def test_color_adds_nothing_but_color() -> None:
+    assert [plain(line) for line in shown(colored=True)] == shown()
+    rows = {plain(line).split()[0]: line for line in shown(200, colored=True) if line}
+    assert rows["test_fetch.py::test_fetch"].startswith("\x1b[32m")
+    assert rows[LONG].startswith("\x1b[31m")
+    assert rows["test_a.py::test_busy"].startswith("\x1b[33m")
+
+
+def test_without_the_table_only_what_is_not_met_is_told() -> None:
+    lines = shown(full=False)
+    text = "\n".join(lines)
+    assert "test_fetch" not in text
+    assert lines[1] == f"BROKEN {LONG}"
+    assert lines[2] == "  speedup 3.97x [3.91, 4.02], needed >= 3x"
+    assert lines[3].startswith("UNDECIDED test_a.py::test_busy speedup")
+    assert REASON in " ".join(text.split())
+    assert lines[-1] == "5 verdicts: 2 met, 1 broken, 1 undecided, 1 unmeasurable"
+    assert "is broken: ..." not in text  # pytest shows it with the failure
+
+
+def test_quiet_runs_stay_quiet_unless_something_is_wrong() -> None:
+    assert shown(full=False, records=RECORDS[:1], verbosity=-1) == []
+    assert shown(full=False, records=RECORDS[:2], verbosity=-1) != []
+    assert shown(full=False, records=RECORDS[:1])[-1] == "1 verdict: 1 met"
+
+
+def test_an_empty_run_says_so_if_it_was_asked() -> None:
+    assert shown(records=[])[-1] == "0 verdicts: no test measured anything"
+
+
+def test_each_test_is_told_its_tool_once() -> None:
+    lines = shown(80)
+    start = lines.index("which tool for which test:")
+    block = " ".join(" ".join(lines[start:]).split())
+    assert block.count("it computes under the GIL: processes") == 1
+    assert max(len(line) for line in lines[start : start + 8]) <= 80
+
+
+def test_tests_with_the_same_tool_stand_together_and_no_name_is_parted() -> None:
+    tests = [f"test_a.py::test_number_{number}[a b]" for number in range(9)]
+    lines = shown(50, records=[record.record_of(test, [outcome(advice="it waits: threads")]) for test in tests])
+    start = lines.index("which tool for which test:")
+    assert lines[start + 1 : start + 4] == [
+        "  it waits: threads",
+        "    test_number_0[a b], test_number_1[a b],",
+        "    test_number_2[a b], test_number_3[a b],",
+    ]
+    assert lines[start + 6] == "    test_number_8[a b]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        ({"threshold": 3.0}, ">= 3x"),
+        ({"comparison": "<=", "threshold": 1.5}, "<= 1.5x"),
+        ({"claim": "waiting", "arguments": {}, "threshold": 0.5}, ">= 50 %"),
+        ({"claim": "overlap", "arguments": {}, "threshold": 1.7}, "overlap"),
+        ({"claim": "GIL", "arguments": {"gil": "released"}, "threshold": 0.5}, "GIL released"),
+        ({"claim": "longest hold", "arguments": {}, "threshold": 0.005}, "<= 5.00 ms"),
+        ({"threshold": None}, "-"),
+    ],
+)
+def test_what_is_needed_is_written_as_a_comparison(changes: dict[str, Any], needed: str) -> None:
+    lines = shown(200, records=[record.record_of("a", [outcome(**changes)])])
+    head = next(line for line in lines if line.startswith("test "))
+    row = next(line for line in lines if line.startswith("a "))
+    assert row[head.index("needed") : head.index("bound")].strip() == needed
+
+
+def test_tests_without_a_quiet_host_are_told_once_per_reason() -> None:
+    late = {"alone": False, "waited": 30.0, "reason": "other tests did not end within 30.0 s"}
+    quiet = {"alone": True, "waited": 0.1, "reason": ""}
+    stays = [late, late, quiet, late, late, None, {**late, "reason": "this Python has no sqlite3 module"}]
+    reporter = FakeReporter(80)
+    records = [record.record_of(f"test_a.py::test_{n}", [outcome()], quiet_host=stay) for n, stay in enumerate(stays)]
+    terminal.show(reporter, records, Layout(full=False))
+    assert reporter.lines[-3:] == [
+        "4 tests measured without a quiet host (test_0, test_1, test_3, ...): other tests",
+        "  did not end within 30.0 s",
+        "1 test measured without a quiet host (test_6): this Python has no sqlite3 module",
+    ]
+
+
+def test_a_record_of_an_older_version_has_no_quiet_host() -> None:
+    reporter = FakeReporter(80)
+    old = record.record_of("test_a.py::test_old", [outcome()])
+    del old["quiet_host"]
+    terminal.show(reporter, [old], Layout(full=False))
+    assert "quiet" not in "".join(reporter.lines)

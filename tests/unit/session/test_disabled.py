@@ -1,0 +1,49 @@
+"""The fixture under ``--concurrency-disable``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.session.disabled import PlainConcurrency
+
+PLAIN = PlainConcurrency()
+
+
+def nothing() -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        lambda found: found >= 3,
+        lambda found: found <= 3,
+        lambda found: found == "io",
+        lambda found: found != "cpu",
+        lambda found: found.speedup["threads"].value >= 3,
+        lambda found: found.kind == "io",
+        lambda found: f"{found:>3}",
+    ],
+)
+def test_every_finding_agrees(holds: Any) -> None:
+    assert holds(PLAIN.measure(nothing))
+
+
+def test_results_that_differ_are_told_all_the_same() -> None:
+    PLAIN.compare(lambda: 1, lambda: 1, same_result=True)
+    with pytest.raises(AssertionError, match="do not compute the same: 1 against 2"):
+        PLAIN.compare(lambda: 1, lambda: 2, same_result=True)
+
+
+def test_coroutines_are_run() -> None:
+    ran = []
+
+    async def body() -> None:
+        await asyncio.sleep(0)
+        ran.append(1)
+
+    PLAIN.speedup(body, tasks=2)
+    assert ran == [1]
