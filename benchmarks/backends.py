@@ -23,12 +23,12 @@ from pathlib import Path
 import psutil
 
 from pytest_concurrency.backends import OPENERS
-from pytest_concurrency.backends.base import Crew
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.base import WorkerGroup
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import ConcurrencyError
 from pytest_concurrency.core.model import Body
 
-AROUND = Surroundings(Path.cwd())
+AROUND = WorkerEnvironment(Path.cwd())
 MOST_RATIO = 3.0
 BATCH = 0.008  # seconds of an ordinary batch
 MOST_PART = 0.05
@@ -49,18 +49,18 @@ async def nothing_async() -> None:
 # -- ours
 
 
-def open_crew(name: str, workers: int) -> Crew:
+def open_workers(name: str, workers: int) -> WorkerGroup:
     is_async = name == "tasks"
     return OPENERS[name](Body(nothing_async if is_async else nothing, is_async=is_async, label=BODY), workers, AROUND)
 
 
 @contextlib.contextmanager
 def ours(name: str, workers: int) -> Iterator[Run]:
-    crew = open_crew(name, workers)
+    group = open_workers(name, workers)
     try:
-        yield lambda: crew.run(workers, 1, PATIENCE)
+        yield lambda: group.run(workers, 1, PATIENCE)
     finally:
-        crew.close()
+        group.close()
 
 
 # -- theirs
@@ -154,7 +154,7 @@ def first(opened: Peer, workers: int) -> None:
 
 
 def memory(name: str, workers: int) -> None:
-    """What each worker more takes, with its processes: memory that nobody else shares."""
+    """What each worker more takes, with its processes: memory that no one else shares."""
     few, many = workers, workers * (4 if name == "processes" else 16)
     used = []
     for count in (few, few, many):  # the first time also loads what all share

@@ -18,11 +18,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.model import Body
-from pytest_concurrency.engine.plan import Setup
-from pytest_concurrency.expectations.base import Limits, speedup_plan
-from pytest_concurrency.measurement.trial import Circumstances, Question, Trial
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.expectations.base import Tolerances, speedup_plan
+from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 
 Call = Callable[[], object]
 
@@ -80,10 +80,10 @@ def together(pool: Executor, workers: int, body: Call, times: int) -> float:
 
 def verdict(body: Call, backend: str, workers: int, at_least: float) -> float:
     """The figure of one verdict, measured by workers of its own."""
-    circumstances = Circumstances(Limits(), Surroundings(Path.cwd()))
-    plan = speedup_plan(Setup(backend, workers), at_least, None, circumstances.defaults)
+    circumstances = SessionContext(Tolerances(), WorkerEnvironment(Path.cwd()))
+    plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
     with Trial(Body(body, label=body.__name__), circumstances) as trial:
-        outcome, _ = trial.decide(Question("the body", "expect_speedup", {}, plan, circumstances.defaults))
+        outcome, _ = trial.decide(Request("the body", "expect_speedup", {}, plan, circumstances.defaults))
     assert outcome.estimate is not None, outcome
     return outcome.estimate.value
 

@@ -24,7 +24,7 @@ from estimates import KINDS
 from estimates import verdict as one_verdict
 
 from pytest_concurrency.core.model import Sample
-from pytest_concurrency.measurement.worker_bench import Workbench
+from pytest_concurrency.measurement.worker_bench import WorkerBench
 
 IMPORT = "import pytest, time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
 PLUGINS = {
@@ -147,7 +147,7 @@ def verdict(runs: int = 5) -> None:
 
 def harness(runs: int = 15) -> None:
     """What part of a verdict's time is not spent in batches; the promise is a tenth at most."""
-    run_batch = Workbench._run
+    run_batch = WorkerBench._run
     batches = 0.0
 
     def counting(*args: Any, **keywords: Any) -> Sample:
@@ -156,7 +156,7 @@ def harness(runs: int = 15) -> None:
         batches += sample.wall
         return sample
 
-    with mock.patch.object(Workbench, "_run", counting):
+    with mock.patch.object(WorkerBench, "_run", counting):
         for kind, (body, backend, workers, _) in KINDS.items():
             parts = []
             for _ in range(runs):

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_concurrency.session.host_lock import QuietHost
+from pytest_concurrency.session.host_lock import HostLock
 
 SUITE_PROMISE = 1.15
 SUITE = """
@@ -48,9 +48,9 @@ def microseconds(call: Callable[[], object], calls: int = 5000) -> str:
 
 
 def lock() -> None:
-    """Enter and leave, as every ordinary test does, while nobody measures; the promise is 100 us."""
+    """Enter and leave, as every ordinary test does, while no one measures; the promise is 100 us."""
     with tempfile.TemporaryDirectory() as folder:
-        host, other = QuietHost(Path(folder), 30.0), QuietHost(Path(folder), 30.0)
+        host, other = HostLock(Path(folder), 30.0), HostLock(Path(folder), 30.0)
 
         def ordinary() -> None:
             host.enter()
@@ -64,7 +64,7 @@ def lock() -> None:
         other.enter()
         print(f"lock     an ordinary test beside another   {microseconds(ordinary)}")
         other.leave()
-        print(f"lock     a measurement, nobody else there  {microseconds(measured, 500)}")
+        print(f"lock     a measurement, no one else there  {microseconds(measured, 500)}")
         host.close()
         other.close()
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_concurrency.core.model import GilProbe, Interference, Interval, Reading, Round, Sample
-from pytest_concurrency.engine.plan import Setup, Site
+from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 
 DATA = Path(__file__).parent / "results" / "rounds.jsonl"
 _UNIT = 1e-6  # seconds: what times in the file are counted in
@@ -42,8 +42,8 @@ class Series:
     moments: Sequence[Moment]
 
     @property
-    def setup(self) -> Setup:
-        return Setup(self.backend, self.workers)
+    def setup(self) -> WorkerSetup:
+        return WorkerSetup(self.backend, self.workers)
 
 
 @dataclass
@@ -72,19 +72,19 @@ class Replay:
             self._next += 1
         self._clock += seconds
 
-    def prepare(self, setup: Setup) -> None:
+    def prepare(self, setup: WorkerSetup) -> None:
         pass
 
-    def site(self, setup: Setup) -> Site:
-        return Site(self.series.cpus, one_interpreter=self.series.backend != "processes")
+    def site(self, setup: WorkerSetup) -> CpuSite:
+        return CpuSite(self.series.cpus, one_interpreter=self.series.backend != "processes")
 
-    def round(self, setup: Setup) -> Round:
+    def round(self, setup: WorkerSetup) -> Round:
         found = self._moment.round
         self._next += 1
         self._asked.clear()
         return self._pass(found)
 
-    def control(self, setup: Setup) -> Round:
+    def control(self, setup: WorkerSetup) -> Round:
         return self._pass(self._lately("control").control)
 
     def probe_gil(self) -> GilProbe | None:
@@ -92,16 +92,16 @@ class Replay:
         self._clock += found.window if found is not None else 0.0
         return found
 
-    def refresh(self, setup: Setup) -> None:
+    def refresh(self, setup: WorkerSetup) -> None:
         self._next = self.random.randrange(len(self.series.moments))
 
-    def lengthen(self, setup: Setup) -> None:
+    def lengthen(self, setup: WorkerSetup) -> None:
         pass
 
-    def stagger(self, setup: Setup) -> None:
+    def stagger(self, setup: WorkerSetup) -> None:
         pass
 
-    def note(self, setup: Setup) -> str:
+    def note(self, setup: WorkerSetup) -> str:
         return ""
 
     def interference(self) -> Interference:

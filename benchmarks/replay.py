@@ -3,9 +3,10 @@
     python benchmarks/replay.py [--trials 200] [--margin 0.25] [--data FILE]
 
 Reads what votes.py has recorded. Every verdict walks through consecutive rounds of one body beside one load, from
-a random place, so that bursts stay bursts; fresh workers begin at another place, and control bodies and looks at the
-GIL are those that followed the round. The truth is the body's own median on the idle machine. A healthy body has
-exactly ``at_least``, a loss exactly ``at_least / (1 + margin)``: the two hardest cases that the promise covers.
+a random place, so that bursts stay bursts; fresh workers begin at another place, and reference
+workloads and probes of the GIL are those that followed the round. The truth is the body's own median on the idle
+machine. A healthy body has exactly ``at_least``, a loss exactly ``at_least / (1 + margin)``: the two hardest cases that
+the promise covers.
 Exits with 1 if a verdict was wrong.
 """
 
@@ -63,7 +64,7 @@ def main() -> None:
             counts.update(verdict(series, at_least, options.margin, rng) for _ in range(options.trials))
     rows = [("load", "body", "verdicts", "wrong", "at most (95 %)", "undecided")]
     found = 0
-    for kind, wrong in (("healthy", "broken"), ("loss", "met")):
+    for kind, wrong in (("healthy", "not_met"), ("loss", "met")):
         total: Counter[str] = Counter()
         for (load, of), counts in ends.items():
             if of == kind:

@@ -6,7 +6,7 @@ One process computes: Python code, then something else, then Python code again. 
 before and after, are set against those in which it is slow. Two virtual CPUs of a hypervisor change between the two by
 themselves, as other guests come and go; on a machine of your own, keep a core's other thread busy now and then.
 
-A control body must slow down as Python code does, or it does not show that two CPUs are one core.
+A reference workload must slow down as Python code does, or it does not show that two CPUs are one core.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def repeated(call: Callable[[], object], times: int) -> Callable[[], None]:
 
 KINDS: dict[str, Callable[[], object]] = {
     "Python code": python,
-    "the control body": repeated(control_body, 8),
+    "the reference workload": repeated(control_body, 8),
     "SHA-256": repeated(lambda: hashlib.sha256(_BLOCK).digest(), 60),
     "SHA-512": repeated(lambda: hashlib.sha512(_BLOCK).digest(), 25),
     "PBKDF2": lambda: hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 4_000),

@@ -70,7 +70,7 @@ def row(case: ElementTree.Element, record: dict[str, Any] | None) -> dict[str, A
         "seconds": float(case.get("time", 0)),
         "rounds": sum(expectation["rounds"] for expectation in expectations),
         "bound": record["bound"]["kind"] if record and record["bound"] else None,
-        # Where the checkout lies is nobody's business.
+        # Where the checkout lies is no one's business.
         "message": re.sub(r"(?<!\w)/\S*/", "", message)[:200] if outcome != "passed" else "",
     }
 

@@ -20,11 +20,11 @@ from loads import LOADS, load
 from recording import DATA, Moment, Series, write
 from verdicts import machine, print_rows, upper_bound
 
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.model import Body, Interval
 from pytest_concurrency.engine import intervals
-from pytest_concurrency.engine.plan import Setup
-from pytest_concurrency.measurement.worker_bench import Workbench
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.measurement.worker_bench import WorkerBench
 
 FACTORS = (1.05, 1.12, 1.3, 1.5, 1.8, 2.2)
 BLOB = os.urandom(1 << 20)
@@ -79,8 +79,8 @@ def record(load_name: str, rounds: int) -> list[Series]:
     """Measure every body beside the load that runs."""
     found = []
     for function, backend, workers, truth in CASES:
-        setup = Setup(backend, workers)
-        bench = Workbench(Body(function), Surroundings(Path.cwd()), patience=60.0)
+        setup = WorkerSetup(backend, workers)
+        bench = WorkerBench(Body(function), WorkerEnvironment(Path.cwd()), patience=60.0)
         try:
             moments = [Moment(bench.round(setup), bench.control(setup), bench.probe_gil()) for _ in range(rounds)]
             cpus = bench.site(setup).cpus

@@ -19,8 +19,8 @@ from pytest_concurrency.session import options, package_conflict, xdist
 if TYPE_CHECKING:
     import pathlib
 
-    from pytest_concurrency.backends.borrowed_loop import GuestLoop
-    from pytest_concurrency.backends.current_worker import AnyWorker
+    from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+    from pytest_concurrency.backends.current_worker import CurrentWorker
     from pytest_concurrency.core.model import Outcome
     from pytest_concurrency.session.disabled import PlainConcurrency
     from pytest_concurrency.session.fixture import Concurrency
@@ -150,7 +150,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-def _run_marked(item: pytest.Function, guest: GuestLoop | None = None) -> None:
+def _run_marked(item: pytest.Function, borrowed_loop: BorrowedLoop | None = None) -> None:
     from pytest_concurrency.session import items, marked_test
 
     __tracebackhide__ = True
@@ -159,7 +159,7 @@ def _run_marked(item: pytest.Function, guest: GuestLoop | None = None) -> None:
         marked_test.run_marked(
             items.body_of(item, item.stash[FUNCTION], expectations),
             expectations,
-            items.circumstances_of(item, item.config.stash[SETTINGS], progress, guest),
+            items.circumstances_of(item, item.config.stash[SETTINGS], progress, borrowed_loop),
             lambda outcome: _keep(item, outcome),
         )
 
@@ -207,11 +207,11 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
 
 
 @pytest.fixture(scope="session")
-def concurrency_worker() -> AnyWorker:
+def concurrency_worker() -> CurrentWorker:
     """Inside a measured body, which worker this is: .index, .count, .backend; and its fresh .input."""
-    from pytest_concurrency.backends.current_worker import AnyWorker
+    from pytest_concurrency.backends.current_worker import CurrentWorker
 
-    return AnyWorker()
+    return CurrentWorker()
 
 
 @pytest.fixture
@@ -281,9 +281,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if xdist.is_worker(config):
         return
-    from pytest_concurrency.session.controller import Gathering
+    from pytest_concurrency.session.controller import Controller
 
-    config.pluginmanager.register(Gathering(config, config.stash[SETTINGS]), "concurrency_perf_gathering")
+    config.pluginmanager.register(Controller(config, config.stash[SETTINGS]), "concurrency_perf_gathering")
     if config.pluginmanager.has_plugin("terminalreporter"):
         from pytest_concurrency.session import live_line
 

@@ -23,8 +23,8 @@ from statistics import fmean
 from pytest_concurrency.core.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
 from pytest_concurrency.engine.chance import Calls
 from pytest_concurrency.engine.claims import SpeedupClaim, half, margin_cut
-from pytest_concurrency.engine.decision import Case
-from pytest_concurrency.engine.plan import Setup, Site
+from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.engine.voting import cast
 from pytest_concurrency.measurement import batch_size
 
@@ -35,7 +35,7 @@ _SKEW = 5e-6  # seconds between the starts of two workers
 
 
 class ScriptedClock:
-    """Time that passes only when told to, and while somebody sleeps. Calling it reads it."""
+    """Time that passes only when told to, and while someone sleeps. Calling it reads it."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.time = now
@@ -158,19 +158,19 @@ class ScriptedBench:
     def sleep(self, seconds: float) -> None:
         self.clock.sleep(seconds)
 
-    def prepare(self, setup: Setup) -> None:
+    def prepare(self, setup: WorkerSetup) -> None:
         self.prepared += 1
 
-    def site(self, setup: Setup) -> Site:
-        return Site(self.cpus, self.has_gil, setup.backend in ("threads", "tasks"), self.cores, self.at_once)
+    def site(self, setup: WorkerSetup) -> CpuSite:
+        return CpuSite(self.cpus, self.has_gil, setup.backend in ("threads", "tasks"), self.cores, self.at_once)
 
-    def round(self, setup: Setup) -> Round:
+    def round(self, setup: WorkerSetup) -> Round:
         self.rounds += 1
         body = self._body()
         round_ = self._pair(setup, body) if setup.method == "pair" else self._stretch(setup, body)
         return replace(round_, has_gil=self.has_gil)
 
-    def control(self, setup: Setup) -> Round:
+    def control(self, setup: WorkerSetup) -> Round:
         self.controls += 1
         return self._pair(setup, self.control_body)
 
@@ -180,7 +180,7 @@ class ScriptedBench:
         if not (self.probes and self.has_gil):
             return None
         body = self._body()
-        reading = self._run(Setup("threads"), body, 1).readings[0]
+        reading = self._run(WorkerSetup("threads"), body, 1).readings[0]
         clear = 0.3 if self._busy() else 0.95
         held = reading.cpu * (clear if body.holds_gil else 0.0)
         longest = self._longest(body)
@@ -193,18 +193,18 @@ class ScriptedBench:
             beats=int(reading.wall * (0.2 if body.holds_gil else 1.0) / (2 * _BEAT)) + 1,
         )
 
-    def refresh(self, setup: Setup) -> None:
+    def refresh(self, setup: WorkerSetup) -> None:
         self.refreshed += 1
         self.clock.advance(self.start_up)
 
-    def lengthen(self, setup: Setup) -> None:
+    def lengthen(self, setup: WorkerSetup) -> None:
         self.lengthened += 1
         self._batch = min(self._batch * 2, batch_size.LONGEST)
 
-    def stagger(self, setup: Setup) -> None:
+    def stagger(self, setup: WorkerSetup) -> None:
         self.staggered += 1
 
-    def note(self, setup: Setup) -> str:
+    def note(self, setup: WorkerSetup) -> str:
         return "scripted"
 
     def interference(self) -> Interference:
@@ -214,7 +214,7 @@ class ScriptedBench:
     def _body(self) -> ScriptedBody:
         return self.body if isinstance(self.body, ScriptedBody) else self.body(self)
 
-    def _pair(self, setup: Setup, body: ScriptedBody) -> Round:
+    def _pair(self, setup: WorkerSetup, body: ScriptedBody) -> Round:
         if setup.workers is None:
             serial, together = self._run(setup, body, 1), None
         elif self._random.random() < 0.5:
@@ -223,8 +223,8 @@ class ScriptedBench:
             together, serial = self._run(setup, body, setup.workers), self._run(setup, body, 1)
         return Round(self.rounds, serial, together, self.interference())
 
-    def _stretch(self, setup: Setup, body: ScriptedBody) -> Round:
-        """One call beside a beat: of a heart that wants the GIL, or of the call's own event loop."""
+    def _stretch(self, setup: WorkerSetup, body: ScriptedBody) -> Round:
+        """One call beside a beat: of a probe thread that wants the GIL, or of the call's own event loop."""
         gil = self.probe_gil() if setup.method == "hold" else None
         block = BlockProbe(self._longest(body)) if setup.method == "block" else None
         sample = Sample(1, self._run(setup, body, 1).readings)
@@ -236,7 +236,7 @@ class ScriptedBench:
         lost = self._random.expovariate(1 / (self.noise.load * 0.004)) if self._busy() and self.noise.load else 0.0
         return Interval(max(0.0, stretch - lost), stretch + lost)
 
-    def _run(self, setup: Setup, body: ScriptedBody, workers: int) -> Sample:
+    def _run(self, setup: WorkerSetup, body: ScriptedBody, workers: int) -> Sample:
         """One batch; time passes by as much as it took."""
         loops = max(1, math.ceil(self._batch / body.seconds * 0.999))
         started = self.clock()
@@ -336,7 +336,7 @@ class RandomLatency:
     workers: int = 4
 
     def rounds(self, rng: random.Random) -> Iterator[tuple[float, list[float]]]:
-        """A lone call's time, and those of all workers, without end."""
+        """A serial call's time, and those of all workers, without end."""
         while True:
             yield self.latency(rng), [self.latency(rng) for _ in range(self.workers)]
 
@@ -348,7 +348,7 @@ class RandomLatency:
     def verdict(self, at_least: float, margin: float, rng: random.Random, rounds: int) -> str:
         """Let so many rounds vote at most, on a machine that does nothing else."""
         claim = SpeedupClaim(self.workers, at_least, margin)
-        case = Case(claim)
+        case = Decision(claim)
         for alone, together in islice(self.rounds(rng), rounds):
             figure = self.workers * alone / max(together)
             vote = cast(Interval(figure, figure), margin_cut(claim.margin), alone, alone, half(claim.margin))

@@ -21,7 +21,7 @@ import pytest
 
 import pytest_concurrency
 from pytest_concurrency.core.model import Round
-from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.measurement import trial, worker_bench
 from pytest_concurrency.testing import ScriptedBench, ScriptedBody
 
@@ -104,16 +104,16 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def script(body: ScriptedBody, control: ScriptedBody | None = None) -> None:
         written = ScriptedBench(body, **({"control_body": control} if control else {}))
-        measure = worker_bench.Workbench.round
+        measure = worker_bench.WorkerBench.round
 
-        def read(self: worker_bench.Workbench, setup: Setup) -> Round:
+        def read(self: worker_bench.WorkerBench, setup: WorkerSetup) -> Round:
             measure(self, setup)
             one_interpreter = self.site(setup).one_interpreter  # of a pool's workers too
             return written.round(replace(setup, backend="threads" if one_interpreter else "processes"))
 
-        monkeypatch.setattr(worker_bench.Workbench, "round", read)
-        monkeypatch.setattr(worker_bench.Workbench, "probe_gil", lambda self: written.probe_gil())
-        monkeypatch.setattr(worker_bench.Workbench, "control", lambda self, setup: written.control(setup))
+        monkeypatch.setattr(worker_bench.WorkerBench, "round", read)
+        monkeypatch.setattr(worker_bench.WorkerBench, "probe_gil", lambda self: written.probe_gil())
+        monkeypatch.setattr(worker_bench.WorkerBench, "control", lambda self, setup: written.control(setup))
 
     return script
 

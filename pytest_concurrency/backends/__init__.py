@@ -6,42 +6,42 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_concurrency.backends.base import Crew
-    from pytest_concurrency.backends.environment import Surroundings
+    from pytest_concurrency.backends.base import WorkerGroup
+    from pytest_concurrency.backends.environment import WorkerEnvironment
     from pytest_concurrency.core.model import Body
-    from pytest_concurrency.engine.plan import Setup
+    from pytest_concurrency.engine.plan import WorkerSetup
 
 
-def _threads(body: Body, count: int, around: Surroundings) -> Crew:
+def _threads(body: Body, count: int, around: WorkerEnvironment) -> WorkerGroup:
     from pytest_concurrency.backends.batch import jobs_of
-    from pytest_concurrency.backends.threads import ThreadCrew
+    from pytest_concurrency.backends.threads import ThreadWorkers
 
-    return ThreadCrew(jobs_of(body), count)
-
-
-def _processes(body: Body, count: int, around: Surroundings) -> Crew:
-    from pytest_concurrency.backends.processes import ProcessCrew
-
-    return ProcessCrew(body, count, around.start_method, around.root)
+    return ThreadWorkers(jobs_of(body), count)
 
 
-def _tasks(body: Body, count: int, around: Surroundings) -> Crew:
-    if around.guest is not None and around.guest.name == "trio":
-        from pytest_concurrency.backends.trio_loop import TrioCrew
+def _processes(body: Body, count: int, around: WorkerEnvironment) -> WorkerGroup:
+    from pytest_concurrency.backends.processes import ProcessWorkers
 
-        return TrioCrew(body, around.guest)
-    from pytest_concurrency.backends.tasks import TaskCrew
-
-    return TaskCrew(body, count, around.guest)
+    return ProcessWorkers(body, count, around.start_method, around.root)
 
 
-def _interpreters(body: Body, count: int, around: Surroundings) -> Crew:
-    from pytest_concurrency.backends.interpreters import InterpreterCrew
+def _tasks(body: Body, count: int, around: WorkerEnvironment) -> WorkerGroup:
+    if around.borrowed_loop is not None and around.borrowed_loop.name == "trio":
+        from pytest_concurrency.backends.trio_loop import TrioWorkers
 
-    return InterpreterCrew(body, count, around.root)
+        return TrioWorkers(body, around.borrowed_loop)
+    from pytest_concurrency.backends.tasks import TaskWorkers
+
+    return TaskWorkers(body, count, around.borrowed_loop)
 
 
-OPENERS: dict[str, Callable[[Body, int, Surroundings], Crew]] = {
+def _interpreters(body: Body, count: int, around: WorkerEnvironment) -> WorkerGroup:
+    from pytest_concurrency.backends.interpreters import InterpreterWorkers
+
+    return InterpreterWorkers(body, count, around.root)
+
+
+OPENERS: dict[str, Callable[[Body, int, WorkerEnvironment], WorkerGroup]] = {
     "threads": _threads,
     "processes": _processes,
     "tasks": _tasks,
@@ -49,16 +49,16 @@ OPENERS: dict[str, Callable[[Body, int, Surroundings], Crew]] = {
 }
 
 
-def open_crew(setup: Setup, body: Body, around: Surroundings) -> Crew:
+def open_workers(setup: WorkerSetup, body: Body, around: WorkerEnvironment) -> WorkerGroup:
     """Start the workers of a setup.
 
     :raises CannotMeasure: this machine or interpreter has no such workers.
-    :raises BadArgument: nobody knows the executor.
+    :raises BadArgument: no one knows the executor.
     """
     if setup.executor is None:
-        return OPENERS[setup.backend](body, setup.crew_size, around)
-    from pytest_concurrency.backends.executor_group import PooledCrew
+        return OPENERS[setup.backend](body, setup.group_size, around)
+    from pytest_concurrency.backends.executor_group import ExecutorWorkers
     from pytest_concurrency.backends.executors import open_pool
 
-    pool = open_pool(setup.executor, setup.crew_size, around)
-    return PooledCrew(body, setup.crew_size, setup.backend, pool, around.root)
+    pool = open_pool(setup.executor, setup.group_size, around)
+    return ExecutorWorkers(body, setup.group_size, setup.backend, pool, around.root)

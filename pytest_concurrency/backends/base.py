@@ -12,8 +12,8 @@ from pytest_concurrency.core.units import duration
 from pytest_concurrency.machine.stack_locations import Place
 
 
-class Crew(abc.ABC):
-    """Workers that are alive, warm and wait for a batch. What most crews have in common needs no word of theirs."""
+class WorkerGroup(abc.ABC):
+    """Workers that are alive, warm and wait for a batch. Defaults are what most backends have in common."""
 
     @property
     def note(self) -> str:
@@ -51,7 +51,7 @@ class Crew(abc.ABC):
         return None
 
     def stacks(self, workers: int) -> Sequence[Sequence[Place]] | None:
-        """Return where each of the first ``workers`` is at this moment, innermost first; None if nobody can see.
+        """Return where each of the first ``workers`` is at this moment, innermost first; None if no one can see.
 
         Asked from another thread while a batch runs.
         """
@@ -59,7 +59,7 @@ class Crew(abc.ABC):
 
     @abc.abstractmethod
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
-        """Let the first ``workers`` of the crew run ``job`` ``loops`` times each.
+        """Let the first ``workers`` of the group run ``job`` ``loops`` times each.
 
         :raises Raised: the body raised.
         :raises WorkerLost: a worker died, hung for ``deadline`` seconds, or answered nonsense.
@@ -71,7 +71,7 @@ class Crew(abc.ABC):
 
 
 class Raised(Exception):
-    """Carries the body's own exception out of a worker; ``index`` is None where nobody knows which."""
+    """Carries the body's own exception out of a worker; ``index`` is None where no one knows which."""
 
     def __init__(self, error: BaseException, backend: str, index: int | None, workers: int) -> None:
         super().__init__(str(error))

@@ -123,7 +123,7 @@ def refuse_coroutine(answer: object) -> None:
     if isinstance(answer, CoroutineType):
         answer.close()
         raise BadArgument(
-            f"{answer.__qualname__}() returned a coroutine, which nobody awaits, so that nothing was measured. "
+            f"{answer.__qualname__}() returned a coroutine, which no one awaits, so that nothing was measured. "
             "Give the async def itself, or call asyncio.run() in the function."
         )
 

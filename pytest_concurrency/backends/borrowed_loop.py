@@ -1,6 +1,6 @@
-"""An event loop that somebody else runs: batches are done there, measuring has a thread of its own.
+"""An event loop that someone else runs: batches are done there, measuring has a thread of its own.
 
-An async plugin awaits :meth:`GuestLoop.serve` as it would await the test. So fixtures and body share
+An async plugin awaits :meth:`BorrowedLoop.serve` as it would await the test. So fixtures and body share
 one loop, and what is bound to it (a connection, a lock, a queue) works in the body.
 """
 
@@ -25,7 +25,7 @@ Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Abandoned(BaseException):
-    """Ends the measuring thread: nobody serves its batches any more."""
+    """Ends the measuring thread: no one serves its batches any more."""
 
 
 class Request:
@@ -38,8 +38,8 @@ class Request:
         self.answered = threading.Semaphore(0)
 
 
-class GuestLoop(ABC):
-    """Hands batches from the thread that measures to the loop that somebody else runs."""
+class BorrowedLoop(ABC):
+    """Hands batches from the thread that measures to the loop that someone else runs."""
 
     name: str  # what kind of loop it is
 
@@ -51,6 +51,7 @@ class GuestLoop(ABC):
         self._abandoned = False
         self._error: BaseException | None = None
         self._ident = threading.get_ident()
+        self.native_id = threading.get_native_id()  # of the thread that runs the loop, and so the test body
 
     async def serve(self, work: Callable[[], None]) -> None:
         """Let ``work`` run in a thread, and its batches in this loop; raise what it raises."""
@@ -140,7 +141,7 @@ class GuestLoop(ABC):
         """Run a batch that ``request.cancel`` can end, and put its reading or exception into the request."""
 
 
-class AsyncioGuest(GuestLoop):
+class BorrowedAsyncioLoop(BorrowedLoop):
     """A guest on asyncio's loop, or on any that stands in for it (uvloop)."""
 
     def __init__(self) -> None:
@@ -184,10 +185,10 @@ class AsyncioGuest(GuestLoop):
             request.answer = asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
-class GuestWorker:
-    """The one worker that a loop is, in the form of a crew."""
+class BorrowedLoopWorker:
+    """The one worker that a loop is, in the form of a worker group."""
 
-    def __init__(self, loop: GuestLoop, jobs: dict[str, Job]) -> None:
+    def __init__(self, loop: BorrowedLoop, jobs: dict[str, Job]) -> None:
         self._loop = loop
         self._jobs = jobs
 
@@ -214,4 +215,4 @@ class GuestWorker:
         self._loop.cancel(seconds)
 
     def close(self) -> None:
-        """Leave the loop as it is: it belongs to somebody else."""
+        """Leave the loop as it is: it belongs to someone else."""

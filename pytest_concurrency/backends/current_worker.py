@@ -7,7 +7,7 @@ from typing import Any
 from pytest_concurrency.backends.batch import current_input, current_worker
 
 
-class AnyWorker:
+class CurrentWorker:
     """Stands for whichever worker asks; travels to worker processes by name."""
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_concurrency.backends.borrowed_loop import GuestLoop
+    from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 
 
 def _no_executors() -> Mapping[str, Any]:
@@ -16,7 +16,7 @@ def _no_executors() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WorkerEnvironment:
     """The session's root, and where its options say that workers come from."""
 
     root: Path
@@ -25,4 +25,4 @@ class Surroundings:
     # What the project has registered by pytest_concurrency_backends: {name: executor, or what makes one}.
     executors: Callable[[], Mapping[str, Any]] = _no_executors
     # The event loop that the test itself runs on, where an async plugin runs it.
-    guest: GuestLoop | None = None
+    borrowed_loop: BorrowedLoop | None = None

@@ -1,4 +1,4 @@
-"""Any ``concurrent.futures.Executor`` as a crew: its workers come as they please, and still begin together."""
+"""Any ``concurrent.futures.Executor`` as a worker group: its workers come as they please, and still begin together."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from pytest_concurrency.backends import executor_task, hung
-from pytest_concurrency.backends.base import Crew, Hung, Raised
+from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.batch import jobs_of
-from pytest_concurrency.backends.executor_task import Errand, Origin, Report, whereabouts, work
+from pytest_concurrency.backends.executor_task import Origin, Report, WorkItem, stack_location, work
 from pytest_concurrency.backends.serialization import exception_of, load_error, pack, session_modules
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.errors import WorkerLost
@@ -35,7 +35,7 @@ _LONGEST_LEAD = 2.0
 _ASSEMBLING = 30.0  # seconds in which a pool's workers must have turned up
 _STUCK = 5  # tries without a new worker after which no more are awaited
 _TRIES = 4  # for a batch whose workers were late, or did not all take part
-_GOODBYE = 1.0  # seconds that a hanging body gets to end when its crew is closed
+_GOODBYE = 1.0  # seconds that a hanging body gets to end when its worker group is closed
 _LATE = 0.0005  # seconds after the common start that do not matter
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
 
@@ -49,7 +49,7 @@ class Pool:
     note: str = ""
 
 
-class PooledCrew(Crew):
+class ExecutorWorkers(WorkerGroup):
     """Sends each worker's part of a batch as one task, a little ahead of a common start.
 
     How long tasks need to arrive is measured and kept out of the figures: it is what the executor
@@ -64,10 +64,10 @@ class PooledCrew(Crew):
         self._backend = backend
         self._pool = pool
         self._key = uuid.uuid4().hex
-        self._errand = Errand(self._key, "body", 1, 0, 1, backend, 0.0, {}, os.getpid())
+        self._errand = WorkItem(self._key, "body", 1, 0, 1, backend, 0.0, {}, os.getpid())
         self._root = root
         self._lead = _FIRST_LEAD
-        self._here = whereabouts()
+        self._here = stack_location()
         self._offsets = {self._here.host: 0.0}
         self._slack: dict[str, float] = {}
         self._reports: dict[int, Report] = {}  # the last one of each worker
@@ -114,7 +114,7 @@ class PooledCrew(Crew):
         :raises Raised: the body's own exception, with the worker that it came from.
         :raises WorkerLost: the pool has broken, or did not answer in time.
         """
-        if job == "prepare":  # is part of every errand: who gets the next one is not known before
+        if job == "prepare":  # is part of every work item: who gets the next one is not known before
             return Sample(1, ())
         for attempt in itertools.count(1):
             start_at, reports = self._send(workers, loops, deadline, job)
@@ -148,7 +148,7 @@ class PooledCrew(Crew):
         for index, (future, place) in hanging.items():
             if not future.done():
                 what = f"{self._body.label}, {self._backend} worker {index + 1}: {place}"
-                hung.leave(hung.Left(what, future, functools.partial(self._who_may_be_at, index)))
+                hung.leave(hung.AbandonedWorker(what, future, functools.partial(self._who_may_be_at, index)))
 
     def _thread_at(self, index: int) -> list[threading.Thread]:
         """Return the thread of this interpreter that is at a worker's part, if it is one of those."""
@@ -176,14 +176,14 @@ class PooledCrew(Crew):
         self._lead = _FIRST_LEAD
 
     def _send(self, workers: int, loops: int, deadline: float, job: str) -> tuple[float, list[Report]]:
-        errand = replace(self._errand, job=job, loops=loops, count=workers, offsets=dict(self._offsets))
+        work_item = replace(self._errand, job=job, loops=loops, count=workers, offsets=dict(self._offsets))
         sent = CLOCKS.wall()
         start_at = sent + self._lead
         received: dict[int, float] = {}
         futures: list[Future[Report]] = []
         try:
             for index in range(workers):
-                future = self._pool.executor.submit(work, replace(errand, index=index, start_at=start_at))
+                future = self._pool.executor.submit(work, replace(work_item, index=index, start_at=start_at))
                 future.add_done_callback(functools.partial(_stamp, received, index))
                 futures.append(future)
         except Exception as error:
@@ -205,7 +205,7 @@ class PooledCrew(Crew):
         return start_at, reports
 
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
-        """Say where each part stands, and take back those that nobody has begun."""
+        """Say where each part stands, and take back those that no one has begun."""
         found = []
         hint = ""
         for index, future in enumerate(futures):

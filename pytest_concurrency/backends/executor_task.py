@@ -1,4 +1,4 @@
-"""What runs inside a worker of somebody else's pool: one batch, begun together with the others."""
+"""What runs inside a worker of someone else's pool: one batch, begun together with the others."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
 
-# Bodies of crews of this very process and interpreter: they need not travel.
+# Bodies of worker groups of this very process and interpreter: they need not travel.
 here: dict[str, Jobs] = {}
 _unpacked: dict[str, Jobs] = {}
 _mine = threading.local()
 
-# Which thread of this interpreter is at which worker's part: {(key of the crew, index): ident}.
+# Which thread of this interpreter is at which worker's part: {(key of the group, index): ident}.
 at_work: dict[tuple[str, int], int] = {}
-at_work_lock = threading.Lock()  # whoever holds it knows that none of them ends its part meanwhile
+at_work_lock = threading.Lock()  # whichever program holds it knows that none of them ends its part meanwhile
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class WorkItem:
     """One worker's part of one batch."""
 
-    key: str  # of the crew
+    key: str  # of the group
     job: str
     loops: int
     index: int
@@ -61,7 +61,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A worker's answer, with the times at which it had the errand and was done, on its host's clock."""
+    """A worker's answer, with the times at which it had the work item and was done, on its host's clock."""
 
     answer: Answer | None  # None: this worker would need the body's packed form
     arrived: float
@@ -69,29 +69,29 @@ class Report:
     origin: Origin
 
 
-def work(errand: Errand) -> Report:
-    """Run one errand; every exception of the body is an answer."""
-    jobs = _jobs(errand)
-    origin = whereabouts()
+def work(work_item: WorkItem) -> Report:
+    """Run one work item; every exception of the body is an answer."""
+    jobs = _jobs(work_item)
+    origin = stack_location()
     arrived = CLOCKS.wall()
     if jobs is None:
         return Report(None, arrived, arrived, origin)
     if isinstance(jobs, Answer):
         return Report(jobs, arrived, arrived, origin)
     clock = _clock()
-    before = current_worker.set(Worker(errand.index, errand.count, errand.backend))
-    part = errand.key, errand.index
+    before = current_worker.set(Worker(work_item.index, work_item.count, work_item.backend))
+    part = work_item.key, work_item.index
     at_work[part] = origin.thread
     try:
-        if "prepare" in jobs and errand.job == "body":
+        if "prepare" in jobs and work_item.job == "body":
             jobs["prepare"]()
             arrived = CLOCKS.wall()
         idle_delay = clock.delay()
-        offset = errand.offsets.get(origin.host)
+        offset = work_item.offsets.get(origin.host)
         if offset is not None:
-            CLOCKS.sleep(max(0.0, errand.start_at + offset - CLOCKS.wall()))
-        run = functools.partial(run_batch, jobs.get(errand.job, _idle), errand.loops, clock, idle_delay)
-        answer = Answer("reading", watched(run) if _has_a_process_to_itself(errand) else run())
+            CLOCKS.sleep(max(0.0, work_item.start_at + offset - CLOCKS.wall()))
+        run = functools.partial(run_batch, jobs.get(work_item.job, _idle), work_item.loops, clock, idle_delay)
+        answer = Answer("reading", watched(run) if _has_a_process_to_itself(work_item) else run())
     except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
         answer = raised(error)
     finally:
@@ -101,36 +101,36 @@ def work(errand: Errand) -> Report:
     return Report(answer, arrived, CLOCKS.wall(), origin)
 
 
-def _has_a_process_to_itself(errand: Errand) -> bool:
+def _has_a_process_to_itself(work_item: WorkItem) -> bool:
     """Whether this is no thread of a pool: then whatever else computes in this process does so for the body."""
-    return os.getpid() != errand.home and threading.current_thread() is threading.main_thread()
+    return os.getpid() != work_item.home and threading.current_thread() is threading.main_thread()
 
 
 def _idle() -> None:
     """What a worker does to show that it is there."""
 
 
-def _jobs(errand: Errand) -> Jobs | Answer | None:
-    known = here.get(errand.key) or _unpacked.get(errand.key)
-    if known is not None or errand.packed is None:
+def _jobs(work_item: WorkItem) -> Jobs | Answer | None:
+    known = here.get(work_item.key) or _unpacked.get(work_item.key)
+    if known is not None or work_item.packed is None:
         return known
-    sys.path.extend(folder for folder in errand.path if folder not in sys.path)
+    sys.path.extend(folder for folder in work_item.path if folder not in sys.path)
     try:
-        jobs = unpack(errand.packed, errand.modules)
+        jobs = unpack(work_item.packed, work_item.modules)
     except BaseException as error:
         found = raised(error)
         return Answer("lost", error=found.error, text=found.text)
     _unpacked.clear()  # one body at a time
-    _unpacked[errand.key] = jobs
+    _unpacked[work_item.key] = jobs
     return jobs
 
 
-def whereabouts() -> Origin:
+def stack_location() -> Origin:
     """Return where the calling thread lives."""
     return Origin(_host(), os.getpid(), _interpreter(), threading.get_ident(), _cpus())
 
 
-# Every errand asks, and reading them anew would take longer than the rest of its way.
+# Every work item asks, and reading them anew would take longer than the rest of its way.
 _cpus = functools.cache(usable_cpus)
 
 
@@ -153,7 +153,7 @@ def _interpreter() -> int:
 
 
 class _Clock(ThreadClock):
-    """Ends with its thread, as nobody tells a pool's thread that it was the last batch."""
+    """Ends with its thread, as no one tells a pool's thread that it was the last batch."""
 
     __slots__ = ()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.backends.executor_group import Pool, end_of
 from pytest_concurrency.core.errors import BadArgument, CannotMeasure
 from pytest_concurrency.core.model import ExecutorChoice
@@ -17,10 +17,10 @@ from pytest_concurrency.core.model import ExecutorChoice
 _DASK_ANSWERS = 5.0  # seconds that a scheduler gets
 
 
-def open_pool(choice: ExecutorChoice, workers: int, around: Surroundings) -> Pool:
+def open_pool(choice: ExecutorChoice, workers: int, around: WorkerEnvironment) -> Pool:
     """Return the executor that was asked for.
 
-    :raises BadArgument: nobody knows the name, or what it stands for gives no executor.
+    :raises BadArgument: no one knows the name, or what it stands for gives no executor.
     :raises CannotMeasure: its library is not installed.
     """
     if choice.given is not None:
@@ -35,7 +35,7 @@ def open_pool(choice: ExecutorChoice, workers: int, around: Surroundings) -> Poo
 def check(choice: ExecutorChoice, registered: Mapping[str, Any]) -> None:
     """Find out whether there is such an executor, without making one.
 
-    :raises BadArgument: nobody knows the name.
+    :raises BadArgument: no one knows the name.
     """
     names = [*_BUILT_IN, *registered]
     if choice.given is not None or choice.name in names:
@@ -68,7 +68,7 @@ def _takes_an_argument(function: Callable[..., Any]) -> bool:
     return any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in parameters)
 
 
-def _loky(workers: int, around: Surroundings) -> Pool:
+def _loky(workers: int, around: WorkerEnvironment) -> Pool:
     try:
         from loky import ProcessPoolExecutor  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
@@ -81,7 +81,7 @@ def _loky(workers: int, around: Surroundings) -> Pool:
     return Pool(executor, end, "worker processes of loky")
 
 
-def _dask(workers: int, around: Surroundings) -> Pool:
+def _dask(workers: int, around: WorkerEnvironment) -> Pool:
     try:
         from distributed import Client, LocalCluster
     except ImportError:
@@ -123,4 +123,4 @@ def _missing(library: str, extra: str) -> CannotMeasure:
     )
 
 
-_BUILT_IN: dict[str, Callable[[int, Surroundings], Pool]] = {"loky": _loky, "dask": _dask}
+_BUILT_IN: dict[str, Callable[[int, WorkerEnvironment], Pool]] = {"loky": _loky, "dask": _dask}

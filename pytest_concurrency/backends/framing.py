@@ -1,4 +1,4 @@
-"""Answers over a pipe, framed so that garbage is known as such, and half of an answer keeps nobody waiting."""
+"""Answers over a pipe, framed so that garbage is known as such, and half of an answer keeps no one waiting."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _GRACE = 1.0  # seconds that all of them get once more, as Python ends
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class AbandonedWorker:
     """One part of a batch that does not end, who may be at it, and what to say of it."""
 
     what: str
@@ -33,7 +33,7 @@ class Left:
     workers: Callable[[], Sequence[threading.Thread | BaseProcess]]
 
 
-_left: list[Left] = []
+_left: list[AbandonedWorker] = []
 _lock = threading.Lock()
 _registered_in: int | None = None  # the process whose end is watched; a forked one is not
 
@@ -46,7 +46,7 @@ def interrupt(thread: threading.Thread) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
 
 
-def leave(left: Left) -> None:
+def leave(left: AbandonedWorker) -> None:
     """Let the session end without this, should it still hang by then."""
     global _registered_in
     with _lock:
@@ -67,7 +67,7 @@ def _let_python_end() -> None:
     if not hanging:
         return
     lines = "".join(f"  {left.what}\n" for left in hanging)
-    with contextlib.suppress(Exception):  # nobody may be there to read it
+    with contextlib.suppress(Exception):  # no one may be there to read it
         sys.stderr.write(
             f"pytest-concurrency-perf: Python would wait for ever for what still hangs in a measured body, and ends "
             f"without it:\n{lines}"

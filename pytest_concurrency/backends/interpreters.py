@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.base import not_started
-from pytest_concurrency.backends.pipe_group import PipedCrew
+from pytest_concurrency.backends.pipe_group import PipeWorkers
 from pytest_concurrency.backends.serialization import Answer, load_error, pack, pack_warning_filters, session_modules
 from pytest_concurrency.core.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.core.model import Body
@@ -35,7 +35,7 @@ interpreter_worker.main(handle, index, packed, modules, warning_filters)
 """
 
 
-class InterpreterCrew(PipedCrew):
+class InterpreterWorkers(PipeWorkers):
     """Interpreters that each wait at a pipe, in a thread of their own, for the size of their next batch."""
 
     backend = "interpreters"
@@ -77,7 +77,7 @@ class InterpreterCrew(PipedCrew):
             thread.join(max(0.0, limit - CLOCKS.wall()))
             if thread.is_alive():
                 what = f"{self._label}, interpreters worker {index + 1}: no answer"
-                hung.leave(hung.Left(what, self._ends[index], functools.partial(list, [thread])))
+                hung.leave(hung.AbandonedWorker(what, self._ends[index], functools.partial(list, [thread])))
         self._threads = []
 
     def _start(self, index: int, count: int, given: dict[str, Any]) -> None:
@@ -106,14 +106,14 @@ class InterpreterCrew(PipedCrew):
     def _ended(self, index: int) -> bool:
         return not self._threads[index].is_alive()
 
-    def _gone(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
+    def _removed(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
         self._threads[index].join(_GOODBYE)
         why = ""
         if self._ends[index].done() and (error := self._ends[index].exception()):
             why = f" ({type(error).__name__}: {error})"
         return WorkerLost(f"interpreters: worker {index + 1} of {workers} ended {when}{why}.")
 
-    def _whereabouts(self, waited_for: set[int], workers: int) -> list[str]:
+    def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         return ["no answer" if index in waited_for else "finished" for index in range(workers)]
 
     def _hint(self) -> str:

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import ClassVar
 
 from pytest_concurrency.backends import pipe_main
-from pytest_concurrency.backends.base import Crew, Hung, Raised
+from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.framing import Inbox, Watch
 from pytest_concurrency.backends.serialization import Answer, exception_of
 from pytest_concurrency.core.errors import WorkerLost
@@ -23,7 +23,7 @@ _START = 60.0  # seconds that a worker gets to import the test's modules
 _LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
 
 
-class PipedCrew(Crew):
+class PipeWorkers(WorkerGroup):
     """Sends batches and awaits what comes back; what the workers are, and how they end, others know."""
 
     backend: ClassVar[str]
@@ -40,16 +40,16 @@ class PipedCrew(Crew):
         """Whether a worker has ended."""
 
     @abc.abstractmethod
-    def _gone(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
+    def _removed(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
         """Say how a worker ended, where, and what to look for."""
 
     @abc.abstractmethod
-    def _whereabouts(self, waited_for: set[int], workers: int) -> list[str]:
+    def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         """Say of each worker where it stands; some are waited for, the others have finished."""
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Run one batch on the first ``workers``; ``deadline`` is in seconds."""
-        assert not self._lost, "a crew that has lost a worker cannot be used again"
+        assert not self._lost, "a worker group that has lost a worker cannot be used again"
         task = pickle.dumps((job, loops, workers))
         for index in range(workers):
             try:
@@ -108,7 +108,7 @@ class PipedCrew(Crew):
             patience = end - CLOCKS.wall()
             if patience <= 0:
                 self._lost = True
-                raise Hung(self.backend, workers, deadline, self._whereabouts(set(missing), workers), self._hint())
+                raise Hung(self.backend, workers, deadline, self._stack_location(set(missing), workers), self._hint())
             ready = self._watch.wait(missing, min(patience, _LOOK))
             for index in missing:
                 if index in ready:
@@ -144,4 +144,4 @@ class PipedCrew(Crew):
 
     def _lose(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
         self._lost = True
-        return self._gone(index, workers, when)
+        return self._removed(index, workers, when)

@@ -37,7 +37,7 @@ def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Lo
     """Answer batches.
 
     :param look: runs one, and counts what the worker's process does for it elsewhere than in this thread.
-    :raises EOFError, OSError: the pipe is closed, or lost: nobody is there any more.
+    :raises EOFError, OSError: the pipe is closed, or lost: no one is there any more.
     """
     no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))
     framing.send(connection, pickle.dumps(Answer("ready")))
@@ -72,7 +72,7 @@ def _packed(reading: Reading) -> bytes:
             reading.delay,
             reading.late,
             reading.switches,
-            reading.party,
+            reading.accounting,
         ),
         protocol=5,
     )

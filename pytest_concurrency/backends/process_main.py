@@ -14,7 +14,7 @@ from pytest_concurrency.probes.helper_threads import watched
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class WorkItem:
     """All that a worker process needs to start. ``jobs`` is set under fork, ``packed`` elsewhere."""
 
     index: int
@@ -27,17 +27,17 @@ class Errand:
     inherited: tuple[Connection, ...] = ()
 
 
-def main(connection: Connection, errand: Errand) -> None:
+def main(connection: Connection, work_item: WorkItem) -> None:
     """Serve one pipe; a closed pipe is the order to end, so that no worker outlives its session."""
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the session's to handle
-    for other in errand.inherited:
+    for other in work_item.inherited:
         other.close()
     with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, OSError):  # a pipe that is closed, or lost
-        _tell_where_on_request(stack, errand.stack_file)
-        jobs = errand.jobs or load(connection, errand.packed, errand.modules, errand.warning_filters)
+        _tell_where_on_request(stack, work_item.stack_file)
+        jobs = work_item.jobs or load(connection, work_item.packed, work_item.modules, work_item.warning_filters)
         if jobs is not None:
-            serve(connection, jobs, errand.index, "processes", watched)
+            serve(connection, jobs, work_item.index, "processes", watched)
 
 
 def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:

@@ -20,8 +20,8 @@ from typing import Protocol
 from pytest_concurrency.backends import fork_only, process_main
 from pytest_concurrency.backends.base import not_started
 from pytest_concurrency.backends.batch import jobs_of
-from pytest_concurrency.backends.pipe_group import PipedCrew
-from pytest_concurrency.backends.process_main import Errand
+from pytest_concurrency.backends.pipe_group import PipeWorkers
+from pytest_concurrency.backends.process_main import WorkItem
 from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_warning_filters, session_modules
 from pytest_concurrency.core.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.core.model import Body
@@ -105,7 +105,7 @@ def _threads_alive() -> int:
         return threading.active_count()
 
 
-class ProcessCrew(PipedCrew):
+class ProcessWorkers(PipeWorkers):
     """Processes that each wait at a pipe for the size of their next batch."""
 
     backend = "processes"
@@ -167,7 +167,7 @@ class ProcessCrew(PipedCrew):
         try:
             ours, theirs = starter.Pipe()
             self._add(ours)
-            errand = Errand(
+            work_item = WorkItem(
                 index=index,
                 stack_file=str(self._stack_files[index]),
                 jobs=jobs_of(body) if method == "fork" else None,
@@ -177,7 +177,7 @@ class ProcessCrew(PipedCrew):
                 inherited=tuple(self._pipes) if method == "fork" else (),
             )
             process = starter.Process(
-                target=process_main.main, args=(theirs, errand), name=f"concurrency-processes-{index}"
+                target=process_main.main, args=(theirs, work_item), name=f"concurrency-processes-{index}"
             )
             with warnings.catch_warnings():
                 # Forking beside threads happens only where it was asked for, and the record says so.
@@ -195,7 +195,7 @@ class ProcessCrew(PipedCrew):
     def _ended(self, index: int) -> bool:
         return _state(self._processes[index]) == "ended"
 
-    def _gone(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
+    def _removed(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
         process = self._processes[index]
         _await_end([process], _GOODBYE)
         code = process.exitcode
@@ -214,7 +214,7 @@ class ProcessCrew(PipedCrew):
         stood = "" if place is None else f", at {place}"
         return WorkerLost(f"processes: worker {index + 1} of {workers} {how} {when}{stood}.\n{look}")
 
-    def _whereabouts(self, waited_for: set[int], workers: int) -> list[str]:
+    def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         if hasattr(signal, "SIGUSR1"):
             for index in waited_for:
                 # Only to a worker that listens: it has made its file, and the signal would end it otherwise.

@@ -14,15 +14,15 @@ from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
-from pytest_concurrency.backends.base import Crew, Hung, Raised, not_started
+from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup, not_started
 from pytest_concurrency.backends.batch import Worker, control_body, current_worker, prepare_inputs_of_tasks
-from pytest_concurrency.backends.borrowed_loop import GuestLoop, GuestWorker
-from pytest_concurrency.backends.threads import ThreadCrew
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
+from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import BlockProbe, Body, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.loop_heartbeat import LoopBeat
+from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -57,7 +57,7 @@ class _Carrier(Exception):
         self.carried = carried
 
 
-class TaskCrew(Crew):
+class TaskWorkers(WorkerGroup):
     """Runs batches as tasks. All of them are one worker to the machine: the loop's thread.
 
     A sample has one reading, the thread's; how many tasks it was is in the request.
@@ -66,8 +66,8 @@ class TaskCrew(Crew):
     note = "one event loop in a thread of its own"
     block: BlockProbe | None = None
 
-    def __init__(self, body: Body, count: int, guest: GuestLoop | None = None) -> None:
-        """``guest``: the loop that the test itself runs on, where an async plugin runs it."""
+    def __init__(self, body: Body, count: int, borrowed_loop: BorrowedLoop | None = None) -> None:
+        """``borrowed_loop``: the loop that the test itself runs on, where an async plugin runs it."""
         self._call = body.call
         self._prepare = body.prepare
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -78,20 +78,20 @@ class TaskCrew(Crew):
         self._failed: int | None = None  # the task that raised first
         self._unhandled: dict[str, Any] | None = None  # the first exception that reached the loop only
         self._told = False
-        self._inside = guest is None and _in_a_loop()  # whether the test itself is on a loop, and blocks it
+        self._inside = borrowed_loop is None and _in_a_loop()  # whether the test itself is on a loop, and blocks it
         jobs = {
             "body": self._batch,
             "beat": self._body_beside_beat,
             "prepare": self._make_inputs,
             "control": self._control,
         }
-        self._thread: ThreadCrew | GuestWorker
-        if guest is not None:
-            self.note = f"the test's own event loop, {guest.name}"
-            self._thread = GuestWorker(guest, jobs)
+        self._thread: ThreadWorkers | BorrowedLoopWorker
+        if borrowed_loop is not None:
+            self.note = f"the test's own event loop, {borrowed_loop.name}"
+            self._thread = BorrowedLoopWorker(borrowed_loop, jobs)
         else:
             calls = {name: functools.partial(self._complete, job) for name, job in jobs.items()}
-            self._thread = ThreadCrew({**calls, "close": self._end_loop}, 1, "tasks")
+            self._thread = ThreadWorkers({**calls, "close": self._end_loop}, 1, "tasks")
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
         """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
@@ -101,13 +101,13 @@ class TaskCrew(Crew):
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
             error = raised.error.carried if isinstance(raised.error, _Carrier) else raised.error
-            if isinstance(error, KeyboardInterrupt) and isinstance(self._thread, GuestWorker):
+            if isinstance(error, KeyboardInterrupt) and isinstance(self._thread, BorrowedLoopWorker):
                 raise error from None  # the test's loop is in the main thread: it may well be Ctrl-C
             if isinstance(error, RuntimeError) and "different" in str(error) and "loop" in str(error):
                 _add_note(error, _FOREIGN + (_INSIDE if self._inside else _OUTSIDE))
             raise Raised(error, "tasks", self._failed, workers) from None
         except Hung as hung:
-            stood = self._whereabouts(workers, hung.places[0])
+            stood = self._stack_location(workers, hung.places[0])
             self._cancel()
             self._thread.recover(_CANCEL)
             why = _FROZEN if _time_stands_still() else _STILL if self._inside else ""
@@ -130,7 +130,7 @@ class TaskCrew(Crew):
 
     def close(self) -> None:
         """End the loop if it is our own."""
-        if isinstance(self._thread, GuestWorker):
+        if isinstance(self._thread, BorrowedLoopWorker):
             return
         with contextlib.suppress(Exception):
             self._thread.run(1, 1, _CANCEL, "close")
@@ -177,7 +177,7 @@ class TaskCrew(Crew):
         return loop
 
     def _take_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if self._unhandled is None:  # the same again in each of some thousand bodies helps nobody
+        if self._unhandled is None:  # the same again in each of some thousand bodies helps no one
             self._unhandled = context
             loop.default_exception_handler(context)
 
@@ -202,7 +202,7 @@ class TaskCrew(Crew):
             raise Raised(warning.with_traceback(None), "tasks", None, workers) from error
 
     async def _body_beside_beat(self) -> None:
-        with LoopBeat(asyncio.get_running_loop()) as beat:
+        with LoopHeartbeat(asyncio.get_running_loop()) as beat:
             await self._one(0, 1, 1)
             await asyncio.sleep(0)  # what the body did last may still keep the beat waiting
         self.block = beat.result()
@@ -240,7 +240,7 @@ class TaskCrew(Crew):
                 raise _Carrier(error) from None
             raise
 
-    def _whereabouts(self, workers: int, loop_at: str) -> list[str]:
+    def _stack_location(self, workers: int, loop_at: str) -> list[str]:
         """Say where each task of a hanging batch is: in its own await, or in the call that keeps the loop."""
         found = []
         for task in self._workers[:workers]:

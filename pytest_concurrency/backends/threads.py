@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
-from pytest_concurrency.backends.base import Crew, Hung, Raised, not_started
+from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup, not_started
 from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
 from pytest_concurrency.backends.hung import STAYS, interrupt
 from pytest_concurrency.core.errors import WorkerLost
@@ -22,7 +22,7 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 _GOODBYE = 1.0  # seconds that an idle thread gets to end
 
 
-class ThreadCrew(Crew):
+class ThreadWorkers(WorkerGroup):
     """Threads that wait, each for its own lock, and run a batch when it is opened.
 
     The locks are opened one after the other by one thread that holds the GIL, so that the workers
@@ -71,7 +71,7 @@ class ThreadCrew(Crew):
         :raises Raised: the body's own exception, with the worker that it came from.
         :raises Hung: some worker did not answer in time.
         """
-        assert not self._broken, "a crew with a hung worker cannot be used again"
+        assert not self._broken, "a worker group with a hung worker cannot be used again"
         self._task = (self._jobs[job], loops, workers)
         with self._counting:  # a thread that ends before is seen here, one that ends later counts itself off
             for index in range(workers):
@@ -90,7 +90,7 @@ class ThreadCrew(Crew):
             raise
         if not in_time:
             self._broken = True
-            raise Hung(self._backend, workers, deadline, self._whereabouts(workers), STAYS)
+            raise Hung(self._backend, workers, deadline, self._stack_location(workers), STAYS)
         readings: list[Reading] = []
         for index in range(workers):
             answer = self._answers[index]
@@ -103,7 +103,7 @@ class ThreadCrew(Crew):
         return Sample(loops, tuple(readings))
 
     def recover(self, seconds: float) -> None:
-        """Give a batch that was late some more time to end, so that the crew can be closed."""
+        """Give a batch that was late some more time to end, so that the group can be closed."""
         if self._broken and self._all_done.acquire(timeout=seconds):
             self._broken = False
 
@@ -151,7 +151,7 @@ class ThreadCrew(Crew):
         except BaseException as error:  # not the body's: that is an answer
             with self._counting:
                 self._ends[index] = error
-            self._count_off(index)  # nobody has to wait for it in vain
+            self._count_off(index)  # no one has to wait for it in vain
 
     def _count_off(self, index: int) -> None:
         with self._counting:
@@ -186,7 +186,7 @@ class ThreadCrew(Crew):
         finally:
             clock.close()
 
-    def _whereabouts(self, workers: int) -> list[str]:
+    def _stack_location(self, workers: int) -> list[str]:
         found = []
         for index in range(workers):
             if self._answers[index] is not None:

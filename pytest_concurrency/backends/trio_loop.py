@@ -10,18 +10,18 @@ from typing import Any
 
 import trio
 
-from pytest_concurrency.backends.base import Crew, Hung, Raised
+from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.batch import Worker, control_body, current_worker, prepare_inputs_of_tasks
-from pytest_concurrency.backends.borrowed_loop import Abandoned, GuestLoop, GuestWorker, Request
+from pytest_concurrency.backends.borrowed_loop import Abandoned, BorrowedLoop, BorrowedLoopWorker, Request
 from pytest_concurrency.core.model import BlockProbe, Body, Sample
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.loop_heartbeat import LoopBeat
+from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
 
 
-class TrioGuest(GuestLoop):
+class BorrowedTrioLoop(BorrowedLoop):
     """A guest on Trio's loop."""
 
     name = "trio"
@@ -69,20 +69,20 @@ class _Failed(Exception):
     """A task raised; the nursery must not put it into a group."""
 
 
-class TrioCrew(Crew):
+class TrioWorkers(WorkerGroup):
     """Runs batches as tasks of one nursery."""
 
     note = "the test's own event loop, Trio's"
     block: BlockProbe | None = None
 
-    def __init__(self, body: Body, guest: GuestLoop) -> None:
+    def __init__(self, body: Body, borrowed_loop: BorrowedLoop) -> None:
         self._call = body.call
         self._prepare = body.prepare
         self._size = (1, 1)  # tasks, loops
         self._ends: list[float] = []  # when each task of the last batch was done
         self._failure: tuple[int, BaseException] | None = None
-        self._worker = GuestWorker(
-            guest,
+        self._worker = BorrowedLoopWorker(
+            borrowed_loop,
             {
                 "body": self._batch,
                 "beat": self._body_beside_beat,
@@ -110,7 +110,7 @@ class TrioCrew(Crew):
         return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
 
     def close(self) -> None:
-        """Leave the loop as it is: it belongs to somebody else."""
+        """Leave the loop as it is: it belongs to someone else."""
 
     async def _batch(self) -> None:
         tasks, loops = self._size
@@ -122,7 +122,7 @@ class TrioCrew(Crew):
 
     async def _body_beside_beat(self) -> None:
         async with trio.open_nursery() as nursery:
-            with LoopBeat(_Timers(nursery)) as beat:
+            with LoopHeartbeat(_Timers(nursery)) as beat:
                 await self._one(0, 1, 1, nursery.cancel_scope)
                 await trio.lowlevel.checkpoint()  # what the body did last may still keep the beat waiting
             nursery.cancel_scope.cancel()

@@ -50,10 +50,10 @@ def progress_line() -> Iterator[Callable[[str], None]]:
         if file is not None:
             stack.enter_context(file)
         show = stack.enter_context(live_line.live(file, width(), after=0.0))
-        yield show or _nobody_looks
+        yield show or _not_shown
 
 
-def _nobody_looks(text: str) -> None:
+def _not_shown(text: str) -> None:
     """Not on a terminal."""
 
 

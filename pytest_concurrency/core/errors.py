@@ -31,7 +31,7 @@ class NotPicklable(ConcurrencyError):
     """The body, or a fixture value that it uses, cannot be sent to another process."""
 
 
-class BrokenExpectation(AssertionError):
+class ExpectationNotMet(AssertionError):
     """The measured code is surely not as concurrent as its test expects."""
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal, NoReturn
 BackendName = str
 BoundKind = Literal["io", "cpu", "mixed", "serialized"]
 GilUse = Literal["held", "released", "disabled", "unknown"]
-Party = Literal["one", "seen", "native", "unseen"]
-VerdictName = Literal["met", "broken", "undecided", "unmeasurable"]
+Accounting = Literal["one", "seen", "native", "unseen"]
+VerdictName = Literal["met", "not_met", "undecided", "unmeasurable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Reading:
     that fell between the release of the batch and ``start``. ``switches`` counts how often the
     worker gave up its CPU of its own will, as it does to wait. ``None``: not readable here.
 
-    ``party`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
+    ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
     they wait; or others too, whose run delay is ``unseen``. ``ends`` says of tasks, which share a thread, when each was
     done.
@@ -71,7 +71,7 @@ class Reading:
     delay: float | None = None
     late: float | None = None
     switches: int | None = None
-    party: Party = "seen"
+    accounting: Accounting = "seen"
     ends: tuple[float, ...] = ()
 
     @property
@@ -212,7 +212,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the body's time goes into: shares from 0 to 1 of a lone worker's own time. ``evidence`` is for people."""
+    """What the body's time goes into: shares from 0 to 1 of a single worker's own time. ``evidence`` is for people."""
 
     kind: BoundKind
     cpu_share: float

@@ -12,24 +12,24 @@ from pathlib import Path
 
 from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.batch import control_body
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError
 from pytest_concurrency.core.model import Body, Estimate, Interference
 from pytest_concurrency.doctor.fitness import Checkup, Ruling
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
-from pytest_concurrency.expectations.base import Limits, speedup_plan
+from pytest_concurrency.expectations.base import Tolerances, speedup_plan
 from pytest_concurrency.machine.clocks import CLOCKS, resolution
 from pytest_concurrency.machine.cpus import cpu_limits, gil_enabled, usable_cpus
-from pytest_concurrency.measurement.callable_bench import ComparisonBench, ComparisonClaim
+from pytest_concurrency.measurement.callable_bench import CallableBench, ComparisonClaim
 from pytest_concurrency.measurement.figures import look
-from pytest_concurrency.measurement.trial import Circumstances, Question, Trial
+from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.probes import gil_heartbeat, interference, thread_clock
 from pytest_concurrency.probes.interference import InterferenceMeter
 
 _TRIALS = 15  # rounds of a function against itself
 _WAIT = 0.005  # seconds of the body that waits
-_MOST = 16  # workers of the control body
+_MOST = 16  # workers of the reference workload
 _WINDOW = 0.12  # seconds, a little more than a reading of the meter covers
 
 
@@ -43,14 +43,16 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
     workers = min(max(2, math.ceil(usable)), _MOST)
     control: dict[str, Estimate | str] = {}
     notes: dict[str, str] = {}
-    circumstances = Circumstances(Limits(max_time=max_time), Surroundings(Path.cwd()), show)
-    with Trial(Body(control_body, label="the control body"), circumstances) as trial:
+    circumstances = SessionContext(Tolerances(max_time=max_time), WorkerEnvironment(Path.cwd()), show)
+    with Trial(Body(control_body, label="the reference workload"), circumstances) as trial:
         for backend in OPENERS:
             if backend == "tasks":  # they never compute together
                 continue
             show(f"computing in {workers} {backend}")
             with contextlib.suppress(CannotMeasure):  # not a part of this interpreter
-                control[backend], notes[backend] = _control(trial, Setup(backend, workers), circumstances.defaults)
+                control[backend], notes[backend] = _control(
+                    trial, WorkerSetup(backend, workers), circumstances.defaults
+                )
     waiting = _gate(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
     computing = None
     if usable >= 2:
@@ -90,9 +92,9 @@ def _watch(seconds: float, show: Callable[[str], None]) -> tuple[Interference, I
 
 
 def _same(max_time: float) -> Estimate | None:
-    bench = ComparisonBench(control_body, control_body)
+    bench = CallableBench(control_body, control_body)
     plan = Plan(
-        setup=Setup("compare", 1),
+        setup=WorkerSetup("compare", 1),
         claims=(ComparisonClaim(1, 1.0, 0.25),),
         answered=lambda said: False,
         most_rounds=_TRIALS,
@@ -103,7 +105,7 @@ def _same(max_time: float) -> Estimate | None:
         bench.close()
 
 
-def _control(trial: Trial, setup: Setup, limits: Limits) -> tuple[Estimate | str, str]:
+def _control(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Estimate | str, str]:
     try:
         estimate = look(trial, setup, limits).results[0].estimate
     except CannotMeasure:
@@ -113,12 +115,12 @@ def _control(trial: Trial, setup: Setup, limits: Limits) -> tuple[Estimate | str
     return estimate or "no round could be read: other programs kept the machine busy", trial.note(setup)
 
 
-def _gate(body: Body, circumstances: Circumstances, backend: str, workers: int, at_least: float) -> Ruling:
+def _gate(body: Body, circumstances: SessionContext, backend: str, workers: int, at_least: float) -> Ruling:
     """Let a real verdict be found, of a body that is surely as concurrent as it should be."""
     began = CLOCKS.wall()
-    plan = speedup_plan(Setup(backend, workers), at_least, None, circumstances.defaults)
+    plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
     with Trial(body, circumstances) as trial:
-        outcome, _ = trial.decide(Question("the gate", "expect_speedup", {}, plan, circumstances.defaults))
+        outcome, _ = trial.decide(Request("the gate", "expect_speedup", {}, plan, circumstances.defaults))
     return Ruling(outcome.verdict, CLOCKS.wall() - began, outcome.reason)
 
 

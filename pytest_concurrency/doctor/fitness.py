@@ -54,7 +54,7 @@ class Checkup:
     worst: Interference  # in its worst tenth of a second
     same: Estimate | None  # a function against itself
     control: Mapping[str, Estimate | str]  # backend -> speedup of computing that is parallel, or why there is none
-    workers: int  # of the control body
+    workers: int  # of the reference workload
     notes: Mapping[str, str]  # backend -> how its workers start
     start_methods: Sequence[str]
     waiting: Ruling
@@ -65,8 +65,8 @@ _COST = {
     "run delay": "rounds count only while other programs keep less than 0.25 CPUs busy, so on a busy machine verdicts "
     "take longer, or stay undecided",
     "foreign load": "what other programs take is not known, so an undecided verdict cannot say why",
-    "steal": "what a hypervisor takes is seen in the control body only",
-    "throttling": "a quota's stops are seen in the control body only; without a quota there are none",
+    "steal": "what a hypervisor takes is seen in the reference workload only",
+    "throttling": "a quota's stops are seen in the reference workload only; without a quota there are none",
     "switches": "waiting for a lock is told from waiting for a CPU less often, so slow verdicts take more rounds",
     "GIL heartbeat": "not needed",
 }
@@ -74,7 +74,7 @@ _HARMLESS = ("GIL heartbeat", "throttling")
 
 
 def delivered(checkup: Checkup) -> int:
-    """How many CPUs the control body got, in the backend that got most."""
+    """How many CPUs the reference workload got, in the backend that got most."""
     figures = [value.value for value in checkup.control.values() if isinstance(value, Estimate)]
     most = max(1, min(checkup.workers, math.ceil(checkup.usable)))
     best = max(figures, default=1.0)
@@ -136,7 +136,7 @@ def answer(checkup: Checkup, wanted: int) -> str:
     if problems:
         why = f"see {' and '.join(line.label for line in problems)} above"
     elif _half_delivered(checkup):
-        why = f"the control body got {count(wide, 'CPU')}, though {number(round(checkup.usable, 2))} are usable"
+        why = f"the reference workload got {count(wide, 'CPU')}, though {number(round(checkup.usable, 2))} are usable"
     else:
         why = f"{count(wanted, 'CPU')} wanted, and gates hold up to {count(wide, 'CPU')}"
     return f"Not fit at this moment: {why}. {_cure(checkup)}"
@@ -207,5 +207,5 @@ def _control(checkup: Checkup) -> list[Line]:
 def _ruling(label: str, ruling: Ruling) -> Line:
     if ruling.verdict == "met":
         return Line(label, f"met after {duration(ruling.seconds)}")
-    said = f"{ruling.verdict} after {duration(ruling.seconds)}"
+    said = f"{ruling.verdict.replace('_', ' ')} after {duration(ruling.seconds)}"
     return Line(label, said + (f": {ruling.reason.partition(chr(10))[0]}" if ruling.reason else ""), "bad")

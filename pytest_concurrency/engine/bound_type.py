@@ -9,7 +9,7 @@ from pytest_concurrency.core.model import Bound, BoundKind, PerBody, Round, Samp
 from pytest_concurrency.core.units import duration, ratio, share
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.claims import Knowledge, OverlapClaim
-from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.engine.plan import WorkerSetup
 
 WAITS = 0.25  # computing below this share: it waits
 COMPUTES = 0.75  # computing above this share: it computes
@@ -31,7 +31,7 @@ def per_body(samples: Sequence[Sample], tasks: int = 1) -> PerBody:
     )
 
 
-def classify(rounds: Sequence[Round], setup: Setup, known: Knowledge) -> Bound:
+def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> Bound:
     """Return the bound type of a body from the rounds of one worker against several."""
     workers = setup.workers
     computing = intervals.median_cpu_share(rounds)

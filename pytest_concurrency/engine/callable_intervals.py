@@ -8,7 +8,7 @@ from pytest_concurrency.core.model import Interval, Reading, Round, Sample
 from pytest_concurrency.engine import intervals
 
 _UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
-_LATE = 0.001  # and by how much a single wait of one thread, which nobody else has to end
+_LATE = 0.001  # and by how much a single wait of one thread, which no one else has to end
 _USUALLY_LATE = 0.00025  # and by how much the waits of a whole batch are, each, at most
 
 
@@ -20,14 +20,14 @@ def speedup(round_: Round, cpus: float) -> Interval | None:
     interference, and no less than none. No callable is faster than all CPUs are with its computing.
     """
     together = round_.concurrent
-    if together is None or not intervals.readable(round_) or intervals.robbed(round_):
+    if together is None or not intervals.readable(round_) or intervals.cpu_taken(round_):
         return None
     first, second = round_.serial.readings[0], together.readings[0]
     calls = together.loops / round_.serial.loops
     # Threads and wake-ups come late beside other programs, also those of a hypervisor's other guests, and not all of
     # it is run delay.
     busy = intervals.beside_others(round_) or round_.interference.taken > intervals.NOTICED
-    if busy and first.party == "native":
+    if busy and first.accounting == "native":
         return None
     low = calls * _least(first, cpus, busy, _USUALLY_LATE, all_late=False) / _most(second)
     least = _least(second, cpus, busy, _LATE)
@@ -51,12 +51,12 @@ def cpus_used(sample: Sample) -> float:
 
 def by_one_thread(round_: Round) -> bool:
     """Whether the second of two callables could not have been faster with more CPUs than one."""
-    return round_.concurrent is not None and round_.concurrent.readings[0].party == "one"
+    return round_.concurrent is not None and round_.concurrent.readings[0].accounting == "one"
 
 
 def _most(reading: Reading) -> float:
     """What the whole work took at most, on a quiet machine."""
-    return intervals.quiet_time(reading) if reading.party == "one" else max(reading.wall, intervals.TINY)
+    return intervals.quiet_time(reading) if reading.accounting == "one" else max(reading.wall, intervals.TINY)
 
 
 def _least(reading: Reading, cpus: float, busy: bool, late: float, all_late: bool = True) -> float:
@@ -67,12 +67,12 @@ def _least(reading: Reading, cpus: float, busy: bool, late: float, all_late: boo
     """
     lateness = _UNSEEN_LATENESS if busy else 1.0
     waits = math.inf if reading.switches is None else reading.switches * late
-    if reading.party == "one":
+    if reading.accounting == "one":
         return max(reading.cpu + reading.blocked - min(waits, reading.blocked * (1 - 1 / lateness)), intervals.TINY)
     computing = reading.cpu / max(1.0, cpus)
-    if busy and reading.party == "native":  # such threads may have spun, to wait for one that had no CPU
+    if busy and reading.accounting == "native":  # such threads may have spun, to wait for one that had no CPU
         return 0.0
-    if busy and reading.party == "unseen":
+    if busy and reading.accounting == "unseen":
         return max(computing, intervals.TINY)
     lifetime = reading.wall - (reading.delay or 0.0)
     on_time = lifetime / lateness if all_late else max(lifetime / lateness, lifetime - waits)

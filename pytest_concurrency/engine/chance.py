@@ -1,13 +1,14 @@
 """Whether calls that merely differ could have given rounds in which company looks slow (pure).
 
-A body of which three calls in ten take five times as long is as quick in company as alone. Yet the slowest of four is
-often such a call when the lone one is not, and some rounds may all be like that: to their times it looks like a
-queue. So a body is called slow in company only where luck is no explanation. The hypothesis to be refuted is that all
-calls, alone or not, are drawn from one distribution, whatever that is. Two bounds of how probable the rounds are then:
+A test body of which three calls in ten take five times as long is as quick in a concurrent run as in a serial one. Yet
+the slowest of four is often such a call when the serial one is not, and some rounds may all be like that: their times
+look like a queue. So a test body is called slow in concurrent runs only where chance is no explanation. The null
+hypothesis is exchangeability: all calls, serial or concurrent, are drawn from one distribution, whatever that is. Two
+bounds of how probable the rounds are then:
 
 - By ranks, as an exceedance test does (Rosenbaum, *Tables for a nonparametric test of location*, 1954): so many of the
-  longest calls would all have been made in company.
-- By repetition: a queue gives the same times in each round, such as one, two, three and four times the lone one, and
+  longest calls would all have been made concurrently.
+- By repetition: a queue gives the same times in each round, such as one, two, three and four times the serial one, and
   draws would have to come out like that each time.
 """
 
@@ -23,23 +24,23 @@ from pytest_concurrency.core import stats
 _ALIKE = 1.15  # ratio up to which the times of two rounds are the same
 _LEVEL = 1.25  # ratio from which two times are of different calls
 _LATEST = 40  # rounds that are looked at
-_LEFT_OUT = 6  # lone calls that may have been long ones
+_LEFT_OUT = 6  # serial calls that may have been long ones
 
 
 class Calls(NamedTuple):
-    """A round's calls, in seconds per body: the lone one's, and those of the workers in company."""
+    """A round's calls, in seconds per body: the serial one's, and those of the concurrent workers."""
 
     alone: float
-    company: tuple[float, ...]
+    concurrent: tuple[float, ...]
 
 
 def chance(rounds: Sequence[Calls]) -> float:
-    """Return an upper bound of the probability that draws from one distribution look as slow in company as these.
+    """Return an upper bound of the probability that draws from one distribution look as slow as these.
 
-    0 where calls in company took hardly longer than those alone: whatever the figure lacks, it is not for other calls.
+    0 where concurrent calls took hardly longer than serial ones: then varying calls are not what the figure lacks.
     """
     latest = rounds[-_LATEST:]
-    if 2 * sum(max(calls.company) > _LEVEL * calls.alone for calls in latest) <= len(latest):
+    if 2 * sum(max(calls.concurrent) > _LEVEL * calls.alone for calls in latest) <= len(latest):
         return 0.0
     return min(1.0, by_ranks(latest), by_repetition(latest))
 
@@ -47,14 +48,14 @@ def chance(rounds: Sequence[Calls]) -> float:
 def drawn(rounds: Sequence[Calls]) -> float:
     """Return the speedup that draws from all of these calls would have: with a queue that is more than it is, not less.
 
-    Of as many as there are in company, the longest is awaited: its mean is that of a sample's maximum. Infinite where
-    lone calls do not differ: what they were compared with was no luck.
+    Of as many as there are concurrently, the longest is awaited: its mean is that of a sample's maximum. Infinite where
+    serial calls do not differ: what they were compared with was no chance.
     """
     latest = rounds[-_LATEST:]
     if max(calls.alone for calls in latest) <= _LEVEL * min(calls.alone for calls in latest):
         return math.inf
-    pool = sorted(time for calls in latest for time in (calls.alone, *calls.company))
-    workers, size = len(latest[0].company), len(pool)
+    pool = sorted(time for calls in latest for time in (calls.alone, *calls.concurrent))
+    workers, size = len(latest[0].concurrent), len(pool)
     longest = sum(
         time * ((rank / size) ** workers - ((rank - 1) / size) ** workers) for rank, time in enumerate(pool, 1)
     )
@@ -62,18 +63,18 @@ def drawn(rounds: Sequence[Calls]) -> float:
 
 
 def by_ranks(rounds: Sequence[Calls]) -> float:
-    """Return the bound from how many of the longest calls were made in company.
+    """Return the bound from how many of the longest calls were made concurrently.
 
-    A few lone calls may be left out as long ones; each choice gets its part of the error.
+    A few serial calls may be left out as long ones; each choice gets its part of the error.
     """
     alone = sorted((calls.alone for calls in rounds), reverse=True)
-    company = [time for calls in rounds for time in calls.company]
+    concurrent = [time for calls in rounds for time in calls.concurrent]
     best = 1.0
     for left_out, limit in enumerate(alone[:_LEFT_OUT]):
-        longest = sum(time > limit for time in company) + left_out
-        ways = math.comb(len(alone) + len(company), longest)
+        longest = sum(time > limit for time in concurrent) + left_out
+        ways = math.comb(len(alone) + len(concurrent), longest)
         at_most = sum(
-            math.comb(len(alone), some) * math.comb(len(company), longest - some) for some in range(left_out + 1)
+            math.comb(len(alone), some) * math.comb(len(concurrent), longest - some) for some in range(left_out + 1)
         )
         best = min(best, at_most / ways * (left_out + 1) * (left_out + 2))
     return best
@@ -81,11 +82,11 @@ def by_ranks(rounds: Sequence[Calls]) -> float:
 
 def by_repetition(rounds: Sequence[Calls]) -> float:
     """Return the bound from how many rounds were the same: the probability that draws come out so, at the most."""
-    shapes = [sorted(time / calls.alone for time in calls.company) for calls in rounds]
+    shapes = [sorted(time / calls.alone for time in calls.concurrent) for calls in rounds]
     usual = [stats.median(times) for times in zip(*shapes, strict=True)]
-    lone = stats.median([calls.alone for calls in rounds])
+    serial = stats.median([calls.alone for calls in rounds])
     same = sum(
-        _alike(calls.alone, lone) and all(_alike(time, other) for time, other in zip(shape, usual, strict=True))
+        _alike(calls.alone, serial) and all(_alike(time, other) for time, other in zip(shape, usual, strict=True))
         for calls, shape in zip(rounds, shapes, strict=True)
     )
     levels = _levels([1.0, *usual])
@@ -99,8 +100,8 @@ def by_repetition(rounds: Sequence[Calls]) -> float:
     return ways * math.comb(len(rounds), same) * likely**same
 
 
-def _part(counts: Sequence[int], level: int, lone: int) -> float:
-    return (counts[level] + (level == lone)) / (sum(counts) + 1)
+def _part(counts: Sequence[int], level: int, serial: int) -> float:
+    return (counts[level] + (level == serial)) / (sum(counts) + 1)
 
 
 def _levels(times: Sequence[float]) -> list[int]:

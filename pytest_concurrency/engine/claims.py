@@ -53,13 +53,13 @@ class Claim(Protocol):
     @property
     def met_when(self) -> int: ...
     @property
-    def careful(self) -> tuple[int, ...]:
+    def needs_confirmation_on(self) -> tuple[int, ...]:
         """The sides that need a confirmation: those a busy machine can imitate, and the red one."""
         ...
 
     @property
     def margin(self) -> Interval:
-        """Between these lies a figure that is neither met nor broken."""
+        """Between these lies a figure that is neither met nor not met."""
         ...
 
     @property
@@ -87,7 +87,7 @@ class SpeedupClaim:
         return -1 if self.at_most else 1
 
     @property
-    def careful(self) -> tuple[int, ...]:
+    def needs_confirmation_on(self) -> tuple[int, ...]:
         return (-1, 1) if self.at_most else (-1,)
 
     @property
@@ -110,7 +110,7 @@ class ShareClaim:
     slack: float
     unit: str = "share"
     met_when: int = 1
-    careful: tuple[int, ...] = (-1,)
+    needs_confirmation_on: tuple[int, ...] = (-1,)
     never: bool = False
 
     @property
@@ -152,7 +152,7 @@ class OverlapClaim:
     slack: float
     unit: str = "ratio"
     met_when: int = 1
-    careful: tuple[int, ...] = (-1,)
+    needs_confirmation_on: tuple[int, ...] = (-1,)
     name: str = "overlap"
     never: bool = False
 
@@ -198,7 +198,7 @@ class GilClaim:
         return 1 if self.use == "held" else -1
 
     @property
-    def careful(self) -> tuple[int, ...]:
+    def needs_confirmation_on(self) -> tuple[int, ...]:
         return (-self.met_when,)
 
     @property
@@ -218,7 +218,7 @@ class LongestClaim:
     slack: float
     unit: str = "seconds"
     met_when: int = -1
-    careful: tuple[int, ...] = (1,)
+    needs_confirmation_on: tuple[int, ...] = (1,)
     never: bool = True
 
     @property
@@ -239,7 +239,7 @@ class LongestClaim:
         longest = Interval(max(low, 1e-6), max(probe.longest.high, 1e-6))
         vote = cast(longest, cut, round_.serial.wall)
         if vote.direction == 0 and isinstance(probe, GilProbe) and probe.coverage >= _COVERED and probe.witnessed < cut:
-            # The heart had no CPU for a while, and saw nothing for most of the time: not much, but a word.
+            # The probe thread had no CPU for a while, and saw nothing for most of the time: not much, but a word.
             return Vote(
                 -1, log_odds(1 - _COVERED), vote.figure, Interval(min(longest.low, probe.witnessed), probe.witnessed)
             )
@@ -252,7 +252,7 @@ def gil_vote(probe: GilProbe | None) -> Vote:
         return Vote(0)
     low, high = min(1.0, probe.surely_held / probe.cpu), min(1.0, probe.perhaps_held / probe.cpu)
     if high < 0.5 and probe.beats < _BEATS * probe.window / 0.5e-3:
-        return Vote(0)  # the heart hardly beat: it had no CPU, so it says nothing
+        return Vote(0)  # the probe thread hardly beat: it had no CPU, so it says nothing
     return cast(Interval(max(low, 1e-6), max(high, 1e-6)), 0.5, probe.window)
 
 
@@ -261,10 +261,10 @@ def _ratio_vote(
 ) -> Vote:
     """Cast a vote on a ratio of times, which may be added up over rounds."""
     vote = cast(interval, cut, shortest_batch(round_), intervals.body_time(round_), half(claim.margin))
-    # What computing alone makes of it is no luck.
+    # What computing alone makes of it is no chance.
     computed = intervals.most_by_computing(round_, claim.workers, known.cpus, known.in_turn) < cut
     calls = None if computed else intervals.calls(round_, claim.workers)
-    return replace(vote, faster=intervals.faster_in_company(round_), calls=calls)
+    return replace(vote, faster=intervals.faster_concurrently(round_), calls=calls)
 
 
 def shortest_batch(round_: Round) -> float:

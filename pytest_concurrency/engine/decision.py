@@ -8,18 +8,18 @@ from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Estimate, Interval, VerdictName
 from pytest_concurrency.engine import chance, voting
 from pytest_concurrency.engine.claims import Claim, margin_cut
-from pytest_concurrency.engine.voting import Spread, Tally, Vote
+from pytest_concurrency.engine.voting import Spread, Vote, VoteCount
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
-_LUCK = 3e-4  # how often rounds of calls that merely differ may look slow in company
+_CHANCE = 3e-4  # how often rounds of calls that merely differ may look slow concurrently
 _GROUPS = 3  # of rounds, that make an estimate
 _REFUTES = 24  # rounds without, after which one in which it seemed to happen counts as an error
 _CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
-_ROUGH = 0.01  # standard error of the figure, as a part of it, that some more rounds are worth
+_IMPRECISE = 0.01  # standard error of the figure, as a part of it, that some more rounds are worth
 
 
 @dataclass
-class Case:
+class Decision:
     """Collects votes in two stages.
 
     A conclusion that a busy machine can imitate (*slow*), and every red one, must lead by more, and
@@ -28,15 +28,15 @@ class Case:
     """
 
     claim: Claim
-    tally: Tally = field(default_factory=Tally)
+    tally: VoteCount = field(default_factory=VoteCount)
     confirming: int = 0  # the side that waits for its confirmation
-    confirmation: Tally = field(default_factory=Tally)
+    confirmation: VoteCount = field(default_factory=VoteCount)
     votes: list[Vote] = field(default_factory=list)
     counted: list[Vote] = field(default_factory=list)  # those of the count that goes on
     spread: Spread = field(default_factory=Spread)  # how much the figure varies with the body itself
     silent: int = 0  # rounds without a vote, in a row
     undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
-    by_luck: bool = False  # whether calls that merely differ could have given these rounds
+    by_chance: bool = False  # whether calls that merely differ could have given these rounds
     contradicted: int = 0  # conclusions that fresh workers did not come to again
     verdict: VerdictName | None = None
 
@@ -45,7 +45,7 @@ class Case:
         return self.verdict is None
 
     def needs_confirmation(self, side: int) -> bool:
-        return side in self.claim.careful
+        return side in self.claim.needs_confirmation_on
 
     def take(self, vote: Vote, early: bool = False) -> bool:
         """Count a round's vote; return whether fresh workers are due.
@@ -61,18 +61,18 @@ class Case:
             return False
         self.silent = 0 if vote.direction else self.silent + 1
         self.counted.append(vote)
-        count = Tally()
+        count = VoteCount()
         for weighed in voting.weighed(self.counted, self.spread):
             count = count.add(weighed)
         return self._confirm(count, early) if self.confirming else self._count(count, early)
 
-    def _count(self, count: Tally, early: bool) -> bool:
+    def _count(self, count: VoteCount, early: bool) -> bool:
         self.tally = count
         if early and not self.claim.never:
             return False
         side = self._side(count, self._enough(1), self._enough(-1), early)
         if side and self.needs_confirmation(side):
-            self.confirming, self.confirmation, self.counted = side, Tally(), []
+            self.confirming, self.confirmation, self.counted = side, VoteCount(), []
             return True
         if side:
             self._decide(side)
@@ -80,7 +80,7 @@ class Case:
             self.verdict = "undecided"
         return False
 
-    def _confirm(self, count: Tally, early: bool) -> bool:
+    def _confirm(self, count: VoteCount, early: bool) -> bool:
         self.confirmation = count
         side = self._side(count, voting.CONFIRM, voting.CONFIRM, early)
         if side == self.confirming:
@@ -89,7 +89,7 @@ class Case:
         # What happens now and then takes its time to happen again.
         if side or self.confirmation.rounds >= _CONFIRMING * (10 if self.claim.never else 1):
             self.contradicted += 1
-            self.confirming, self.tally, self.counted = 0, Tally(), []
+            self.confirming, self.tally, self.counted = 0, VoteCount(), []
             return True
         return False
 
@@ -99,7 +99,7 @@ class Case:
         seen = sum(vote.direction == -self.claim.met_when for vote in self.counted)
         return max(seen, 1 if self.confirming else 0)
 
-    def _side(self, count: Tally, enough_above: float, enough_below: float, early: bool) -> int:
+    def _side(self, count: VoteCount, enough_above: float, enough_below: float, early: bool) -> int:
         """The side that the votes of this count have decided for, 0 if none."""
         side = count.decided(enough_above, enough_below)
         if self.claim.never:
@@ -118,19 +118,19 @@ class Case:
         return voting.ENOUGH + (voting.MORE if self.needs_confirmation(side) else 0.0)
 
     def _decide(self, side: int) -> None:
-        """Come to a verdict, unless it may well be luck."""
-        self.by_luck = self._may_be_luck(side)
-        if not self.by_luck:
-            self.verdict = "met" if side == self.claim.met_when else "broken"
+        """Come to a verdict, unless it may well be chance."""
+        self.by_chance = self._may_be_chance(side)
+        if not self.by_chance:
+            self.verdict = "met" if side == self.claim.met_when else "not_met"
 
-    def _may_be_luck(self, side: int) -> bool:
+    def _may_be_chance(self, side: int) -> bool:
         """Whether calls that merely differ may well have given the rounds that speak for this side."""
         rounds = [vote.calls for vote in self.votes if vote.calls is not None]
         if 2 * len(rounds) <= len(self.votes):
             return False
         if side > 0:
             return chance.drawn(rounds) < self.votes[-1].cut
-        return chance.chance(rounds) > _LUCK
+        return chance.chance(rounds) > _CHANCE
 
     def _inside_margin(self) -> bool:
         margin = self.claim.margin
@@ -149,10 +149,10 @@ class Case:
         return [read for read in self.reads() if read is not None]
 
     @property
-    def rough(self) -> bool:
+    def imprecise(self) -> bool:
         """Whether the rounds' figures scatter so much that some more of them would make a noticeably better one."""
         figures = self._figures(self._said())
-        return stats.standard_error(figures) > _ROUGH * stats.mean(figures) if figures else False
+        return stats.standard_error(figures) > _IMPRECISE * stats.mean(figures) if figures else False
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""
@@ -169,7 +169,7 @@ class Case:
         """What the rounds said, in groups where they voted so and there are some."""
         groups = voting.grouped(self.votes, self.spread)
         votes = groups if len(groups) >= _GROUPS else self.votes
-        if self.claim.never and self.verdict in ("met", "broken"):  # rounds that say otherwise have another figure
+        if self.claim.never and self.verdict in ("met", "not_met"):  # rounds that say otherwise have another figure
             side = self.claim.met_when * (1 if self.verdict == "met" else -1)
             votes = [vote for vote in votes if vote.direction in (side, 0)]
         return [(vote.figure, vote.interval) for vote in votes if vote.figure is not None and vote.interval]

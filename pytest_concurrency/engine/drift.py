@@ -14,7 +14,7 @@ _TELLING = 9  # rounds in which a drift by that factor shows at the latest, if i
 
 
 def may_drift(rounds: Sequence[Round]) -> bool:
-    """Whether a lone body's time has changed so steadily that some more rounds may show a drift, and these do not."""
+    """Whether a serial body's time has changed so steadily that some more rounds may show a drift, and these do not."""
     if not 3 <= len(rounds) < _TELLING:
         return False
     times = [body_time(round_) for round_ in rounds]
@@ -26,7 +26,7 @@ def may_drift(rounds: Sequence[Round]) -> bool:
 
 
 def factor(rounds: Sequence[Round]) -> float | None:
-    """Return by how much a lone body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
+    """Return by how much a serial body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
     times = [body_time(round_) for round_ in rounds]
     third = len(times) // 3
     if third < 2 or abs(rank_correlation(times)) < _STEADY:

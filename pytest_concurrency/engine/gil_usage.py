@@ -7,7 +7,7 @@ import math
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
 from pytest_concurrency.engine.claims import gil_vote
-from pytest_concurrency.engine.voting import Tally
+from pytest_concurrency.engine.voting import VoteCount
 
 _PROBES = 16  # heartbeats that may be spent before it stays unknown
 _KNOWN = stats.log_odds(1e-3)
@@ -15,12 +15,12 @@ _SAME = 1.15  # factor between the two bounds of a hold that sleeps of the beats
 _OVERLAPS = 1.15  # CPU time in a unit of wall time above which computing did overlap
 
 
-class GilQuestion:
+class GilUsage:
     """Collects heartbeats, and what contradicts them."""
 
     def __init__(self, has_gil: bool) -> None:
         self._has_gil = has_gil
-        self._tally = Tally()
+        self._tally = VoteCount()
         self._asked = 0
         self._askable = has_gil
         self._probes: list[GilProbe] = []
@@ -49,7 +49,7 @@ class GilQuestion:
         if not self._has_gil:
             return "disabled"
         side = self._tally.decided(_KNOWN, _KNOWN)
-        # More CPU time than wall time: whatever the heart says, the computing did overlap.
+        # More CPU time than wall time: whatever the probe thread says, the computing did overlap.
         if side > 0 and self._most * _OVERLAPS > 1:
             return "held"
         return "released" if side < 0 else "unknown"
@@ -58,7 +58,7 @@ class GilQuestion:
     def held(self) -> Interval:
         """Bounds of the part of the computing that held the GIL, by the probes that saw most of it.
 
-        A heart that had no CPU saw less, or nothing.
+        A probe thread that had no CPU saw less, or nothing.
         """
         surely = max((probe.surely_held / probe.cpu for probe in self._probes), default=0.0)
         perhaps = max((probe.perhaps_held / probe.cpu for probe in self._probes), default=0.0)

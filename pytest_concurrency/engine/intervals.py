@@ -6,7 +6,7 @@ would have needed on a quiet one:
 
 * Pessimistic: take nothing off the time they took. A worker that queues for a lock is woken, waits for
   a CPU and finds the lock taken again, so its run delay would not have been progress. Only a worker
-  that gave up its CPU no more often than the lone worker did has surely waited for no lock and no
+  that gave up its CPU no more often than the single worker did has surely waited for no lock and no
   GIL: what it waited for a CPU is interference, and comes off.
 * Optimistic: take off all run delay, and from what a worker waited beyond its own waiting the
   delay of the others too, who may have held what it waited for while they had no CPU.
@@ -28,7 +28,7 @@ from pytest_concurrency.core.stats import median
 from pytest_concurrency.engine.chance import Calls
 
 HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
-DELIVERED = 0.75  # part of its CPUs that a control body must get for the machine to count as delivering them
+DELIVERED = 0.75  # part of its CPUs that a reference workload must get for the machine to count as delivering them
 QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
 _TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window
@@ -44,17 +44,17 @@ _FIRST = 32  # workers of a round that are looked at one by one
 
 
 def quiet_time(reading: Reading) -> float:
-    """What a lone worker would have needed with a CPU to itself."""
+    """What a single worker would have needed with a CPU to itself."""
     return max(reading.cpu + reading.blocked, TINY)
 
 
 def body_time(round_: Round) -> float:
-    """What one body takes alone and undisturbed, by the lone worker's batch."""
+    """What one body takes alone and undisturbed, by the single worker's batch."""
     return quiet_time(round_.serial.readings[0]) / round_.serial.loops
 
 
-def faster_in_company(round_: Round) -> float:
-    """What a body took the first of several workers, undisturbed, if that is less than the lone one needed; else 0.
+def faster_concurrently(round_: Round) -> float:
+    """What a body took the first of several workers, undisturbed, if that is less than the serial one needed; else 0.
 
     Of tasks, which share a thread: what all of them took.
     """
@@ -78,7 +78,7 @@ def most_cpu_share(round_: Round) -> float:
 
 
 def taken_seconds(round_: Round) -> float:
-    """How long a hypervisor or a quota may have kept a lone worker from its CPU, unseen by any run delay."""
+    """How long a hypervisor or a quota may have kept a single worker from its CPU, unseen by any run delay."""
     return round_.interference.taken * round_.serial.wall if round_.interference.taken > NOTICED else 0.0
 
 
@@ -94,8 +94,8 @@ def mean_cpu(rounds: Sequence[Round]) -> float:
     return loops * sum(sample.cpu for sample in samples) / sum(sample.workers * sample.loops for sample in samples)
 
 
-def seen_in_company_only(rounds: Sequence[Round]) -> bool:
-    """Whether one batch of several workers took much longer than the others, and the lone worker as yet less in all.
+def seen_in_concurrent_only(rounds: Sequence[Round]) -> bool:
+    """Whether one batch of several workers took much longer than the others, and the single worker as yet less in all.
 
     Several workers meet a rare call sooner than one does.
     """
@@ -116,7 +116,7 @@ def beside_others(round_: Round) -> bool:
     return foreign is None or foreign > QUIET
 
 
-def robbed(round_: Round) -> bool:
+def cpu_taken(round_: Round) -> bool:
     """Whether a computing body's round was cut short of CPU in a way that no run delay shows.
 
     A hypervisor's steal and a quota's throttling stop a worker that the kernel takes to be running.
@@ -126,7 +126,7 @@ def robbed(round_: Round) -> bool:
 
 def disturbed(round_: Round, cpus: float) -> bool:
     """Whether something else kept the workers from their CPUs, whatever the round's figure is."""
-    if robbed(round_) or not readable(round_):
+    if cpu_taken(round_) or not readable(round_):
         return True
     samples = [round_.serial]
     # More workers than CPUs wait for each other.
@@ -143,7 +143,9 @@ def helpers_late(round_: Round) -> bool:
     How long these were kept from their CPUs is not known.
     """
     samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
-    return beside_others(round_) and any(reading.party == "unseen" for sample in samples for reading in sample.readings)
+    return beside_others(round_) and any(
+        reading.accounting == "unseen" for sample in samples for reading in sample.readings
+    )
 
 
 def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OVERLAPS) -> Interval | None:
@@ -153,13 +155,13 @@ def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OV
     overlap whatever the number of CPUs.
     """
     together = round_.concurrent
-    if together is None or not readable(round_) or robbed(round_):
+    if together is None or not readable(round_) or cpu_taken(round_):
         return None
     alone = round_.serial.readings[0]
     work = workers * quiet_time(alone)
     late = helpers_late(round_)
     least_work = workers * _least_alone(alone, cpus, in_turn.low) if late else work
-    helped = any(reading.party == "unseen" for reading in together.readings)
+    helped = any(reading.accounting == "unseen" for reading in together.readings)
     at_once = min(cpus, len(together.readings)) if not helped else cpus
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
     low = least_work / max(slowest, _least_time(together.cpu, at_once, in_turn.high), TINY)
@@ -178,8 +180,8 @@ def _least_time(cpu: float, at_once: float, in_turn: float) -> float:
 
 
 def _least_alone(alone: Reading, cpus: float, in_turn: float) -> float:
-    """What a lone worker needs at least, beside other programs: helpers may have waited for a CPU all the time."""
-    return max(_least_time(alone.cpu, cpus, in_turn), TINY) if alone.party == "unseen" else quiet_time(alone)
+    """What a single worker needs at least, beside other programs: helpers may have waited for a CPU all the time."""
+    return max(_least_time(alone.cpu, cpus, in_turn), TINY) if alone.accounting == "unseen" else quiet_time(alone)
 
 
 def side_by_side(sample: Sample) -> bool:
@@ -200,7 +202,7 @@ def _pessimistic(reading: Reading, together: Sample, alone: Reading) -> float:
         reading.switches is not None
         and alone.switches is not None
         and reading.switches <= alone.switches
-        and reading.party != "unseen"
+        and reading.accounting != "unseen"
         and side_by_side(together)
     )
     return lifetime - delay if undisturbed else lifetime
@@ -217,13 +219,13 @@ def _optimistic(reading: Reading, together: Sample, alone: Reading) -> float:
 def most_by_computing(round_: Round, workers: int, cpus: float, in_turn: Interval) -> float:
     """The speedup that the computing of the workers allows, whatever they waited for.
 
-    Infinite where a body computed more in company than alone: then it may have been one of another kind.
+    Infinite where a body computed more concurrently than alone: then it may have been one of another kind.
     """
     together, alone = round_.concurrent, round_.serial
     if together is None:
         return math.inf
-    each, lone = together.cpu / (workers * together.loops), alone.cpu / alone.loops
-    if each > _OTHER_KIND * lone:
+    each, serial = together.cpu / (workers * together.loops), alone.cpu / alone.loops
+    if each > _OTHER_KIND * serial:
         return math.inf
     least = _least_time(together.cpu, min(cpus, len(together.readings)), in_turn.low)
     return workers * quiet_time(alone.readings[0]) / max(least, TINY)
@@ -235,7 +237,7 @@ def calls(round_: Round, workers: int) -> Calls | None:
     Of many workers, the first ones.
     """
     together, alone = round_.concurrent, round_.serial.readings[0]
-    if together is None or not readable(round_) or robbed(round_):
+    if together is None or not readable(round_) or cpu_taken(round_):
         return None
     first = together.readings[0]
     if first.ends:

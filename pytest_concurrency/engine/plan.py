@@ -14,7 +14,7 @@ Method = Literal["pair", "hold", "block"]
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class WorkerSetup:
     """One worker against some: ``workers`` None measures the one worker alone.
 
     ``method`` says what a round is: a pair of batches (or one), one body beside a thread that wants
@@ -27,7 +27,7 @@ class Setup:
     executor: ExecutorChoice | None = None  # what stands behind a backend that is not one of ours
 
     @property
-    def crew_size(self) -> int:
+    def group_size(self) -> int:
         return self.workers or 1
 
     @property
@@ -37,7 +37,7 @@ class Setup:
 
     def who(self, workers: int | None = None) -> str:
         """In words, who works: ``4 threads``, ``1 process``, ``2 dask workers``."""
-        number = self.crew_size if workers is None else workers
+        number = self.group_size if workers is None else workers
         if self.backend in ONE:
             return count(number, ONE[self.backend], self.backend)
         return count(number, f"{self.backend} worker")
@@ -50,7 +50,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class CpuSite:
     """Where the workers of a setup run: the CPUs that they have together, and what they share."""
 
     cpus: float
@@ -70,21 +70,21 @@ def _no_reason(rounds: Sequence[Round], known: Knowledge) -> str | None:
 
 
 def _all_decided(verdicts: Sequence[VerdictName | None]) -> bool:
-    return "broken" in verdicts or None not in verdicts
+    return "not_met" in verdicts or None not in verdicts
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A setup and the claims that its rounds vote on."""
 
-    setup: Setup
+    setup: WorkerSetup
     claims: tuple[Claim, ...]
     needs_gil: bool = False
     # Says why this machine cannot show it, once some rounds have been seen; None if it can.
     unmeasurable: Callable[[Sequence[Round], Knowledge], str | None] = _no_reason
     # Whether the claims' verdicts so far, None while open, are all that is wanted.
     answered: Callable[[Sequence[VerdictName | None]], bool] = _all_decided
-    # Whether one broken claim breaks the expectation; else they are alternatives, of which one is the answer.
+    # Whether one claim that is not met decides the expectation; else they are alternatives, of which one is the answer.
     all_must_hold: bool = True
     most_rounds: int | None = None
     # Whether the bounds of the first ratio, and as many rounds, will do for comparing runs. Measuring goes on
@@ -99,19 +99,19 @@ class Bench(Protocol):
 
     def now(self) -> float: ...
     def sleep(self, seconds: float) -> None: ...
-    def prepare(self, setup: Setup) -> None: ...
-    def site(self, setup: Setup) -> Site:
+    def prepare(self, setup: WorkerSetup) -> None: ...
+    def site(self, setup: WorkerSetup) -> CpuSite:
         """Where a prepared setup's workers run."""
         ...
 
-    def round(self, setup: Setup) -> Round: ...
+    def round(self, setup: WorkerSetup) -> Round: ...
     def probe_gil(self) -> GilProbe | None: ...
-    def control(self, setup: Setup) -> Round: ...
-    def refresh(self, setup: Setup) -> None: ...
-    def lengthen(self, setup: Setup) -> None: ...
-    def stagger(self, setup: Setup) -> None:
+    def control(self, setup: WorkerSetup) -> Round: ...
+    def refresh(self, setup: WorkerSetup) -> None: ...
+    def lengthen(self, setup: WorkerSetup) -> None: ...
+    def stagger(self, setup: WorkerSetup) -> None:
         """Run some bodies that nothing is read of, so that what every n-th call does keeps no step with rounds."""
         ...
 
-    def note(self, setup: Setup) -> str: ...
+    def note(self, setup: WorkerSetup) -> str: ...
     def interference(self) -> Interference: ...

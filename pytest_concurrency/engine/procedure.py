@@ -8,10 +8,10 @@ from pytest_concurrency.core.model import GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.core.units import formatter
 from pytest_concurrency.engine import drift, intervals, reference_workload
 from pytest_concurrency.engine.claims import Knowledge
-from pytest_concurrency.engine.decision import Case
-from pytest_concurrency.engine.gil_usage import GilQuestion
-from pytest_concurrency.engine.plan import Bench, Plan, Site
-from pytest_concurrency.engine.reference_workload import Delivery
+from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.gil_usage import GilUsage
+from pytest_concurrency.engine.plan import Bench, CpuSite, Plan
+from pytest_concurrency.engine.reference_workload import ReferenceRuns
 from pytest_concurrency.engine.settlement import Drifted, Result, Settlement, TimeRanOut, Unmeasurable
 from pytest_concurrency.engine.voting import Vote
 
@@ -24,9 +24,9 @@ _LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on w
 # The same of what must never happen; and for each round in which it did, as it seems: one in twenty would show again.
 _NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
 _SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
-_CONTROLS = 5  # runs of a control body after rounds that other runs are compared with
+_CONTROLS = 5  # runs of a reference workload after rounds that other runs are compared with
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
-_POLISHING = 0.1  # seconds of batches up to which a decided figure that is still rough is measured on
+_REFINING = 0.1  # seconds of batches up to which a decided figure that is still rough is measured on
 
 
 def settle(plan: Plan, bench: Bench, max_time: float, progress: Callable[[str], None] | None = None) -> Settlement:
@@ -46,16 +46,16 @@ class _Loop:
         self._end = self._began + max_time
         self._pause = _FIRST_PAUSE
 
-    def _begin(self, site: Site) -> None:
+    def _begin(self, site: CpuSite) -> None:
         """Forget all rounds so far."""
         self._site = site
-        self._cases = [Case(claim) for claim in self._plan.claims]
+        self._cases = [Decision(claim) for claim in self._plan.claims]
         self._rounds: list[Round] = []
-        self._gil = GilQuestion(site.has_gil)
+        self._gil = GilUsage(site.has_gil)
         self._update_knowledge()
-        # A pool that is smaller than claimed keeps a control body from the CPUs too, and is not the machine.
-        self._delivery = Delivery(self._bench, self._plan.setup, site.usable)
-        self._looming = False
+        # A pool that is smaller than claimed keeps a reference workload from the CPUs too, and is not the machine.
+        self._delivery = ReferenceRuns(self._bench, self._plan.setup, site.usable)
+        self._suspects_slow_cpus = False
         self._measuring = self._bench.now()
 
     def run(self) -> Settlement:
@@ -128,7 +128,7 @@ class _Loop:
         for case, vote in zip(self._cases, votes, strict=True):
             if case.open:
                 if doubted and case.claim.unit == "ratio":
-                    vote = self._allowing(vote, case)
+                    vote = self._widened(vote, case)
                 bad |= vote.direction == 0 or case.needs_confirmation(vote.direction)
             fresh |= case.take(vote, early=self._early(case))
         return fresh, bad
@@ -140,17 +140,19 @@ class _Loop:
         """
         for case, vote in zip(self._cases, votes, strict=True):
             if case.open and case.claim.unit == "ratio":
-                self._looming |= case.confirming == -1 or reference_workload.looms(vote, self._rounds[-1])
-        return self._looming
+                self._suspects_slow_cpus |= case.confirming == -1 or reference_workload.suspects_slow_cpus(
+                    vote, self._rounds[-1]
+                )
+        return self._suspects_slow_cpus
 
-    def _allowing(self, vote: Vote, case: Case) -> Vote:
-        allowed = self._delivery.allowing(vote, self._rounds[-1])
+    def _widened(self, vote: Vote, case: Decision) -> Vote:
+        allowed = self._delivery.widened(vote, self._rounds[-1])
         if case.confirming == -1 and not self._delivery.there:
             allowed = Vote(0, figure=vote.figure, interval=vote.interval)
         case.undelivered += allowed.direction != vote.direction
         return allowed
 
-    def _early(self, case: Case) -> bool:
+    def _early(self, case: Decision) -> bool:
         """Whether rare calls that take most of the time may well not have been seen yet.
 
         Ratios of a body with itself have a rule of their own for that, by how much they vary.
@@ -164,13 +166,13 @@ class _Loop:
         if case.claim.unit == "ratio" and not compared:
             return False
         looking = self._bench.now() - self._measuring < _LOOKING * (2 if compared else 1)
-        return len(self._rounds) < _LOOKS and (looking or intervals.seen_in_company_only(self._rounds))
+        return len(self._rounds) < _LOOKS and (looking or intervals.seen_in_concurrent_only(self._rounds))
 
     def _done(self) -> bool:
         comparable = self._plan.comparable
         ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
-        if self._plan.all_must_hold and any(case.verdict == "broken" for case in self._cases if case is not ratio):
-            ratio = None  # nobody will ask for its figure
+        if self._plan.all_must_hold and any(case.verdict == "not_met" for case in self._cases if case is not ratio):
+            ratio = None  # no one will ask for its figure
         if comparable and ratio is not None and not comparable(ratio.bounds(), len(self._rounds)):
             return False
         if len(self._rounds) == self._plan.most_rounds:
@@ -178,7 +180,7 @@ class _Loop:
         # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
         if not self._plan.answered([case.verdict for case in self._cases]) or self._may_drift():
             return False
-        return ratio is None or not ratio.rough or self._measured() >= _POLISHING
+        return ratio is None or not ratio.imprecise or self._measured() >= _REFINING
 
     def _measured(self) -> float:
         """Seconds that all rounds' batches have taken."""
@@ -228,12 +230,12 @@ class _Loop:
             results.append(Result(case.claim, final, reason, case.estimate(), case.tally, self._bounds(case, limited)))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
 
-    def _bounds(self, case: Case, limited: bool) -> tuple[Interval, ...]:
-        """Of each round that said something; ``limited`` by what the machine gave the control body."""
+    def _bounds(self, case: Decision, limited: bool) -> tuple[Interval, ...]:
+        """Of each round that said something; ``limited`` by what the machine gave the reference workload."""
         if not limited or case.claim.unit != "ratio":
             return tuple(case.bounds())
         return tuple(
-            self._delivery.lasting(read, round_)
+            self._delivery.for_storage(read, round_)
             for read, round_ in zip(case.reads(), self._rounds, strict=False)  # the last may not have voted
             if read is not None
         )

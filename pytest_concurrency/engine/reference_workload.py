@@ -2,7 +2,7 @@
 
 Two virtual CPUs may be two hardware threads of one core, now and for as long as a hypervisor likes. What then
 computes on both at a time takes nearly twice the CPU time, and no counter says so. Nor does one say that the
-host has taken a CPU away. A control body shows both.
+host has taken a CPU away. A reference workload shows both.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval, Round
 from pytest_concurrency.engine import callable_intervals, intervals
 from pytest_concurrency.engine.claims import Knowledge
-from pytest_concurrency.engine.plan import Bench, Setup
+from pytest_concurrency.engine.plan import Bench, WorkerSetup
 from pytest_concurrency.engine.voting import Vote, cast
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
-_ALL = 0.95  # part of the CPUs that even a quiet machine gives a control body
+_ALL = 0.95  # part of the CPUs that even a quiet machine gives a reference workload
 _FIRST = 3  # runs before anything is said of the machine
-# Where two hardware threads share a core, Python code takes up to 1.9 times as long, and the control body 1.6 times:
-# benchmarks/shared_core.py. As an exponent.
+# An exponent. Where two hardware threads share a core, Python code takes up to 1.9 times as long, and the reference
+# workload 1.6 times (benchmarks/shared_core.py).
 _AT_WORST = 1.3
 _LEAST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
-    """One run of a control body: the part of the CPUs that was ``there``, and how much slower they were than one is."""
+class ReferenceRun:
+    """One run of a reference workload: the part of the CPUs that was ``there``, and how much slower they were."""
 
     there: Interval
     growth: float
@@ -42,23 +42,23 @@ class Control:
 
 
 @dataclass
-class Delivery:
+class ReferenceRuns:
     """One setup's control runs, in which as many workers compute as in its rounds."""
 
     bench: Bench
-    setup: Setup
+    setup: WorkerSetup
     cpus: float
-    seen: list[Control] = field(default_factory=list)
+    seen: list[ReferenceRun] = field(default_factory=list)
 
     def ask(self, times: int) -> None:
-        """Run the control body."""
+        """Run the reference workload."""
         for _ in range(times):
             round_ = self.bench.control(self.setup)
-            found = intervals.speedup(round_, self.setup.crew_size, self.cpus)
-            found = found or Interval(_LEAST, _LEAST)  # nobody can tell
+            found = intervals.speedup(round_, self.setup.group_size, self.cpus)
+            found = found or Interval(_LEAST, _LEAST)  # no one can tell
             growth = max(1.0, intervals.cpu_growth(round_))
-            part = growth / (min(self.setup.crew_size, self.cpus) * _ALL)
-            self.seen.append(Control(Interval(found.low * part, found.high * part), growth))
+            part = growth / (min(self.setup.group_size, self.cpus) * _ALL)
+            self.seen.append(ReferenceRun(Interval(found.low * part, found.high * part), growth))
 
     def ask_again(self) -> None:
         """Run it once more, some times at first."""
@@ -69,11 +69,11 @@ class Delivery:
         """Whether the CPUs were there in the last run, however slow."""
         return self.seen[-1].there.low * _ALL >= intervals.DELIVERED
 
-    def allowing(self, vote: Vote, round_: Round) -> Vote:
+    def widened(self, vote: Vote, round_: Round) -> Vote:
         """Return a round's vote with what the CPUs' slowness may have done to its figure.
 
-        Slow by the CPU time that computing took is what the control body is as well: the upper bound rises by as
-        much. A figure that is good only because computing took less CPU time in company than alone is not, unless
+        Slow by the CPU time that computing took is what the reference workload is as well: the upper bound rises by as
+        much. A figure that is good only because computing took less CPU time concurrently than alone is not, unless
         the two are different things.
         """
         if vote.interval is None:
@@ -86,7 +86,7 @@ class Delivery:
         counted = cast(widened, vote.cut, vote.batch)
         return replace(vote, direction=counted.direction, weight=counted.weight, interval=widened, read=vote.interval)
 
-    def lasting(self, interval: Interval, round_: Round) -> Interval:
+    def for_storage(self, interval: Interval, round_: Round) -> Interval:
         """Return bounds to hold against those of another day, from which no more may be missing than is allowed for.
 
         CPUs that were not there at all are missing from what waits for a lock, too.
@@ -99,7 +99,7 @@ class Delivery:
         return Interval(interval.low, raised)
 
 
-def matters(setup: Setup, rounds: Sequence[Round], known: Knowledge) -> bool:
+def matters(setup: WorkerSetup, rounds: Sequence[Round], known: Knowledge) -> bool:
     """Whether a slow figure may be slow for want of CPUs."""
     return (
         setup.workers is not None
@@ -110,15 +110,15 @@ def matters(setup: Setup, rounds: Sequence[Round], known: Knowledge) -> bool:
     )
 
 
-def computing(setup: Setup, rounds: Sequence[Round]) -> float:
+def computing(setup: WorkerSetup, rounds: Sequence[Round]) -> float:
     """Return the computing part of what can be slow for want of CPUs: the body or, of two callables, the second."""
     if setup.backend != "compare":
         return intervals.median_cpu_share(rounds)
     return stats.median([intervals.cpu_share(round_.concurrent or round_.serial) for round_ in rounds])
 
 
-def looms(vote: Vote, round_: Round) -> bool:
-    """Whether a vote is a slow one only because computing took more CPU time in company than alone.
+def suspects_slow_cpus(vote: Vote, round_: Round) -> bool:
+    """Whether a vote is a slow one only because computing took more CPU time concurrently than alone.
 
     That may be the body (workers that use up the caches or the memory's bandwidth) or the machine.
     """

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from pytest_concurrency.core.model import Estimate, Interference, Interval, Round, VerdictName
 from pytest_concurrency.engine.claims import Claim, Knowledge
-from pytest_concurrency.engine.decision import Case
-from pytest_concurrency.engine.plan import Site
-from pytest_concurrency.engine.voting import Tally
+from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.plan import CpuSite
+from pytest_concurrency.engine.voting import VoteCount
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRanOut:
     """A claim was still open at ``max_time``, or its figure lies inside the margin."""
 
-    case: Case
+    case: Decision
     rounds: Sequence[Round]
     interference: Interference
-    site: Site
+    site: CpuSite
     max_time: float
 
 
@@ -46,7 +46,7 @@ class Result:
     verdict: VerdictName
     reason: TimeRanOut | Drifted | Unmeasurable | None
     estimate: Estimate | None
-    tally: Tally
+    tally: VoteCount
     bounds: tuple[Interval, ...] = ()  # of each round that gave one
 
 
@@ -62,5 +62,5 @@ class Settlement:
     @property
     def verdict(self) -> VerdictName:
         verdicts = {result.verdict for result in self.results}
-        order: tuple[VerdictName, ...] = ("broken", "unmeasurable", "undecided")
+        order: tuple[VerdictName, ...] = ("not_met", "unmeasurable", "undecided")
         return next((verdict for verdict in order if verdict in verdicts), "met")

@@ -56,9 +56,9 @@ class Vote:
     batch: float = 0.0  # seconds of the shortest batch
     apart: bool = False  # whether the two times are of different things, so that each varies by itself
     whole: float = 0.0  # seconds per body of which the figure is a share
-    faster: float = 0.0  # seconds per body of a worker in company, where it took less than the lone one
+    faster: float = 0.0  # seconds per body of a worker concurrently, where it took less than the serial one
     read: Interval | None = None  # what the round alone says, where the interval allows for more
-    calls: Calls | None = None  # what each worker took, where calls that differ could look slow in company
+    calls: Calls | None = None  # what each worker took, where calls that differ could look slow concurrently
 
 
 def cast(
@@ -136,9 +136,9 @@ def grouped(votes: Sequence[Vote], spread: Spread) -> Sequence[Vote]:
 def spread_of(votes: Sequence[Vote]) -> Spread:
     """Return how much a body varies.
 
-    No more than the lone worker's times make it, which leave out what the machine does (both arms vary),
+    No more than the single worker's times make it, which leave out what the machine does (both arms vary),
     unless the times are of different things; and no more than the figure does vary: a CPU that is slow for a
-    while is so for both arms. A worker in company that was faster than the lone one had a call of another kind:
+    while is so for both arms. A worker concurrently that was faster than the serial one had a call of another kind:
     a queue makes none faster.
     """
     said = [(vote, vote.work / vote.figure) for vote in votes if vote.work > 0 and vote.figure]
@@ -238,7 +238,7 @@ def _weight(distance: float, batch: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class VoteCount:
     """The lead of one side over the other, and how it came about."""
 
     lead: float = 0.0
@@ -250,7 +250,7 @@ class Tally:
     def rounds(self) -> int:
         return self.above + self.below + self.abstained
 
-    def add(self, vote: Vote) -> Tally:
+    def add(self, vote: Vote) -> VoteCount:
         if vote.direction > 0:
             return replace(self, lead=self.lead + vote.weight, above=self.above + 1)
         if vote.direction < 0:

@@ -11,13 +11,13 @@ from pytest_concurrency.core.model import Body, Round
 from pytest_concurrency.core.units import number, share, spelled
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.claims import Claim, Knowledge, SpeedupClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations.keywords import Parser
 from pytest_concurrency.verdicts import advice
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Tolerances:
     """The common keywords, after marker, command line, ini file and default.
 
     ``margin`` is a part of the threshold, ``max_time`` the seconds that one verdict may take.
@@ -27,9 +27,9 @@ class Limits:
     max_time: float = 10.0
     undecided: str = "skip"
 
-    def overridden(self, arguments: Mapping[str, Any]) -> Limits:
+    def overridden(self, arguments: Mapping[str, Any]) -> Tolerances:
         """Return these with what a marker or a call of the fixture says itself."""
-        return Limits(
+        return Tolerances(
             margin=arguments.get("margin", self.margin),
             max_time=arguments.get("max_time", self.max_time),
             undecided=arguments.get("undecided", self.undecided),
@@ -44,7 +44,7 @@ class Kind:
     keywords: Mapping[str, Parser]
     # Checks what one keyword alone cannot tell; raises BadArgument.
     check: Callable[[str, Mapping[str, Any], bool], None]
-    plan: Callable[[Mapping[str, Any], Body, Limits], Plan]
+    plan: Callable[[Mapping[str, Any], Body, Tolerances], Plan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +61,19 @@ class Expectation:
         inside = ", ".join(f"{name}={spelled(value)}" for name, value in self.given.items())
         return f"{self.kind.name}({inside})" if inside else self.kind.name
 
-    def limits(self, defaults: Limits) -> Limits:
+    def limits(self, defaults: Tolerances) -> Tolerances:
         return defaults.overridden(self.arguments)
 
-    def plan(self, body: Body, limits: Limits) -> Plan:
+    def plan(self, body: Body, limits: Tolerances) -> Plan:
         return self.kind.plan(self.arguments, body, limits)
 
 
 _COMPUTES = 0.05  # share of computing below which CPUs are no limit worth naming
 
 
-def speedup_plan(setup: Setup, least: float | None, most: float | None, limits: Limits) -> Plan:
+def speedup_plan(setup: WorkerSetup, least: float | None, most: float | None, limits: Tolerances) -> Plan:
     """Return the plan for a speedup, with the reason why a machine may not be able to show it."""
-    backend, workers = setup.backend, setup.crew_size
+    backend, workers = setup.backend, setup.group_size
     claims: list[Claim] = []
     if least is not None:
         claims.append(SpeedupClaim(workers, least, limits.margin))

@@ -8,9 +8,9 @@ from typing import Any
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body, Round
 from pytest_concurrency.engine.claims import Claim, GilClaim, Knowledge, ShareClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
-from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.machine.cpus import gil_enabled
 
 
@@ -19,7 +19,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
         raise BadArgument(f"{name}(gil=...) needs a plain function: an event loop has one thread. Leave gil= out.")
 
 
-def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     claims: tuple[Claim, ...] = (ShareClaim("cpu", arguments.get("min_cpu", 0.5), limits.margin),)
     use = arguments.get("gil")
     has_gil = gil_enabled()
@@ -32,7 +32,7 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
         return None
 
     return Plan(
-        setup=Setup("tasks" if body.is_async else "threads"),
+        setup=WorkerSetup("tasks" if body.is_async else "threads"),
         claims=claims,
         needs_gil=use is not None and has_gil,
         unmeasurable=unmeasurable,

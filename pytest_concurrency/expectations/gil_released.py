@@ -9,12 +9,12 @@ from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body, Round
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.engine.claims import Claim, Knowledge, LongestClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
-from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.machine.cpus import gil_enabled
 
-_LEAST = 0.001  # the heart beats twice a millisecond: shorter holds go unseen
+_LEAST = 0.001  # the probe thread beats twice a millisecond: shorter holds go unseen
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
@@ -28,13 +28,13 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
         raise BadArgument(f"{name}(max_hold={given}): holds shorter than 1ms cannot be seen. Write 1ms or more.")
 
 
-def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     claims: tuple[Claim, ...] = (LongestClaim("hold", arguments.get("max_hold", 0.005), limits.margin),)
 
     def unmeasurable(rounds: Sequence[Round], known: Knowledge) -> str | None:
         return None if gil_enabled() else "this interpreter runs without a GIL, so nothing can hold it"
 
-    return Plan(setup=Setup("threads", method="hold"), claims=claims, unmeasurable=unmeasurable)
+    return Plan(setup=WorkerSetup("threads", method="hold"), claims=claims, unmeasurable=unmeasurable)
 
 
 KIND = Kind(

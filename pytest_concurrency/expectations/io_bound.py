@@ -7,9 +7,9 @@ from typing import Any
 
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.engine.claims import OverlapClaim, ShareClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
-from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.expectations.placement import overlap_parsers, overlapping
 
 
@@ -17,10 +17,10 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
     overlapping(name, arguments, is_async)
 
 
-def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     backend, workers = overlapping(KIND.name, arguments, body.is_async)
     return Plan(
-        setup=Setup(backend, workers),
+        setup=WorkerSetup(backend, workers),
         claims=(
             ShareClaim("wait", arguments.get("min_wait", 0.5), limits.margin),
             OverlapClaim(workers, limits.margin),

@@ -8,9 +8,9 @@ from typing import Any
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.engine.claims import LongestClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
-from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.expectations.base import Kind, Tolerances
 
 _LEAST = 0.005  # the loop beats every 2 ms: shorter blocks go unseen
 
@@ -25,9 +25,9 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
         raise BadArgument(f"{name}(max_block=...): shorter blocks than 5ms cannot be seen. Write 5ms or more.")
 
 
-def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     claim = LongestClaim("block", arguments.get("max_block", 0.05), limits.margin)
-    return Plan(setup=Setup("tasks", method="block"), claims=(claim,))
+    return Plan(setup=WorkerSetup("tasks", method="block"), claims=(claim,))
 
 
 KIND = Kind(

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import ExecutorChoice
-from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.expectations import keywords
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -20,7 +20,7 @@ CHOICE = ", ".join(f"{backend}=N" for backend in BACKENDS) + ", executor="
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class Placement:
     """One choice: a backend, and how many workers (or which counts of them)."""
 
     backend: str
@@ -32,8 +32,8 @@ class Where:
         """As its author wrote it: ``threads=4``."""
         return f"executor={self.executor.name}, workers={self.size}" if self.executor else f"{self.backend}={self.size}"
 
-    def setup(self, workers: int) -> Setup:
-        return Setup(self.backend, workers, executor=self.executor)
+    def setup(self, workers: int) -> WorkerSetup:
+        return WorkerSetup(self.backend, workers, executor=self.executor)
 
 
 def parsers(size: Callable[[str], keywords.Parser] = keywords.workers) -> dict[str, keywords.Parser]:
@@ -55,18 +55,18 @@ def executor(value: object) -> ExecutorChoice:
     )
 
 
-def chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> list[Where]:
+def chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> list[Placement]:
     """Return all choices that were made.
 
     :raises BadArgument: one of them cannot run such a body, or does not say how many workers.
     """
-    found = [Where(backend, arguments[backend]) for backend in BACKENDS if backend in arguments]
+    found = [Placement(backend, arguments[backend]) for backend in BACKENDS if backend in arguments]
     choice: ExecutorChoice | None = arguments.get("executor")
     if choice is not None:
         size = arguments.get("workers", getattr(choice.given, "_max_workers", None))
         if size is None:
             raise BadArgument(f"{name}(executor={choice.name}) does not say how many workers: add workers=N.")
-        found.append(Where(choice.name, size, choice))
+        found.append(Placement(choice.name, size, choice))
     elif "workers" in arguments:
         raise BadArgument(f"{name}: workers= belongs to executor=; without one, write {CHOICE}.")
     for where in found:
@@ -79,7 +79,7 @@ def needed(name: str) -> BadArgument:
     return BadArgument(f"{name} needs to know where the workers run: it takes one of {CHOICE}, and has none.")
 
 
-def the_one(name: str, arguments: Mapping[str, Any], is_async: bool) -> Where | None:
+def the_one(name: str, arguments: Mapping[str, Any], is_async: bool) -> Placement | None:
     """Return the choice that was made, or None.
 
     :raises BadArgument: there are several, or it cannot be.
@@ -93,7 +93,7 @@ def the_one(name: str, arguments: Mapping[str, Any], is_async: bool) -> Where | 
 
 
 def overlapping(name: str, arguments: Mapping[str, Any], is_async: bool) -> tuple[str, int]:
-    """Return the backend, and the number of its workers, whose waits should overlap: 4 if nobody says.
+    """Return the backend, and the number of its workers, whose waits should overlap: 4 if no one says.
 
     :raises BadArgument: it is one worker, or a backend that cannot run the body.
     """

@@ -11,7 +11,7 @@ from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.units import number
 from pytest_concurrency.engine.plan import Plan
 from pytest_concurrency.expectations import keywords, placement
-from pytest_concurrency.expectations.base import Kind, Limits, speedup_plan
+from pytest_concurrency.expectations.base import Kind, Tolerances, speedup_plan
 from pytest_concurrency.expectations.markers import EFFICIENCY
 
 _COUNTS = (1, 2, 4)
@@ -29,9 +29,9 @@ def counts(backend: str) -> keywords.Parser:
     return parse
 
 
-def _chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> placement.Where:
+def _chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> placement.Placement:
     place = placement.the_one(name, arguments, is_async)
-    return place or placement.Where("tasks" if is_async else "threads", _COUNTS)
+    return place or placement.Placement("tasks" if is_async else "threads", _COUNTS)
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
@@ -51,7 +51,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
         )
 
 
-def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     place = _chosen(KIND.name, arguments, body.is_async)
     efficiency = arguments.get("efficiency", EFFICIENCY)
     # One worker has a speedup of 1 by definition.

@@ -10,7 +10,7 @@ from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.units import count, number
 from pytest_concurrency.engine.plan import Plan
 from pytest_concurrency.expectations import keywords, placement
-from pytest_concurrency.expectations.base import Kind, Limits, speedup_plan
+from pytest_concurrency.expectations.base import Kind, Tolerances, speedup_plan
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -32,7 +32,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
         raise BadArgument(f"{name}: at_least={number(least)} lies above at_most={number(most)}.")
 
 
-def _plan(arguments: Mapping[str, Any], body: Body, limits: Limits) -> Plan:
+def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     place = placement.the_one(KIND.name, arguments, body.is_async)
     assert place is not None
     return speedup_plan(place.setup(place.size), arguments.get("at_least"), arguments.get("at_most"), limits)

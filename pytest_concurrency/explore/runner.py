@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from pytest_concurrency.backends import OPENERS
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import CommandError, ConcurrencyError
 from pytest_concurrency.core.model import Arm, Body, Bound, Interference, PerBody
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.bound_type import classify, per_body
-from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.engine.settlement import Settlement
-from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.explore import silence, targets
 from pytest_concurrency.explore.recommend import Side
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import auto_workers, usable_cpus
 from pytest_concurrency.measurement.figures import look
-from pytest_concurrency.measurement.trial import Circumstances, Trial
+from pytest_concurrency.measurement.trial import SessionContext, Trial
 from pytest_concurrency.verdicts.outcome import arms_of
 
 _ALONE = 3  # rounds of one worker alone, to choose the worker count by
@@ -70,7 +70,7 @@ def body_of(target: str, positional: tuple[Any, ...], named: dict[str, Any]) -> 
 
 
 def explore(
-    body: Body, limits: Limits, start_method: str, counts: Sequence[int], show: Callable[[str], None]
+    body: Body, limits: Tolerances, start_method: str, counts: Sequence[int], show: Callable[[str], None]
 ) -> Exploration:
     """Measure a body alone and in every backend; what it prints is thrown away.
 
@@ -80,18 +80,18 @@ def explore(
     show(f"calling {body.label} once")
     with listener.listening():
         body, seconds = _call_once(body)
-    around = Surroundings(Path.cwd(), start_method)
-    circumstances = Circumstances(limits, around, show)
+    around = WorkerEnvironment(Path.cwd(), start_method)
+    circumstances = SessionContext(limits, around, show)
     sides: list[Side] = []
     settlements: list[Settlement] = []
-    setups: list[Setup] = []
+    setups: list[WorkerSetup] = []
     backends = [name for name in OPENERS if (name in _ONLY_ASYNC) == body.is_async]
     with silence.quiet(), Trial(body, circumstances, expected=seconds) as trial:
         alone, first = _alone(trial, backends, limits)
         counts = counts or _counts_for(first)
         for backend in backends:
             for workers in counts:
-                setup = Setup(backend, workers)
+                setup = WorkerSetup(backend, workers)
                 side, settlement = _side(trial, setup, limits)
                 sides.append(side)
                 if settlement is not None:
@@ -130,12 +130,12 @@ def _call_once(body: Body) -> tuple[Body, float]:
     return body, CLOCKS.wall() - began
 
 
-def _alone(trial: Trial, backends: Sequence[str], limits: Limits) -> tuple[Setup, Settlement]:
+def _alone(trial: Trial, backends: Sequence[str], limits: Tolerances) -> tuple[WorkerSetup, Settlement]:
     """Measure one worker in the first backend that can run the body."""
     problem: BaseException | None = None
     for backend in backends:
         try:
-            return Setup(backend), look(trial, Setup(backend), limits, _ALONE)
+            return WorkerSetup(backend), look(trial, WorkerSetup(backend), limits, _ALONE)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -150,8 +150,8 @@ def _counts_for(alone: Settlement) -> tuple[int, ...]:
     return (min(max(2, auto_workers()), _MOST),)
 
 
-def _side(trial: Trial, setup: Setup, limits: Limits) -> tuple[Side, Settlement | None]:
-    workers = setup.crew_size
+def _side(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Side, Settlement | None]:
+    workers = setup.group_size
     try:
         settlement = look(trial, setup, limits)
     except ConcurrencyError as error:
@@ -174,7 +174,7 @@ def _side(trial: Trial, setup: Setup, limits: Limits) -> tuple[Side, Settlement 
     return side, settlement
 
 
-def _bound(alone: Setup, first: Settlement, measured: Sequence[tuple[Setup, Settlement]]) -> Bound:
+def _bound(alone: WorkerSetup, first: Settlement, measured: Sequence[tuple[WorkerSetup, Settlement]]) -> Bound:
     """The bound type, from workers that share one interpreter: they can queue for what others cannot."""
     for setup, settlement in reversed(measured):
         if settlement.known.one_interpreter:

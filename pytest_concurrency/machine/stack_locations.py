@@ -36,7 +36,7 @@ def unreadable() -> str | None:
 
 
 def of_thread(ident: int | None) -> tuple[Place, ...] | None:
-    """Return where a thread stands, innermost first; nothing where nobody may look, None if it has ended."""
+    """Return where a thread stands, innermost first; nothing where no one may look, None if it has ended."""
     frame = sys._current_frames().get(ident or 0)
     if frame is None:
         return None

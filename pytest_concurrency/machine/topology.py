@@ -1,7 +1,7 @@
 """Which of the CPUs that may be used are alike: threads of one core, fast and slow cores.
 
 Linux tells it under ``/sys``; elsewhere psutil knows the number of cores. Nothing is assumed where
-nobody says: a virtual machine often shows hardware threads as cores of their own.
+no one says: a virtual machine often shows hardware threads as cores of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DEVICES = Path("/sys/devices")
 
 
 def allowed() -> Set[int] | None:
-    """Return the CPUs that this process may run on (its affinity), or None where nobody says."""
+    """Return the CPUs that this process may run on (its affinity), or None where no one says."""
     affinity = getattr(os, "sched_getaffinity", None)
     return affinity(0) if affinity is not None else None
 
@@ -45,7 +45,7 @@ def _cores_elsewhere() -> int | None:
 
 
 def kinds(devices: Path | None = None) -> Mapping[str, int]:
-    """Return ``{"performance": 4, "efficiency": 8}`` of the allowed CPUs; empty where all are alike or nobody says."""
+    """Return ``{"performance": 4, "efficiency": 8}`` of the allowed CPUs; empty where all are alike or no one says."""
     devices = devices or DEVICES
     mine = allowed() or set()
     # Intel's hybrid processors are two units for performance counting.

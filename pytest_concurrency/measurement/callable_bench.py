@@ -9,22 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_concurrency.backends.base import Crew
+from pytest_concurrency.backends.base import WorkerGroup
 from pytest_concurrency.backends.batch import refuse_coroutine
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import GilProbe, Interference, Interval, Round, Sample
 from pytest_concurrency.core.units import number, ratio
 from pytest_concurrency.engine import callable_intervals, intervals
 from pytest_concurrency.engine.claims import Knowledge, SpeedupClaim, half, margin_cut, shortest_batch
-from pytest_concurrency.engine.plan import Plan, Setup, Site
+from pytest_concurrency.engine.plan import CpuSite, Plan, WorkerSetup
 from pytest_concurrency.engine.voting import Vote, cast
-from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled, usable_cpus
 from pytest_concurrency.measurement import batch_size
-from pytest_concurrency.measurement.ordering import Order
+from pytest_concurrency.measurement.ordering import RoundOrder
 from pytest_concurrency.probes.interference import InterferenceMeter
-from pytest_concurrency.probes.process_usage import OwnWork
+from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 _MOST_LOOPS = 100_000
@@ -46,10 +46,10 @@ class ComparisonClaim(SpeedupClaim):
         return vote if found is None else replace(vote, figure=figure)
 
 
-def plan_for(threshold: Mapping[str, float], limits: Limits) -> Plan:
+def plan_for(threshold: Mapping[str, float], limits: Tolerances) -> Plan:
     """Return the plan of one comparison with a number, ``at_least`` or ``at_most``."""
     return Plan(
-        setup=Setup("compare", max(1, int(usable_cpus()))),
+        setup=WorkerSetup("compare", max(1, int(usable_cpus()))),
         claims=tuple(
             ComparisonClaim(1, value, limits.margin, at_most=name == "at_most") for name, value in threshold.items()
         ),
@@ -80,7 +80,7 @@ def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> 
     )
 
 
-class ComparisonBench:
+class CallableBench:
     """Runs two callables in the test's own thread, where a user's pools and loops feel at home."""
 
     def __init__(self, first: Callable[[], Any], second: Callable[[], Any]) -> None:
@@ -89,9 +89,9 @@ class ComparisonBench:
         self._batch = batch_size.shortest()
         self._number = 0
         self._random = random.Random()
-        self._order = Order(self._random)
+        self._order = RoundOrder(self._random)
         self._meter = InterferenceMeter()
-        self._control: Crew | None = None
+        self._control: WorkerGroup | None = None
         self._control_loops = 16
         self._cpus = usable_cpus()
 
@@ -101,18 +101,18 @@ class ComparisonBench:
     def sleep(self, seconds: float) -> None:
         CLOCKS.sleep(seconds)
 
-    def site(self, setup: Setup) -> Site:
-        return Site(self._cpus, gil_enabled(), one_interpreter=False)
+    def site(self, setup: WorkerSetup) -> CpuSite:
+        return CpuSite(self._cpus, gil_enabled(), one_interpreter=False)
 
-    def prepare(self, setup: Setup) -> None:
+    def prepare(self, setup: WorkerSetup) -> None:
         """Call each once to warm up, and once more to find how many calls of it make a batch."""
         if not self._seconds:
             for _ in range(2):
                 self._seconds = [self._time(call, 1).wall for call in self._calls]
 
-    def round(self, setup: Setup) -> Round:
+    def round(self, setup: WorkerSetup) -> Round:
         self._number += 1
-        if self._order.lone_first():
+        if self._order.serial_first():
             serial = self._batch_of(0)
             concurrent = self._batch_of(1)
         else:
@@ -123,30 +123,30 @@ class ComparisonBench:
     def probe_gil(self) -> GilProbe | None:
         return None
 
-    def control(self, setup: Setup) -> Round:
+    def control(self, setup: WorkerSetup) -> Round:
         """Let as many threads as there are CPUs run computing that is known to be parallel."""
         from pytest_concurrency.backends.batch import control_body
-        from pytest_concurrency.backends.threads import ThreadCrew
+        from pytest_concurrency.backends.threads import ThreadWorkers
 
         workers = setup.workers or 1
         if self._control is None:
-            self._control = ThreadCrew({"body": control_body}, workers)
+            self._control = ThreadWorkers({"body": control_body}, workers)
         serial = self._control.run(1, self._control_loops, 60.0)
         return Round(self._number, serial, self._control.run(workers, self._control_loops, 60.0), self._meter.read())
 
-    def refresh(self, setup: Setup) -> None:
+    def refresh(self, setup: WorkerSetup) -> None:
         """Nothing to replace: the callables make and end their own workers in every round."""
         self._close_control()
 
-    def lengthen(self, setup: Setup) -> None:
+    def lengthen(self, setup: WorkerSetup) -> None:
         self._batch = min(2 * self._batch, batch_size.longest())
 
-    def stagger(self, setup: Setup) -> None:
+    def stagger(self, setup: WorkerSetup) -> None:
         """Call one of them once more, or neither: both may share what is slow at every n-th call."""
         for call in self._random.sample(self._calls, self._random.randint(0, 1)):
             call()
 
-    def note(self, setup: Setup) -> str:
+    def note(self, setup: WorkerSetup) -> str:
         return "both run in the test's own thread"
 
     def interference(self) -> Interference:
@@ -161,7 +161,7 @@ class ComparisonBench:
 
     def _time(self, call: Callable[[], Any], loops: int) -> Sample:
         foreign = self._meter.read().foreign
-        with OwnWork(short_lived=foreign is None or foreign > intervals.QUIET) as work:
+        with ProcessUsage(short_lived=foreign is None or foreign > intervals.QUIET) as work:
             answer = None
             for _ in range(loops):
                 answer = call()

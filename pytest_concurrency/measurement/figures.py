@@ -10,9 +10,9 @@ from pytest_concurrency.core.model import Arm, Bound, Estimate
 from pytest_concurrency.core.units import count
 from pytest_concurrency.engine.bound_type import classify
 from pytest_concurrency.engine.claims import SpeedupClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.settlement import Settlement
-from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement.trial import Trial
 from pytest_concurrency.verdicts.not_met import figure
 from pytest_concurrency.verdicts.outcome import arms_of
@@ -46,21 +46,21 @@ class Figures:
     __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
 
-def look(trial: Trial, setup: Setup, limits: Limits, rounds: int = _ROUNDS) -> Settlement:
+def look(trial: Trial, setup: WorkerSetup, limits: Tolerances, rounds: int = _ROUNDS) -> Settlement:
     """Measure some rounds of one setup; the only result is about its speedup, and its verdict means nothing.
 
     :raises CannotMeasure: this machine or interpreter has no such workers.
     """
     plan = Plan(
         setup=setup,
-        claims=(SpeedupClaim(setup.crew_size, 1.0, limits.margin),),
+        claims=(SpeedupClaim(setup.group_size, 1.0, limits.margin),),
         answered=lambda said: False,
         most_rounds=rounds,
     )
     return trial.settle(plan, limits)
 
 
-def survey(trial: Trial, setups: Sequence[Setup], limits: Limits) -> Figures:
+def measure_figures(trial: Trial, setups: Sequence[WorkerSetup], limits: Tolerances) -> Figures:
     """Measure some setups one after the other."""
     speedups: dict[str, Estimate] = {}
     arms: tuple[Arm, ...] = ()

@@ -6,7 +6,7 @@ import random
 from collections.abc import Hashable
 
 
-class Order:
+class RoundOrder:
     """Blocks of two rounds: the order is random in the first, and the other way round in the second.
 
     Some rounds in the same order, as coins have them at times, may all be in step with what happens at every n-th call,
@@ -17,8 +17,8 @@ class Order:
         self._random = rng
         self._due: dict[Hashable, bool] = {}
 
-    def lone_first(self, kind: Hashable = None, measured: bool = False) -> bool:
-        """Return whether the lone worker's batch comes first in the next round of its kind.
+    def serial_first(self, kind: Hashable = None, measured: bool = False) -> bool:
+        """Return whether the single worker's batch comes first in the next round of its kind.
 
         :param measured: whether it has been measured already, so that there is no choice.
         """

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_concurrency.backends.base import Raised
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.core.model import Body, Interference, Interval, Outcome
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Settlement
-from pytest_concurrency.expectations.base import Limits
-from pytest_concurrency.measurement.worker_bench import Workbench
+from pytest_concurrency.expectations.base import Tolerances
+from pytest_concurrency.measurement.worker_bench import WorkerBench
 from pytest_concurrency.verdicts.outcome import combine, comparison_of, judge, loses_time, workers_of
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -24,22 +24,22 @@ _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """What one marker, or one call of the fixture, asks of a body. ``label`` is how its author wrote it."""
 
     label: str
     marker: str
     arguments: Mapping[str, Any]
     plan: Plan
-    limits: Limits
+    limits: Tolerances
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class SessionContext:
     """What a trial needs to know of its session."""
 
-    defaults: Limits
-    around: Surroundings
+    defaults: Tolerances
+    around: WorkerEnvironment
     progress: Callable[[str], None] | None = None
     alone: Callable[[], AbstractContextManager[None]] = nullcontext  # what a measurement goes on in
     # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
@@ -57,7 +57,7 @@ class Trial:
     """Workers of one body, kept from one expectation to the next. Close it in the end."""
 
     def __init__(
-        self, body: Body, circumstances: Circumstances, max_time: float | None = None, expected: float = 0.0
+        self, body: Body, circumstances: SessionContext, max_time: float | None = None, expected: float = 0.0
     ) -> None:
         """Make no workers yet.
 
@@ -66,7 +66,7 @@ class Trial:
         """
         self._body = body
         self._circumstances = circumstances
-        self._bench = Workbench(
+        self._bench = WorkerBench(
             body,
             circumstances.around,
             patience=max(_LEAST_PATIENCE, max_time or circumstances.defaults.max_time),
@@ -80,7 +80,7 @@ class Trial:
     def __exit__(self, *exc_info: object) -> None:
         self._bench.close()
 
-    def settle(self, plan: Plan, limits: Limits) -> Settlement:
+    def settle(self, plan: Plan, limits: Tolerances) -> Settlement:
         """Measure one plan; the body's own exceptions come out as they were raised.
 
         :raises WorkerLost: a worker died, hung or answered nonsense.
@@ -97,7 +97,7 @@ class Trial:
             # Where in this plugin it was noticed tells the test's author nothing.
             raise error.with_traceback(None) from None
 
-    def note(self, setup: Setup) -> str:
+    def note(self, setup: WorkerSetup) -> str:
         """How the workers of a setup that was measured were started."""
         return self._bench.note(setup)
 
@@ -105,25 +105,25 @@ class Trial:
         """What else the machine did since the trial began."""
         return self._bench.interference()
 
-    def decide(self, question: Question) -> tuple[Outcome, Settlement | None]:
+    def decide(self, question: Request) -> tuple[Outcome, Settlement | None]:
         """Return the outcome, with the last rounds behind it if any were measured."""
         outcome, settlement = self._answer(question)
         if self._circumstances.gate is not None:
             outcome = self._circumstances.gate(outcome, lambda: self._again(question))
         return outcome, settlement
 
-    def _again(self, question: Question) -> Outcome:
+    def _again(self, question: Request) -> Outcome:
         """Measure once more with fresh workers."""
         self._bench.refresh(question.plan.setup)
         return self._answer(question)[0]
 
-    def _answer(self, question: Question) -> tuple[Outcome, Settlement | None]:
+    def _answer(self, question: Request) -> tuple[Outcome, Settlement | None]:
         plan = question.plan
         answers = [self._measured(replace(question, plan=step)) for step in (*plan.steps, plan)]
         outcomes = [outcome for outcome, _ in answers]
         return (combine(outcomes) if plan.steps else outcomes[0]), answers[-1][1]
 
-    def _measured(self, question: Question) -> tuple[Outcome, Settlement | None]:
+    def _measured(self, question: Request) -> tuple[Outcome, Settlement | None]:
         plan = question.plan
         try:
             settlement = self.settle(self._circumstances.extended(plan), question.limits)
@@ -142,7 +142,7 @@ class Trial:
         ), settlement
 
 
-def _unmeasured(question: Question, reason: str) -> Outcome:
+def _unmeasured(question: Request, reason: str) -> Outcome:
     """The outcome of a question about which nothing could be measured."""
     plan = question.plan
     return Outcome(

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from pytest_concurrency.backends import open_crew
-from pytest_concurrency.backends.base import Crew, Raised
+from pytest_concurrency.backends import open_workers
+from pytest_concurrency.backends.base import Raised, WorkerGroup
 from pytest_concurrency.backends.batch import forget_inputs
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, GilProbe, Interference, Round, Sample
 from pytest_concurrency.engine import intervals
-from pytest_concurrency.engine.plan import Setup, Site
+from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled, usable_cpus
 from pytest_concurrency.measurement import batch_size
-from pytest_concurrency.measurement.ordering import Order
-from pytest_concurrency.probes import contention_site, gil_heartbeat, helper_threads, thread_clock
+from pytest_concurrency.measurement.ordering import RoundOrder
+from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat, helper_threads, thread_clock
 from pytest_concurrency.probes.interference import InterferenceMeter
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -39,13 +38,13 @@ _USED_UP = (
 Progress = Callable[[str], None]
 
 
-class Workbench:
+class WorkerBench:
     """The real bench. Close it in the end, whatever happened: it owns threads and processes."""
 
     def __init__(
         self,
         body: Body,
-        around: Surroundings,
+        around: WorkerEnvironment,
         patience: float,
         progress: Progress | None = None,
         expected: float = 0.0,
@@ -57,7 +56,7 @@ class Workbench:
         self._expected = expected  # seconds of one body, as far as known
         # By the keys of setups.
         self._told: dict[str, float] = {}  # CPU time of workers that live, which the meter was told
-        self._crews: dict[str, tuple[int, Crew]] = {}
+        self._groups: dict[str, tuple[int, WorkerGroup]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
@@ -67,17 +66,12 @@ class Workbench:
         self._batch = batch_size.shortest()
         self._number = 0
         self._random = random.Random()
-        self._order = Order(self._random)
+        self._order = RoundOrder(self._random)
         self._meter = InterferenceMeter()
         self._cpus = usable_cpus()
         self._cores = topology.cores()
         self._gil = GilWatch()
-        # Threads that were there before the body: an exporter's, a watchdog's.
-        self._others = [
-            thread.native_id
-            for thread in threading.enumerate()
-            if thread.native_id is not None and thread is not threading.current_thread()
-        ]
+        self._others = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
 
     def now(self) -> float:
         return CLOCKS.wall()
@@ -85,29 +79,29 @@ class Workbench:
     def sleep(self, seconds: float) -> None:
         CLOCKS.sleep(seconds)
 
-    def prepare(self, setup: Setup) -> None:
+    def prepare(self, setup: WorkerSetup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
-        size, crew = self._crews.get(setup.key, (0, None))
-        if crew is None or size < setup.crew_size:
+        size, group = self._groups.get(setup.key, (0, None))
+        if group is None or size < setup.group_size:
             if self._progress is not None:
                 self._progress(f"starting {setup.who()}")
-            self._close_crew(setup.key)
+            self._close_group(setup.key)
             if setup.backend == "processes":
-                self._close_crew("threads")  # so that fork finds a process of one thread
-            self._crews[setup.key] = (setup.crew_size, open_crew(setup, self._body, self._around))
-            self._run(setup, setup.crew_size, 1)
+                self._close_group("threads")  # so that fork finds a process of one thread
+            self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
+            self._run(setup, setup.group_size, 1)
         if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
             long = self._expected >= _LONG_BODY
             self._loops[setup.key] = 1 if long else self._calibrate(setup, "body")
 
-    def site(self, setup: Setup) -> Site:
-        crew = self._crews[setup.key][1]
-        if crew.cpus is not None:
-            return Site(crew.cpus, gil_enabled(), crew.one_interpreter, at_once=crew.at_once)
-        return Site(self._cpus, gil_enabled(), crew.one_interpreter, self._cores, crew.at_once)
+    def site(self, setup: WorkerSetup) -> CpuSite:
+        group = self._groups[setup.key][1]
+        if group.cpus is not None:
+            return CpuSite(group.cpus, gil_enabled(), group.one_interpreter, at_once=group.at_once)
+        return CpuSite(self._cpus, gil_enabled(), group.one_interpreter, self._cores, group.at_once)
 
-    def round(self, setup: Setup) -> Round:
+    def round(self, setup: WorkerSetup) -> Round:
         """Measure what the setup's method says a round is."""
         self.prepare(setup)
         self._number += 1
@@ -123,26 +117,26 @@ class Workbench:
             del self._loops[setup.key]
         return round_
 
-    def _beside_heartbeat(self, setup: Setup) -> Round:
+    def _beside_heartbeat(self, setup: WorkerSetup) -> Round:
         """One body, not a batch: bodies one after the other would read as one long hold."""
-        ident = self._crews[setup.key][1].idents[0]
+        ident = self._groups[setup.key][1].idents[0]
         sample, probe = gil_heartbeat.probe(lambda: self._run(setup, 1, 1, beside=True), ident, self._others)
         if self._hold_at is None and probe.longest.low > gil_heartbeat.NOTABLE:
             self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), ident)
         probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
-    def _beside_loop_beat(self, setup: Setup) -> Round:
+    def _beside_loop_beat(self, setup: WorkerSetup) -> Round:
         before = thread_clock.computed_by(self._others)
         sample = self._run(setup, 1, 1, "beat")
-        probe = self._crews[setup.key][1].block
+        probe = self._groups[setup.key][1].block
         if probe is not None:
             # While these computed, they may have had the GIL that the loop needs, too.
             least = probe.longest.low - (thread_clock.computed_by(self._others) - before)
             probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
         return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
-    def control(self, setup: Setup) -> Round:
+    def control(self, setup: WorkerSetup) -> Round:
         """The same with computing that is known to run in parallel."""
         self.prepare(setup)
         if setup.key not in self._control_loops:
@@ -153,49 +147,49 @@ class Workbench:
         """Run one batch in one thread beside a heartbeat; None without a GIL or with an async body."""
         if self._body.is_async or gil_heartbeat.unavailable() is not None:
             return None
-        setup = Setup("threads")
+        setup = WorkerSetup("threads")
         self.prepare(setup)
-        ident = self._crews[setup.key][1].idents[0]
+        ident = self._groups[setup.key][1].idents[0]
         loops = self._loops[setup.key]
         return gil_heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), ident, self._others)[1]
 
-    def lost_at(self, setup: Setup) -> str | None:
+    def lost_at(self, setup: WorkerSetup) -> str | None:
         """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
-        crew, loops = self._crews[setup.key][1], self._loops.get(setup.key, 1)
-        if crew.stacks(1) is None or contention_site.unavailable() is not None:
+        group, loops = self._groups[setup.key][1], self._loops.get(setup.key, 1)
+        if group.stacks(1) is None or contention_site.unavailable() is not None:
             return None
-        if self._expected * loops * (1 + setup.crew_size) > _LONG_LOOK:
+        if self._expected * loops * (1 + setup.group_size) > _LONG_LOOK:
             return None
         try:
             return contention_site.locate(
-                lambda workers: self._run(setup, workers, loops, beside=True), crew.stacks, setup.crew_size
+                lambda workers: self._run(setup, workers, loops, beside=True), group.stacks, setup.group_size
             )
         except (Raised, WorkerLost):  # the verdict stands without it
-            self._close_crew(setup.key)
+            self._close_group(setup.key)
             return None
 
-    def refresh(self, setup: Setup) -> None:
+    def refresh(self, setup: WorkerSetup) -> None:
         """Replace the workers by fresh ones."""
         if setup.backend == "tasks":
             return  # new in every batch; a new loop would break what the body's module has bound to the old one
-        self._close_crew(setup.key)
+        self._close_group(setup.key)
         self.prepare(setup)
 
-    def lengthen(self, setup: Setup) -> None:
+    def lengthen(self, setup: WorkerSetup) -> None:
         """Make the batches longer, where short ones do not get all workers onto their CPUs."""
         if self._batch < batch_size.longest():
             self._batch = min(self._batch * 2, batch_size.longest())
             self._loops.clear()
             self._control_loops.clear()
 
-    def stagger(self, setup: Setup) -> None:
+    def stagger(self, setup: WorkerSetup) -> None:
         """Let a random number of workers run the body once more: every n-th call must not always be the same arm's."""
         self.prepare(setup)
         if some := self._random.randint(0, setup.workers or 1):
             self._run(setup, some, 1)
 
-    def note(self, setup: Setup) -> str:
-        entry = self._crews.get(setup.key)
+    def note(self, setup: WorkerSetup) -> str:
+        entry = self._groups.get(setup.key)
         notes = (entry[1].note if entry else "", self._gil.note())
         return "; ".join(note for note in notes if note)
 
@@ -203,24 +197,24 @@ class Workbench:
         return self._meter.overall()
 
     def close(self) -> None:
-        for key in list(self._crews):
-            self._close_crew(key)
+        for key in list(self._groups):
+            self._close_group(key)
         forget_inputs()
 
-    def _close_crew(self, key: str) -> None:
-        _, crew = self._crews.pop(key, (0, None))
-        if crew is not None:
+    def _close_group(self, key: str) -> None:
+        _, group = self._groups.pop(key, (0, None))
+        if group is not None:
             before = CLOCKS.children_cpu()
-            crew.close()
+            group.close()
             # What ended workers have used now counts as that of this process's children.
             self._meter.add_own(-min(self._told.pop(key, 0.0), CLOCKS.children_cpu() - before))
 
-    def _pair(self, setup: Setup, loops: int, job: str, serial: Sample | None = None) -> Round:
+    def _pair(self, setup: WorkerSetup, loops: int, job: str, serial: Sample | None = None) -> Round:
         """One worker (unless just measured) and several, one right after the other."""
         workers = setup.workers
         if workers is None:
             serial, concurrent = serial or self._run(setup, 1, loops, job), None
-        elif self._order.lone_first((setup.key, job), measured=serial is not None):
+        elif self._order.serial_first((setup.key, job), measured=serial is not None):
             serial = serial or self._run(setup, 1, loops, job)
             concurrent = self._run(setup, workers, loops, job)
         else:
@@ -228,16 +222,16 @@ class Workbench:
             serial = self._run(setup, 1, loops, job)
         return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
 
-    def _run(self, setup: Setup, workers: int, loops: int, job: str = "body", beside: bool = False) -> Sample:
+    def _run(self, setup: WorkerSetup, workers: int, loops: int, job: str = "body", beside: bool = False) -> Sample:
         """Run one batch; ``beside``: a thread of ours runs meanwhile, which is no helper of the body's."""
-        crew = self._crews[setup.key][1]
+        group = self._groups[setup.key][1]
         deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
         try:
             if self._body.prepare is not None and job != "control":
-                self._make_inputs(crew, workers, deadline)
-            may_hand_out = job == "body" and crew.one_process and not beside
-            watch = helper_threads.Helpers(children=True) if may_hand_out else None
-            sample = crew.run(workers, loops, deadline, job)
+                self._make_inputs(group, workers, deadline)
+            may_hand_out = job == "body" and group.one_process and not beside
+            watch = helper_threads.HelperThreads(children=True) if may_hand_out else None
+            sample = group.run(workers, loops, deadline, job)
             if watch is not None:
                 watch.finish(sample.cpu)
                 sample = self._credit(sample, watch)
@@ -246,20 +240,20 @@ class Workbench:
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = _USED_UP.format(loops=loops)
             raise
-        if not crew.one_process:
+        if not group.one_process:
             self._told[setup.key] = self._told.get(setup.key, 0.0) + sample.cpu
             self._meter.add_own(sample.cpu)
         return sample
 
     @staticmethod
-    def _make_inputs(crew: Crew, workers: int, deadline: float) -> None:
+    def _make_inputs(group: WorkerGroup, workers: int, deadline: float) -> None:
         try:
-            crew.run(workers, 1, deadline, "prepare")
+            group.run(workers, 1, deadline, "prepare")
         except Raised as raised:
             raised.hint = "in the function given as setup="
             raise
 
-    def _credit(self, sample: Sample, watch: helper_threads.Helpers) -> Sample:
+    def _credit(self, sample: Sample, watch: helper_threads.HelperThreads) -> Sample:
         """Count for the workers what this process and its children did for them meanwhile."""
         self._meter.add_own(watch.living_children)
         readings = helper_threads.credit(sample.readings, watch.cpu)
@@ -268,11 +262,11 @@ class Workbench:
         if self._looks < _LOOKS:
             self._looks += 1
             self._background = max(self._background, helper_threads.background())
-        # What this process does without a body as well is nobody's help.
+        # What this process does without a body as well is no one's help.
         mostly_other = self._background * sample.wall > _OTHER * watch.cpu
         return sample if mostly_other else replace(sample, readings=readings)
 
-    def _calibrate(self, setup: Setup, job: str) -> int:
+    def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
         loops = 1
         while True:

@@ -1,4 +1,4 @@
-"""Where workers lose time to each other: the line at which each of them is for longer in company than alone.
+"""Where workers lose time to each other: the line at which each of them is for longer concurrently than alone.
 
 All of them are looked at from a thread of ours, in an extra batch of one worker and one of all. With a lock it is the
 line that waits for the lock, with a pool of connections the one that waits for a connection.
@@ -21,7 +21,7 @@ Stacks = Sequence[Sequence[stack_locations.Place]] | None
 
 
 def unavailable() -> str | None:
-    """Return why nobody may look into other threads here, or None."""
+    """Return why no one may look into other threads here, or None."""
     return stack_locations.unreadable()
 
 
@@ -31,9 +31,9 @@ def locate(run: Callable[[int], object], stacks: Callable[[int], Stacks], worker
     :param run: runs a batch of so many workers.
     :param stacks: tells where so many workers are, from another thread.
     """
-    alone, company = _looked_at(run, stacks, 1), _looked_at(run, stacks, workers)
-    lost = {place: seconds / workers - alone.get(place, 0.0) for place, seconds in company.items()}
-    return most_lost(lost, sum(company.values()) / workers)
+    alone, concurrent = _looked_at(run, stacks, 1), _looked_at(run, stacks, workers)
+    lost = {place: seconds / workers - alone.get(place, 0.0) for place, seconds in concurrent.items()}
+    return most_lost(lost, sum(concurrent.values()) / workers)
 
 
 def most_lost(lost: dict[stack_locations.Place, float], of: float) -> str | None:

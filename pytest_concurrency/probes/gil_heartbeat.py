@@ -1,7 +1,7 @@
 """A thread that wants the GIL now and then, beside a body that may hold it.
 
 A thread that computes in Python gives the GIL up when another asks for it, but only after the switch
-interval (5 ms). During the probe that interval is long, so that the heart beats late by as long as
+interval (5 ms). During the probe that interval is long, so that the probe thread beats late by as long as
 the body really holds on: whether the computing inside releases the GIL shows in few milliseconds.
 One CPU is enough, since what counts is when the GIL could be had, not who ran.
 """
@@ -34,17 +34,17 @@ _TRIES = 3  # beats that tell how late they are here, where no run delay does
 
 
 def unavailable() -> str | None:
-    """Return why nobody can wait for a GIL here, or None."""
+    """Return why no one can wait for a GIL here, or None."""
     return None if gil_enabled() else "this interpreter runs without a GIL"
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Wakeup:
     """One sleep and the wait for the GIL after it.
 
-    ``late`` is how long after its time it came, ``delay`` the part of that in which the heart had no
+    ``late`` is how long after its time it came, ``delay`` the part of that in which the probe thread had no
     CPU, ``cpu`` what the watched thread computed from before the sleep until the GIL was had.
-    ``switches`` counts how often the heart gave up its CPU: once to sleep, and once more if it found
+    ``switches`` counts how often the probe thread gave up its CPU: once to sleep, and once more if it found
     the GIL taken. A beat that is late after one switch was late for another reason.
     """
 
@@ -60,14 +60,14 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Beats:
+class Wakeups:
     """All beats beside one batch.
 
     ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is what threads computed
     meanwhile that are not the body's, seconds in which the GIL may have been theirs.
     """
 
-    beats: tuple[Beat, ...]
+    beats: tuple[Wakeup, ...]
     coarse: float = 0.0
     others: float = 0.0
 
@@ -78,8 +78,8 @@ class Heartbeat:
     def __init__(self, watched: int | None, others: Collection[int]) -> None:
         self._watched = watched
         self._others = others
-        self._beats: list[Beat] = []
-        self._tried: list[Beat] = []
+        self._beats: list[Wakeup] = []
+        self._tried: list[Wakeup] = []
         self._computed = 0.0
         self._longest = 0.0
         self._stood: tuple[stack_locations.Place, ...] = ()
@@ -97,11 +97,11 @@ class Heartbeat:
         """Where the body stood in its longest hold; source files are read here, not beside the body."""
         return stack_locations.in_body(self._stood)
 
-    def stop(self) -> Beats:
+    def stop(self) -> Wakeups:
         self._stopping.set()
         computed = computed_by(self._others) - self._computed
         self._thread.join(_PATIENCE)
-        return Beats(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, computed))
+        return Wakeups(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, computed))
 
     def _live(self) -> None:
         clock = ThreadClock()
@@ -114,7 +114,7 @@ class Heartbeat:
                 while not self._stopping.is_set():
                     self._beats.append(self._beat(clock, watched_cpu))
 
-    def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Beat:
+    def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Wakeup:
         cpu = watched_cpu() if watched_cpu else 0.0
         delay = clock.delay() or 0.0
         switches = clock.switches()
@@ -125,7 +125,7 @@ class Heartbeat:
         stood = self._look() if late > max(self._longest, 4 * _SLACK) else ()
         delay = (clock.delay() or 0.0) - delay
         switched = None if switches is None else (clock.switches() or 0) - switches
-        beat = Beat(due, late, delay, watched_cpu() - cpu if watched_cpu else None, switched)
+        beat = Wakeup(due, late, delay, watched_cpu() - cpu if watched_cpu else None, switched)
         if stood and beat.found_taken and late - delay > max(self._longest, 4 * _SLACK):
             self._longest = late - delay
             self._stood = stood
@@ -140,35 +140,35 @@ def probe(run_one: Callable[[], Sample], watched: int | None, others: Collection
 
     :param others: threads that are not the body's, as the system numbers them.
     """
-    heart = Heartbeat(watched, others)
-    sample, beats = _beside(heart, _PATIENCE, run_one)
-    return sample, summarize(sample.readings[0], beats, heart.place)
+    probe_thread = Heartbeat(watched, others)
+    sample, beats = _beside(probe_thread, _PATIENCE, run_one)
+    return sample, summarize(sample.readings[0], beats, probe_thread.place)
 
 
 def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
     """Run one batch once more to see where it stands when it gives the GIL up: at the end of its longest hold.
 
-    During a probe nobody asks for the GIL back, so that a body goes on after a call that held it, and
+    During a probe no one asks for the GIL back, so that a body goes on after a call that held it, and
     is found wherever it waits next.
     """
-    heart = Heartbeat(watched, ())
-    _beside(heart, _ASKING, run_one)
-    return heart.place
+    probe_thread = Heartbeat(watched, ())
+    _beside(probe_thread, _ASKING, run_one)
+    return probe_thread.place
 
 
-def _beside(heart: Heartbeat, switch_interval: float, run_one: Callable[[], Sample]) -> tuple[Sample, Beats]:
+def _beside(probe_thread: Heartbeat, switch_interval: float, run_one: Callable[[], Sample]) -> tuple[Sample, Wakeups]:
     usual = sys.getswitchinterval()
-    heart.start()
+    probe_thread.start()
     try:
         sys.setswitchinterval(switch_interval)
         sample = run_one()
     finally:
         sys.setswitchinterval(usual)
-        beats = heart.stop()
+        beats = probe_thread.stop()
     return sample, beats
 
 
-def summarize(reading: Reading, beside: Beats, place: str | None = None) -> GilProbe:
+def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> GilProbe:
     """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
     slack = max(_SLACK, beside.coarse)
     surely = perhaps = least = most = witnessed = alert = total = 0.0
@@ -186,13 +186,13 @@ def summarize(reading: Reading, beside: Beats, place: str | None = None) -> GilP
             continue
         waited = max(0.0, waited - beat.delay)
         computed = waited if beat.cpu is None else beat.cpu
-        # What the body computed while the heart slept, or had the GIL and no CPU, was not a hold.
+        # What the body computed while the probe thread slept, or had the GIL and no CPU, was not a hold.
         sure = max(0.0, computed - _BEAT - beat.delay - slack)
         surely += sure
         perhaps += min(waited, computed) if waited > _SLACK else 0.0
-        # A hold without computing (a wait that keeps the GIL) shows in the heart's own waiting only.
+        # A hold without computing (a wait that keeps the GIL) shows in the probe thread's own waiting only.
         least = max(least, sure, waited - slack - (reading.delay or 0.0))
-        # While the heart had no CPU, or slept, it could not see a hold.
+        # While the probe thread had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
         if beat.delay < _ALERT:
             witnessed = max(witnessed, waited + beat.delay)

@@ -21,7 +21,7 @@ def unavailable() -> str | None:
     return None
 
 
-class Helpers:
+class HelperThreads:
     """From its making to :meth:`finish`: CPU time of this process, and of its children if they are looked at."""
 
     def __init__(self, children: bool) -> None:
@@ -43,7 +43,7 @@ class Helpers:
 
 def watched(run: Callable[[], Reading]) -> Reading:
     """Run the batch of a process's only worker, and count what its helpers compute as its own."""
-    beside = Helpers(children=False)
+    beside = HelperThreads(children=False)
     reading = run()
     beside.finish()
     return credit([reading], beside.cpu)[0]
@@ -55,13 +55,15 @@ def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ..
     if helpers_cpu <= _NOTABLE * wall:
         return tuple(readings)
     each = helpers_cpu / len(readings)
-    return tuple(replace(reading, cpu=reading.cpu + min(each, reading.blocked), party="unseen") for reading in readings)
+    return tuple(
+        replace(reading, cpu=reading.cpu + min(each, reading.blocked), accounting="unseen") for reading in readings
+    )
 
 
 def background() -> float:
     """Return how many CPUs this process and its children use while no body runs."""
     began = CLOCKS.wall()
-    idle = Helpers(children=True)
+    idle = HelperThreads(children=True)
     CLOCKS.sleep(_PAUSE)
     idle.finish()
     return idle.cpu / (CLOCKS.wall() - began)

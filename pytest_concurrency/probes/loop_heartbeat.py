@@ -36,7 +36,7 @@ class Timers(Protocol):
     def call_later(self, delay: float, callback: Callable[[], None], /) -> _Handle: ...
 
 
-class LoopBeat:
+class LoopHeartbeat:
     """Beats from enter to exit, which both happen in the loop's thread."""
 
     def __init__(self, loop: Timers) -> None:
@@ -46,7 +46,7 @@ class LoopBeat:
         self._stood: tuple[stack_locations.Place, ...] = ()
         self._stop = threading.Event()
 
-    def __enter__(self) -> LoopBeat:
+    def __enter__(self) -> LoopHeartbeat:
         self._clock = ThreadClock()
         self._last = CLOCKS.wall()
         self._watcher = threading.Thread(

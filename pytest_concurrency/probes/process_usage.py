@@ -12,11 +12,11 @@ import threading
 from collections.abc import Iterable
 from types import TracebackType
 
-from pytest_concurrency.core.model import Party, Reading
+from pytest_concurrency.core.model import Accounting, Reading
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock, lifetime_delay, unavailable
 
-__all__ = ["OwnWork", "unavailable"]
+__all__ = ["ProcessUsage", "unavailable"]
 
 _ASIDE = 0.01  # part of the time that others may have worked beside a thread that did it all
 _UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run delay is not known
@@ -27,7 +27,7 @@ _Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, 
 
 
 class _EndedThreads:
-    """Counts the run delay of all threads that end while somebody watches; several may at the same time."""
+    """Counts the run delay of all threads that end while someone watches; several may at the same time."""
 
     def __init__(self) -> None:
         self.delay = 0.0
@@ -61,7 +61,7 @@ class _EndedThreads:
 _ENDED = _EndedThreads()
 
 
-class OwnWork:
+class ProcessUsage:
     """Between enter and exit, everything that this process and its children do.
 
     With ``short_lived``, ``threading.Thread.run`` is replaced meanwhile, and threads that come and go
@@ -73,7 +73,7 @@ class OwnWork:
     def __init__(self, short_lived: bool) -> None:
         self._short_lived = short_lived
 
-    def __enter__(self) -> OwnWork:
+    def __enter__(self) -> ProcessUsage:
         if self._short_lived:
             _ENDED.watch()
         self._ended_before = _ENDED.delay
@@ -102,7 +102,7 @@ class OwnWork:
             _, delay_before = self._before.get(who, (0.0, 0.0))
             if who != (me, main):
                 delay += max(0.0, delay_after - delay_before)
-        # Nobody else counts the first; of children that have ended, the run delay is not known.
+        # No one else counts the first; of children that have ended, the run delay is not known.
         self.children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
         if own.delay is None:
             # No run delay here, so no look into children either: any that live may have worked.
@@ -110,14 +110,14 @@ class OwnWork:
         delay += ended_delay
         total = None if own.delay is None else own.delay + delay
         everyone = cpu + self.children_cpu + unseen
-        party: Party = "seen"
+        accounting: Accounting = "seen"
         if unseen > max(_UNSEEN * everyone, _REAPED_TICK):
-            party = "unseen"
+            accounting = "unseen"
         elif total is not None and not unseen and max(everyone - own.cpu, delay) <= _ASIDE * own.wall:
-            party = "one"
+            accounting = "one"
         elif _worked(self._native, self._before, after, _IDLING * own.wall):
-            party = "native"
-        self.reading = Reading(own.start, own.end, everyone, total, switches=own.switches, party=party)
+            accounting = "native"
+        self.reading = Reading(own.start, own.end, everyone, total, switches=own.switches, accounting=accounting)
 
 
 def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals, least: float) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.batch import forget_inputs, prepare_input
-from pytest_concurrency.backends.threads import ThreadCrew
+from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -27,7 +27,7 @@ _MOST_CALLS = 1000
 _LOOK = 2e-5  # seconds that reading all clocks at a line takes, at most
 _TRACED = "Something traces this run (coverage, a debugger), so lines of Python seem slower than they are."
 _NO_LINES = "line_profiler would take the place of what traces this run (coverage, a debugger)"
-_NOT_MET = ("broken", "undecided")
+_NOT_MET = ("not_met", "undecided")
 
 
 class Profiler:
@@ -162,7 +162,7 @@ class _Run:
             with _runner(self._body) as run:
                 answer.append(tool(lambda: run(calls)))
 
-        self._in_crew({"body": job}, 1, 1, (each or self._each) * calls)
+        self._in_group({"body": job}, 1, 1, (each or self._each) * calls)
         if isinstance(answer[0], str):
             self._notes.append(f"No profile of functions: {answer[0]}.")
             return None
@@ -192,16 +192,18 @@ class _Run:
             with _runner(self._body) as run:
                 run(calls)
 
-        crew: list[ThreadCrew] = []
-        looker = stack_sampler.Looker(lambda: [ident for one in crew for ident in one.idents if ident is not None])
+        group: list[ThreadWorkers] = []
+        looker = stack_sampler.StackSampler(
+            lambda: [ident for one in group for ident in one.idents if ident is not None]
+        )
         with looker:
-            self._in_crew({"body": job}, workers, workers, each * calls, crew)
+            self._in_group({"body": job}, workers, workers, each * calls, group)
         return looker.seen
 
     def _look_at_new_threads(self) -> stack_sampler.Seen:
         known = set(sys._current_frames())
         # Asked in the looker's own thread, which is new as well.
-        looker = stack_sampler.Looker(lambda: set(sys._current_frames()) - known - {threading.get_ident()})
+        looker = stack_sampler.StackSampler(lambda: set(sys._current_frames()) - known - {threading.get_ident()})
         with looker:
             self._in_thread_of_test(self._calls(self._each))
         return looker.seen
@@ -211,22 +213,22 @@ class _Run:
         for _ in repeat(None, calls):
             self._body.call()
 
-    def _in_crew(
+    def _in_group(
         self,
         jobs: dict[str, Callable[[], Any]],
         size: int,
         workers: int,
         expected: float,
-        shared: list[ThreadCrew] | None = None,
+        shared: list[ThreadWorkers] | None = None,
     ) -> None:
         left = self._in_time(expected)
-        crew = ThreadCrew(jobs, size)
+        group = ThreadWorkers(jobs, size)
         if shared is not None:
-            shared.append(crew)
+            shared.append(group)
         try:
-            crew.run(workers, 1, left)
+            group.run(workers, 1, left)
         finally:
-            crew.close()
+            group.close()
 
     def _in_time(self, expected: float) -> float:
         left = self._end - CLOCKS.wall()

@@ -23,7 +23,7 @@ _LEAST = 0.01  # share of looks below which a line is not worth showing
 
 
 def unavailable() -> str | None:
-    """Return why nobody may look into other threads here, or None."""
+    """Return why no one may look into other threads here, or None."""
     why = stack_locations.unreadable()
     return why and f"Where threads stood was not looked for: {why}."
 
@@ -49,7 +49,7 @@ class Seen:
             self.at[stack[first][0], stack[first - 1][1] if first else ""] += 1
 
 
-class Looker:
+class StackSampler:
     """Looks at some threads, or at all that are new, between ``with`` and its end."""
 
     def __init__(self, threads: Callable[[], Collection[int]]) -> None:
@@ -59,7 +59,7 @@ class Looker:
         self.seen = Seen()
         self._thread = threading.Thread(target=self._live, name="concurrency-looker", daemon=True)
 
-    def __enter__(self) -> Looker:
+    def __enter__(self) -> StackSampler:
         self._thread.start()
         return self
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_concurrency.core.units import count, ratio, share
+from pytest_concurrency.reports.rows import label_of
 from pytest_concurrency.reports.text_table import shorten
-from pytest_concurrency.runs.run_comparison import Blunt, Change, Comparison, Kind
+from pytest_concurrency.runs.run_comparison import Change, Comparison, ImpreciseBaseline, Kind
 
 _WORDS: dict[Kind, tuple[str, str]] = {
     "regression": ("SLOWER", "red"),
@@ -46,7 +47,7 @@ def lines_of(comparison: Comparison, width: int = 80, brief: bool = False) -> li
     return lines
 
 
-def blunt_lines(figures: Sequence[Blunt], width: int = 80) -> list[Line]:
+def imprecise_lines(figures: Sequence[ImpreciseBaseline], width: int = 80) -> list[Line]:
     """Return what a saved run is too uncertain of, and what to do about that."""
     lines: list[Line] = []
     for figure in figures[:_MOST]:
@@ -126,7 +127,7 @@ def _said(change: Change) -> str:
         at = f" at {count(change.workers, 'worker')}" if change.workers and not _says(text, change.workers) else ""
         parts.append(f"{ratio(change.before)} -> {ratio(change.after)}{at} ({percent(change.before, change.after)})")
     if change.verdicts[0] != change.verdicts[1]:
-        parts.append(f"{change.verdicts[0]} -> {change.verdicts[1]}")
+        parts.append(f"{label_of(change.verdicts[0])} -> {label_of(change.verdicts[1])}")
     if change.reason:
         parts.append(change.reason)
     return f"{text}: {', '.join(parts)}"

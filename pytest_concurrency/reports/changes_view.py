@@ -58,13 +58,13 @@ def _of_parts(run: Mapping[str, Any]) -> Compared | None:
     if not texts:
         return None
     baseline = "its baseline"
-    worse = tuple(Told(nodeid, "slower", "broken", text) for nodeid, text in texts.items())
+    worse = tuple(Told(nodeid, "slower", "not_met", text) for nodeid, text in texts.items())
     return Compared(baseline, _headline(worse, baseline), "", worse, ())
 
 
 def _told(change: Mapping[str, Any]) -> Told:
     kind = change["kind"]
-    tone = "broken" if change["is_regression"] else _TONES.get(kind, "unmeasurable")
+    tone = "not_met" if change["is_regression"] else _TONES.get(kind, "unmeasurable")
     return Told(change["nodeid"], _WORDS.get(kind, kind), tone, change["text"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pytest_concurrency.core.units import count, duration, number, share
-from pytest_concurrency.reports.rows import Row
+from pytest_concurrency.reports.rows import Row, label_of
 
 DEFAULT = ("test", "verdict", "expects", "figure", "needed", "bound", "workers", "rounds", "time")
 _Key = Callable[[Row], Any]
@@ -61,7 +61,9 @@ def _estimate(row: Row) -> tuple[str, float] | None:
 
 COLUMNS: dict[str, Column] = {
     "test": Column("the test's node id", lambda row: row.nodeid, lambda row: row.nodeid),
-    "verdict": Column("met, broken, undecided, unmeasurable", lambda row: row.verdict, lambda row: row.severity),
+    "verdict": Column(
+        "met, not met, undecided, unmeasurable", lambda row: label_of(row.verdict), lambda row: row.severity
+    ),
     "expects": Column("the marker, without expect_", lambda row: row.expects, lambda row: row.expects),
     "marker": Column("the marker's whole name", lambda row: row.marker, lambda row: row.marker),
     "figure": Column("what was measured, with its interval", lambda row: row.figure, _estimate),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pytest_concurrency.core.units import count, duration, formatter, interval, number, share
 
-ORDER = ("broken", "undecided", "unmeasurable", "met")  # what a reader must see comes first
+ORDER = ("not_met", "undecided", "unmeasurable", "met")  # what a reader must see comes first
 _TRY = "What to try:\n"
 _SAID_ALREADY = ("raise max_time", "move the threshold", "Start each call")
 _UNDECIDED = (
@@ -165,7 +165,7 @@ class Row(NamedTuple):
 
     @property
     def what_to_try(self) -> str:
-        """What a broken verdict's message tells to look at; empty for others."""
+        """What a verdict of not met's message tells to look at; empty for others."""
         for paragraph in self.reason.split("\n\n"):
             if paragraph.startswith(_TRY):
                 return " ".join(paragraph.removeprefix(_TRY).split())
@@ -173,7 +173,7 @@ class Row(NamedTuple):
 
     @property
     def what_to_do(self) -> str:
-        """The next step of whoever reads a verdict that is not met; empty if the reason says it already."""
+        """The next step of whichever program reads a verdict that is not met; empty if the reason says it already."""
         if self.verdict == "undecided" and not any(words in self.reason for words in _SAID_ALREADY):
             return _UNDECIDED
         return self.what_to_try
@@ -192,9 +192,14 @@ def counts_of(rows: Sequence[Row]) -> dict[str, int]:
     return {verdict: counted[verdict] for verdict in ("met", *ORDER[:-1]) if counted[verdict]}
 
 
+def label_of(verdict: str) -> str:
+    """A verdict as a person reads it."""
+    return verdict.replace("_", " ")
+
+
 def tally(rows: Sequence[Row]) -> str:
-    """``12 verdicts: 10 met, 1 broken, 1 undecided``."""
-    parts = [f"{amount} {verdict}" for verdict, amount in counts_of(rows).items()]
+    """``12 verdicts: 10 met, 1 not met, 1 undecided``."""
+    parts = [f"{amount} {label_of(verdict)}" for verdict, amount in counts_of(rows).items()]
     return f"{count(len(rows), 'verdict')}" + (f": {', '.join(parts)}" if parts else ": no test measured anything")
 
 

@@ -12,10 +12,10 @@ from pytest_concurrency.core.units import count
 from pytest_concurrency.machine.cpus import describe
 from pytest_concurrency.reports import verdict_table
 from pytest_concurrency.reports.columns import ordered
-from pytest_concurrency.reports.rows import Row, name_of, rows_of, shorten, tally
+from pytest_concurrency.reports.rows import Row, label_of, name_of, rows_of, shorten, tally
 from pytest_concurrency.verdicts.not_met import curve
 
-_COLORS = {"met": "green", "broken": "red", "undecided": "yellow", "unmeasurable": "yellow"}
+_COLORS = {"met": "green", "not_met": "red", "undecided": "yellow", "unmeasurable": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def show(
         _hints(reporter, rows, width)
         _curves(reporter, records)
     for row in sorted(notable, key=lambda row: row.severity):
-        if not layout.full or row.verdict != "broken" or row.of_fixture:
+        if not layout.full or row.verdict != "not_met" or row.of_fixture:
             _line(reporter, row, width)
     if rows or layout.full:
         reporter.write_line(tally(rows))
@@ -91,8 +91,8 @@ def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
 
 def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
     for row in rows_of(records):
-        # The message of a broken one has it.
-        if row.verdict != "broken" and (points := [_point(point) for point in row.curve]):
+        # The failure message of a verdict "not met" has the curve already.
+        if row.verdict != "not_met" and (points := [_point(point) for point in row.curve]):
             backend = row.workers.partition(" ")[2]
             reporter.write_line(f"scaling of {row.name} in {backend}:", bold=True)
             for line in curve(points).splitlines():
@@ -157,11 +157,11 @@ def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) 
 
 def _line(reporter: Any, row: Row, width: int) -> None:
     found = f"{row.expects} {row.figure}" + (f", needed {row.needed}" if row.needed != "-" else "")
-    test = f"{row.verdict.upper()} {row.nodeid}"
+    test = f"{label_of(row.verdict).upper()} {row.nodeid}"
     for text in [f"{test} {found}"] if len(test) + 1 + len(found) <= width else [test, f"  {found}"]:
         reporter.write_line(text, **{_COLORS[row.verdict]: True})
     said = row.reason
-    if row.verdict == "broken":
+    if row.verdict == "not_met":
         # Told in full where pytest shows failures; but of a failed comparison it shows the first lines only.
         said = f"What to try: {row.what_to_try}" if row.of_fixture and row.what_to_try else ""
     for line in textwrap.wrap(said, max(40, width - 2)):

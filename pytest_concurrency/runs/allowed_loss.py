@@ -13,7 +13,7 @@ _LIMIT = re.compile(r"\s*(?P<figure>\w+)\s*:\s*(?P<amount>\d+(?:\.\d*)?|\.\d+)\s
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class AllowedLoss:
     """The greatest loss of one figure that is let pass; as a part of the baseline, or in the figure's own unit."""
 
     figure: str
@@ -40,10 +40,10 @@ class Limit:
         return f"{self.figure}:{amount}"
 
 
-DEFAULT = (Limit("speedup", 0.1, True),)
+DEFAULT = (AllowedLoss("speedup", 0.1, True),)
 
 
-def parse(texts: Sequence[str]) -> tuple[Limit, ...]:
+def parse(texts: Sequence[str]) -> tuple[AllowedLoss, ...]:
     """Read expressions such as ``speedup:10%`` or ``speedup:10%,efficiency:0.1``.
 
     :raises ValueError: the message lists what can be written.
@@ -59,5 +59,5 @@ def parse(texts: Sequence[str]) -> tuple[Limit, ...]:
         amount = float(match["amount"]) / (100 if match["percent"] else 1)
         if amount <= 0 or (match["percent"] and amount >= 1):
             raise ValueError(f"{text.strip()!r}: the loss must be above 0" + (" and below 100 %" if amount else ""))
-        limits.append(Limit(match["figure"], amount, bool(match["percent"])))
+        limits.append(AllowedLoss(match["figure"], amount, bool(match["percent"])))
     return tuple(dict.fromkeys(limits))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_concurrency.runs import fingerprint, run_comparison
-from pytest_concurrency.runs.allowed_loss import Limit
-from pytest_concurrency.runs.regression_check import Gate
+from pytest_concurrency.runs.allowed_loss import AllowedLoss
+from pytest_concurrency.runs.regression_check import RegressionCheck
 from pytest_concurrency.runs.store import Storage
 
 LATEST = "latest"
@@ -22,10 +22,10 @@ class Baseline(NamedTuple):
     notes: tuple[str, ...]
     expectations: Mapping[str, Mapping[run_comparison.Key, Mapping[str, Any]]]
 
-    def gate(self, nodeid: str, limits: Sequence[Limit]) -> Gate | None:
+    def gate(self, nodeid: str, limits: Sequence[AllowedLoss]) -> RegressionCheck | None:
         """Return what one test is measured against; None if the baseline does not know it."""
         known = self.expectations.get(nodeid)
-        return Gate(self.name, known, limits) if known and limits else None
+        return RegressionCheck(self.name, known, limits) if known and limits else None
 
 
 def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:

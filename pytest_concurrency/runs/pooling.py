@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.runs import run_comparison
-from pytest_concurrency.runs.allowed_loss import Limit
+from pytest_concurrency.runs.allowed_loss import AllowedLoss
 from pytest_concurrency.runs.run_comparison import Change, Comparison
 
 Run = Mapping[str, Any]
@@ -43,7 +43,7 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def compare_sessions(base: Sequence[Run], head: Sequence[Run], limits: Sequence[Limit]) -> Comparison:
+def compare_sessions(base: Sequence[Run], head: Sequence[Run], limits: Sequence[AllowedLoss]) -> Comparison:
     """Return what has changed for sure: over all rounds, and from each session to each other one.
 
     Rounds of one session may share a bad moment of the machine, which their number does not show; a
@@ -53,7 +53,7 @@ def compare_sessions(base: Sequence[Run], head: Sequence[Run], limits: Sequence[
     return replace(found, changes=tuple(_heed(change, base, head, limits) for change in found.changes))
 
 
-def _heed(change: Change, base: Sequence[Run], head: Sequence[Run], limits: Sequence[Limit]) -> Change:
+def _heed(change: Change, base: Sequence[Run], head: Sequence[Run], limits: Sequence[AllowedLoss]) -> Change:
     if change.kind not in ("regression", "improvement"):
         return change
     sign = -1 if change.kind == "regression" else 1
@@ -64,7 +64,7 @@ def _heed(change: Change, base: Sequence[Run], head: Sequence[Run], limits: Sequ
     return replace(change, kind="unsure", reason="the sessions do not agree")
 
 
-def _beyond(limits: Sequence[Limit], change: Change, old: float, new: float) -> bool:
+def _beyond(limits: Sequence[AllowedLoss], change: Change, old: float, new: float) -> bool:
     workers = change.workers
     applying = [limit for limit in limits if limit.applies(workers)]
     if change.kind == "regression":

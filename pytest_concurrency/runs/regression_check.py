@@ -15,18 +15,18 @@ from pytest_concurrency.core.model import Change, Outcome, Series
 from pytest_concurrency.core.units import count, ratio, share
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.runs import record, run_comparison
-from pytest_concurrency.runs.allowed_loss import Limit
+from pytest_concurrency.runs.allowed_loss import AllowedLoss
 from pytest_concurrency.verdicts import not_met
 
 _LOOK = 0.01  # how often one look may be wrong: two are needed, and compare.ERROR holds for both together
 _PAUSE = 0.2  # seconds between the looks, in which a burst of interference passes
 
 
-class Gate:
+class RegressionCheck:
     """One test's part of the baseline."""
 
     def __init__(
-        self, baseline: str, expectations: Mapping[run_comparison.Key, Mapping[str, Any]], limits: Sequence[Limit]
+        self, baseline: str, expectations: Mapping[run_comparison.Key, Mapping[str, Any]], limits: Sequence[AllowedLoss]
     ):
         self._baseline = baseline
         self._expectations = expectations
@@ -36,8 +36,8 @@ class Gate:
     def look(self, outcome: Outcome, again: Callable[[], Outcome]) -> Outcome:
         """Return the outcome, with the change if it has surely become slower; measures again before it says so."""
         before = self._before(outcome)
-        # What is broken fails of itself; of a bound type, the claims' own verdicts do not say that.
-        if before is None or (outcome.verdict == "broken" and outcome.marker != "bound"):
+        # What is not met fails of itself; of a bound type, the claims' own verdicts do not say that.
+        if before is None or (outcome.verdict == "not_met" and outcome.marker != "bound"):
             return outcome
         suspects = self._losses(before, outcome.series, _LOOK)
         if not suspects:

@@ -19,7 +19,7 @@ from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval
 from pytest_concurrency.core.units import count, ratio
 from pytest_concurrency.runs import fingerprint
-from pytest_concurrency.runs.allowed_loss import DEFAULT, Limit
+from pytest_concurrency.runs.allowed_loss import DEFAULT, AllowedLoss
 
 Run = Mapping[str, Any]
 # unsure: it looks like a loss, or cannot be told; noise: whatever has changed is too small to be told.
@@ -66,8 +66,8 @@ class Change:
 
     @property
     def is_regression(self) -> bool:
-        """A loss that is certain; an expectation that was met and is broken is one, too."""
-        return self.kind == "regression" or self.verdicts == ("met", "broken")
+        """A loss that is certain; an expectation that was met and is not met is one, too."""
+        return self.kind == "regression" or self.verdicts == ("met", "not_met")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Comparison:
         return [change for change in self.changes if change.is_regression]
 
 
-def compare(baseline: Run, later: Run, limits: Sequence[Limit] = DEFAULT) -> Comparison:
+def compare(baseline: Run, later: Run, limits: Sequence[AllowedLoss] = DEFAULT) -> Comparison:
     """Return what has changed from one run to a later one."""
     return Comparison(
         tuple(_changes(baseline["records"], later["records"], limits)),
@@ -94,7 +94,7 @@ def compare(baseline: Run, later: Run, limits: Sequence[Limit] = DEFAULT) -> Com
 
 
 def _changes(
-    baseline: Sequence[Mapping[str, Any]], later: Sequence[Mapping[str, Any]], limits: Sequence[Limit]
+    baseline: Sequence[Mapping[str, Any]], later: Sequence[Mapping[str, Any]], limits: Sequence[AllowedLoss]
 ) -> Iterator[Change]:
     # Of a test that was run again, the last record counts.
     old = {record["nodeid"]: expectations_of(record) for record in baseline}
@@ -136,7 +136,7 @@ def label(expectation: Mapping[str, Any]) -> str:
 
 
 def change_of(
-    nodeid: str, before: Mapping[str, Any], after: Mapping[str, Any], limits: Sequence[Limit] = DEFAULT
+    nodeid: str, before: Mapping[str, Any], after: Mapping[str, Any], limits: Sequence[AllowedLoss] = DEFAULT
 ) -> Change:
     """Return the change of one expectation."""
     old, new = series_of(before), series_of(after)
@@ -164,7 +164,7 @@ def judge(
     before: Sequence[tuple[float, float]],
     after: Sequence[tuple[float, float]],
     workers: int | None,
-    limits: Sequence[Limit],
+    limits: Sequence[AllowedLoss],
     error: float = ERROR,
 ) -> Finding:
     """Return what became of one ratio, by each round's bounds before and after.
@@ -215,7 +215,7 @@ def enough(seen: Sequence[Interval], rounds: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Blunt:
+class ImpreciseBaseline:
     """A figure that is too uncertain to hold later runs against.
 
     ``loss`` is the least loss, as a part of the figure, that a later run no sharper than this one would show for
@@ -228,10 +228,10 @@ class Blunt:
     reason: str
 
 
-def blunt(run: Run, limits: Sequence[Limit]) -> list[Blunt]:
+def imprecise_baselines(run: Run, limits: Sequence[AllowedLoss]) -> list[ImpreciseBaseline]:
     """Return what a run says too little of to be a baseline for it."""
     return [
-        Blunt(record["nodeid"], label(expectation), *found)
+        ImpreciseBaseline(record["nodeid"], label(expectation), *found)
         for record in run["records"]
         for expectation in record["expectations"]
         for workers, rounds in series_of(expectation).items()
@@ -240,7 +240,7 @@ def blunt(run: Run, limits: Sequence[Limit]) -> list[Blunt]:
 
 
 def _least_loss(
-    rounds: Sequence[tuple[float, float]], workers: int | None, limits: Sequence[Limit]
+    rounds: Sequence[tuple[float, float]], workers: int | None, limits: Sequence[AllowedLoss]
 ) -> tuple[float, str] | None:
     sure = spread(rounds, ERROR)
     if sure is None:

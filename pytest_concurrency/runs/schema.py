@@ -15,7 +15,7 @@ from pytest_concurrency.runs.record import SCHEMA
 Check = Callable[[Any], None]
 
 
-class Misshapen(Exception):
+class SchemaError(Exception):
     """Says what should be there. The place is put together on the way up, so that good files cost no text."""
 
     def __init__(self, what: str, cure: str = "Make the run again, or restore the file") -> None:
@@ -24,7 +24,7 @@ class Misshapen(Exception):
         self.cure = cure
         self.place = ""
 
-    def below(self, name: str) -> Misshapen:
+    def below(self, name: str) -> SchemaError:
         self.place = name + ("" if self.place.startswith("[") or not self.place else ".") + self.place
         return self
 
@@ -35,15 +35,15 @@ class Misshapen(Exception):
 def check_head(value: Any) -> None:
     """Check everything but the records.
 
-    :raises Misshapen: it is no run, or one of a newer version.
+    :raises SchemaError: it is no run, or one of a newer version.
     """
     if not isinstance(value, dict) or "schema" not in value:
-        raise Misshapen('it is not a run: a run is a JSON object with "schema", "environment" and "records"')
+        raise SchemaError('it is not a run: a run is a JSON object with "schema", "environment" and "records"')
     schema = value["schema"]
     if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
-        raise Misshapen(f"schema must be a number from 1, and is {_short(schema)}")
+        raise SchemaError(f"schema must be a number from 1, and is {_short(schema)}")
     if schema > SCHEMA:
-        raise Misshapen(
+        raise SchemaError(
             f"it was written by a newer version: its schema is {schema}, and this version reads up to {SCHEMA}",
             "Upgrade: pip install --upgrade pytest-concurrency-perf",
         )
@@ -58,22 +58,22 @@ def newer(value: Mapping[str, Any]) -> bool:
 def check_records(value: list[Any]) -> None:
     """Check the tests' records.
 
-    :raises Misshapen: names the place and what should be there.
+    :raises SchemaError: names the place and what should be there.
     """
     try:
         _RECORDS(value)
-    except Misshapen as wrong:
+    except SchemaError as wrong:
         raise wrong.below("records") from None
 
 
 def _text(value: Any) -> None:
     if not isinstance(value, str):
-        raise Misshapen(f"must be a text, and is {_short(value)}")
+        raise SchemaError(f"must be a text, and is {_short(value)}")
 
 
 def _number(value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value):
-        raise Misshapen(f"must be a number, and is {_short(value)}")
+        raise SchemaError(f"must be a number, and is {_short(value)}")
 
 
 def _finite(value: float) -> bool:
@@ -85,28 +85,28 @@ def _finite(value: float) -> bool:
 
 def _count(value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise Misshapen(f"must be a whole number from 0, and is {_short(value)}")
+        raise SchemaError(f"must be a whole number from 0, and is {_short(value)}")
 
 
 def _truth(value: Any) -> None:
     if not isinstance(value, bool):
-        raise Misshapen(f"must be true or false, and is {_short(value)}")
+        raise SchemaError(f"must be true or false, and is {_short(value)}")
 
 
 def _mapping(value: Any) -> None:
     if not isinstance(value, dict):
-        raise Misshapen(f"must be an object, and is {_short(value)}")
+        raise SchemaError(f"must be an object, and is {_short(value)}")
 
 
 def _list(value: Any) -> None:
     if not isinstance(value, list):
-        raise Misshapen(f"must be a list, and is {_short(value)}")
+        raise SchemaError(f"must be a list, and is {_short(value)}")
 
 
 def _one_of(*choices: str) -> Check:
     def check(value: Any) -> None:
         if value not in choices:
-            raise Misshapen(f"must be one of {', '.join(choices)}, and is {_short(value)}")
+            raise SchemaError(f"must be one of {', '.join(choices)}, and is {_short(value)}")
 
     return check
 
@@ -126,7 +126,7 @@ def _list_of(inner: Check) -> Check:
         try:
             for number, item in enumerate(value):  # noqa: B007  # for the place, below
                 inner(item)
-        except Misshapen as wrong:
+        except SchemaError as wrong:
             raise wrong.below(f"[{number}]") from None
 
     return check
@@ -149,7 +149,7 @@ def _are_finite(values: list[Any]) -> bool:
 
 def _pair(value: Any) -> None:
     if type(value) is not list or len(value) != 2:
-        raise Misshapen(f"must be a low and a high number, and is {_short(value)}")
+        raise SchemaError(f"must be a low and a high number, and is {_short(value)}")
     _each_number(value)
 
 
@@ -176,8 +176,8 @@ def _object(required: Mapping[str, Check], optional: Mapping[str, Check] | None 
                 if name in value:
                     inner(value[name])
                 elif needed:
-                    raise Misshapen("is missing")
-        except Misshapen as wrong:
+                    raise SchemaError("is missing")
+        except SchemaError as wrong:
             raise wrong.below(name) from None
 
     return check
@@ -204,7 +204,7 @@ _EXPECTATION = _object(
     {
         "marker": _text,
         "arguments": _mapping,
-        "verdict": _one_of("met", "broken", "undecided", "unmeasurable"),
+        "verdict": _one_of("met", "not_met", "undecided", "unmeasurable"),
         "reason": _text,
         "estimate": _or_null(_ESTIMATE),
         "threshold": _or_null(_number),

@@ -87,7 +87,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
         raise UnreadableRun(f"{path} is not a run: it is nested too deeply") from None
     except MemoryError:
         raise UnreadableRun(f"{path} does not fit into memory ({path.stat().st_size / 1e6:.0f} MB)") from None
-    except schema.Misshapen as error:
+    except schema.SchemaError as error:
         raise UnreadableRun(f"{path} cannot be read as a run: {error}. {error.cure}") from None
     return run, text
 
@@ -96,7 +96,7 @@ def _check_size(path: Path) -> None:
     """Reading takes four times as much memory as the file has."""
     size = path.stat().st_size
     if size > MOST_BYTES:
-        raise schema.Misshapen(
+        raise schema.SchemaError(
             f"it has {size / 1e6:.0f} MB, and {MOST_BYTES / 1e6:.0f} MB can be read at most",
             "Save the tests in several runs, by parts of the suite",
         )
@@ -117,12 +117,12 @@ def _without_looking_for_cycles() -> Iterator[None]:
 def _parse(text: str) -> dict[str, Any]:
     """Return head and records of either format, without looking at what they hold."""
     if not text.strip():
-        raise schema.Misshapen("it is empty")
+        raise schema.SchemaError("it is empty")
     try:
         value = json.loads(text, parse_constant=_refuse)
     except ValueError as error:
         if not getattr(error, "msg", "").startswith("Extra data"):
-            raise schema.Misshapen(_why_not_json(error, text)) from None
+            raise schema.SchemaError(_why_not_json(error, text)) from None
         return _parse_lines(text)
     shape_of_head = isinstance(value, dict) and "schema" in value
     if shape_of_head and "records" not in value and "\n" not in text.strip():
@@ -130,7 +130,7 @@ def _parse(text: str) -> dict[str, Any]:
     if not shape_of_head or schema.newer(value):
         schema.check_head(value)
     if not isinstance(value.get("records"), list):
-        raise schema.Misshapen("records must be a list of tests")
+        raise schema.SchemaError("records must be a list of tests")
     return value  # type: ignore[no-any-return]
 
 
@@ -142,7 +142,7 @@ def _parse_lines(text: str) -> dict[str, Any]:
             values.append(json.loads(line, parse_constant=_refuse))
         except ValueError as error:
             cut = "the last line is cut off" if number == len(lines) else f"line {number} is damaged"
-            raise schema.Misshapen(f"{cut}: {error}") from None
+            raise schema.SchemaError(f"{cut}: {error}") from None
     head, *records = values
     schema.check_head(head)
     return {**head, "records": records}

@@ -1,4 +1,4 @@
-"""Every fact about plugins that run async tests: pytest-asyncio, anyio, and whoever works as they do.
+"""Every fact about plugins that run async tests: pytest-asyncio, anyio, and whichever program works as they do.
 
 Such a plugin runs the coroutine function that it finds in ``item.obj``. While a measured test is
 called, that is a function of ours: it lends the loop that it finds itself on to the measuring. So
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.borrowed_loop import AsyncioGuest, GuestLoop
+from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop, BorrowedLoop
 
 
 def runs_elsewhere(item: pytest.Function) -> bool:
@@ -32,37 +32,37 @@ def runs_elsewhere(item: pytest.Function) -> bool:
 
 
 @contextlib.contextmanager
-def lent(item: pytest.Function, measure: Callable[[GuestLoop], None]) -> Iterator[None]:
+def lent(item: pytest.Function, measure: Callable[[BorrowedLoop], None]) -> Iterator[None]:
     """While a test is called: whichever plugin runs it runs ``measure`` instead, beside its loop."""
     function: Any = item.obj
-    guests: list[GuestLoop] = []
+    guests: list[BorrowedLoop] = []
 
     @functools.wraps(function)
     async def lend(*args: Any, **values: Any) -> None:
         __tracebackhide__ = True
-        guest = _guest()
-        guests.append(guest)
-        await guest.serve(functools.partial(measure, guest))
+        borrowed_loop = _borrowed_loop()
+        guests.append(borrowed_loop)
+        await borrowed_loop.serve(functools.partial(measure, borrowed_loop))
 
     item.obj = lend
     try:
         yield
     finally:
         item.obj = function
-        for guest in guests:  # of a loop that was interrupted
-            guest.abandon()
+        for borrowed_loop in guests:  # of a loop that was interrupted
+            borrowed_loop.abandon()
 
 
-def _guest() -> GuestLoop:
+def _borrowed_loop() -> BorrowedLoop:
     """Return a guest of the loop that runs at this moment."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
-        return AsyncioGuest()
+        return BorrowedAsyncioLoop()
     if "trio" in sys.modules:
-        from pytest_concurrency.backends.trio_loop import TrioGuest
+        from pytest_concurrency.backends.trio_loop import BorrowedTrioLoop
 
         with contextlib.suppress(RuntimeError):
-            return TrioGuest()
+            return BorrowedTrioLoop()
     raise pytest.skip.Exception(
         "unmeasurable: the plugin that runs this async test does so on an event loop that is neither asyncio's nor "
         "Trio's, and measuring can be a guest on these two only"

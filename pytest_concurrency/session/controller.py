@@ -15,7 +15,7 @@ _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.N
 REPORT_ATTRIBUTE = "concurrency_record"
 
 
-class Gathering:
+class Controller:
     """A plugin of the controller (or the only process); xdist's workers have none.
 
     This file is imported in every session: it loads the rest on use.

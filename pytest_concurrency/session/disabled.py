@@ -19,28 +19,28 @@ class PlainConcurrency:
     def __init__(self) -> None:
         self._gauge = Gauge()
 
-    def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
+    def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
         return _run(function, args, options.get("setup"))
 
     def compare(
         self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
-    ) -> Granted:
+    ) -> AlwaysTrue:
         one, two = _result(first, ()), _result(second, ())
         if same_result:
             check_same(one, two)
-        return Granted()
+        return AlwaysTrue()
 
-    def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
+    def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
         return _run(function, args, options.get("setup"))
 
-    def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Granted:
+    def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
         return _run(function, args, options.get("setup"))
 
     def in_flight(self) -> Gauge:
         return self._gauge
 
 
-class Granted:
+class AlwaysTrue:
     """Stands for any finding and for each of its figures, and agrees with every comparison: nothing was measured."""
 
     def __ge__(self, other: object) -> bool:
@@ -56,12 +56,12 @@ class Granted:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __getattr__(self, name: str) -> Granted:
+    def __getattr__(self, name: str) -> AlwaysTrue:
         if name.startswith("__"):
             raise AttributeError(name)
         return self
 
-    def __getitem__(self, key: object) -> Granted:
+    def __getitem__(self, key: object) -> AlwaysTrue:
         return self
 
     def __format__(self, specification: str) -> str:
@@ -71,9 +71,9 @@ class Granted:
         return "<not measured: --concurrency-disable>"
 
 
-def _run(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Granted:
+def _run(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> AlwaysTrue:
     _result(function, args if prepare is None else (prepare(), *args))
-    return Granted()
+    return AlwaysTrue()
 
 
 def _result(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

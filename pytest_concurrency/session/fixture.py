@@ -16,14 +16,14 @@ from pytest_concurrency.core.model import Body, BoundKind, Estimate, Outcome
 from pytest_concurrency.core.units import count, number
 from pytest_concurrency.engine.bound_type import COMPUTES, WAITS
 from pytest_concurrency.engine.claims import OverlapClaim, ShareClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Result
 from pytest_concurrency.expectations import keywords, placement, speedup
-from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement import callable_bench
-from pytest_concurrency.measurement.figures import Figures, survey
-from pytest_concurrency.measurement.trial import Circumstances, Question, Trial
+from pytest_concurrency.measurement.figures import Figures, measure_figures
+from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.session.in_flight import Gauge
 from pytest_concurrency.session.same_result import check_same
 from pytest_concurrency.session.unused_comparisons import is_discarded
@@ -38,12 +38,12 @@ class Concurrency:
     """What a test asks of code that it gives: how much faster, and why.
 
     ``report`` takes every outcome, and the one before if it stands instead of that; ``follow`` turns one that is
-    neither met nor broken into what the undecided policy says, and returns whether it counts as met.
+    neither met nor not met into what the undecided policy says, and returns whether it counts as met.
     """
 
     def __init__(
         self,
-        circumstances: Circumstances,
+        circumstances: SessionContext,
         report: Callable[..., None],
         follow: Callable[[Outcome, str], bool],
     ) -> None:
@@ -75,7 +75,7 @@ class Concurrency:
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
             with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
-                asked = Question(_label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits)
+                asked = Request(_label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits)
                 return trial.decide(asked)[0]
 
         found = Speedup(
@@ -123,7 +123,7 @@ class Concurrency:
             plan = self._circumstances.extended(callable_bench.plan_for(threshold, limits))
             with (
                 self._circumstances.alone(),
-                contextlib.closing(callable_bench.ComparisonBench(first, second)) as bench,
+                contextlib.closing(callable_bench.CallableBench(first, second)) as bench,
             ):
                 settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
                 return judge(
@@ -155,20 +155,20 @@ class Concurrency:
         limits = self._limits(arguments)
         backend, workers = placement.overlapping("concurrency.bound", arguments, body.is_async)
         plan = Plan(
-            setup=Setup(backend, workers),
+            setup=WorkerSetup(backend, workers),
             claims=(
-                ShareClaim("cpu", WAITS * (1 + limits.margin) ** 0.5, limits.margin, careful=()),
-                ShareClaim("cpu", COMPUTES * (1 + limits.margin) ** 0.5, limits.margin, careful=()),
+                ShareClaim("cpu", WAITS * (1 + limits.margin) ** 0.5, limits.margin, needs_confirmation_on=()),
+                ShareClaim("cpu", COMPUTES * (1 + limits.margin) ** 0.5, limits.margin, needs_confirmation_on=()),
                 OverlapClaim(workers, limits.margin),
             ),
             # More than a quarter, more than three quarters, and where it waits: do the waits overlap.
-            answered=lambda said: said[1] == "met" or (said[1] == "broken" and (said[0] == "met" or None not in said)),
+            answered=lambda said: said[1] == "met" or (said[1] == "not_met" and (said[0] == "met" or None not in said)),
             all_must_hold=False,
         )
 
         def decide() -> Outcome:
             with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
-                outcome, settlement = trial.decide(Question("bound", "bound", options, plan, limits))
+                outcome, settlement = trial.decide(Request("bound", "bound", options, plan, limits))
             if settlement is None:
                 return outcome
             return _bound_outcome(outcome, settlement.results)
@@ -190,9 +190,9 @@ class Concurrency:
         limits = self._limits(arguments)
         chosen = placement.chosen("concurrency.measure", arguments, body.is_async)
         setups = [place.setup(place.size) for place in chosen]
-        setups = setups or [Setup("tasks" if body.is_async else "threads")]
+        setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
         with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
-            return survey(trial, setups, limits)
+            return measure_figures(trial, setups, limits)
 
     def in_flight(self) -> Gauge:
         """Return this test's gauge: a ``with`` block that counts how many are inside at the same time.
@@ -207,7 +207,7 @@ class Concurrency:
         return self._gauge.says_nothing
 
     def never_asked(self) -> list[tuple[str, str]]:
-        """Return the calls whose findings nobody has compared with anything, each with a comparison that would do."""
+        """Return the calls whose findings no one has compared with anything, each with a comparison that would do."""
         return [(call, finding.COMPARISON) for call, finding in self._made if not finding.asked]
 
     def _told(self, body: Body) -> Callable[..., None]:
@@ -220,7 +220,7 @@ class Concurrency:
 
         return take
 
-    def _limits(self, arguments: Mapping[str, Any]) -> Limits:
+    def _limits(self, arguments: Mapping[str, Any]) -> Tolerances:
         return self._circumstances.defaults.overridden(arguments)
 
 
@@ -285,7 +285,7 @@ class Speedup:
 class BoundFinding:
     """A bound type that is measured when it is asked for; equal to its name.
 
-    Undecided findings follow the undecided policy. In the report, it is broken if no comparison with it was true.
+    Undecided findings follow the undecided policy. In the report, it is not met if no comparison with it was true.
     """
 
     COMPARISON = '== "io"'
@@ -325,7 +325,7 @@ class BoundFinding:
             outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
             if outcome.verdict == "met" and outcome.bound is not None and not any(self._expected.values()):
                 found = f"expected bound {expected}, found {outcome.bound.kind!r}: {outcome.bound.evidence}"
-                outcome = replace(outcome, verdict="broken", reason=found)
+                outcome = replace(outcome, verdict="not_met", reason=found)
         if outcome != self._reported:
             self._report(outcome, self._reported)
             self._reported = outcome
@@ -335,7 +335,7 @@ class BoundFinding:
         if other not in _KINDS:
             raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
         outcome = self._measured()
-        decided = outcome.verdict in ("met", "broken")
+        decided = outcome.verdict in ("met", "not_met")
         holds = decided and outcome.bound is not None and (outcome.bound.kind == other) == wanted
         self._expected[repr(other) if wanted else f"not {other!r}"] = holds
         self._tell()
@@ -378,9 +378,9 @@ def _bound_outcome(outcome: Outcome, results: Sequence[Result]) -> Outcome:
     kind: BoundKind
     if said[1] == "met":
         kind = "cpu"
-    elif said[1] == "broken" and said[0] == "met":
+    elif said[1] == "not_met" and said[0] == "met":
         kind = "mixed"
-    elif said[0] == "broken" and said[2] in ("met", "broken"):
+    elif said[0] == "not_met" and said[2] in ("met", "not_met"):
         kind = "io" if said[2] == "met" else "serialized"
     else:
         still_open = (undecided.words(result.reason) for result in results if result.verdict == "undecided")
@@ -417,13 +417,13 @@ def _refuse_nested(name: str) -> None:
 
 
 def _refuse_discarded(frame: FrameType, what: str) -> None:
-    """See to it that somebody uses the answer.
+    """See to it that someone uses the answer.
 
-    :raises BadArgument: nobody does. Raised after the body's own errors, which a test may be about.
+    :raises BadArgument: no one does. Raised after the body's own errors, which a test may be about.
     """
     if is_discarded(frame):
         raise BadArgument(
-            f"{what}: nobody uses this answer, so the test would pass whatever it is. "
+            f"{what}: no one uses this answer, so the test would pass whatever it is. "
             "Write assert before the comparison."
         )
 

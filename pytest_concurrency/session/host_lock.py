@@ -42,7 +42,7 @@ class Unavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class Lease:
     """How one measurement had the host: alone or not, after how many seconds, and why not."""
 
     alone: bool
@@ -75,7 +75,7 @@ class Lock:
         return self._take("BEGIN", "SELECT 1 FROM sqlite_master LIMIT 1")
 
     def exclude(self, wait_ms: int = 0) -> bool:
-        """Take it alone; meanwhile nobody else gets a share."""
+        """Take it alone; meanwhile no one else gets a share."""
         return self._take(f"PRAGMA busy_timeout = {wait_ms}", "BEGIN EXCLUSIVE", "PRAGMA busy_timeout = 0")
 
     def release(self) -> None:
@@ -105,7 +105,7 @@ class Lock:
         return True
 
 
-class QuietHost:
+class HostLock:
     """One process's part in the protocol."""
 
     def __init__(self, folder: Path, patience: float) -> None:
@@ -117,7 +117,7 @@ class QuietHost:
         self._present = False  # a test of this process is running
         self._threads = threading.Lock()
         self._inside = 0  # measurements in this process, one within the other or in several threads
-        self._stay = Stay(False, 0.0)
+        self._stay = Lease(False, 0.0)
         self._failure = ""
 
     def enter(self) -> None:
@@ -131,10 +131,10 @@ class QuietHost:
         if os.getpid() == self._process:
             self._room.release()
 
-    def begin(self, progress: Callable[[str], None] | None = None) -> Stay:
+    def begin(self, progress: Callable[[str], None] | None = None) -> Lease:
         """Begin to measure: no other test that takes part runs until the end, unless they take too long to end."""
         if os.getpid() != self._process:
-            return Stay(False, 0.0, "the test runs in a process that was forked for it")
+            return Lease(False, 0.0, "the test runs in a process that was forked for it")
         with self._threads:
             if not self._inside:
                 self._stay = self._clear_room(progress)
@@ -153,7 +153,7 @@ class QuietHost:
                     self._share()
 
     @contextlib.contextmanager
-    def alone(self, progress: Callable[[str], None] | None = None) -> Iterator[Stay]:
+    def alone(self, progress: Callable[[str], None] | None = None) -> Iterator[Lease]:
         """Measure in a ``with`` block."""
         stay = self.begin(progress)
         try:
@@ -180,7 +180,7 @@ class QuietHost:
                 if seated:
                     self._lobby.release()
 
-    def _clear_room(self, progress: Callable[[str], None] | None) -> Stay:
+    def _clear_room(self, progress: Callable[[str], None] | None) -> Lease:
         waiting = _Wait(self._next_patience)
         alone = False
         # Whoever held a share while waiting to be alone would wait for another who does the same.
@@ -191,12 +191,12 @@ class QuietHost:
                 self._room.share()
         if alone:
             self._next_patience = self._patience
-            return Stay(True, waiting.seconds)
+            return Lease(True, waiting.seconds)
         if self._failure:
-            return Stay(False, waiting.seconds, self._failure)
+            return Lease(False, waiting.seconds, self._failure)
         # Something takes long here: the next measurements do not wait as long for it again.
         self._next_patience = max(min(_LEAST_PATIENCE, self._patience), self._next_patience / 10)
-        return Stay(False, waiting.seconds, f"other tests did not end within {duration(waiting.limit)}")
+        return Lease(False, waiting.seconds, f"other tests did not end within {duration(waiting.limit)}")
 
     def _take_room(self, waiting: _Wait, progress: Callable[[str], None] | None) -> bool:
         try:
@@ -221,13 +221,13 @@ class QuietHost:
             self._queue.release()
 
     def _lobby_is_empty(self) -> bool:
-        """Whether nobody else measures, and all whom the last measurement has held up have entered; closes it then."""
+        """Whether no one else measures, and all whom the last measurement has held up have entered; closes it then."""
         if not self._lobby.exclude():
             return False
         if self._room.share():
             self._room.release()
             return True
-        # During somebody's measurement the lobby belongs to those who wait for its end.
+        # During someone's measurement the lobby belongs to those who wait for its end.
         self._lobby.release()
         return False
 
@@ -268,7 +268,7 @@ class _Wait:
 def folder() -> Path:
     """Return this user's folder for the locks of this host, made if need be.
 
-    :raises Unavailable: it cannot be made, or belongs to somebody else.
+    :raises Unavailable: it cannot be made, or belongs to someone else.
     """
     user = str(os.getuid()) if hasattr(os, "getuid") else "user"  # Windows has a temporary folder per user
     try:

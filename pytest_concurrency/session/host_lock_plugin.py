@@ -13,15 +13,15 @@ import pytest
 
 from pytest_concurrency.session import host_lock
 
-HOST = pytest.StashKey["host_lock.QuietHost | str"]()  # or why there is none
-STAYS = pytest.StashKey[list[host_lock.Stay]]()
+HOST = pytest.StashKey["host_lock.HostLock | str"]()  # or why there is none
+STAYS = pytest.StashKey[list[host_lock.Lease]]()
 TIME_LIMIT = pytest.StashKey[Any]()
 
 
-class Sharing:
+class HostLockPlugin:
     """A plugin: every test of the session shares the host with other sessions' and workers' tests."""
 
-    def __init__(self, host: host_lock.QuietHost) -> None:
+    def __init__(self, host: host_lock.HostLock) -> None:
         self._host = host
 
     # Around everything, other plugins' time limits too: waiting is not the test's own time.
@@ -66,12 +66,12 @@ def start(config: pytest.Config, patience: float) -> None:
         return
     try:
         folder = host_lock.folder()
-        host = host_lock.QuietHost(folder, patience)
+        host = host_lock.HostLock(folder, patience)
     except host_lock.Unavailable as error:
         config.stash[HOST] = str(error)
         return
     config.stash[HOST] = host
-    config.pluginmanager.register(Sharing(host), "concurrency_perf_sharing")
+    config.pluginmanager.register(HostLockPlugin(host), "concurrency_perf_sharing")
     os.environ[host_lock.VARIABLE] = str(folder)
 
     def stop() -> None:
@@ -91,7 +91,7 @@ def alone(item: pytest.Item, progress: Callable[[str], None] | None) -> Callable
     def measuring() -> Iterator[None]:
         stays = item.stash.setdefault(STAYS, [])
         if isinstance(host, str):
-            stays.append(host_lock.Stay(False, 0.0, host))
+            stays.append(host_lock.Lease(False, 0.0, host))
             yield
             return
         with _untimed(item):

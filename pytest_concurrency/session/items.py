@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.borrowed_loop import GuestLoop
-from pytest_concurrency.backends.environment import Surroundings
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import (
     BadArgument,
-    BrokenExpectation,
     CommandError,
     ConcurrencyError,
+    ExpectationNotMet,
     UndecidedExpectation,
 )
 from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.core.units import spelled
 from pytest_concurrency.expectations import read_marker
-from pytest_concurrency.expectations.base import Expectation, Limits
+from pytest_concurrency.expectations.base import Expectation, Tolerances
 from pytest_concurrency.machine import cpus
-from pytest_concurrency.measurement.trial import Circumstances
+from pytest_concurrency.measurement.trial import SessionContext
 from pytest_concurrency.profiling.model import Profile
 from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
 from pytest_concurrency.runs import baseline, run_comparison
@@ -103,19 +103,19 @@ def circumstances_of(
     item: pytest.Item,
     settings: Settings,
     progress: Callable[[str], None] | None,
-    guest: GuestLoop | None = None,
-) -> Circumstances:
-    """Return what a trial needs to know of the session; ``guest`` is the loop that the test runs on."""
+    borrowed_loop: BorrowedLoop | None = None,
+) -> SessionContext:
+    """Return what a trial needs to know of the session; ``borrowed_loop`` is the loop that the test runs on."""
     found = baseline_of(item.config, settings)
     gate = found.gate(item.nodeid, settings.compare_fail) if found else None
-    return Circumstances(
-        defaults=Limits(settings.margin, settings.max_time, settings.undecided),
-        around=Surroundings(
+    return SessionContext(
+        defaults=Tolerances(settings.margin, settings.max_time, settings.undecided),
+        around=WorkerEnvironment(
             item.config.rootpath,
             settings.start_method,
             settings.dask_address,
             lambda: _registered_executors(item.config),
-            guest,
+            borrowed_loop,
         ),
         progress=progress,
         alone=host_lock_plugin.alone(item, progress),
@@ -192,7 +192,7 @@ def as_answered(outcome: Outcome) -> Outcome:
 
     As in ``assert not concurrency.speedup(render, threads=4) >= 2``.
     """
-    if outcome.verdict != "broken" or outcome.marker not in ("speedup", "compare"):
+    if outcome.verdict != "not_met" or outcome.marker not in ("speedup", "compare"):
         return outcome
     opposite = "<=" if outcome.comparison == ">=" else ">="
     return replace(outcome, verdict="met", comparison=opposite, reason="", hint="")
@@ -207,8 +207,8 @@ def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping
 
 
 def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:
-    """Replace a traceback through this plugin, which tells nobody anything, by the message."""
-    if not report.failed or not isinstance(excinfo.value, (BrokenExpectation, UndecidedExpectation, ConcurrencyError)):
+    """Replace a traceback through this plugin, which tells no one anything, by the message."""
+    if not report.failed or not isinstance(excinfo.value, (ExpectationNotMet, UndecidedExpectation, ConcurrencyError)):
         return
     if any(str(entry.path) == str(item.path) for entry in excinfo.traceback[1:]):
         return  # raised by a call in the test itself: its line is worth seeing

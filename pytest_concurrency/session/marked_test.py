@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from pytest_concurrency.backends.batch import prepare_input, refuse_coroutine
-from pytest_concurrency.core.errors import BrokenExpectation, UndecidedExpectation
+from pytest_concurrency.core.errors import ExpectationNotMet, UndecidedExpectation
 from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.measurement.trial import Circumstances, Question, Trial
+from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 
 
 def run_once(body: Body) -> bool | None:
@@ -28,11 +28,11 @@ def run_once(body: Body) -> bool | None:
 
 
 def run_marked(
-    body: Body, expectations: Sequence[Expectation], circumstances: Circumstances, report: Callable[[Outcome], None]
+    body: Body, expectations: Sequence[Expectation], circumstances: SessionContext, report: Callable[[Outcome], None]
 ) -> None:
     """Call the body once as any test, then decide all of its expectations.
 
-    :raises BrokenExpectation: one or more are surely broken.
+    :raises ExpectationNotMet: one or more are not met.
     """
     __tracebackhide__ = True
     if body.prepare is not None:
@@ -57,28 +57,28 @@ def run_marked(
         for expectation, limits in each:
             plan = expectation.plan(body, limits)
             outcome, _ = trial.decide(
-                Question(expectation.label, expectation.kind.name, expectation.given, plan, limits)
+                Request(expectation.label, expectation.kind.name, expectation.given, plan, limits)
             )
             report(outcome)
             pending.append((outcome, limits.undecided))
     if circumstances.profiler is not None:
         circumstances.profiler(body, [outcome for outcome, _ in pending])
     # All verdicts are in before the first one that is not met speaks: each goes into the report.
-    broken = [outcome.reason for outcome, _ in pending if outcome.verdict == "broken"]
-    broken += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
-    if broken:
-        raise BrokenExpectation("\n\n".join(broken))
+    not_met = [outcome.reason for outcome, _ in pending if outcome.verdict == "not_met"]
+    not_met += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
+    if not_met:
+        raise ExpectationNotMet("\n\n".join(not_met))
     # What fails speaks before what skips.
     for outcome, policy in sorted(pending, key=lambda each: (each[0].verdict, each[1]) != ("undecided", "fail")):
         follow_policy(outcome, policy)
 
 
 def follow_policy(outcome: Outcome, policy: str) -> bool:
-    """Return whether an outcome counts as met; skip or fail the test if it is neither met nor broken."""
+    """Return whether an outcome counts as met; skip or fail the test if it is neither met nor not met."""
     __tracebackhide__ = True
     if outcome.change is not None and outcome.change.kind == "regression":
-        raise BrokenExpectation(outcome.change.text)
-    if outcome.verdict in ("met", "broken"):
+        raise ExpectationNotMet(outcome.change.text)
+    if outcome.verdict in ("met", "not_met"):
         return outcome.verdict == "met"
     if outcome.verdict == "unmeasurable":
         pytest.skip(f"unmeasurable: {outcome.reason}")

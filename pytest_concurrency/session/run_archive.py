@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.core.errors import CommandError
-from pytest_concurrency.reports.changes import Line, blunt_lines, comparison_of, lines_of, wrapped
+from pytest_concurrency.reports.changes import Line, comparison_of, imprecise_lines, lines_of, wrapped
 from pytest_concurrency.runs import allowed_loss, run_comparison
 from pytest_concurrency.runs.baseline import Baseline, short_path
 from pytest_concurrency.runs.run_comparison import Change, Comparison
@@ -25,7 +25,7 @@ class Kept:
         self._baseline = baseline
         self._comparison: Comparison | None = None
         self._after: list[Line] = []
-        self._blunt: Sequence[run_comparison.Blunt] = ()  # of what was saved
+        self._blunt: Sequence[run_comparison.ImpreciseBaseline] = ()  # of what was saved
         self.failed = False  # whether the run was to be saved, and could not be
 
     @property
@@ -74,7 +74,7 @@ class Kept:
             self.failed = True
             return
         self._after.append(Line(f"saved as {path.stem} in {short_path(self._settings.storage)}"))
-        self._blunt = run_comparison.blunt(run, self._settings.compare_fail or allowed_loss.DEFAULT)
+        self._blunt = run_comparison.imprecise_baselines(run, self._settings.compare_fail or allowed_loss.DEFAULT)
         if regressions:
             self._after.append(
                 Line(f"It has regressions, so it is a baseline only by name: --concurrency-compare={path.stem}")
@@ -83,14 +83,14 @@ class Kept:
     def lines(self, width: int, brief: bool) -> list[Line]:
         """Return all that is to say."""
         notes = [Line(note, "yellow") for note in self._baseline.notes] if self._baseline is not None else []
-        after = [*wrapped(self._after, width), *blunt_lines(self._blunt, width)]
+        after = [*wrapped(self._after, width), *imprecise_lines(self._blunt, width)]
         if self._comparison is None:
             if notes and self._settings.save is None:
                 notes.append(
                     Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
                 )
             return [*wrapped(notes, width), *after]
-        # Which newer runs were passed over matters to nobody who has a baseline and asked for brevity.
+        # Which newer runs were passed over matters to no one who has a baseline and asked for brevity.
         before = wrapped([] if brief else notes, width)
         return [*before, *lines_of(self._comparison, width, brief), *after]
 

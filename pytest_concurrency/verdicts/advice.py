@@ -78,7 +78,7 @@ def what_holds(kind: str, by_another: bool = False) -> str:
 
 
 def what_to_try(bound: Bound, backend: str, wants_speed: bool, one_interpreter: bool = True) -> str:
-    """What the author of a broken expectation should look at first; ``one_interpreter``: its workers share it."""
+    """What to look at first where an expectation is not met; ``one_interpreter``: its workers share it."""
     if not wants_speed:
         return "It runs more in parallel than the test allows. If that is now intended, raise the limit."
     if backend == "compare":

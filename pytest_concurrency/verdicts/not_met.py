@@ -9,7 +9,7 @@ from pytest_concurrency.core.model import Bound, Estimate, PerBody, Point, Sampl
 from pytest_concurrency.core.units import count, duration, formatter, interval, number, share
 from pytest_concurrency.engine.bound_type import per_body
 from pytest_concurrency.engine.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
-from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.engine.scaling_laws import fit_usl, reading_of
 from pytest_concurrency.engine.settlement import Result, Settlement
 from pytest_concurrency.verdicts import advice
@@ -38,9 +38,9 @@ def _times(estimate: Estimate | None) -> str:
     return figure(estimate).replace("x", "", 1)
 
 
-def broken(
+def message(
     label: str,
-    setup: Setup,
+    setup: WorkerSetup,
     result: Result,
     settlement: Settlement,
     bound: Bound,
@@ -53,7 +53,7 @@ def broken(
     :param note: how the workers were started, and how many there were.
     """
     parts = [
-        wrap(f"{label} is broken: {headline(setup, result, settlement)}"),
+        wrap(f"{label} is not met: {headline(setup, result, settlement)}"),
         arms_table(setup, settlement),
         f"Bound type: {KINDS[bound.kind]}\n{wrap(bound.evidence + '.', '  ')}",
         f"Where {setup.who()} lose time to each other, in an extra round:\n{wrap(lost_at, '  ')}" if lost_at else "",
@@ -64,7 +64,7 @@ def broken(
     return "\n\n".join(part for part in parts if part)
 
 
-def headline(setup: Setup, result: Result, settlement: Settlement) -> str:
+def headline(setup: WorkerSetup, result: Result, settlement: Settlement) -> str:
     """One sentence: what was measured against what was expected."""
     claim, estimate = result.claim, figure(result.estimate)
     if isinstance(claim, SpeedupClaim):
@@ -161,7 +161,7 @@ def _idle(settlement: Settlement) -> bool:
     return sum(probe.idle for probe in seen) > sum(probe.where is not None for probe in seen)
 
 
-def arms_table(setup: Setup, settlement: Settlement) -> str:
+def arms_table(setup: WorkerSetup, settlement: Settlement) -> str:
     """What one body cost on each side: wall, CPU, waiting; medians of all rounds."""
     together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
     rows = [("", "until all done", "computing", "waiting", "waiting for a CPU")]
@@ -186,7 +186,7 @@ def _row(name: str, samples: Sequence[Sample], tasks: int) -> tuple[str, str, st
     return name, duration(each.wall), duration(each.cpu), duration(each.blocked), delay
 
 
-def _advice(setup: Setup, result: Result, bound: Bound, settlement: Settlement) -> str:
+def _advice(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlement) -> str:
     claim = result.claim
     if isinstance(claim, GilClaim):
         if claim.use == "released":
@@ -210,7 +210,7 @@ def _advice(setup: Setup, result: Result, bound: Bound, settlement: Settlement) 
     return advice.what_to_try(bound, setup.backend, wants_speed, settlement.known.one_interpreter)
 
 
-def _certainty(settlement: Settlement, setup: Setup) -> str:
+def _certainty(settlement: Settlement, setup: WorkerSetup) -> str:
     confirmed = "in fresh workers" if setup.renewable else "to confirm it"
     return (
         f"{count(len(settlement.rounds), 'round')} in {duration(settlement.seconds)}, the last ones {confirmed}. "

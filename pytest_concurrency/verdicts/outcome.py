@@ -11,7 +11,7 @@ from pytest_concurrency.core.model import Arm, Estimate, Interference, Outcome, 
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.bound_type import COMPUTES, classify, per_body
 from pytest_concurrency.engine.claims import Claim, SpeedupClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.scaling_laws import point_of
 from pytest_concurrency.engine.settlement import Result, Settlement
 from pytest_concurrency.verdicts import advice, not_met, undecided
@@ -35,8 +35,8 @@ def judge(
     bound = classify(settlement.rounds, setup, settlement.known)
     decisive = deciding(settlement)
     verdict = settlement.verdict
-    if verdict == "broken":
-        reason = not_met.broken(label, setup, decisive, settlement, bound, lost_at, note)
+    if verdict == "not_met":
+        reason = not_met.message(label, setup, decisive, settlement, bound, lost_at, note)
     elif verdict == "met":
         reason = ""
     else:
@@ -71,7 +71,12 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
     Not where they all compute under the GIL: it is lost wherever they compute.
     """
     claim = deciding(settlement).claim
-    if settlement.verdict != "broken" or claim.unit != "ratio" or claim.met_when < 0 or plan.setup.backend == "compare":
+    if (
+        settlement.verdict != "not_met"
+        or claim.unit != "ratio"
+        or claim.met_when < 0
+        or plan.setup.backend == "compare"
+    ):
         return False
     return not settlement.known.computes_alone or intervals.median_cpu_share(settlement.rounds) < COMPUTES
 
@@ -80,7 +85,7 @@ def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
     claim, estimate, workers = decisive.claim, decisive.estimate, plan.setup.workers
     if not isinstance(claim, SpeedupClaim) or claim.at_most or estimate is None or plan.setup.backend == "compare":
         return ""
-    if settlement.verdict in ("broken", "unmeasurable") or workers is None:
+    if settlement.verdict in ("not_met", "unmeasurable") or workers is None:
         return ""
     computing = intervals.median_cpu_share(settlement.rounds) if plan.setup.backend != "tasks" else 0.0
     best = advice.ceiling(workers, computing, settlement.known.cpus)
@@ -104,7 +109,7 @@ def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
     return (Series(workers, ratios[0].bounds),) if ratios[0].bounds else ()
 
 
-def workers_of(setup: Setup) -> str:
+def workers_of(setup: WorkerSetup) -> str:
     """Who works, for the table: ``4 threads``."""
     if setup.backend == "compare":
         return "2nd vs 1st"
@@ -118,13 +123,13 @@ def comparison_of(claim: Claim) -> str:
 
 def combine(outcomes: Sequence[Outcome]) -> Outcome:
     """Return one outcome for the points of a curve: the worst of them, with all of them beside it."""
-    order = ("broken", "unmeasurable", "undecided", "met")
+    order = ("not_met", "unmeasurable", "undecided", "met")
     # Where all are met, the largest count is the one to show.
     worst = min(reversed(outcomes), key=lambda outcome: order.index(outcome.verdict))
     curve = tuple(point for outcome in outcomes for point in outcome.curve)
     series = tuple(points for outcome in outcomes for points in outcome.series)
     reason = worst.reason
-    if worst.verdict == "broken":
+    if worst.verdict == "not_met":
         reason += "\n\n" + not_met.curve(curve)
     return replace(
         worst,
@@ -144,7 +149,7 @@ def deciding(settlement: Settlement) -> Result:
     )
 
 
-def arms_of(rounds: tuple[Round, ...], setup: Setup, note: str = "") -> tuple[Arm, ...]:
+def arms_of(rounds: tuple[Round, ...], setup: WorkerSetup, note: str = "") -> tuple[Arm, ...]:
     """The two sides of some rounds, with their totals."""
     arms = [_arm(setup.backend, [round_.serial for round_ in rounds], note)]
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]

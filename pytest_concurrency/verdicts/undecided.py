@@ -9,8 +9,8 @@ from pytest_concurrency.core.model import Interference, Round
 from pytest_concurrency.core.units import count, duration, formatter, interval, number, ratio, share
 from pytest_concurrency.engine import intervals, voting
 from pytest_concurrency.engine.claims import margin_cut
-from pytest_concurrency.engine.decision import Case
-from pytest_concurrency.engine.plan import Site
+from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.settlement import Drifted, TimeRanOut, Unmeasurable
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
@@ -27,7 +27,9 @@ def words(reason: TimeRanOut | Drifted | Unmeasurable | None) -> str:
     return "" if reason is None else reason.why
 
 
-def _time_ran_out(case: Case, rounds: Sequence[Round], interference: Interference, site: Site, max_time: float) -> str:
+def _time_ran_out(
+    case: Decision, rounds: Sequence[Round], interference: Interference, site: CpuSite, max_time: float
+) -> str:
     """Why the votes were not enough."""
     if case.verdict == "undecided":
         return _inside_margin(case)
@@ -43,8 +45,8 @@ def _time_ran_out(case: Case, rounds: Sequence[Round], interference: Interferenc
     silent = len(case.votes) - above - below
     if case.undelivered > silent / 2:
         return (
-            f"{within}: in {count(case.undelivered, 'round')} the machine did not deliver its CPUs: a control body "
-            "that is known to run in parallel did not" + _shared_cores(site)
+            f"{within}: in {count(case.undelivered, 'round')} the machine did not deliver its CPUs: a reference "
+            "workload that is known to run in parallel did not" + _shared_cores(site)
         )
     say = formatter(case.claim.unit)
     low, high = say(case.claim.margin.low), say(case.claim.margin.high)
@@ -57,16 +59,16 @@ def _time_ran_out(case: Case, rounds: Sequence[Round], interference: Interferenc
     return "; ".join([said, *_in_the_body(case, rounds, above - below, bool(machine)), *machine])
 
 
-def _in_the_body(case: Case, rounds: Sequence[Round], lead: int, disturbed: bool) -> Iterator[str]:
+def _in_the_body(case: Decision, rounds: Sequence[Round], lead: int, disturbed: bool) -> Iterator[str]:
     together, say = voting.pooled(case.votes), formatter(case.claim.unit)
     if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
         yield f"all rounds together come to {say(together)}, since few calls take most of the time"
     late = any(intervals.helpers_late(round_) for round_ in rounds)
     if late:
         yield "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
-    if case.by_luck:
+    if case.by_chance:
         yield (
-            "calls that merely differ, as with a cache, could look so slow in company by chance: let each call do the "
+            "calls that merely differ, as with a cache, could look so slow by chance: let each call do the "
             "same work, or raise max_time"
         )
     if case.contradicted:
@@ -84,7 +86,7 @@ def _in_the_body(case: Case, rounds: Sequence[Round], lead: int, disturbed: bool
         )
 
 
-def _in_the_machine(interference: Interference, site: Site) -> Iterator[str]:
+def _in_the_machine(interference: Interference, site: CpuSite) -> Iterator[str]:
     if interference.foreign is not None and interference.foreign > _BUSY:
         yield f"other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
     for taken, whose in (
@@ -95,7 +97,7 @@ def _in_the_machine(interference: Interference, site: Site) -> Iterator[str]:
             yield f"{whose} {taken:.1f} of {number(site.cpus)} CPUs"
 
 
-def _shared_cores(site: Site) -> str:
+def _shared_cores(site: CpuSite) -> str:
     if site.cores is None or site.cores >= site.cpus:
         return ""
     return (
@@ -115,7 +117,7 @@ def _drifted(factor: float, rounds: int) -> str:
     )
 
 
-def _inside_margin(case: Case) -> str:
+def _inside_margin(case: Decision) -> str:
     estimate, margin = case.estimate(), case.claim.margin
     assert estimate is not None
     say: Callable[[float], str] = formatter(case.claim.unit)

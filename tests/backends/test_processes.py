@@ -91,7 +91,7 @@ def test_a_thread_that_was_joined_is_no_reason_not_to_fork(monkeypatch: pytest.M
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
 def test_fork_beside_threads_is_done_where_it_is_asked_for(suite: Suite, pytester: pytest.Pytester) -> None:
-    """Python 3.12 and newer warn of it; the record says it, and nobody has to read it in each summary."""
+    """Python 3.12 and newer warn of it; the record says it, and no one has to read it in each summary."""
     result = suite(
         BACKGROUND
         + """

@@ -1,4 +1,4 @@
-"""All kinds of bodies reach their workers under every start method and import mode, and in company."""
+"""All kinds of bodies reach their workers under every start method and import mode, and concurrently."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_test_modules_in_a_namespace_package(
 
 @pytest.mark.parametrize("method", ["auto", *METHODS])
 def test_under_xdist(pytester: pytest.Pytester, method: str) -> None:
-    """Its workers have threads: they are not forked, unless somebody asks for it."""
+    """Its workers have threads: they are not forked, unless someone asks for it."""
     pytest.importorskip("xdist")
     if method != "auto":
         need(method)

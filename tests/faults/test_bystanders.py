@@ -63,4 +63,4 @@ async def test_body():
 """,
         REPORT,
     )
-    assert records(pytester)[0]["expectations"][0]["verdict"] == "broken"
+    assert records(pytester)[0]["expectations"][0]["verdict"] == "not_met"

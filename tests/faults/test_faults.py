@@ -25,7 +25,7 @@ from conftest import (
     text_of,
 )
 
-from pytest_concurrency.measurement.worker_bench import Workbench
+from pytest_concurrency.measurement.worker_bench import WorkerBench
 
 # -- in the first, plain call, before anything is measured
 
@@ -85,13 +85,13 @@ def test_an_exception_in_the_third_round_says_so(
 ) -> None:
     number = pytester.path / "round.txt"
     number.write_text("0")
-    measure = Workbench.round
+    measure = WorkerBench.round
 
-    def counted(self: Workbench, setup: object) -> object:
+    def counted(self: WorkerBench, setup: object) -> object:
         number.write_text(str(int(number.read_text()) + 1))
         return measure(self, setup)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Workbench, "round", counted)
+    monkeypatch.setattr(WorkerBench, "round", counted)
     result = suite(
         body(backend, "raise KeyError('boom')", f"pathlib.Path({str(number)!r}).read_text() == '3' and " + IN_WORKER)
     )

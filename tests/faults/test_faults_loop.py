@@ -23,7 +23,7 @@ from conftest import (
 
 from pytest_concurrency.backends import tasks
 from pytest_concurrency.backends.base import Raised
-from pytest_concurrency.backends.tasks import TaskCrew
+from pytest_concurrency.backends.tasks import TaskWorkers
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body
 
@@ -96,16 +96,16 @@ def test_the_loop_is_closed_between_batches() -> None:
     async def body() -> None:
         loops.append(asyncio.get_running_loop())
 
-    crew = TaskCrew(Body(body, is_async=True), 1)
+    group = TaskWorkers(Body(body, is_async=True), 1)
     try:
-        crew.run(1, 1, 10.0)
+        group.run(1, 1, 10.0)
         loops[0].close()
         with pytest.raises(Raised) as raised:
-            crew.run(1, 1, 10.0)
+            group.run(1, 1, 10.0)
         assert isinstance(raised.value.error, WorkerLost)
         assert "tasks: the event loop was closed between two batches" in str(raised.value.error)
     finally:
-        crew.close()
+        group.close()
 
 
 @pytest.fixture
@@ -132,12 +132,12 @@ def test_what_a_closed_loop_leaves_is_not_told_in_another_test(told_later: Calla
         loops[0].stop()
         await asyncio.sleep(1)
 
-    crew = TaskCrew(Body(body, is_async=True), 2)
+    group = TaskWorkers(Body(body, is_async=True), 2)
     with pytest.raises(Raised, match="the body stopped its event loop"):
-        crew.run(2, 1, 10.0)
+        group.run(2, 1, 10.0)
     loops[0].close()
-    crew.close()
-    del crew
+    group.close()
+    del group
     assert told_later() == ""
 
 
@@ -152,13 +152,13 @@ def test_what_refuses_to_be_cancelled_is_not_told_in_another_test(
                 await asyncio.sleep(60)
 
     async def body() -> None:
-        asyncio.ensure_future(refuse())  # noqa: RUF006  # nobody keeps it
+        asyncio.ensure_future(refuse())  # noqa: RUF006  # no one keeps it
         await asyncio.sleep(0)
 
-    crew = TaskCrew(Body(body, is_async=True), 2)
-    crew.run(2, 1, 10.0)
-    crew.close()
-    del crew
+    group = TaskWorkers(Body(body, is_async=True), 2)
+    group.run(2, 1, 10.0)
+    group.close()
+    del group
     assert told_later() == ""
 
 

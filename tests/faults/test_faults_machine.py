@@ -51,7 +51,7 @@ def _namespaces() -> bool:
 
 
 def among_mounts(pytester: pytest.Pytester, mounts: str, source: str, *options: str) -> pytest.RunResult:
-    """Run a suite where other things are mounted; nobody else sees them."""
+    """Run a suite where other things are mounted; no one else sees them."""
     if not _namespaces():
         pytest.skip("mounts need root, or user namespaces")
     pytester.makepyfile(test_suite=IMPORTS + source + OTHER)

@@ -1,4 +1,4 @@
-"""Bodies that hang in somebody's pool: Python waits for a pool's workers at its end, and must not for these."""
+"""Bodies that hang in someone's pool: Python waits for a pool's workers at its end, and must not for these."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ SILENT = {
         "time.sleep(60)",
     ),
     "stopped": ("os.kill(os.getpid(), signal.SIGSTOP)", "worker 3: stopped by a signal (SIGSTOP)"),
-    # It comes when nobody waits for it any more, and reaches no later batch.
+    # It comes when no one waits for it any more, and reaches no later batch.
     "too late": ("time.sleep(1.1)", "in test_body: time.sleep(1.1)"),
 }
 

@@ -58,7 +58,7 @@ class TestXdist:
         result.assert_outcomes(passed=3, failed=1)
         assert sorted(verdicts(pytester)) == [
             ("test_asks", "met"),
-            ("test_queues", "broken"),
+            ("test_queues", "not_met"),
             ("test_waits", "met"),
         ]
 
@@ -122,8 +122,8 @@ class TestRerunfailures:
     def test_only_the_last_run_is_in_the_report(self, suite: Suite, pytester: pytest.Pytester) -> None:
         result = suite(WAITS + QUEUES, *plugin("rerunfailures"), "--reruns", "2", REPORT, subprocess=True)
         assert "1 failed, 2 passed, 2 rerun" in text_of(result)
-        assert verdicts(pytester) == [("test_waits", "met"), ("test_queues", "broken")]
-        assert "2 verdicts: 1 met, 1 broken" in text_of(result)
+        assert verdicts(pytester) == [("test_waits", "met"), ("test_queues", "not_met")]
+        assert "2 verdicts: 1 met, 1 not met" in text_of(result)
 
 
 class TestCov:
@@ -191,7 +191,7 @@ class TestRunParallel:
         options = (*plugin("run-parallel"), option, "--strict-markers", REPORT)
         result = suite(WAITS + QUEUES + ASKS + switch + where, *options, subprocess=True)
         result.assert_outcomes(passed=5, failed=1)
-        assert verdicts(pytester) == [("test_waits", "met"), ("test_queues", "broken"), ("test_asks", "met")]
+        assert verdicts(pytester) == [("test_waits", "met"), ("test_queues", "not_met"), ("test_asks", "met")]
         # The measured body is the test, not some threads or some runs of it.
         seconds = min(records(pytester)[0]["arms"][0]["wall"]) / records(pytester)[0]["arms"][0]["loops"]
         assert seconds < 0.008
@@ -343,7 +343,7 @@ def test_sizes(subtests, concurrency):
 """
         result = suite(source, REPORT)
         assert "SUBFAILED[slow]" in text_of(result)
-        assert verdicts(pytester) == [("test_sizes", "met"), ("test_sizes", "met"), ("test_sizes", "broken")]
+        assert verdicts(pytester) == [("test_sizes", "met"), ("test_sizes", "met"), ("test_sizes", "not_met")]
 
     def test_in_a_measured_body_they_are_an_error(self, suite: Suite) -> None:
         source = "@pytest.mark.expect_io_bound\ndef test_body(subtests):\n    with subtests.test():\n        pass\n"
@@ -360,7 +360,7 @@ class TestOptionsOfPytest:
         process = pytester.popen(command, stdin=b"p 40 + 2\nc\np amount + 1\nc\n")
         out, _ = process.communicate(timeout=60)
         text = out.decode()
-        assert "expect_speedup(threads=4, at_least=3) is broken" in text
+        assert "expect_speedup(threads=4, at_least=3) is not met" in text
         assert text.count("(Pdb) 42") == 2  # the debugger stands in the body that raised
         assert "2 failed" in text
 
@@ -376,13 +376,13 @@ class TestOptionsOfPytest:
     def test_exitfirst(self, suite: Suite) -> None:
         result = suite(QUEUES + WAITS, "-x")
         assert "stopping after 1 failures" in text_of(result)
-        assert "1 verdict: 1 broken" in text_of(result)
+        assert "1 verdict: 1 not met" in text_of(result)
 
     def test_lastfailed(self, suite: Suite, pytester: pytest.Pytester) -> None:
         suite(WAITS + QUEUES, "-p", "cacheprovider")
         result = rerun(pytester, "-p", "cacheprovider", "--lf")
         assert "test_waits" not in text_of(result)
-        assert "1 verdict: 1 broken" in text_of(result)
+        assert "1 verdict: 1 not met" in text_of(result)
 
     def test_failed_first(self, suite: Suite, pytester: pytest.Pytester) -> None:
         suite(WAITS + QUEUES, "-p", "cacheprovider")
@@ -395,14 +395,14 @@ class TestOptionsOfPytest:
         result.assert_outcomes(failed=1)
         result = rerun(pytester, "-p", "cacheprovider", "-p", "stepwise", "--sw", "--sw-skip", REPORT)
         result.assert_outcomes(failed=1, passed=2)
-        assert verdicts(pytester) == [("test_queues", "broken"), ("test_waits", "met")]
+        assert verdicts(pytester) == [("test_queues", "not_met"), ("test_waits", "met")]
 
     @pytest.mark.parametrize("option", ["--co", "--setup-plan", "--setup-only"])
     def test_what_runs_no_body_measures_nothing(self, suite: Suite, pytester: pytest.Pytester, option: str) -> None:
         result = suite(QUEUES + ASKS, option, "--concurrency-report")
         assert result.ret == 0
         assert "test_queues" in text_of(result)
-        assert "broken" not in text_of(result)
+        assert "not_met" not in text_of(result)
 
     def test_setup_show_and_setup_only(self, suite: Suite, pytester: pytest.Pytester) -> None:
         result = suite(WAITS + ASKS, "--setup-show")

@@ -46,7 +46,7 @@ def bad(capsys: Said, *argv: str) -> str:
 
 
 def test_list(storage: store.Storage, capsys: Said) -> None:
-    storage.save({**a_run(slow_record(verdict="broken"), gil=False), "regressions": ["a"]}, "n" * 30)
+    storage.save({**a_run(slow_record(verdict="not_met"), gil=False), "regressions": ["a"]}, "n" * 30)
     (storage.path / "odd.json").write_text("{")
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -93,9 +93,9 @@ def test_compare(storage: store.Storage, capsys: Said) -> None:
 
 
 def test_a_verdict_that_is_broken_now_fails_whatever_the_limit(storage: store.Storage, capsys: Said) -> None:
-    storage.save(a_run(a_record(verdict="broken", workers="4 threads")), "broken")
-    assert main(["compare", "fast", "broken", "--fail", "speedup:99%"]) == 1
-    assert "met -> broken" in capsys.readouterr().out
+    storage.save(a_run(a_record(verdict="not_met", workers="4 threads")), "not_met")
+    assert main(["compare", "fast", "not_met", "--fail", "speedup:99%"]) == 1
+    assert "met -> not met" in capsys.readouterr().out
 
 
 def test_a_later_run_without_records_does_not_pass_a_limit(storage: store.Storage, capsys: Said) -> None:

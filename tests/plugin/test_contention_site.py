@@ -138,6 +138,6 @@ def test_body():
 """
     )
     result.assert_outcomes(failed=1, passed=1)
-    assert "expect_speedup(threads=4, at_least=3) is broken" in text_of(result)
-    assert "expect_io_bound is broken" in text_of(result)
+    assert "expect_speedup(threads=4, at_least=3) is not met" in text_of(result)
+    assert "expect_io_bound is not met" in text_of(result)
     assert "lose time to each other" not in text_of(result)

@@ -77,10 +77,10 @@ def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "path", [*sys.path])
-    for name in ("shop", "broken", "script"):
+    for name in ("shop", "not_met", "script"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     yield
-    for name in ("shop", "broken", "script"):
+    for name in ("shop", "not_met", "script"):
         sys.modules.pop(name, None)
 
 

@@ -1,4 +1,4 @@
-"""A hook of somebody else's that fails costs what it was to add, and nothing that was measured."""
+"""A hook of someone else's that fails costs what it was to add, and nothing that was measured."""
 
 from __future__ import annotations
 

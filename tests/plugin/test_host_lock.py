@@ -231,7 +231,7 @@ class TestGroup:
 """
 EXPECTED = {
     "test_met": {"met"},
-    "test_broken": {"broken"},
+    "test_broken": {"not_met"},
     "test_asking": {"met"},
     "test_task": {"met"},
 }
@@ -264,7 +264,7 @@ def test_every_way_to_distribute_gives_the_same_verdicts(suite: Suite, pytester:
     assert found == EXPECTED
     times = 2 if "each" in how else 1
     result.assert_outcomes(passed=7 * times, failed=1 * times, skipped=1 * times)
-    assert f"{4 * times} verdicts: {3 * times} met, {1 * times} broken" in text_of(result)
+    assert f"{4 * times} verdicts: {3 * times} met, {1 * times} not met" in text_of(result)
 
 
 @needs_xdist
@@ -351,7 +351,7 @@ def test_a_test_that_does_not_end_is_not_waited_for_for_ever(
     """Another session's test runs on and on: the measurement is made beside it, and that is told."""
     path = own_host / f"pytest-concurrency-perf-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
     path.mkdir(mode=0o700)
-    other = host_lock.QuietHost(path, 1.0)
+    other = host_lock.HostLock(path, 1.0)
     other.enter()
     result = suite(MEASURED, "--concurrency-quiet-host=50ms", subprocess=True)
     other.leave()
@@ -369,7 +369,7 @@ from pytest_concurrency.session import host_lock
 OTHER = '''
 import sys, time
 from pytest_concurrency.session import host_lock
-host = host_lock.QuietHost(host_lock.folder(), 1.0)
+host = host_lock.HostLock(host_lock.folder(), 1.0)
 host.enter()
 print("running", flush=True)
 time.sleep(4)

@@ -61,7 +61,7 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     assert_other_passed(result)
     text = text_of(result)
     # The figure with its interval and the threshold.
-    result.stdout.re_match_lines([r".*expect_speedup\(threads=4, at_least=3\) is broken: .*"])
+    result.stdout.re_match_lines([r".*expect_speedup\(threads=4, at_least=3\) is not met: .*"])
     result.stdout.re_match_lines_random([r".*\d\.\d\d \[\d\.\d\d to \d\.\d\d\] times as fast.*"])
     assert "expected at least 3" in text
     # What each side did, the bound type with its evidence, and what to do.
@@ -70,9 +70,9 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     assert "Bound type: serialized (it waits, and its waits queue)" in text
     assert "What to try:" in text
     assert "look for a Lock or Semaphore" in text
-    assert "BROKEN test_suite.py::test_body speedup" in text
+    assert "NOT MET test_suite.py::test_body speedup" in text
     assert "needed >= 3x" in text
-    assert "1 verdict: 1 broken" in text
+    assert "1 verdict: 1 not met" in text
 
 
 @pytest.mark.skipif(not gil_enabled(), reason="has no GIL")
@@ -127,11 +127,11 @@ def test_met():
     )
     result.assert_outcomes(failed=2, passed=2)
     text = text_of(result)
-    assert "expect_io_bound is broken" in text
+    assert "expect_io_bound is not met" in text
     assert "mark it expect_cpu_bound" in text
-    assert "expect_cpu_bound is broken" in text
+    assert "expect_cpu_bound is not met" in text
     assert "mark it expect_io_bound" in text
-    assert "3 verdicts: 1 met, 2 broken" in text
+    assert "3 verdicts: 1 met, 2 not met" in text
 
 
 def test_broken_is_an_assertion_error_of_the_call_phase(suite: Suite, pytester: pytest.Pytester) -> None:
@@ -150,7 +150,7 @@ def test_junit_says_failure_not_error(suite: Suite, pytester: pytest.Pytester) -
     junit = (pytester.path / "junit.xml").read_text()
     assert 'failures="1"' in junit
     assert 'errors="0"' in junit
-    assert "is broken" in junit
+    assert "is not met" in junit
 
 
 def test_a_met_expectation_under_strict_xfail_fails(suite: Suite) -> None:
@@ -260,8 +260,8 @@ def test_body():
     )
     result.assert_outcomes(failed=1, passed=1)
     text = text_of(result)
-    assert "3 verdicts: 1 met, 1 broken, 1 undecided" in text
-    assert "expect_speedup(threads=4, at_least=3) is broken" in text
+    assert "3 verdicts: 1 met, 1 not met, 1 undecided" in text
+    assert "expect_speedup(threads=4, at_least=3) is not met" in text
 
 
 def test_all_that_is_broken_is_told(suite: Suite) -> None:
@@ -278,8 +278,8 @@ def test_body():
     )
     result.assert_outcomes(failed=1, passed=1)
     text = text_of(result)
-    assert "expect_speedup(threads=4, at_least=3) is broken" in text
-    assert "expect_cpu_bound is broken" in text
+    assert "expect_speedup(threads=4, at_least=3) is not met" in text
+    assert "expect_cpu_bound is not met" in text
 
 
 def test_fixtures_are_set_up_once_and_the_body_runs_often(suite: Suite, pytester: pytest.Pytester) -> None:

@@ -227,7 +227,7 @@ def frames():
 """
     result = suite(source, "--concurrency-profile")
     assert_outcome(result, "test_body", "FAILED")
-    assert "is broken" in text_of(result)
+    assert "is not met" in text_of(result)
     assert "The extra run ended with RuntimeError: not under a profiler" in section_of(result)
 
 

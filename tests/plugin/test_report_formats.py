@@ -140,7 +140,7 @@ def test_columns_and_order_can_be_chosen(suite: Suite, pytester: pytest.Pytester
         )
     head, first, second = heads_and_rows(result)
     assert head.split() == ["cpu", "verdict", "test"]
-    assert re.fullmatch(r" *\d+ %  broken   test_suite\.py::test_asked", first)
+    assert re.fullmatch(r" *\d+ %  not met  test_suite\.py::test_asked", first)
     assert re.fullmatch(r" *\d+ %  met      test_suite\.py::test_met", second)
 
 
@@ -165,7 +165,7 @@ def test_an_unknown_column_is_a_usage_error_with_the_valid_ones(
 def test_a_broken_comparison_repeats_what_to_try(suite: Suite, options: list[str]) -> None:
     lines = suite(TWO, *options).stdout.lines
     start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ concurrency =+", line))
-    broken = next(number for number, line in enumerate(lines) if line.startswith("BROKEN test_suite.py::test_asked"))
+    broken = next(number for number, line in enumerate(lines) if line.startswith("NOT MET test_suite.py::test_asked"))
     assert broken > start
     assert lines[broken + 1].startswith("  What to try: The workers wait for each other: look for a Lock")
 

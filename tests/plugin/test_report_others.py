@@ -68,7 +68,7 @@ def test_junit(suite: Suite, pytester: pytest.Pytester, family: str, how: tuple[
     assert float(met["concurrency_expect_speedup_seconds"]) > 0
     assert met["concurrency_bound"] == "io"
     assert met["own"] == "1"
-    assert dict(found["test_broken"])["concurrency_expect_speedup_verdict"] == "broken"
+    assert dict(found["test_broken"])["concurrency_expect_speedup_verdict"] == "not_met"
     assert dict(found["test_broken"])["concurrency_bound"] == "serialized"
     assert dict(found["test_undecided"])["concurrency_expect_speedup_verdict"] == "undecided"
     assert [value for name, value in found["test_twice"] if name.endswith("threshold")] == ["1.2", "2.0"]
@@ -129,7 +129,7 @@ def test_json_report(suite: Suite, pytester: pytest.Pytester, how: tuple[str, ..
 def check_records(found: dict[str, dict[str, Any]]) -> None:
     assert {name.rpartition("::")[2]: record["expectations"][0]["verdict"] for name, record in found.items()} == {
         "test_met": "met",
-        "test_broken": "broken",
+        "test_broken": "not_met",
         "test_undecided": "undecided",
         "test_twice": "met",
     }

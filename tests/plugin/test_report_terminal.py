@@ -43,11 +43,11 @@ def section(result: pytest.RunResult) -> list[str]:
 
 def test_without_the_flag_what_is_not_met_has_a_line(suite: Suite) -> None:
     lines = section(suite(THREE))
-    assert lines[0].startswith("BROKEN test_suite.py::test_broken speedup ")
+    assert lines[0].startswith("NOT MET test_suite.py::test_broken speedup ")
     assert lines[0].endswith(", needed >= 3x")
     assert lines[1].startswith("UNDECIDED test_suite.py::test_undecided io_bound ")
     assert any("raise max_time" in line for line in lines[2:])
-    assert lines[-1] == "3 verdicts: 1 met, 1 broken, 1 undecided"
+    assert lines[-1] == "3 verdicts: 1 met, 1 not met, 1 undecided"
     assert not any("test_met" in line for line in lines)
 
 
@@ -80,7 +80,7 @@ def test_the_table_is_aligned_and_fits(suite: Suite, monkeypatch: pytest.MonkeyP
             "time",
         ]
         assert "4 threads" in rows[0]
-    assert lines[-1] == "3 verdicts: 1 met, 1 broken, 1 undecided"
+    assert lines[-1] == "3 verdicts: 1 met, 1 not met, 1 undecided"
 
 
 def test_the_table_says_which_tool_is_for_which_test(suite: Suite) -> None:
@@ -120,7 +120,7 @@ def test_quiet_and_all_met_says_nothing(suite: Suite, pytester: pytest.Pytester)
 def test_quiet_still_tells_what_is_not_met(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_suite=IMPORTS + THREE)
     lines = section(pytester.runpytest_inprocess(*ALONE, "-q"))
-    assert [line.split()[0] for line in lines[:2]] == ["BROKEN", "UNDECIDED"]
+    assert [line.split()[0] for line in lines[:2]] == ["NOT", "UNDECIDED"]
 
 
 def test_the_flag_without_measured_tests(suite: Suite) -> None:

@@ -169,7 +169,7 @@ EDITED = {
     "nodeid": (lambda value: {**value, "nodeid": 3}, "records[0].nodeid must be a text, and is 3"),
     "no expectations": (lambda value: {"nodeid": "a"}, "records[0].expectations is missing"),
     "a text": (lambda value: "test", "records[0] must be an object, and is 'test'"),
-    "verdict": (lambda value: a_record(verdict="good"), "expectations[0].verdict must be one of met, broken"),
+    "verdict": (lambda value: a_record(verdict="good"), "expectations[0].verdict must be one of met, not_met"),
     "estimate": (
         lambda value: a_record(estimate={**ESTIMATE, "low": "3.8"}),
         "records[0].expectations[0].estimate.low must be a number, and is '3.8'",

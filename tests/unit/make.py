@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_concurrency.core.model import (
+    Accounting,
     Bound,
     Estimate,
     Interference,
     Outcome,
-    Party,
     Reading,
     Round,
     Sample,
     VerdictName,
 )
 from pytest_concurrency.engine.claims import Claim, Knowledge
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.settlement import Result, Settlement
-from pytest_concurrency.engine.voting import Tally
+from pytest_concurrency.engine.voting import VoteCount
 
 
 def reading(
@@ -29,10 +29,10 @@ def reading(
     start: float = 0.0,
     late: float | None = None,
     switches: int | None = None,
-    party: Party = "seen",
+    accounting: Accounting = "seen",
 ) -> Reading:
     """A worker that computed, waited and was kept waiting for a CPU, and did nothing else."""
-    return Reading(start, start + cpu + wait + (delay or 0.0), cpu, delay, late, switches, party)
+    return Reading(start, start + cpu + wait + (delay or 0.0), cpu, delay, late, switches, accounting)
 
 
 def sample(*readings: Reading, loops: int = 1) -> Sample:
@@ -46,13 +46,13 @@ def round_(serial: Reading, *together: Reading, **more: Any) -> Round:
 def settlement(
     *claims: Claim,
     rounds: tuple[Round, ...],
-    verdicts: tuple[VerdictName, ...] = ("broken",),
+    verdicts: tuple[VerdictName, ...] = ("not_met",),
     estimate: Estimate | None = None,
     known: Knowledge | None = None,
 ) -> Settlement:
     figure = estimate or Estimate(1.02, 1.0, 1.05)
     results = tuple(
-        Result(claim, verdict, None, figure, Tally()) for claim, verdict in zip(claims, verdicts, strict=True)
+        Result(claim, verdict, None, figure, VoteCount()) for claim, verdict in zip(claims, verdicts, strict=True)
     )
     return Settlement(results, rounds, known or Knowledge(2.0), 0.5)
 
@@ -77,4 +77,4 @@ def outcome(**changes: Any) -> Outcome:
 
 
 def plan(*claims: Claim, backend: str = "threads", workers: int | None = 4, **more: Any) -> Plan:
-    return Plan(Setup(backend, workers), claims, **more)
+    return Plan(WorkerSetup(backend, workers), claims, **more)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.engine.plan import Bench, Setup
+from pytest_concurrency.engine.plan import Bench, WorkerSetup
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody, ScriptedClock
 
-FOUR = Setup("threads", 4)
+FOUR = WorkerSetup("threads", 4)
 
 
-def speedup(body: ScriptedBody, setup: Setup = FOUR, **more: object) -> float:
+def speedup(body: ScriptedBody, setup: WorkerSetup = FOUR, **more: object) -> float:
     round_ = ScriptedBench(body, **more).round(setup)
     assert round_.concurrent is not None
     return (setup.workers or 1) * round_.serial.wall / round_.concurrent.wall
@@ -37,11 +37,11 @@ def test_the_model_has_the_speedup_that_it_should(body: ScriptedBody, cpus: floa
 def test_without_a_gil_or_in_processes_nobody_holds_it() -> None:
     body = ScriptedBody(cpu=0.01, holds_gil=True)
     assert speedup(body, has_gil=False) == pytest.approx(4.0)
-    assert speedup(body, Setup("processes", 4)) == pytest.approx(4.0)
+    assert speedup(body, WorkerSetup("processes", 4)) == pytest.approx(4.0)
 
 
 def test_tasks_share_one_thread() -> None:
-    round_ = ScriptedBench(ScriptedBody(cpu=0.01)).round(Setup("tasks", 4))
+    round_ = ScriptedBench(ScriptedBody(cpu=0.01)).round(WorkerSetup("tasks", 4))
     assert round_.concurrent is not None
     assert round_.concurrent.workers == 1
     assert round_.concurrent.wall == pytest.approx(4 * round_.serial.wall)

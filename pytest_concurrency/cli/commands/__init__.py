@@ -12,7 +12,7 @@ import shutil
 
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.core.units import parse_duration
-from pytest_concurrency.runs.allowed_loss import Limit, parse
+from pytest_concurrency.runs.allowed_loss import AllowedLoss, parse
 from pytest_concurrency.runs.store import DEFAULT
 
 
@@ -32,7 +32,7 @@ def add_fail(parser: argparse.ArgumentParser, default: str | None = None) -> Non
     )
 
 
-def limits_of(arguments: argparse.Namespace) -> tuple[Limit, ...]:
+def limits_of(arguments: argparse.Namespace) -> tuple[AllowedLoss, ...]:
     """Return what ``--fail`` says.
 
     :raises CommandError: it cannot be read.
@@ -52,5 +52,5 @@ def time_of(text: str) -> float:
 
 
 def terminal_width() -> int:
-    """Return how many columns there are: 80 where nobody knows."""
+    """Return how many columns there are: 80 where no one knows."""
     return shutil.get_terminal_size((80, 24)).columns

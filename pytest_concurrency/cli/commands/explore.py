@@ -19,7 +19,7 @@ from pytest_concurrency.cli.commands import time_of
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.core.units import count, duration, share
 from pytest_concurrency.expectations import keywords
-from pytest_concurrency.expectations.base import Limits
+from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.explore import recommend, targets
 from pytest_concurrency.explore.recommend import Side
 from pytest_concurrency.explore.runner import Exploration, body_of, explore
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     positional, named = targets.arguments(arguments.args)
     _check(arguments)
     body = body_of(arguments.target, positional, named)
-    limits = Limits(max_time=arguments.max_time)
+    limits = Tolerances(max_time=arguments.max_time)
     with console.progress_line() as show:
         found = explore(body, limits, arguments.start_method, arguments.workers, show)
     print(text_of(found, arguments.args))

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_concurrency.cli.commands import add_storage, terminal_width
 from pytest_concurrency.core.errors import UnreadableRun
+from pytest_concurrency.reports.rows import label_of
 from pytest_concurrency.reports.text_table import table
 from pytest_concurrency.runs import fingerprint
 from pytest_concurrency.runs.store import Storage
@@ -49,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _verdicts(found: Mapping[str, Any]) -> str:
     counts = Counter(expectation["verdict"] for record in found["records"] for expectation in record["expectations"])
-    parts = [f"{counts[name]} {name}" for name in ("met", "broken", "undecided", "unmeasurable") if counts[name]]
+    parts = [
+        f"{counts[name]} {label_of(name)}" for name in ("met", "not_met", "undecided", "unmeasurable") if counts[name]
+    ]
     if slower := len(found.get("regressions", ())):
         parts.append(f"{slower} slower")
     return ", ".join(parts) or "none"

@@ -11,10 +11,10 @@ from pytest_concurrency.machine.cpus import describe_environment
 from pytest_concurrency.reports.changes_view import Compared, compared_of
 from pytest_concurrency.reports.page import view
 from pytest_concurrency.reports.page.explored import Explored, explored_of
-from pytest_concurrency.reports.rows import Row, rows_of, shorten, tally
+from pytest_concurrency.reports.rows import Row, label_of, rows_of, shorten, tally
 
 FOR_PEOPLE = True
-_SIGNS = {"met": "✅", "broken": "❌", "undecided": "❔", "unmeasurable": "➖"}
+_SIGNS = {"met": "✅", "not_met": "❌", "undecided": "❔", "unmeasurable": "➖"}
 # A job summary of GitHub holds 1 MiB, and a reader less.
 _MOST_TOLD = 10
 _MOST_ROWS = 200
@@ -38,7 +38,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     worst = rows[0].verdict if rows else "unmeasurable"
     said = "nothing was expected, so there is no verdict" if unjudged and not rows else tally(rows)
     if comparison and comparison.headline:
-        worst, said = "broken", f"{_text(comparison.headline)} {said}"
+        worst, said = "not_met", f"{_text(comparison.headline)} {said}"
     if exploration and not rows:
         said = _text(exploration.headline)
     sign = "" if exploration and not rows else f"{_SIGNS[worst]} "  # nothing was judged
@@ -60,7 +60,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 def _compared(found: Compared) -> Iterator[str]:
     """What is worse for certain, what has changed otherwise, and a tally."""
     for change in (*found.worse[:_MOST_TOLD], *found.others[:_MOST_TOLD]):
-        sign = {"broken": "❌", "met": "📈"}.get(change.tone, "❔")
+        sign = {"not_met": "❌", "met": "📈"}.get(change.tone, "❔")
         yield f"- {sign} {_code(change.nodeid)} is **{change.word}**" + (
             f": {_text(change.text)}\n" if change.text else "\n"
         )
@@ -97,9 +97,9 @@ def _tools(found: Explored) -> Iterator[str]:
 def _told(row: Row) -> str:
     """What is not met, why, and what to do about it."""
     what = row.headline
-    if row.verdict == "broken":  # "expect_speedup(...) is broken: 4 threads got ..."
-        what = what.partition(" is broken: ")[2] or what
-    lines = [f"- {_SIGNS[row.verdict]} {_code(row.nodeid)} is **{row.verdict}**: {_text(what)}"]
+    if row.verdict == "not_met":  # "expect_speedup(...) is not met: 4 threads got ..."
+        what = what.partition(" is not met: ")[2] or what
+    lines = [f"- {_SIGNS[row.verdict]} {_code(row.nodeid)} is **{label_of(row.verdict)}**: {_text(what)}"]
     if row.what_to_do:
         lines.append(f"  **What to try:** {_text(row.what_to_do)}")
     if row.change:
@@ -114,7 +114,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     yield "| | test | expects | figure | needed | bound | workers | time |\n|---|---|---|---|---|---|---|--:|\n"
     for row in rows[:_MOST_ROWS]:
         cells = (
-            f"{_SIGNS[row.verdict]} {row.verdict}",
+            f"{_SIGNS[row.verdict]} {label_of(row.verdict)}",
             _in_cell(_code(row.nodeid)),
             _escape(row.expects),
             row.figure,

@@ -26,7 +26,7 @@ _NAMES = {
     _MUTED: "var(--muted)",
     _LINE: "var(--line)",
     _ACCENT: "var(--accent)",
-    _WARN: "var(--broken)",
+    _WARN: "var(--not-met)",
     _DELAY: "var(--delay)",
 }
 _SETTINGS: Any = {"svg.hashsalt": "pytest-concurrency-perf", "path.simplify": False}

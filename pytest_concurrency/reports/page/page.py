@@ -95,7 +95,7 @@ def _summary(
 
 
 def _visible(value: Any) -> Any:
-    """Replace what nobody sees, cannot be written, or turns the text after it around."""
+    """Replace what no one sees, cannot be written, or turns the text after it around."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
 
 

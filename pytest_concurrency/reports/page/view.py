@@ -364,15 +364,15 @@ def summary_of(rows: Sequence[Row], records: int = 0) -> str:
         return "Nothing was expected, so there is no verdict; what was measured is below."
     if not rows:
         return "No test measured anything."
-    broken = sum(row.verdict == "broken" for row in rows)
+    not_met = sum(row.verdict == "not_met" for row in rows)
     unsure = sum(row.verdict in ("undecided", "unmeasurable") for row in rows)
-    met = len(rows) - broken - unsure
+    met = len(rows) - not_met - unsure
     if met == len(rows):
         return f"All {len(rows)} expectations are met." if len(rows) > 1 else "The expectation is met."
     parts = []
-    if broken:
-        parts.append(f"{count(broken, 'expectation')} of {len(rows)} {'is' if broken == 1 else 'are'} not met")
+    if not_met:
+        parts.append(f"{count(not_met, 'expectation')} of {len(rows)} {'is' if not_met == 1 else 'are'} not met")
     if unsure:
-        what = "could not be decided" if broken else f"of {len(rows)} could not be decided"
-        parts.append(f"{unsure} {what}" if broken else f"{count(unsure, 'expectation')} {what}")
+        what = "could not be decided" if not_met else f"of {len(rows)} could not be decided"
+        parts.append(f"{unsure} {what}" if not_met else f"{count(unsure, 'expectation')} {what}")
     return " and ".join(parts) + (f"; {met} {'is' if met == 1 else 'are'} met." if met else ".")

@@ -11,7 +11,7 @@ import cloudpickle
 import pytest
 
 from pytest_concurrency.backends import serialization
-from pytest_concurrency.backends.tasks import TaskCrew
+from pytest_concurrency.backends.tasks import TaskWorkers
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.probes import thread_clock
 
@@ -55,11 +55,11 @@ def test_tasks_tell_when_each_was_done() -> None:
             await asyncio.sleep(0.001)
 
     lock = asyncio.Lock()
-    crew = TaskCrew(Body(body, is_async=True), 3)
+    group = TaskWorkers(Body(body, is_async=True), 3)
     try:
-        (reading,) = crew.run(3, 1, 10.0).readings
-        assert crew.run(3, 1, 10.0, "control").readings[0].ends == ()
+        (reading,) = group.run(3, 1, 10.0).readings
+        assert group.run(3, 1, 10.0, "control").readings[0].ends == ()
     finally:
-        crew.close()
+        group.close()
     assert list(reading.ends) == sorted(reading.ends)
     assert reading.start < reading.ends[0] < reading.ends[2] <= reading.end

@@ -5,7 +5,7 @@ import pytest
 from pytest_concurrency.core.model import Bound
 from pytest_concurrency.engine.bound_type import classify, per_body
 from pytest_concurrency.engine.claims import Knowledge
-from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
 from pytest_concurrency.verdicts.advice import what_to_try, which_tool
 
@@ -17,8 +17,8 @@ COMPUTES = ScriptedBody(cpu=0.01)
 
 def bound_of(body: ScriptedBody, gil: str = "unknown", backend: str = "threads", workers: int | None = 4) -> Bound:
     bench = ScriptedBench(body, Noise(jitter=0.02), cpus=8)
-    rounds = [bench.round(Setup(backend, workers)) for _ in range(9)]
-    return classify(rounds, Setup(backend, workers), Knowledge(8.0, gil, backend != "processes"))
+    rounds = [bench.round(WorkerSetup(backend, workers)) for _ in range(9)]
+    return classify(rounds, WorkerSetup(backend, workers), Knowledge(8.0, gil, backend != "processes"))
 
 
 @pytest.mark.parametrize(

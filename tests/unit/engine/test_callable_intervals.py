@@ -37,8 +37,8 @@ def test_a_comparison_holds_the_quiet_ratio(
 ) -> None:
     assume(delay_1 < 8 * first)
     assume(delay_2 < 8 * second)
-    one = reading(first, 0.0, delay_1, party=parties[0])
-    other = reading(second, 0.0, delay_2, party=parties[1])
+    one = reading(first, 0.0, delay_1, accounting=parties[0])
+    other = reading(second, 0.0, delay_2, accounting=parties[1])
     for foreign in (0.0, 1.0):
         interval = callable_intervals.speedup(round_(one, other, interference=Interference(foreign=foreign)), 2)
         assert interval is not None
@@ -50,22 +50,22 @@ def test_a_comparison_holds_the_quiet_ratio(
 def test_a_comparison_with_unseen_workers_is_slow_only_beside_an_idle_machine(
     foreign: float | None, sure: bool
 ) -> None:
-    slow = reading(0.01, 0.01, party="unseen")
-    measured = round_(reading(0.01, party="one"), slow, interference=Interference(foreign=foreign))
+    slow = reading(0.01, 0.01, accounting="unseen")
+    measured = round_(reading(0.01, accounting="one"), slow, interference=Interference(foreign=foreign))
     interval = callable_intervals.speedup(measured, 2)
     assert interval is not None
     assert interval.low == pytest.approx(0.5)
     assert (interval.high < 1) is sure
     # Nor are they known to be faster than the second: what they waited for a CPU may be most of their time.
     interval = callable_intervals.speedup(
-        round_(slow, reading(0.01, party="one"), interference=Interference(foreign=foreign)), 2
+        round_(slow, reading(0.01, accounting="one"), interference=Interference(foreign=foreign)), 2
     )
     assert interval is not None
     assert (interval.low > 1) is sure
 
 
 def test_one_thread_is_compared_exactly_beside_any_load() -> None:
-    first, second = reading(0.02, 0.0, 0.05, party="one"), reading(0.01, 0.0, 0.07, party="one")
+    first, second = reading(0.02, 0.0, 0.05, accounting="one"), reading(0.01, 0.0, 0.07, accounting="one")
     interval = callable_intervals.speedup(round_(first, second, interference=Interference(foreign=2.0)), 2)
     assert interval is not None
     assert (interval.low, interval.high) == pytest.approx((2.0, 2.0))
@@ -75,10 +75,10 @@ def test_one_thread_is_compared_exactly_beside_any_load() -> None:
     ("interference", "late"),
     [(Interference(2.0), 1.5), (Interference(0.0, steal=0.1), 1.5), (Interference(0.0, steal=0.0), 1.0)],
 )
-@pytest.mark.parametrize("party", ["one", "seen"])
-def test_what_was_waited_for_may_have_been_late(interference: Interference, late: float, party: Any) -> None:
+@pytest.mark.parametrize("accounting", ["one", "seen"])
+def test_what_was_waited_for_may_have_been_late(interference: Interference, late: float, accounting: Any) -> None:
     """Beside other programs of this machine, or those of a hypervisor's other guests."""
-    first, second = reading(0.0, 0.03, party="one"), reading(0.0, 0.03, party=party)
+    first, second = reading(0.0, 0.03, accounting="one"), reading(0.0, 0.03, accounting=accounting)
     interval = callable_intervals.speedup(round_(first, second, interference=interference), 2)
     assert interval is not None
     assert interval.low == pytest.approx(1 / late)
@@ -89,21 +89,21 @@ def test_what_was_waited_for_may_have_been_late(interference: Interference, late
     ("switches", "low", "high"), [(1, 29.75 / 30, 30 / 29), (5, 28.75 / 30, 30 / 25), (100, 1 / 1.5, 1.5)]
 )
 def test_each_wait_of_one_thread_may_have_been_late_by_a_little(switches: int, low: float, high: float) -> None:
-    waits = reading(0.0, 0.03, switches=switches, party="one")
+    waits = reading(0.0, 0.03, switches=switches, accounting="one")
     interval = callable_intervals.speedup(round_(waits, waits, interference=Interference(foreign=2.0)), 2)
     assert interval is not None
     assert (interval.low, interval.high) == pytest.approx((low, high))
 
 
 def test_nobody_is_faster_than_all_cpus_are_with_the_computing() -> None:
-    first, pool = reading(0.4, party="one"), Reading(0.0, 0.5, 0.4, 0.9)
+    first, pool = reading(0.4, accounting="one"), Reading(0.0, 0.5, 0.4, 0.9)
     interval = callable_intervals.speedup(round_(first, pool, interference=Interference(foreign=2.0)), 2)
     assert interval is not None
     assert interval.high == pytest.approx(2.0)
 
 
 def test_threads_that_may_spin_are_not_slow_for_their_computing_beside_other_programs() -> None:
-    first, spun = reading(0.4, party="one"), Reading(0.0, 0.5, 0.4, 0.9, party="native")
+    first, spun = reading(0.4, accounting="one"), Reading(0.0, 0.5, 0.4, 0.9, accounting="native")
     beside = callable_intervals.speedup(round_(first, spun, interference=Interference(foreign=2.0)), 2)
     quiet = callable_intervals.speedup(round_(first, spun, interference=Interference(foreign=0.0)), 2)
     assert beside is not None

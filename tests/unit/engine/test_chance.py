@@ -19,10 +19,11 @@ WAYS: dict[str, Callable[[random.Random], float]] = {
 }
 
 
-def rounds(number: int, *company: float, jitter: float = 0.01) -> list[Calls]:
+def rounds(number: int, *concurrent: float, jitter: float = 0.01) -> list[Calls]:
     rng = random.Random(number)
     return [
-        Calls(rng.gauss(1.0, jitter), tuple(time * rng.gauss(1.0, jitter) for time in company)) for _ in range(number)
+        Calls(rng.gauss(1.0, jitter), tuple(time * rng.gauss(1.0, jitter) for time in concurrent))
+        for _ in range(number)
     ]
 
 
@@ -40,12 +41,12 @@ def test_draws_seldom_look_as_if_they_were_none(name: str, workers: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("company", "enough"),
+    ("concurrent", "enough"),
     [((1, 2, 3, 4), 4), ((4, 4, 4, 4), 5), ((2, 2), 6), ((1, 1, 2, 2), 7), ((1, 2), 8), ((1, 1, 1, 5), 10)],
 )
-def test_a_queue_is_none_after_some_rounds(company: tuple[float, ...], enough: int) -> None:
-    assert chance.chance(rounds(enough, *company)) < 3e-4
-    assert chance.chance(rounds(2, *company)) > 3e-4
+def test_a_queue_is_none_after_some_rounds(concurrent: tuple[float, ...], enough: int) -> None:
+    assert chance.chance(rounds(enough, *concurrent)) < 3e-4
+    assert chance.chance(rounds(2, *concurrent)) > 3e-4
 
 
 def test_single_rounds_may_be_of_another_kind() -> None:
@@ -78,6 +79,6 @@ def test_what_draws_would_come_to() -> None:
         for draw in [WAYS["three in ten take five times as long"]] * 40
     ]
     assert chance.drawn(mixed) == pytest.approx(2.18, rel=0.1)
-    # Three rounds in which the lone call took as long as the longest one speak for 4.
+    # Three rounds in which the serial call took as long as the longest one speak for 4.
     lucky = [Calls(5.0, (1.0, 5.0, 1.0, 1.0)), Calls(5.0, (1.0, 5.0, 5.0, 1.0)), Calls(1.0, (1.0, 1.0, 1.0, 1.0))]
     assert chance.drawn(lucky) < 2.4

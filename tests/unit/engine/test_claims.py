@@ -71,8 +71,8 @@ def test_rounds_vote_for_the_side_they_are_on(claim: SpeedupClaim, finish: float
 
 
 def test_a_bound_above_is_as_careful_on_both_sides() -> None:
-    assert set(SpeedupClaim(4, 3.0, 0.25, at_most=True).careful) == {1, -1}
-    assert SpeedupClaim(4, 3.0, 0.25).careful == (-1,)
+    assert set(SpeedupClaim(4, 3.0, 0.25, at_most=True).needs_confirmation_on) == {1, -1}
+    assert SpeedupClaim(4, 3.0, 0.25).needs_confirmation_on == (-1,)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_heartbeat_votes_if_it_beat(heard: GilProbe | None, direction: int) ->
 def test_a_gil_claim_is_met_by_what_it_names() -> None:
     assert GilClaim("held").met_when == 1
     assert GilClaim("released").met_when == -1
-    assert GilClaim("released").careful == (1,)
+    assert GilClaim("released").needs_confirmation_on == (1,)
 
 
 @pytest.mark.parametrize(("low", "high", "direction"), [(0.2, 0.21, 1), (0.001, 0.002, -1), (0.001, 0.2, 0)])

@@ -8,8 +8,8 @@ from pytest_concurrency.core.model import Interference, Interval
 from pytest_concurrency.engine import voting
 from pytest_concurrency.engine.chance import Calls
 from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupClaim, half, margin_cut
-from pytest_concurrency.engine.decision import Case
-from pytest_concurrency.engine.plan import Site
+from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.settlement import TimeRanOut
 from pytest_concurrency.engine.voting import Vote, cast
 from pytest_concurrency.verdicts import undecided
@@ -22,7 +22,7 @@ DOWN = Vote(-1, 3.0, 1.0, Interval(0.9, 1.1))
 SILENT = Vote(0)
 
 
-def feed(case: Case, vote: Vote, most: int = 200) -> list[bool]:
+def feed(case: Decision, vote: Vote, most: int = 200) -> list[bool]:
     """Votes until the case wants fresh workers or is decided; what it answered each time."""
     answers: list[bool] = []
     while case.open and len(answers) < most:
@@ -33,27 +33,27 @@ def feed(case: Case, vote: Vote, most: int = 200) -> list[bool]:
 
 
 def test_a_green_verdict_is_quick() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     feed(case, UP)
     assert case.verdict == "met"
     assert len(case.votes) == 4  # 4 votes of 3 nats lead by the 11.5 that 1e-5 needs
 
 
 def test_a_red_verdict_takes_more_votes_and_fresh_workers() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     first = feed(case, DOWN)
     assert first[-1]
     assert case.open
     assert case.confirming == -1
     assert len(first) > 4
     again = feed(case, DOWN)
-    assert case.verdict == "broken"
+    assert case.verdict == "not_met"
     assert not any(again)
     assert len(again) >= 2
 
 
 def test_fresh_workers_that_disagree_start_both_counts_again() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     feed(case, DOWN)
     assert feed(case, UP)[-1]
     assert case.open
@@ -63,7 +63,7 @@ def test_fresh_workers_that_disagree_start_both_counts_again() -> None:
 
 
 def test_a_confirmation_that_says_nothing_starts_again() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     feed(case, DOWN)
     answers = feed(case, SILENT)
     assert answers[-1]
@@ -71,13 +71,13 @@ def test_a_confirmation_that_says_nothing_starts_again() -> None:
     assert case.open
     assert case.contradicted == 1
     said = undecided.words(
-        TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), Site(2, True, True), 1.0)
+        TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0)
     )
     assert "1 time later rounds did not confirm what those before them said" in said
 
 
 def test_a_bound_above_confirms_the_green_side_too() -> None:
-    case = Case(SpeedupClaim(4, 2.0, 0.25, at_most=True))
+    case = Decision(SpeedupClaim(4, 2.0, 0.25, at_most=True))
     assert feed(case, DOWN)[-1]
     assert case.open
     feed(case, DOWN)
@@ -85,14 +85,14 @@ def test_a_bound_above_confirms_the_green_side_too() -> None:
 
 
 def test_claims_without_careful_sides_are_quick_both_ways() -> None:
-    case = Case(ShareClaim("cpu", 0.5, 0.25, careful=()))
+    case = Decision(ShareClaim("cpu", 0.5, 0.25, needs_confirmation_on=()))
     assert not any(feed(case, DOWN))
-    assert case.verdict == "broken"
+    assert case.verdict == "not_met"
 
 
 def test_bounds_that_lie_far_apart_say_nothing_of_the_margin() -> None:
     """Beside other programs, the truth may be anywhere between them."""
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     middle = (CLAIM.margin.low * CLAIM.margin.high) ** 0.5
     for _ in range(60):
         case.take(cast(Interval(middle / 1.4, middle * 1.4), 2.5, 0.01, 0.01, 0.11))
@@ -100,7 +100,7 @@ def test_bounds_that_lie_far_apart_say_nothing_of_the_margin() -> None:
 
 
 def test_a_figure_inside_the_margin_is_accepted_as_such() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     for _ in range(12):
         for figure, direction in ((2.75, 1), (2.6, -1)):
             case.take(Vote(direction, 1.0, figure, Interval(figure, figure)))
@@ -108,7 +108,7 @@ def test_a_figure_inside_the_margin_is_accepted_as_such() -> None:
 
 
 def test_a_figure_on_the_edge_of_the_margin_is_not() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     for _ in range(20):
         for figure, direction in ((2.2, -1), (3.3, 1)):
             case.take(Vote(direction, 1.0, figure, Interval(figure, figure)))
@@ -116,7 +116,7 @@ def test_a_figure_on_the_edge_of_the_margin_is_not() -> None:
 
 
 def test_a_decided_case_still_listens() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     feed(case, UP)
     known = case.estimate()
     for _ in range(20):
@@ -127,7 +127,7 @@ def test_a_decided_case_still_listens() -> None:
 
 @pytest.mark.parametrize(("wide", "close", "shown"), [(9, 3, 2.0), (9, 2, 3.0)])
 def test_figures_are_of_the_rounds_that_can_tell_if_there_are_some(wide: int, close: int, shown: float) -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     for _ in range(wide):
         case.take(Vote(0, 0.0, 3.0, Interval(1.0, 9.0)))
     for _ in range(close):
@@ -138,7 +138,7 @@ def test_figures_are_of_the_rounds_that_can_tell_if_there_are_some(wide: int, cl
 
 
 def test_silent_rounds_in_a_row_are_counted() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     for vote in (SILENT, SILENT, UP, SILENT):
         case.take(vote)
     assert case.silent == 1
@@ -146,20 +146,20 @@ def test_silent_rounds_in_a_row_are_counted() -> None:
 
 
 def test_a_body_that_varies_by_itself_is_told_as_why_it_is_undecided() -> None:
-    case = Case(CLAIM)
+    case = Decision(CLAIM)
     for number in range(12):
         alone, figure = (0.02, 4.0) if number % 2 else (0.004, 1.0)
         case.take(cast(Interval(figure, figure), 2.5, alone, alone, 0.11))
     said = undecided.words(
-        TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), Site(2, True, True), 1.0)
+        TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0)
     )
     assert "the body itself takes longer or shorter from call to call" in said
     assert "raise max_time" in said
 
 
-def never(frequency: int, rounds: int = 400) -> Case:
+def never(frequency: int, rounds: int = 400) -> Decision:
     """Rounds of a body that blocks its loop in every so many rounds, confirmed as often as that is asked for."""
-    case = Case(LongestClaim("block", 0.05, 0.25))
+    case = Decision(LongestClaim("block", 0.05, 0.25))
     for number in range(1, rounds):
         blocked = 0.15 if frequency and number % frequency == 0 else 0.006
         case.take(cast(Interval(blocked, blocked), 0.056, 0.02), early=number < 20)
@@ -169,7 +169,7 @@ def never(frequency: int, rounds: int = 400) -> Case:
 
 
 @pytest.mark.parametrize(
-    ("frequency", "verdict"), [(0, "met"), (1, "broken"), (2, "broken"), (4, "broken"), (100, "met")]
+    ("frequency", "verdict"), [(0, "met"), (1, "not_met"), (2, "not_met"), (4, "not_met"), (100, "met")]
 )
 def test_what_must_never_happen_is_not_outvoted(frequency: int, verdict: str) -> None:
     case = never(frequency)
@@ -177,7 +177,7 @@ def test_what_must_never_happen_is_not_outvoted(frequency: int, verdict: str) ->
 
 
 def test_one_error_does_not_make_a_red_verdict_and_costs_some_rounds() -> None:
-    case = Case(LongestClaim("block", 0.05, 0.25))
+    case = Decision(LongestClaim("block", 0.05, 0.25))
     for number in range(40):
         blocked = 0.15 if number == 1 else 0.006
         case.take(cast(Interval(blocked, blocked), 0.056, 0.02))
@@ -189,27 +189,27 @@ def test_one_error_does_not_make_a_red_verdict_and_costs_some_rounds() -> None:
 
 def test_a_queue_that_may_be_luck_is_told_as_such() -> None:
     """Two workers, of which one takes twice as long: the first rounds could be calls that merely differ."""
-    case = Case(SpeedupClaim(2, 1.5, 0.25))
+    case = Decision(SpeedupClaim(2, 1.5, 0.25))
     queue = cast(Interval(0.75, 0.75), margin_cut(case.claim.margin), 0.02, 0.01, half(case.claim.margin))
     taken = 0
     while case.verdict is None:
         case.take(replace(queue, calls=Calls(0.01, (0.01, 0.02))))
         taken += 1
         if taken == 6:
-            said = undecided.words(TimeRanOut(case, [round_(reading(0.01))] * 8, Interference(), Site(2), 1.0))
-            assert "calls that merely differ, as with a cache, could look so slow in company by chance" in said
-    assert (case.verdict, taken) == ("broken", 8)
+            said = undecided.words(TimeRanOut(case, [round_(reading(0.01))] * 8, Interference(), CpuSite(2), 1.0))
+            assert "calls that merely differ, as with a cache, could look so slow by chance" in said
+    assert (case.verdict, taken) == ("not_met", 8)
 
 
 def test_rounds_that_speak_for_one_share_and_together_for_another_decide_nothing() -> None:
-    case = Case(ShareClaim("cpu", 0.5, 0.25))
+    case = Decision(ShareClaim("cpu", 0.5, 0.25))
     for number in range(40):
         share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
         case.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole))
         if not case.open:
             break
     assert case.verdict != "met" or len(case.votes) < 5
-    late = Case(ShareClaim("cpu", 0.5, 0.25))
+    late = Decision(ShareClaim("cpu", 0.5, 0.25))
     for number in range(40):
         share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
         late.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole), early=number < 24)
@@ -224,9 +224,9 @@ def test_of_two_things_each_varies_by_itself() -> None:
 
 
 def test_a_share_that_few_calls_make_is_told_as_that() -> None:
-    case = Case(ShareClaim("cpu", 0.5, 0.25))
+    case = Decision(ShareClaim("cpu", 0.5, 0.25))
     for number in range(40):
         share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
         case.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole), early=number < 24)
-    said = undecided.words(TimeRanOut(case, [round_(reading(0.01))] * 40, Interference(), Site(2), 10.0))
+    said = undecided.words(TimeRanOut(case, [round_(reading(0.01))] * 40, Interference(), CpuSite(2), 10.0))
     assert "all rounds together come to 27 %, since few calls take most of the time" in said

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from pytest_concurrency.engine.claims import SpeedupClaim
-from pytest_concurrency.engine.plan import Setup
+from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.testing import Noise, RandomLatency, ScriptedBench, ScriptedBody
 
@@ -67,7 +67,7 @@ def true_speedup(shape: Shape, body: ScriptedBody, noise: Noise) -> float:
     Where each worker's time varies, the slowest of several is what counts, so that even a body that
     shares nothing is less than ``workers`` times as fast.
     """
-    setup = Setup("threads", shape.workers)
+    setup = WorkerSetup("threads", shape.workers)
     bench = ScriptedBench(body, replace(noise, burst_every=math.inf), cpus=shape.cpus, seed=-1)
     ratios = []
     for _ in range(300):
@@ -102,25 +102,25 @@ def study(shapes: list[Shape], noises: list[Noise], trials: int) -> tuple[Counte
 def test_wrong_verdicts_are_no_more_than_promised() -> None:
     healthy, lost = study(list(SHAPES.values()), list(MACHINES.values()), TRIALS)
     settled = TRIALS * len(SHAPES) * len(MACHINES)
-    assert binomial_tail(healthy["broken"], settled, PROMISE) > 0.01, healthy
+    assert binomial_tail(healthy["not_met"], settled, PROMISE) > 0.01, healthy
     assert binomial_tail(lost["met"], settled, PROMISE) > 0.01, lost
     # As much as so many trials can show at all.
-    assert upper_bound(healthy["broken"] + lost["met"], 2 * settled) < 5e-3
+    assert upper_bound(healthy["not_met"] + lost["met"], 2 * settled) < 5e-3
     assert healthy["met"] > 0.7 * settled
-    assert lost["broken"] > 0.7 * settled
+    assert lost["not_met"] > 0.7 * settled
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_quiet_machine_always_decides(name: str) -> None:
     healthy, lost = study([SHAPES[name]], [MACHINES["quiet"]], 100)
     assert healthy == {"met": 100}
-    assert lost == {"broken": 100}
+    assert lost == {"not_met": 100}
 
 
 def test_stolen_cpus_make_no_wrong_verdicts() -> None:
     """No run delay shows when a hypervisor takes a CPU away; only the round's interference does."""
     healthy, lost = study([SHAPES["computing"]], [STOLEN], 80)
-    assert binomial_tail(healthy["broken"] + lost["met"], 160, PROMISE) > 0.01, (healthy, lost)
+    assert binomial_tail(healthy["not_met"] + lost["met"], 160, PROMISE) > 0.01, (healthy, lost)
 
 
 ONE_CORE = Noise(jitter=0.01, burst_every=1e-6, burst_length=1e9, load=0.0, crowding=1.8)
@@ -138,8 +138,8 @@ HARDWARE_THREADS = {
     ("body", "expected"),
     [
         (ScriptedBody(cpu=0.01), "met"),
-        (ScriptedBody(cpu=0.01, lock=1.0), "broken"),
-        (ScriptedBody(cpu=0.01, growth=1.8), "broken"),
+        (ScriptedBody(cpu=0.01, lock=1.0), "not_met"),
+        (ScriptedBody(cpu=0.01, growth=1.8), "not_met"),
     ],
     ids=["parallel", "in a lock", "uses up the memory's bandwidth"],
 )
@@ -155,7 +155,7 @@ def test_cpus_that_are_threads_of_one_core_make_no_wrong_verdicts(body: Scripted
     )
     assert set(ends) <= {expected, "undecided"}
     if body.lock:
-        assert ends["broken"] > 1.5 * TRIALS  # what waits for a lock is not the CPUs' fault
+        assert ends["not_met"] > 1.5 * TRIALS  # what waits for a lock is not the CPUs' fault
 
 
 LATENCIES: dict[str, Callable[[random.Random], float]] = {
@@ -175,7 +175,7 @@ def test_random_latencies_make_no_wrong_verdicts(name: str) -> None:
         factor: Counter(body.verdict(true * factor, MARGIN, rng, 120) for _ in range(8))
         for factor in (0.5, 1.0, 1.25, 3.0)
     }
-    wrong = sum(ends[factor]["broken"] for factor in (0.5, 1.0)) + sum(ends[factor]["met"] for factor in (1.25, 3.0))
+    wrong = sum(ends[factor]["not_met"] for factor in (0.5, 1.0)) + sum(ends[factor]["met"] for factor in (1.25, 3.0))
     assert binomial_tail(wrong, 32, PROMISE) > 0.01, ends
     assert ends[0.5]["met"] >= 3, ends
 
@@ -189,7 +189,7 @@ def test_calls_that_merely_differ_make_no_queue(part: float, times: int) -> None
     )
     true = body.speedup()
     ends = Counter(body.verdict(true * factor, MARGIN, rng, 20) for factor in (0.6, 1.0) for _ in range(100))
-    assert ends["broken"] == 0, ends
+    assert ends["not_met"] == 0, ends
 
 
 REPLAY = Path(__file__).parents[3] / "benchmarks" / "replay.py"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_concurrency.core.model import GilProbe, Interval
-from pytest_concurrency.engine.gil_usage import GilQuestion
+from pytest_concurrency.engine.gil_usage import GilUsage
 
 from ..make import reading, round_
 
@@ -16,7 +16,7 @@ OVERLAPPED = round_(reading(0.01), reading(0.01), reading(0.01))
 
 @pytest.mark.parametrize(("probe", "answer"), [(HELD, "held"), (FREE, "released")])
 def test_one_heartbeat_is_not_enough_and_a_few_are(probe: GilProbe, answer: str) -> None:
-    question = GilQuestion(has_gil=True)
+    question = GilUsage(has_gil=True)
     question.heed(IN_TURN)
     question.take(probe)
     assert question.answer == "unknown"
@@ -29,13 +29,13 @@ def test_one_heartbeat_is_not_enough_and_a_few_are(probe: GilProbe, answer: str)
 
 
 def test_without_a_gil_there_is_no_question() -> None:
-    question = GilQuestion(has_gil=False)
+    question = GilUsage(has_gil=False)
     assert question.answer == "disabled"
     assert not question.open
 
 
 def test_computing_that_overlapped_did_not_hold_the_gil() -> None:
-    question = GilQuestion(has_gil=True)
+    question = GilUsage(has_gil=True)
     for _ in range(4):
         question.heed(OVERLAPPED)
         question.take(HELD)
@@ -43,7 +43,7 @@ def test_computing_that_overlapped_did_not_hold_the_gil() -> None:
 
 
 def test_it_stays_unknown_after_some_tries() -> None:
-    question = GilQuestion(has_gil=True)
+    question = GilUsage(has_gil=True)
     asked = 0
     while question.open:
         question.heed(IN_TURN)
@@ -55,7 +55,7 @@ def test_it_stays_unknown_after_some_tries() -> None:
 
 
 def test_where_it_cannot_be_asked_it_is_asked_once() -> None:
-    question = GilQuestion(has_gil=True)
+    question = GilUsage(has_gil=True)
     question.heed(IN_TURN)
     question.take(None)
     assert not question.open
@@ -63,14 +63,14 @@ def test_where_it_cannot_be_asked_it_is_asked_once() -> None:
 
 
 def test_workers_with_a_gil_each_say_nothing_about_it() -> None:
-    question = GilQuestion(has_gil=True)
+    question = GilUsage(has_gil=True)
     for _ in range(4):
         question.take(HELD)
     assert question.answer == "held"
 
 
 def test_an_overlap_takes_back_what_was_known() -> None:
-    question = GilQuestion(has_gil=True)
+    question = GilUsage(has_gil=True)
     for _ in range(4):
         question.take(HELD)
     assert question.answer == "held"
@@ -84,10 +84,10 @@ def test_an_overlap_takes_back_what_was_known() -> None:
     ids=["all of it", "most of it", "who knows how much"],
 )
 def test_how_much_of_the_computing_held_it(surely: float, perhaps: float, held: tuple[float, float]) -> None:
-    question = GilQuestion(has_gil=True)
+    question = GilUsage(has_gil=True)
     for _ in range(4):
         question.take(GilProbe(0.01, 0.01, surely * 0.01, perhaps * 0.01, Interval(0.005, 0.006), 12))
-    question.take(GilProbe(0.01, 0.01, 0.0, 0.0, Interval(0.0, 0.0), 1))  # a heart without a CPU
+    question.take(GilProbe(0.01, 0.01, 0.0, 0.0, Interval(0.0, 0.0), 1))  # a probe thread without a CPU
     assert (question.held.low, question.held.high) == pytest.approx(held)
     question.heed(OVERLAPPED)
     assert (question.held.low, question.held.high) == pytest.approx((0.5, 0.5))

@@ -188,8 +188,8 @@ def test_the_computing_share_leaves_run_delay_out(cpu: float, wait: float, share
 
 
 def test_a_helper_that_was_kept_from_its_cpu_alone_makes_no_speedup() -> None:
-    alone = reading(0.01, 0.015, party="unseen")  # did the helper wait for a CPU, or for something else?
-    together = [reading(0.01, 0.01, party="unseen")] * 2
+    alone = reading(0.01, 0.015, accounting="unseen")  # did the helper wait for a CPU, or for something else?
+    together = [reading(0.01, 0.01, accounting="unseen")] * 2
     beside = intervals.speedup(round_(alone, *together, interference=Interference(foreign=1.0)), 2, 2.0)
     quiet = intervals.speedup(round_(alone, *together, interference=Interference(foreign=0.0)), 2, 2.0)
     assert beside is not None
@@ -212,7 +212,7 @@ def test_workers_that_queue_for_each_other_are_not_disturbed(
 def test_a_rare_long_call_may_be_seen_by_several_workers_first() -> None:
     usual = round_(reading(0.01), *[reading(0.01, wait=0.03)] * 4)
     rare = round_(reading(0.01), *[reading(0.01, wait=0.03)] * 3, reading(0.01, wait=0.25))
-    assert not intervals.seen_in_company_only([usual] * 3)
-    assert intervals.seen_in_company_only([usual, rare, usual])
-    assert not intervals.seen_in_company_only([usual, rare, usual] * 10)
-    assert not intervals.seen_in_company_only([round_(reading(0.01)), round_(reading(0.1))])
+    assert not intervals.seen_in_concurrent_only([usual] * 3)
+    assert intervals.seen_in_concurrent_only([usual, rare, usual])
+    assert not intervals.seen_in_concurrent_only([usual, rare, usual] * 10)
+    assert not intervals.seen_in_concurrent_only([round_(reading(0.01)), round_(reading(0.1))])

@@ -10,10 +10,10 @@ import pytest
 
 from pytest_concurrency.core.model import GilProbe, Interference, Interval, Reading, Round, Sample
 from pytest_concurrency.engine.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
-from pytest_concurrency.engine.plan import Plan, Setup
+from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Settlement
-from pytest_concurrency.expectations.base import Limits, speedup_plan
+from pytest_concurrency.expectations.base import Tolerances, speedup_plan
 from pytest_concurrency.measurement.callable_bench import ComparisonClaim
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
 from pytest_concurrency.verdicts.undecided import words
@@ -41,18 +41,18 @@ def end(bench: ScriptedBench, *claims: Claim, max_time: float = 10.0, **more: ob
         (WAITS, [THREE], "threads", 4, "met"),
         (WAITS, [THREE], "processes", 4, "met"),
         (WAITS, [THREE], "tasks", 4, "met"),
-        (IN_A_LOCK, [THREE], "threads", 4, "broken"),
-        (IN_A_LOCK, [THREE], "tasks", 4, "broken"),
+        (IN_A_LOCK, [THREE], "threads", 4, "not_met"),
+        (IN_A_LOCK, [THREE], "tasks", 4, "not_met"),
         (COMPUTES, [TWO], "threads", 2, "met"),
-        (COMPUTES, [TWO], "tasks", 2, "broken"),
-        (COMPUTES_IN_A_LOCK, [TWO], "processes", 2, "broken"),
-        (UNDER_THE_GIL, [TWO], "threads", 2, "broken"),
+        (COMPUTES, [TWO], "tasks", 2, "not_met"),
+        (COMPUTES_IN_A_LOCK, [TWO], "processes", 2, "not_met"),
+        (UNDER_THE_GIL, [TWO], "threads", 2, "not_met"),
         (UNDER_THE_GIL, [TWO], "processes", 2, "met"),
         (UNDER_THE_GIL, [replace(TWO, at_most=True)], "threads", 2, "met"),
-        (COMPUTES, [SpeedupClaim(2, 1.2, 0.25, at_most=True)], "threads", 2, "broken"),
+        (COMPUTES, [SpeedupClaim(2, 1.2, 0.25, at_most=True)], "threads", 2, "not_met"),
         (WAITS, [ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)], "threads", 4, "met"),
-        (IN_A_LOCK, [ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)], "threads", 4, "broken"),
-        (COMPUTES, [ShareClaim("wait", 0.5, 0.25)], "threads", 4, "broken"),
+        (IN_A_LOCK, [ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)], "threads", 4, "not_met"),
+        (COMPUTES, [ShareClaim("wait", 0.5, 0.25)], "threads", 4, "not_met"),
         (COMPUTES, [ShareClaim("cpu", 0.5, 0.25)], "threads", None, "met"),
     ],
 )
@@ -68,9 +68,9 @@ def test_a_quiet_machine_tells_the_truth(
     ("body", "use", "verdict"),
     [
         (UNDER_THE_GIL, "held", "met"),
-        (UNDER_THE_GIL, "released", "broken"),
+        (UNDER_THE_GIL, "released", "not_met"),
         (COMPUTES, "released", "met"),
-        (COMPUTES, "held", "broken"),
+        (COMPUTES, "held", "not_met"),
     ],
 )
 def test_who_holds_the_gil_is_heard(body: ScriptedBody, use: str, verdict: str) -> None:
@@ -78,12 +78,12 @@ def test_who_holds_the_gil_is_heard(body: ScriptedBody, use: str, verdict: str) 
     assert settlement.verdict == verdict
 
 
-@pytest.mark.parametrize(("stretch", "verdict"), [(0.05, "broken"), (0.001, "met")])
+@pytest.mark.parametrize(("stretch", "verdict"), [(0.05, "not_met"), (0.001, "met")])
 @pytest.mark.parametrize(("backend", "method"), [("threads", "hold"), ("tasks", "block")])
 def test_long_stretches_are_found(backend: str, method: str, stretch: float, verdict: str) -> None:
     bench = ScriptedBench(ScriptedBody(cpu=0.1, holds_gil=method == "hold", stretch=stretch))
     claim = LongestClaim(method, 0.005, 0.25)
-    settlement = settle(Plan(Setup(backend, method=method), (claim,)), bench, 10.0)
+    settlement = settle(Plan(WorkerSetup(backend, method=method), (claim,)), bench, 10.0)
     assert settlement.verdict == verdict
     assert settlement.results[0].estimate is not None
     assert settlement.results[0].estimate.value == pytest.approx(stretch)
@@ -166,7 +166,7 @@ def test_red_votes_on_computing_count_only_where_the_control_body_runs_in_parall
 
 def test_a_pool_that_is_too_small_is_no_fault_of_the_machine() -> None:
     bench = ScriptedBench(COMPUTES_IN_A_LOCK, control_body=ON_ONE_CPU, cpus=2, at_once=1)
-    assert end(bench, TWO, workers=2, max_time=3.0).verdict == "broken"
+    assert end(bench, TWO, workers=2, max_time=3.0).verdict == "not_met"
 
 
 def test_hardware_threads_of_one_core_are_named_where_they_do_not_compute_like_two() -> None:
@@ -186,7 +186,7 @@ def test_the_control_body_is_left_out_where_nothing_hangs_on_the_cpus(
     body: ScriptedBody, claim: Claim, backend: str
 ) -> None:
     bench = ScriptedBench(body, control_body=ON_ONE_CPU)
-    assert end(bench, claim, backend=backend).verdict == "broken"
+    assert end(bench, claim, backend=backend).verdict == "not_met"
     assert bench.controls == 0
 
 
@@ -197,10 +197,10 @@ class TwoCallables(ScriptedBench):
         super().__init__(first, control_body=ON_ONE_CPU, cpus=2)
         self.first, self.second = first, second
 
-    def lengthen(self, setup: Setup) -> None:
+    def lengthen(self, setup: WorkerSetup) -> None:
         """Both are called once a round."""
 
-    def round(self, setup: Setup) -> Round:
+    def round(self, setup: WorkerSetup) -> Round:
         self.rounds += 1
         return Round(
             self.rounds, self._run(setup, self.first, 1), self._run(setup, self.second, 1), self.interference()
@@ -209,7 +209,7 @@ class TwoCallables(ScriptedBench):
 
 @pytest.mark.parametrize(
     ("first", "second", "verdict"),
-    [(COMPUTES, ScriptedBody(wait=0.04), "broken"), (WAITS, ScriptedBody(cpu=0.04), "undecided")],
+    [(COMPUTES, ScriptedBody(wait=0.04), "not_met"), (WAITS, ScriptedBody(cpu=0.04), "undecided")],
 )
 def test_of_two_callables_it_is_the_second_that_may_be_slow_for_want_of_cpus(
     first: ScriptedBody, second: ScriptedBody, verdict: str
@@ -224,15 +224,15 @@ def test_no_control_body_is_asked_about_a_second_callable_that_one_thread_runs()
     """The machine has one CPU to give, and that is all it could use."""
 
     class OfOneThread(TwoCallables):
-        def round(self, setup: Setup) -> Round:
+        def round(self, setup: WorkerSetup) -> Round:
             round_ = super().round(setup)
             assert round_.concurrent is not None
-            reading = replace(round_.concurrent.readings[0], party="one")
+            reading = replace(round_.concurrent.readings[0], accounting="one")
             return replace(round_, concurrent=replace(round_.concurrent, readings=(reading,)))
 
     bench = OfOneThread(WAITS, ScriptedBody(cpu=0.04))
     settlement = end(bench, ComparisonClaim(2, 1.0, 0.25), backend="compare", workers=2, max_time=3.0)
-    assert settlement.verdict == "broken"
+    assert settlement.verdict == "not_met"
     assert bench.controls == 0
 
 
@@ -248,7 +248,7 @@ def test_pauses_double_after_bad_rounds_and_stay_bounded() -> None:
 def test_nothing_is_waited_for_where_nothing_interferes() -> None:
     """Waiting for a burst to pass buys nothing when there is none."""
     bench = ScriptedBench(IN_A_LOCK)
-    assert end(bench, THREE).verdict == "broken"
+    assert end(bench, THREE).verdict == "not_met"
     assert bench.pauses == []
 
 
@@ -271,7 +271,7 @@ def test_rounds_without_the_gil_do_not_count_once_it_is_on() -> None:
 
     bench = ScriptedBench(body, has_gil=False)
     settlement = end(bench, TWO, workers=2)
-    assert settlement.verdict == "broken"
+    assert settlement.verdict == "not_met"
     assert True in changes
     assert all(round_.has_gil for round_ in settlement.rounds)
     assert settlement.rounds[0].number == 3
@@ -291,8 +291,8 @@ def test_batches_do_not_grow_for_a_claim_that_another_one_makes_needless() -> No
     """Whether waits overlap cannot be told of a body that computes, and need not."""
     bench = ScriptedBench(COMPUTES)
     share, overlap = ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)
-    settlement = settle(Plan(Setup("threads", 4), (share, overlap)), bench, 10.0)
-    assert settlement.verdict == "broken"
+    settlement = settle(Plan(WorkerSetup("threads", 4), (share, overlap)), bench, 10.0)
+    assert settlement.verdict == "not_met"
     assert len(settlement.rounds) > 4
     assert bench.lengthened == 0
 
@@ -351,7 +351,7 @@ def test_no_rounds_are_added_for_a_ratio_beside_a_claim_that_is_broken() -> None
     waits, overlap = ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25)
     alone = end(ScriptedBench(COMPUTES, Noise(jitter=0.01)), waits, overlap)
     kept = end(ScriptedBench(COMPUTES, Noise(jitter=0.01)), waits, overlap, comparable=lambda rounds, number: False)
-    assert alone.verdict == kept.verdict == "broken"
+    assert alone.verdict == kept.verdict == "not_met"
     assert len(kept.rounds) == len(alone.rounds)
 
 
@@ -360,7 +360,7 @@ def test_rounds_are_added_for_a_ratio_beside_an_alternative_that_does_not_hold()
     settlement = end(
         ScriptedBench(WAITS), computes, overlap, all_must_hold=False, comparable=lambda rounds, number: number >= 14
     )
-    assert settlement.results[0].verdict == "broken"
+    assert settlement.results[0].verdict == "not_met"
     assert len(settlement.rounds) >= 14
 
 
@@ -390,8 +390,8 @@ def test_without_run_delay_only_a_quiet_machine_decides(load: float, verdict: st
 
 def test_one_broken_claim_ends_the_measurement() -> None:
     settlement = end(ScriptedBench(IN_A_LOCK), THREE, SpeedupClaim(4, 0.98, 0.05))
-    assert settlement.verdict == "broken"
-    assert settlement.results[0].verdict == "broken"
+    assert settlement.verdict == "not_met"
+    assert settlement.results[0].verdict == "not_met"
 
 
 def test_a_plan_may_end_before_every_claim_has() -> None:
@@ -412,7 +412,7 @@ def test_progress_tells_round_figure_and_stage() -> None:
         (("met", "met"), "met"),
         (("met", "undecided"), "undecided"),
         (("undecided", "unmeasurable"), "unmeasurable"),
-        (("undecided", "broken"), "broken"),
+        (("undecided", "not_met"), "not_met"),
     ],
 )
 def test_the_gravest_verdict_is_the_plans(verdicts: tuple[str, str], whole: str) -> None:
@@ -451,7 +451,7 @@ def test_max_time_ends_the_wait_for_a_drift() -> None:
     assert settlement.seconds <= 6.0
 
 
-@pytest.mark.parametrize(("threshold", "verdict"), [(0.3, "met"), (0.8, "broken")])
+@pytest.mark.parametrize(("threshold", "verdict"), [(0.3, "met"), (0.8, "not_met")])
 @pytest.mark.parametrize("start", [0, 1])
 def test_calls_that_take_turns_at_computing_and_waiting_are_half_of_each(
     threshold: float, verdict: str, start: int
@@ -478,8 +478,8 @@ def test_a_body_that_varies_does_not_keep_step_with_the_rounds() -> None:
 def test_what_must_never_happen_is_found_in_one_call_of_twenty() -> None:
     calls = itertools.count(1)
     bench = ScriptedBench(lambda _: ScriptedBody(wait=0.001, stretch=0.0 if next(calls) % 20 else 0.04))
-    rarely = settle(Plan(Setup("tasks", method="block"), (LongestClaim("block", 0.005, 0.25),)), bench, 10.0)
-    assert rarely.verdict == "broken"
+    rarely = settle(Plan(WorkerSetup("tasks", method="block"), (LongestClaim("block", 0.005, 0.25),)), bench, 10.0)
+    assert rarely.verdict == "not_met"
     estimate = rarely.results[0].estimate
     assert estimate is not None
     assert estimate.value == pytest.approx(0.04, rel=0.1)
@@ -493,7 +493,7 @@ class MostlyUnderTheGil(ScriptedBench):
 
     busy = 0
 
-    def round(self, setup: Setup) -> Round:
+    def round(self, setup: WorkerSetup) -> Round:
         self.rounds += 1
         self.clock.advance(0.035)
         cpu, busy = 0.0104, self.rounds <= self.busy
@@ -508,7 +508,7 @@ class MostlyUnderTheGil(ScriptedBench):
 @pytest.mark.parametrize("busy", [0, 3, 4, 6, 10, 1000])
 def test_what_holds_the_gil_for_most_of_its_time_is_not_taken_to_hold_it_always(busy: int) -> None:
     faster, as_slow = SpeedupClaim(2, 1.25, 0.25), SpeedupClaim(2, 1.15, 0.25, at_most=True)
-    for claim, wrong in ((faster, "broken"), (as_slow, "met")):
+    for claim, wrong in ((faster, "not_met"), (as_slow, "met")):
         bench = MostlyUnderTheGil(COMPUTES, cpus=2.0)
         bench.busy = busy
         assert end(bench, claim, workers=2, backend="threads").verdict != wrong
@@ -517,4 +517,6 @@ def test_what_holds_the_gil_for_most_of_its_time_is_not_taken_to_hold_it_always(
 def test_one_cpu_cannot_show_what_a_gil_allows_that_is_held_in_part() -> None:
     bench = MostlyUnderTheGil(COMPUTES, cpus=1.0)
     bench.busy = 10**9
-    assert settle(speedup_plan(Setup("threads", 2), 1.25, None, Limits()), bench, 10.0).verdict == "unmeasurable"
+    assert (
+        settle(speedup_plan(WorkerSetup("threads", 2), 1.25, None, Tolerances()), bench, 10.0).verdict == "unmeasurable"
+    )

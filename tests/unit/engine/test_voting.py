@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval
 from pytest_concurrency.engine import voting
-from pytest_concurrency.engine.voting import Tally, Vote, cast
+from pytest_concurrency.engine.voting import Vote, VoteCount, cast
 
 from .exact import confirmed, walk
 
@@ -85,7 +85,7 @@ def test_an_unreadable_round_has_no_figure() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from([-1, 0, 1]), st.floats(0.5, 3.0)), max_size=40))
 def test_a_tally_counts_every_vote(votes: list[tuple[int, float]]) -> None:
-    count = Tally()
+    count = VoteCount()
     for direction, weight in votes:
         count = count.add(Vote(direction, weight))
     assert count.rounds == len(votes)
@@ -95,11 +95,11 @@ def test_a_tally_counts_every_vote(votes: list[tuple[int, float]]) -> None:
 
 @pytest.mark.parametrize(("lead", "side"), [(11.9, 0), (12.0, 1), (-15.9, 0), (-16.0, -1)])
 def test_each_side_has_its_own_bound(lead: float, side: int) -> None:
-    assert Tally(lead=lead).decided(enough_above=12.0, enough_below=16.0) == side
+    assert VoteCount(lead=lead).decided(enough_above=12.0, enough_below=16.0) == side
 
 
 def votes(*rounds: tuple[float, float]) -> list[Vote]:
-    """Of a lone body's seconds and a speedup, against a cut at 2."""
+    """Of a serial body's seconds and a speedup, against a cut at 2."""
     return [cast(Interval(figure, figure), 2.0, alone, alone, 0.11) for alone, figure in rounds]
 
 

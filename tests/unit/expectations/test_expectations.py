@@ -14,7 +14,7 @@ from pytest_concurrency.core.model import Body, Round
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.plan import Plan
 from pytest_concurrency.expectations import keywords, kind_of, read_marker
-from pytest_concurrency.expectations.base import Kind, Limits
+from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.expectations.markers import MARKERS, marker_lines
 
 from ..make import reading, round_
@@ -36,7 +36,7 @@ def do_nothing() -> None:
 
 
 def plan_of(name: str, is_async: bool = False, **given: object) -> Plan:
-    return read_marker(name, (), given, is_async).plan(Body(do_nothing, is_async=is_async), Limits())
+    return read_marker(name, (), given, is_async).plan(Body(do_nothing, is_async=is_async), Tolerances())
 
 
 @pytest.mark.parametrize("name", MARKERS)
@@ -49,7 +49,7 @@ def test_every_marker_is_what_its_line_says(name: str) -> None:
     for keyword in kind.keywords:
         assert keyword in MARKERS[name].signature
     expectation = read_marker(name, (), given_, is_async)
-    plan = expectation.plan(Body(do_nothing, is_async=is_async), Limits())
+    plan = expectation.plan(Body(do_nothing, is_async=is_async), Tolerances())
     assert plan.claims
     assert expectation.label.startswith(name)
     assert any(line.startswith(f"{name}(") and "max_time" in line for line in marker_lines())
@@ -162,8 +162,8 @@ def test_auto_stands_for_the_usable_cpus(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_markers_own_limits_come_first() -> None:
     expectation = read_marker("expect_io_bound", (), {"max_time": "2min", "margin": 0.5}, False)
-    limits = expectation.limits(Limits(margin=0.1, max_time=3.0, undecided="fail"))
-    assert limits == Limits(0.5, 120.0, "fail")
+    limits = expectation.limits(Tolerances(margin=0.1, max_time=3.0, undecided="fail"))
+    assert limits == Tolerances(0.5, 120.0, "fail")
 
 
 def test_async_bodies_run_as_tasks() -> None:
@@ -188,7 +188,7 @@ def why(plan: Plan, round_: Round, cpus: float, gil: str = "released") -> str | 
         ("threads", COMPUTES, 2.0, "released", False),
         ("threads", COMPUTES, 4.0, "released", True),
         ("threads", WAITS, 1.0, "unknown", True),
-        ("threads", COMPUTES, 1.0, "held", True),  # it is broken on any machine
+        ("threads", COMPUTES, 1.0, "held", True),  # it is not met on any machine
         ("processes", COMPUTES, 2.0, "held", False),
     ],
 )

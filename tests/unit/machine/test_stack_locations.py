@@ -17,7 +17,7 @@ from pytest_concurrency.machine import stack_locations
 OURS = (str(Path(pytest_concurrency.__file__).parent / "backends" / "batch.py"), 40, "run_batch")
 LIBRARY = (queue.__file__, 171, "get")
 AUTHORS = ("/home/me/test_it.py", 3, "test_body")
-INSTALLED = (str(Path(queue.__file__).parent / "site-packages" / "somebody" / "client.py"), 9, "get")
+INSTALLED = (str(Path(queue.__file__).parent / "site-packages" / "someone" / "client.py"), 9, "get")
 
 
 def test_waiting_in_the_library_is_told_at_the_line_that_waits() -> None:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import random
 
-from pytest_concurrency.measurement.ordering import Order
+from pytest_concurrency.measurement.ordering import RoundOrder
 
 
 def test_of_two_rounds_each_order_is_one() -> None:
-    order = Order(random.Random(1))
-    blocks = [(order.lone_first(), order.lone_first()) for _ in range(50)]
+    order = RoundOrder(random.Random(1))
+    blocks = [(order.serial_first(), order.serial_first()) for _ in range(50)]
     assert set(blocks) == {(True, False), (False, True)}
 
 
 def test_where_the_lone_worker_was_measured_the_others_follow() -> None:
     for seed in range(10):
-        order = Order(random.Random(seed))
-        assert order.lone_first(measured=True)
-        assert not order.lone_first()
+        order = RoundOrder(random.Random(seed))
+        assert order.serial_first(measured=True)
+        assert not order.serial_first()
 
 
 def test_kinds_have_orders_of_their_own() -> None:
-    order = Order(random.Random(1))
-    first = order.lone_first("body")
-    order.lone_first("control")
-    assert order.lone_first("body") is not first
+    order = RoundOrder(random.Random(1))
+    first = order.serial_first("body")
+    order.serial_first("control")
+    assert order.serial_first("body") is not first

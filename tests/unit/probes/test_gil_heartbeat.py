@@ -8,24 +8,24 @@ from hypothesis import strategies as st
 
 from pytest_concurrency.core.model import GilProbe
 from pytest_concurrency.engine.claims import gil_vote
-from pytest_concurrency.probes.gil_heartbeat import Beat, Beats, summarize
+from pytest_concurrency.probes.gil_heartbeat import Wakeup, Wakeups, summarize
 
 from ..make import reading
 
 BEAT = 0.0005
 
 
-def beats(seconds: float, late: float, delay: float = 0.0, computed: float | None = None, **more: int) -> list[Beat]:
+def beats(seconds: float, late: float, delay: float = 0.0, computed: float | None = None, **more: int) -> list[Wakeup]:
     """Beats from 0 to ``seconds``, all as late."""
     found, now = [], 0.0
     while now < seconds:
-        found.append(Beat(now + BEAT, late, delay, computed, **more))
+        found.append(Wakeup(now + BEAT, late, delay, computed, **more))
         now += BEAT + late
     return found
 
 
-def heard(cpu: float, wait: float, found: list[Beat], delay: float = 0.0, **more: float) -> GilProbe:
-    return summarize(reading(cpu, wait, delay), Beats(tuple(found), **more))
+def heard(cpu: float, wait: float, found: list[Wakeup], delay: float = 0.0, **more: float) -> GilProbe:
+    return summarize(reading(cpu, wait, delay), Wakeups(tuple(found), **more))
 
 
 def test_a_body_that_holds_the_gil_makes_every_beat_late() -> None:
@@ -63,8 +63,8 @@ def test_a_wait_that_keeps_the_gil_shows_as_a_hold() -> None:
 
 
 def test_beats_outside_of_the_body_say_nothing_of_it() -> None:
-    before = Beat(due=-1.0, late=0.5, delay=0.0, cpu=0.4)
-    after = Beat(due=1.0, late=0.5, delay=0.0, cpu=0.4)
+    before = Wakeup(due=-1.0, late=0.5, delay=0.0, cpu=0.4)
+    after = Wakeup(due=1.0, late=0.5, delay=0.0, cpu=0.4)
     probe = heard(0.01, 0.0, [before, after])
     assert (probe.beats, probe.surely_held, probe.perhaps_held) == (0, 0.0, 0.0)
 
@@ -78,7 +78,7 @@ def test_without_a_beat_a_hold_is_at_most_the_body() -> None:
 
 
 def test_the_place_goes_with_it() -> None:
-    assert summarize(reading(0.01), Beats(()), "test_it.py:3 in body").where == "test_it.py:3 in body"
+    assert summarize(reading(0.01), Wakeups(()), "test_it.py:3 in body").where == "test_it.py:3 in body"
 
 
 @given(
@@ -86,7 +86,7 @@ def test_the_place_goes_with_it() -> None:
     wait=st.floats(0.0001, 0.1),
     found=st.lists(
         st.builds(
-            Beat,
+            Wakeup,
             due=st.floats(-0.1, 0.3),
             late=st.floats(0, 0.1),
             delay=st.floats(0, 0.1),
@@ -96,7 +96,7 @@ def test_the_place_goes_with_it() -> None:
         max_size=20,
     ),
 )
-def test_bounds_are_in_order(cpu: float, wait: float, found: list[Beat]) -> None:
+def test_bounds_are_in_order(cpu: float, wait: float, found: list[Wakeup]) -> None:
     probe = heard(cpu, wait, found)
     assert 0 <= probe.surely_held <= probe.perhaps_held
     assert 0 <= probe.longest.low <= probe.longest.high

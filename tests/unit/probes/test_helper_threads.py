@@ -13,13 +13,13 @@ from ..make import reading
 
 
 @pytest.mark.parametrize(
-    ("helpers_cpu", "cpu", "party"),
+    ("helpers_cpu", "cpu", "accounting"),
     [(0.0, 0.001, "seen"), (0.0005, 0.001, "seen"), (0.006, 0.007, "unseen"), (0.5, 0.01, "unseen")],
 )
-def test_helpers_are_credited_up_to_what_a_worker_waited(helpers_cpu: float, cpu: float, party: str) -> None:
+def test_helpers_are_credited_up_to_what_a_worker_waited(helpers_cpu: float, cpu: float, accounting: str) -> None:
     (credited,) = helper_threads.credit([reading(0.001, 0.009)], helpers_cpu)
     assert credited.cpu == pytest.approx(cpu)
-    assert credited.party == party
+    assert credited.accounting == accounting
     assert credited.cpu + credited.blocked == pytest.approx(0.01)
 
 
@@ -34,7 +34,7 @@ def test_the_computing_of_another_thread_is_seen_and_the_workers_is_not() -> Non
         while time.thread_time() < end:
             pass
 
-    beside = helper_threads.Helpers(children=False)
+    beside = helper_threads.HelperThreads(children=False)
     thread = threading.Thread(target=compute)
     thread.start()
     thread.join()

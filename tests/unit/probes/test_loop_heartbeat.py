@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_concurrency.probes.loop_heartbeat import LoopBeat
+from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 
 
 class Loop:
@@ -29,6 +29,6 @@ def test_starting_the_watcher_is_no_block_of_the_loop(monkeypatch: pytest.Monkey
         original(thread)
 
     monkeypatch.setattr(threading.Thread, "start", slow_start)
-    with LoopBeat(Loop()) as beat:
+    with LoopHeartbeat(Loop()) as beat:
         pass
     assert beat.result().longest.low < 0.1

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.probes import process_usage
-from pytest_concurrency.probes.process_usage import OwnWork
+from pytest_concurrency.probes.process_usage import ProcessUsage
 
 pytestmark = pytest.mark.skipif(process_usage.unavailable() is not None, reason="needs run delay")
 COMPUTE = "import time\nwhile time.process_time() < 0.2: pass"
@@ -39,23 +39,23 @@ def in_a_process() -> None:
 
 def work_of(call: object) -> Reading:
     assert callable(call)
-    with OwnWork(short_lived=True) as work:
+    with ProcessUsage(short_lived=True) as work:
         call()
     return work.reading
 
 
 @pytest.mark.parametrize(
-    ("call", "party"),
+    ("call", "accounting"),
     [(compute, "one"), (in_two_threads, "seen"), (in_a_process, "unseen")],
     ids=["one", "seen", "unseen"],
 )
-def test_who_took_part(call: object, party: str) -> None:
-    assert work_of(call).party == party
+def test_who_took_part(call: object, accounting: str) -> None:
+    assert work_of(call).accounting == accounting
 
 
 def test_waiting_is_done_by_one() -> None:
     reading = work_of(lambda: time.sleep(0.05))
-    assert reading.party == "one"
+    assert reading.accounting == "one"
     assert reading.blocked > 0.04
 
 
@@ -66,7 +66,7 @@ def test_the_computing_of_all_is_added_up() -> None:
 
 def test_without_run_delay_nobody_is_known_to_have_worked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_CONCURRENCY_NO_RUN_DELAY", "1")
-    assert work_of(compute).party != "one"
+    assert work_of(compute).accounting != "one"
 
 
 def _compute(seconds: float) -> None:
@@ -77,14 +77,14 @@ def _compute(seconds: float) -> None:
 def test_what_a_child_did_before_is_not_of_this_batch() -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         pool.submit(_compute, 0.3).result()
-        with OwnWork(short_lived=False) as work:
+        with ProcessUsage(short_lived=False) as work:
             pool.shutdown(wait=True)
     assert work.reading.cpu < 0.15
 
 
 def test_several_watchers_leave_threads_as_they_were() -> None:
     run = threading.Thread.run
-    first, second = OwnWork(short_lived=True), OwnWork(short_lived=True)
+    first, second = ProcessUsage(short_lived=True), ProcessUsage(short_lived=True)
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
@@ -97,4 +97,4 @@ def test_threads_that_python_has_not_made_are_told_apart(monkeypatch: pytest.Mon
     with ThreadPoolExecutor(1) as pool:
         pool.submit(compute).result()
         reading = work_of(lambda: pool.submit(compute).result())
-    assert reading.party == "native"
+    assert reading.accounting == "native"

@@ -95,7 +95,7 @@ def test_an_unknown_order_is_named_with_those_that_there_are() -> None:
 
 ROWS = [
     row("b", seconds=2.0, estimate=Estimate(2.0, 1.9, 2.1)),
-    row("c", seconds=11.0, verdict="broken", estimate=None),
+    row("c", seconds=11.0, verdict="not_met", estimate=None),
     row("a", seconds=0.5, verdict="undecided", estimate=Estimate(3.0, 2.9, 3.1)),
 ]
 
@@ -114,14 +114,14 @@ def test_without_a_figure_last_in_both_orders() -> None:
 
 
 def test_the_tally_counts_each_verdict() -> None:
-    assert tally(ROWS) == "3 verdicts: 1 met, 1 broken, 1 undecided"
+    assert tally(ROWS) == "3 verdicts: 1 met, 1 not met, 1 undecided"
     assert tally([]) == "0 verdicts: no test measured anything"
 
 
 def test_what_to_try_comes_from_the_message() -> None:
-    reason = "x is broken: slow.\n\nBound type: io\n\nWhat to try:\n  Look for\n  a lock.\n\n5 rounds"
-    assert row(verdict="broken", reason=reason).what_to_try == "Look for a lock."
-    assert row(verdict="broken", reason=reason).headline == "x is broken: slow."
+    reason = "x is not met: slow.\n\nBound type: io\n\nWhat to try:\n  Look for\n  a lock.\n\n5 rounds"
+    assert row(verdict="not_met", reason=reason).what_to_try == "Look for a lock."
+    assert row(verdict="not_met", reason=reason).headline == "x is not met: slow."
     assert row(reason="").what_to_do == ""
 
 

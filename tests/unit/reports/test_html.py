@@ -29,7 +29,7 @@ ARMS = (
     Arm("threads", 1, 2, (0.02,), (0.001,), (0.0,), (0.019,), "", PerBody(0.01, 0.0005, 0.0095, 0.0)),
     Arm("threads", 4, 2, (0.02,), (0.004,), None, (0.076,), "pinned", PerBody(0.01, 0.0005, 0.0094, None)),
 )
-BROKEN = "expect_speedup is broken: <i>slow</i>.\n\nWhat to try:\n  Remove the lock.\n\n5 rounds"
+BROKEN = "expect_speedup is not met: <i>slow</i>.\n\nWhat to try:\n  Remove the lock.\n\n5 rounds"
 
 
 class Page(HTMLParser):
@@ -86,7 +86,7 @@ def page_of(*records: dict[str, Any]) -> Page:
 
 SOME = [
     one("test_a.py::test_met"),
-    one("test_a.py::test_slow", verdict="broken", reason=BROKEN, curve=CURVE, estimate=Estimate(1.0, 0.9, 1.1)),
+    one("test_a.py::test_slow", verdict="not_met", reason=BROKEN, curve=CURVE, estimate=Estimate(1.0, 0.9, 1.1)),
     one("test_b.py::test_busy", verdict="undecided", reason="no sure verdict: busy"),
     one("test_b.py::test_few", outcome(verdict="unmeasurable", reason="needs 3 CPUs", estimate=None, bound=None)),
     one("test_b.py::test_two", outcome(), outcome(marker="expect_io_bound", claim="waiting", threshold=0.5)),
@@ -103,7 +103,7 @@ def test_every_record_and_verdict_is_there() -> None:
         assert page.text.count(name) >= 2
     assert {link[1:] for link in links if link.startswith("#test-")} == articles
     badges = [attributes["class"] for attributes in page.all("span") if "badge" in attributes.get("class", "")]
-    for verdict in ("met", "broken", "undecided", "unmeasurable"):
+    for verdict in ("met", "not_met", "undecided", "unmeasurable"):
         assert f"badge {verdict}" in badges
 
 
@@ -124,7 +124,7 @@ def test_the_answer_comes_first_and_the_worst_test_before_others() -> None:
         ([], "No test measured anything."),
         (["met"], "The expectation is met."),
         (["met", "met"], "All 2 expectations are met."),
-        (["broken"], "1 expectation of 1 is not met."),
+        (["not_met"], "1 expectation of 1 is not met."),
         (["undecided", "met"], "1 expectation of 2 could not be decided; 1 is met."),
     ],
 )
@@ -206,7 +206,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_nothing_of_the_run_is_trusted(text: str) -> None:
     run = run_of(
-        one(text, verdict="broken", reason=text + "\n\nWhat to try:\n" + text, advice=text, hint=text, workers=text),
+        one(text, verdict="not_met", reason=text + "\n\nWhat to try:\n" + text, advice=text, hint=text, workers=text),
         one("t.py::b", arguments={text: text}, marker=text or "speedup", verdict="undecided"),
         name=text,
         created=text,

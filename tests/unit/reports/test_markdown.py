@@ -13,7 +13,7 @@ from pytest_concurrency.runs import record
 from ..make import outcome
 
 BROKEN = (
-    'expect_speedup(threads=4, at_least=3) is broken: 4 threads got\n"4 bodies" done *slowly*.\n\n'
+    'expect_speedup(threads=4, at_least=3) is not met: 4 threads got\n"4 bodies" done *slowly*.\n\n'
     "What to try:\n  Remove the_lock.\n\n5 rounds"
 )
 
@@ -37,10 +37,10 @@ def table_of(text: str) -> list[list[str]]:
 
 
 def test_what_is_not_met_comes_first_with_reason_and_advice() -> None:
-    text = text_of(one("t.py::met"), one("t.py::slow", verdict="broken", reason=BROKEN))
+    text = text_of(one("t.py::met"), one("t.py::slow", verdict="not_met", reason=BROKEN))
     lines = text.splitlines()
-    assert lines[0] == "## ❌ Concurrency: 2 verdicts: 1 met, 1 broken"
-    assert lines[2].startswith('- ❌ `t.py::slow` is **broken**: 4 threads got "4 bodies" done \\*slowly\\*.')
+    assert lines[0] == "## ❌ Concurrency: 2 verdicts: 1 met, 1 not met"
+    assert lines[2].startswith('- ❌ `t.py::slow` is **not met**: 4 threads got "4 bodies" done \\*slowly\\*.')
     assert lines[3] == "  **What to try:** Remove the_lock."
     assert [row[1] for row in table_of(text)] == ["`t.py::slow`", "`t.py::met`"]
     assert cpus.describe() in lines[-1].replace("\\", "")
@@ -83,9 +83,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("nodeid", HOSTILE, ids=range(len(HOSTILE)))
-@pytest.mark.parametrize("verdict", ["met", "broken"])
+@pytest.mark.parametrize("verdict", ["met", "not_met"])
 def test_a_test_id_is_not_trusted(nodeid: str, verdict: str) -> None:
-    text = text_of(one(nodeid, verdict=verdict, reason=BROKEN if verdict == "broken" else ""))
+    text = text_of(one(nodeid, verdict=verdict, reason=BROKEN if verdict == "not_met" else ""))
     (row,) = table_of(text)
     assert len(row) == 8
     assert row[2] == "speedup"
@@ -108,7 +108,7 @@ def test_words_of_a_reason_have_no_special_meaning() -> None:
 
 
 def test_a_long_run_stays_one_screen() -> None:
-    many = [one(f"t.py::test_{number}", verdict="broken", reason=BROKEN) for number in range(3000)]
+    many = [one(f"t.py::test_{number}", verdict="not_met", reason=BROKEN) for number in range(3000)]
     text = text_of(*many)
     before = text.partition("<details>")[0]
     assert len(before.splitlines()) < 50

@@ -48,7 +48,7 @@ class FakeReporter:
 
 RECORDS = [
     record.record_of("test_fetch.py::test_fetch", [outcome()]),
-    record.record_of(LONG, [outcome(verdict="broken", reason="expect_speedup is broken: ...", rounds=12)]),
+    record.record_of(LONG, [outcome(verdict="not_met", reason="expect_speedup is not met: ...", rounds=12)]),
     record.record_of("test_a.py::test_busy", [outcome(verdict="undecided", reason=REASON)]),
     record.record_of(
         "test_a.py::test_gate",
@@ -95,7 +95,8 @@ def test_a_wide_terminal_shows_every_column_and_whole_names() -> None:
     assert head.split() == ["test", "verdict", "expects", "figure", "needed", "bound", "workers", "rounds", "time"]
     broken = next(line for line in lines if line.startswith(LONG))
     assert broken.split()[1:] == [
-        "broken",
+        "not",
+        "met",
         "speedup",
         "3.97x",
         "[3.91,",
@@ -171,12 +172,12 @@ def test_without_the_table_only_what_is_not_met_is_told() -> None:
     lines = shown(full=False)
     text = "\n".join(lines)
     assert "test_fetch" not in text
-    assert lines[1] == f"BROKEN {LONG}"
+    assert lines[1] == f"NOT MET {LONG}"
     assert lines[2] == "  speedup 3.97x [3.91, 4.02], needed >= 3x"
     assert lines[3].startswith("UNDECIDED test_a.py::test_busy speedup")
     assert REASON in " ".join(text.split())
-    assert lines[-1] == "5 verdicts: 2 met, 1 broken, 1 undecided, 1 unmeasurable"
-    assert "is broken: ..." not in text  # pytest shows it with the failure
+    assert lines[-1] == "5 verdicts: 2 met, 1 not met, 1 undecided, 1 unmeasurable"
+    assert "is not met: ..." not in text  # pytest shows it with the failure
 
 
 def test_quiet_runs_stay_quiet_unless_something_is_wrong() -> None:

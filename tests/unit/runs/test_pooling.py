@@ -43,7 +43,7 @@ def test_few_rounds_of_each_session_add_up() -> None:
 
 
 def test_a_verdict_that_not_all_sessions_share_is_undecided() -> None:
-    runs = sessions(4.0, verdict="met") + sessions(4.0, verdict="broken")
+    runs = sessions(4.0, verdict="met") + sessions(4.0, verdict="not_met")
     (record,) = pooled(runs)["records"]
     assert record["expectations"][0]["verdict"] == "undecided"
     assert len(record["expectations"][0]["series"][0]["bounds"]) == 48

@@ -17,9 +17,9 @@ ARMS = (
 
 
 def test_a_record_survives_json() -> None:
-    made = record.record_of("test_it.py::test_a", [outcome(arms=ARMS), outcome(verdict="broken", reason="slow")])
+    made = record.record_of("test_it.py::test_a", [outcome(arms=ARMS), outcome(verdict="not_met", reason="slow")])
     back = json.loads(json.dumps(made, allow_nan=False))
-    assert [expectation["verdict"] for expectation in back["expectations"]] == ["met", "broken"]
+    assert [expectation["verdict"] for expectation in back["expectations"]] == ["met", "not_met"]
     assert back["nodeid"] == "test_it.py::test_a"
     assert back["arms"][1]["cpu"] == [0.004, 0.004]
     assert back["arms"][0]["delay"] is None

@@ -131,7 +131,7 @@ def test_what_is_new_gone_and_of_another_verdict() -> None:
 
 
 def test_met_that_is_broken_now_is_a_regression_without_any_ratio() -> None:
-    baseline, later = (run(a=expectation(series=[], verdict=verdict)) for verdict in ("met", "broken"))
+    baseline, later = (run(a=expectation(series=[], verdict=verdict)) for verdict in ("met", "not_met"))
     assert only(baseline, later).is_regression
     assert not only(later, baseline).is_regression
 
@@ -226,7 +226,7 @@ def test_measuring_goes_on_where_rounds_differ_and_not_for_ever() -> None:
     ragged = [Interval(low, 4.0) for low in (1.0, 1.5, 2.0, 2.5, 3.0, 3.5) * 4]
     assert not run_comparison.enough(ragged, 24)
     assert run_comparison.enough(ragged, 96)
-    assert run_comparison.enough([], 96)  # rounds that nobody could read
+    assert run_comparison.enough([], 96)  # rounds that no one could read
 
 
 def test_what_is_gone_is_told_in_the_order_of_the_baseline() -> None:
@@ -247,7 +247,7 @@ def test_what_is_gone_is_told_in_the_order_of_the_baseline() -> None:
 def test_what_a_run_says_too_little_of(bounds: list[list[float]], loss: float, reason: str) -> None:
     series = [{"workers": 2, "bounds": rounds(1.9)}, {"workers": 4, "bounds": bounds}]
     saved = run(sharp=expectation(4.0), other=expectation(series=series), noisy=expectation(series=series[1:]))
-    found = run_comparison.blunt(saved, allowed_loss.parse(["speedup:10%"]))
+    found = run_comparison.imprecise_baselines(saved, allowed_loss.parse(["speedup:10%"]))
     assert [(each.nodeid, each.reason) for each in found] == [("other", reason), ("noisy", reason)]
     assert found[0].loss == pytest.approx(loss)
 
@@ -255,7 +255,7 @@ def test_what_a_run_says_too_little_of(bounds: list[list[float]], loss: float, r
 def test_what_is_blunt_catches_the_loss_that_it_names() -> None:
     """A later run that is no sharper, and has lost as much."""
     bounds = [[1.3, 2.0]] * 24
-    (found,) = run_comparison.blunt(
+    (found,) = run_comparison.imprecise_baselines(
         run(test=expectation(series=[{"workers": 4, "bounds": bounds}])), allowed_loss.DEFAULT
     )
     for factor, kind in ((0.99, "regression"), (1.01, "unsure")):

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from pytest_concurrency.session import host_lock
-from pytest_concurrency.session.host_lock import Lock, QuietHost, Unavailable
+from pytest_concurrency.session.host_lock import HostLock, Lock, Unavailable
 
 PATIENCE = 60.0  # longer than any of these tests may take
-Join = Callable[..., QuietHost]
+Join = Callable[..., HostLock]
 
 
 @pytest.fixture
 def join(tmp_path: Path) -> Iterator[Join]:
-    hosts: list[QuietHost] = []
+    hosts: list[HostLock] = []
 
-    def join(patience: float = PATIENCE) -> QuietHost:
-        hosts.append(QuietHost(tmp_path, patience))
+    def join(patience: float = PATIENCE) -> HostLock:
+        hosts.append(HostLock(tmp_path, patience))
         return hosts[-1]
 
     yield join
@@ -98,7 +98,7 @@ def test_two_measured_tests_do_not_wait_for_each_others_shares(join: Join) -> No
     other.enter()
     order: list[str] = []
 
-    def measure(host: QuietHost, name: str) -> None:
+    def measure(host: HostLock, name: str) -> None:
         with host.alone() as stay:
             assert stay.alone
             order.append(name)
@@ -252,7 +252,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
 
 def test_a_file_that_is_something_else_is_told_and_not_touched(tmp_path: Path) -> None:
     (tmp_path / "room.db").write_text("my diary\n" * 1000)
-    host = QuietHost(tmp_path, PATIENCE)
+    host = HostLock(tmp_path, PATIENCE)
     host.enter()
     with host.alone() as stay:
         assert not stay.alone
