@@ -184,7 +184,8 @@ def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Out
         outcomes = [items.as_answered(outcome) for outcome in outcomes]
     value = record.record_of(item.nodeid, outcomes, tracers.tracers(), host_lock_plugin.told(item))
     items.add_profiles(item, report, value)
-    update = item.config.hook.pytest_concurrency_update_record
+    # Of the item's own conftest files only: those of other folders are not about this test.
+    update = item.ihook.pytest_concurrency_update_record
     value, complaint = hook_calls.updated(
         "pytest_concurrency_update_record", lambda changed: update(config=item.config, record=changed), value
     )
