@@ -69,7 +69,8 @@ class MeasuredTests:
         self._settings = settings
         self._terminal = terminal
 
-    @pytest.hookimpl(tryfirst=True)
+    # Last, so that markers are read of no test that is skipped: by a mark, by a hook of a conftest.py or by a fixture.
+    @pytest.hookimpl(trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if marks := selection.marks_of(item):
             item.stash[EXPECTATIONS] = items.read_markers(item, marks)
