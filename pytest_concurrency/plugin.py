@@ -224,7 +224,7 @@ def concurrency_tmp_path(tmp_path: pathlib.Path) -> Any:
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     # Nothing is asked of values that are not ours: any attribute of theirs may be a property that raises.
-    ours = (side for side in (left, right) if type(side).__module__ == "pytest_concurrency.session.fixture")
+    ours = (side for side in (left, right) if type(side).__module__ == "pytest_concurrency.session.findings")
     outcome = getattr(next(ours, None), "outcome", None)
     if outcome is None:
         return None
