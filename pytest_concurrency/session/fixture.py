@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,17 +9,15 @@ from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.engine.plan import WorkerSetup
-from pytest_concurrency.engine.procedure import settle
-from pytest_concurrency.expectations import bound, keywords, placement, speedup
+from pytest_concurrency.expectations import bound, compare, keywords, placement, speedup
 from pytest_concurrency.expectations.base import Tolerances
-from pytest_concurrency.measurement import callable_bench
+from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.session.call_arguments import body_of, refuse_generator, refuse_nested
 from pytest_concurrency.session.findings import BoundFinding, Speedup, label
 from pytest_concurrency.session.in_flight import Gauge
 from pytest_concurrency.session.same_result import check_same
-from pytest_concurrency.verdicts.outcome import judge
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -65,7 +62,7 @@ class Concurrency:
             speedup.KIND.check("concurrency.speedup", given, body.is_async)
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
-            with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
+            with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
                 asked = Request(label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits)
                 return trial.decide(asked)[0]
 
@@ -87,47 +84,32 @@ class Concurrency:
         :param options: ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
-        refuse_nested("concurrency.compare")
-        arguments = keywords.read("concurrency.compare", (), options, {})
-        if "setup" in arguments:
-            raise BadArgument("concurrency.compare has no setup=: each function prepares what it needs itself.")
+        name = "concurrency.compare"
+        refuse_nested(name)
+        arguments = keywords.read(name, (), options, {})
+        compare.KIND.check(name, arguments, False)
         limits = self._limits(arguments)
         for function in (first, second):
             if not callable(function):
-                raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
+                raise BadArgument(f"{name} needs two functions, and {function!r} cannot be called.")
             refuse_generator(function)
             if callables.is_async(function):
-                name = callables.name_of(function)
+                called = callables.name_of(function)
                 raise BadArgument(
-                    f"concurrency.compare calls plain functions, and {name} is an async def: "
-                    f"write lambda: asyncio.run({name}())."
+                    f"{name} calls plain functions, and {called} is an async def: "
+                    f"write lambda: asyncio.run({called}())."
                 )
+        body = body_of(second, ())
 
         def decide(threshold: dict[str, float]) -> Outcome:
-            gate = self._circumstances.gate
-            outcome = once(threshold)
-            return gate(outcome, lambda: once(threshold)) if gate is not None else outcome
-
-        def once(threshold: dict[str, float]) -> Outcome:
+            plan = compare.KIND.plan(threshold, body, limits)
+            bench = CallableBench(first, second)
             if same_result:
-                check_same(first(), second())
-            plan = self._circumstances.extended(callable_bench.plan_for(threshold, limits))
-            with (
-                self._circumstances.alone(),
-                contextlib.closing(callable_bench.CallableBench(first, second)) as bench,
-            ):
-                settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
-                return judge(
-                    label("compare", threshold),
-                    "compare",
-                    {**options, **threshold},
-                    plan,
-                    settlement,
-                    note=bench.note(plan.setup),
-                    interference=bench.interference(),
-                )
+                check_same(*bench.results())
+            with self._circumstances.alone(), Trial(bench, self._circumstances) as trial:
+                asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits)
+                return trial.decide(asked)[0]
 
-        body = body_of(second, ())
         found = Speedup(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
         names = ", ".join(callables.name_of(one) for one in (first, second))
         self._made.append((f"concurrency.compare({names})", found))
@@ -148,7 +130,7 @@ class Concurrency:
         plan = bound.plan_for(WorkerSetup(backend, workers), limits)
 
         def decide() -> Outcome:
-            with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
+            with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
                 outcome, settlement = trial.decide(Request("bound", "bound", options, plan, limits))
             if settlement is None:
                 return outcome
@@ -172,7 +154,7 @@ class Concurrency:
         chosen = placement.chosen("concurrency.measure", arguments, body.is_async)
         setups = [place.setup(place.size) for place in chosen]
         setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
-        with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
+        with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
             return measure_figures(trial, setups, limits)
 
     def in_flight(self) -> Gauge:
