@@ -82,7 +82,7 @@ def verdict(body: Call, backend: str, workers: int, at_least: float) -> float:
     """The figure of one verdict, measured by workers of its own."""
     circumstances = SessionContext(Tolerances(), WorkerEnvironment(Path.cwd()))
     plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
-    with Trial(Body(body, label=body.__name__), circumstances) as trial:
+    with Trial.of_body(Body(body, label=body.__name__), circumstances) as trial:
         outcome, _ = trial.decide(Request("the body", "expect_speedup", {}, plan, circumstances.defaults))
     assert outcome.estimate is not None, outcome
     return outcome.estimate.value

@@ -97,7 +97,7 @@ def terminal(run: dict[str, Any], path: Path) -> None:
         section=lambda title, sep: out.write(f"{title}\n"),
         write_line=lambda line, **markup: out.write(f"{line}\n"),
     )
-    nothing: dict[str, Any] = dict.fromkeys(Settings._fields)
+    nothing: dict[str, Any] = dict.fromkeys(Settings.__annotations__)
     show(reporter, run["records"], Settings(**{**nothing, "full_report": True, "columns": (), "sort": ""}))
     path.write_text(out.getvalue(), encoding="utf-8")
 

@@ -1,4 +1,8 @@
-"""Hooks for other plugins and for a project's conftest.py."""
+"""Hooks for other plugins and for a project's conftest.py.
+
+``pytest_concurrency_backends`` and ``pytest_concurrency_update_record`` are about one test, so of the conftest files
+only those of its own folder and of the folders above are called.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import pytest
 
 @pytest.hookspec
 def pytest_concurrency_backends(config: pytest.Config) -> Mapping[str, Any] | None:
-    """Return backends for ``executor="name"``: ``{name: what}``.
+    """Return backends for ``executor="name"``: ``{name: what}``; the nearest conftest.py wins if two give one name.
 
     ``what`` is a ``concurrent.futures.Executor``, which stays yours to shut down, or a function that
     makes one, which is called for each measured test (with the number of workers, if it takes an

@@ -19,9 +19,10 @@ from pytest_concurrency.doctor.fitness import Checkup, Ruling
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.expectations.base import Tolerances, speedup_plan
+from pytest_concurrency.expectations.compare import ComparisonClaim
 from pytest_concurrency.machine.clocks import CLOCKS, resolution
 from pytest_concurrency.machine.cpus import cpu_limits, gil_enabled, usable_cpus
-from pytest_concurrency.measurement.callable_bench import CallableBench, ComparisonClaim
+from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import look
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.probes import gil_heartbeat, interference, thread_clock
@@ -44,7 +45,7 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
     control: dict[str, Estimate | str] = {}
     notes: dict[str, str] = {}
     circumstances = SessionContext(Tolerances(max_time=max_time), WorkerEnvironment(Path.cwd()), show)
-    with Trial(Body(control_body, label="the reference workload"), circumstances) as trial:
+    with Trial.of_body(Body(control_body, label="the reference workload"), circumstances) as trial:
         for backend in OPENERS:
             if backend == "tasks":  # they never compute together
                 continue
@@ -119,7 +120,7 @@ def _gate(body: Body, circumstances: SessionContext, backend: str, workers: int,
     """Let a real verdict be found, of a body that is surely as concurrent as it should be."""
     began = CLOCKS.wall()
     plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
-    with Trial(body, circumstances) as trial:
+    with Trial.of_body(body, circumstances) as trial:
         outcome, _ = trial.decide(Request("the gate", "expect_speedup", {}, plan, circumstances.defaults))
     return Ruling(outcome.verdict, CLOCKS.wall() - began, outcome.reason)
 

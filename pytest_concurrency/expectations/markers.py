@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 EFFICIENCY = 0.7  # that expect_scaling asks for unless told
 
 
-class Marker(NamedTuple):
+class Marker:
     """What ``pytest --markers`` shows of a marker, and the module that knows the rest."""
 
-    signature: str
-    summary: str
-    module: str
+    def __init__(self, signature: str, summary: str, module: str) -> None:
+        self.signature, self.summary, self.module = signature, summary, module
 
 
 MARKERS: dict[str, Marker] = {

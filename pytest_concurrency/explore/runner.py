@@ -86,7 +86,7 @@ def explore(
     settlements: list[Settlement] = []
     setups: list[WorkerSetup] = []
     backends = [name for name in OPENERS if (name in _ONLY_ASYNC) == body.is_async]
-    with silence.quiet(), Trial(body, circumstances, expected=seconds) as trial:
+    with silence.quiet(), Trial.of_body(body, circumstances, expected=seconds) as trial:
         alone, first = _alone(trial, backends, limits)
         counts = counts or _counts_for(first)
         for backend in backends:

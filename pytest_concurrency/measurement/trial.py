@@ -1,4 +1,4 @@
-"""One test's measurements: its body, its workers and the outcomes so far."""
+"""One test's measurements: a bench, and how a request to it becomes an outcome."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Settlement
 from pytest_concurrency.expectations.base import Tolerances
+from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.worker_bench import WorkerBench
 from pytest_concurrency.verdicts.outcome import combine, comparison_of, judge, loses_time, workers_of
 
@@ -53,26 +54,35 @@ class SessionContext:
         return replace(plan, comparable=self.comparable)
 
 
-class Trial:
-    """Workers of one body, kept from one expectation to the next. Close it in the end."""
+def patience(max_time: float) -> float:
+    """Return the seconds that a batch gets before it counts as hung, where a verdict may take ``max_time``."""
+    return max(_LEAST_PATIENCE, max_time)
 
-    def __init__(
-        self, body: Body, circumstances: SessionContext, max_time: float | None = None, expected: float = 0.0
-    ) -> None:
-        """Make no workers yet.
+
+class Trial:
+    """A bench, kept from one expectation to the next. Close it in the end."""
+
+    def __init__(self, bench: BaseBench, circumstances: SessionContext) -> None:
+        self._bench = bench
+        self._circumstances = circumstances
+
+    @classmethod
+    def of_body(
+        cls, body: Body, circumstances: SessionContext, max_time: float | None = None, expected: float = 0.0
+    ) -> Trial:
+        """Return a trial with workers of one body; none is started yet.
 
         :param max_time: seconds that a verdict may take, if not the session's: a batch that takes longer has hung.
         :param expected: seconds that one body takes, as far as known.
         """
-        self._body = body
-        self._circumstances = circumstances
-        self._bench = WorkerBench(
+        bench = WorkerBench(
             body,
             circumstances.around,
-            patience=max(_LEAST_PATIENCE, max_time or circumstances.defaults.max_time),
+            patience=patience(max_time or circumstances.defaults.max_time),
             progress=circumstances.progress,
             expected=expected,
         )
+        return cls(bench, circumstances)
 
     def __enter__(self) -> Trial:
         return self

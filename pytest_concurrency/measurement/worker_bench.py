@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,16 +11,14 @@ from pytest_concurrency.backends.base import Raised, WorkerGroup
 from pytest_concurrency.backends.batch import forget_inputs
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import WorkerLost
-from pytest_concurrency.core.model import Body, GilProbe, Interference, Round, Sample
+from pytest_concurrency.core.model import Body, GilProbe, Round, Sample
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.machine.cpus import GilWatch, gil_enabled, usable_cpus
-from pytest_concurrency.measurement import batch_size
-from pytest_concurrency.measurement.ordering import RoundOrder
+from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
+from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat, helper_threads, thread_clock
-from pytest_concurrency.probes.interference import InterferenceMeter
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -38,7 +35,7 @@ _USED_UP = (
 Progress = Callable[[str], None]
 
 
-class WorkerBench:
+class WorkerBench(BaseBench):
     """The real bench. Close it in the end, whatever happened: it owns threads and processes."""
 
     def __init__(
@@ -49,6 +46,7 @@ class WorkerBench:
         progress: Progress | None = None,
         expected: float = 0.0,
     ) -> None:
+        super().__init__()
         self._body = body
         self._around = around
         self._patience = patience
@@ -63,21 +61,9 @@ class WorkerBench:
         self._background = 0.0  # CPUs that this process uses of itself, found out when that matters
         self._looks = 0
         self._hold_at: str | None = None  # the place of a long hold; found out once
-        self._batch = batch_size.shortest()
-        self._number = 0
-        self._random = random.Random()
-        self._order = RoundOrder(self._random)
-        self._meter = InterferenceMeter()
-        self._cpus = usable_cpus()
         self._cores = topology.cores()
         self._gil = GilWatch()
         self._others = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
-
-    def now(self) -> float:
-        return CLOCKS.wall()
-
-    def sleep(self, seconds: float) -> None:
-        CLOCKS.sleep(seconds)
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
@@ -177,8 +163,7 @@ class WorkerBench:
 
     def lengthen(self, setup: WorkerSetup) -> None:
         """Make the batches longer, where short ones do not get all workers onto their CPUs."""
-        if self._batch < batch_size.longest():
-            self._batch = min(self._batch * 2, batch_size.longest())
+        if self._lengthened():
             self._loops.clear()
             self._control_loops.clear()
 
@@ -192,9 +177,6 @@ class WorkerBench:
         entry = self._groups.get(setup.key)
         notes = (entry[1].note if entry else "", self._gil.note())
         return "; ".join(note for note in notes if note)
-
-    def interference(self) -> Interference:
-        return self._meter.overall()
 
     def close(self) -> None:
         for key in list(self._groups):
@@ -213,14 +195,15 @@ class WorkerBench:
         """One worker (unless just measured) and several, one right after the other."""
         workers = setup.workers
         if workers is None:
-            serial, concurrent = serial or self._run(setup, 1, loops, job), None
-        elif self._order.serial_first((setup.key, job), measured=serial is not None):
-            serial = serial or self._run(setup, 1, loops, job)
-            concurrent = self._run(setup, workers, loops, job)
-        else:
-            concurrent = self._run(setup, workers, loops, job)
-            serial = self._run(setup, 1, loops, job)
-        return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
+            return self._round_of(serial or self._run(setup, 1, loops, job), None)
+        return self._round_of(
+            *self._ordered(
+                lambda: self._run(setup, 1, loops, job),
+                lambda: self._run(setup, workers, loops, job),
+                (setup.key, job),
+                measured=serial,
+            )
+        )
 
     def _run(self, setup: WorkerSetup, workers: int, loops: int, job: str = "body", beside: bool = False) -> Sample:
         """Run one batch; ``beside``: a thread of ours runs meanwhile, which is no helper of the body's."""

@@ -28,7 +28,9 @@ def runs_elsewhere(item: pytest.Function) -> bool:
     """
     if not inspect.iscoroutinefunction(item.obj):
         return True
-    return bool(item.funcargs.get("anyio_backend")) and item.config.pluginmanager.has_plugin("anyio")
+    known = item.config.pluginmanager.has_plugin
+    # By the name of its entry point, or by that of its module after -p.
+    return bool(item.funcargs.get("anyio_backend")) and (known("anyio") or known("anyio.pytest_plugin"))
 
 
 @contextlib.contextmanager

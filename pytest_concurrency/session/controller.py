@@ -1,4 +1,4 @@
-"""What the process that ends the session does: gather the records of all tests, and report them."""
+"""What the process that ends the session does: collect the records of all tests, and report them."""
 
 from __future__ import annotations
 
@@ -15,38 +15,54 @@ _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.N
 REPORT_ATTRIBUTE = "concurrency_record"
 
 
-class Controller:
-    """A plugin of the controller (or the only process); xdist's workers have none.
+class RecordCollector:
+    """A plugin that takes the records from the reports of tests; only where tests may measure."""
 
-    This file is imported in every session: it loads the rest on use.
-    """
-
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        self._config = config
-        self._settings = settings
-        self._records: list[dict[str, Any]] = []
-        self._profiles: list[tuple[str, str]] = []  # of tests that do not fail: pytest shows those of the others
-        self._complaints: list[str] = []
-        self._kept: Kept | None = None
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.profiles: list[tuple[str, str]] = []  # of tests that do not fail: pytest shows those of the others
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         value = getattr(report, REPORT_ATTRIBUTE, None)
         # pytest-rerunfailures is about to run a "rerun" again: only the last run counts.
         if value is not None and str(report.outcome) != "rerun":
-            self._records.append(value)
+            self.records.append(value)
             if not report.failed:
-                self._profiles += [(report.nodeid, profile["text"]) for profile in value.get("profile", ())]
+                self.profiles += [(report.nodeid, profile["text"]) for profile in value.get("profile", ())]
+
+
+class Controller:
+    """A plugin of the controller (or the only process); xdist's workers have none.
+
+    This file is imported in every session: it loads the rest on use. None of its hooks runs for each test.
+    """
+
+    NAME = "concurrency_perf_controller"
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._collected = RecordCollector()
+        self._collects = False
+        self._complaints: list[str] = []
+        self._kept: Kept | None = None
+
+    def collect(self) -> None:
+        """Take records from now on: tests of this session, or of its workers, may measure."""
+        if not self._collects:
+            self._collects = True
+            self._config.pluginmanager.register(self._collected, "concurrency_perf_record_collector")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         keeps = self._settings.save or self._settings.compare
-        if self._config.option.collectonly or not (self._records or self._settings.report_files or keeps):
+        if self._config.option.collectonly or not (self._collected.records or self._settings.report_files or keeps):
             return
         from pytest_concurrency.reports import files
         from pytest_concurrency.runs import record
         from pytest_concurrency.session import hook_calls
 
-        run = record.run_of(self._environment(), self._records)
+        run = record.run_of(self._environment(), self._collected.records)
         if keeps:
             from pytest_concurrency.session import items
             from pytest_concurrency.session.run_archive import Kept
@@ -75,7 +91,8 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell xdist's workers which run it is that all of them compare with."""
+        """Take records from xdist's workers, and tell them which run it is that all of them compare with."""
+        self.collect()  # the controller collects no tests itself, so it cannot know whether any of them measures
         if self._settings.compare is not None:
             from pytest_concurrency.session import items
 
@@ -99,15 +116,15 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._config.option.collectonly:
             return
-        if self._records or self._settings.full_report or self._complaints:
+        if self._collected.records or self._settings.full_report or self._complaints:
             from pytest_concurrency.probes import availability
             from pytest_concurrency.reports import terminal
 
             reasons = availability.reasons() if self._settings.full_report else []
             settings = self._settings
             layout = terminal.Layout(settings.full_report, settings.columns, settings.sort)
-            terminal.show(terminalreporter, self._records, layout, self._complaints, reasons)
-        for nodeid, text in self._profiles:
+            terminal.show(terminalreporter, self._collected.records, layout, self._complaints, reasons)
+        for nodeid, text in self._collected.profiles:
             terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")
             terminalreporter.write_line(text)
         if self._kept is not None:

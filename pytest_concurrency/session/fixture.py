@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from types import FrameType
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytest_concurrency.backends.batch import ALONE, WithInput, current_worker
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.core.model import Body, BoundKind, Estimate, Outcome
-from pytest_concurrency.core.units import count, number
-from pytest_concurrency.engine.bound_type import COMPUTES, WAITS
-from pytest_concurrency.engine.claims import OverlapClaim, ShareClaim
-from pytest_concurrency.engine.plan import Plan, WorkerSetup
-from pytest_concurrency.engine.procedure import settle
-from pytest_concurrency.engine.settlement import Result
-from pytest_concurrency.expectations import keywords, placement, speedup
+from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.expectations import bound, compare, keywords, placement, speedup
 from pytest_concurrency.expectations.base import Tolerances
-from pytest_concurrency.measurement import callable_bench
+from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
+from pytest_concurrency.session.call_arguments import body_of, refuse_generator, refuse_nested
+from pytest_concurrency.session.findings import BoundFinding, Speedup, label
 from pytest_concurrency.session.in_flight import Gauge
 from pytest_concurrency.session.same_result import check_same
-from pytest_concurrency.session.unused_comparisons import is_discarded
-from pytest_concurrency.verdicts import not_met, undecided
-from pytest_concurrency.verdicts.outcome import judge
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-_KINDS = ("io", "cpu", "mixed", "serialized")
 
 
 class Concurrency:
@@ -63,9 +51,9 @@ class Concurrency:
             threshold, ``max_time=``, in seconds or as text (``"2min"``), and ``undecided=``.
         :raises BadArgument: an option has no meaning.
         """
-        _refuse_nested("concurrency.speedup")
+        refuse_nested("concurrency.speedup")
         arguments = keywords.read("concurrency.speedup", (), options, placement.parsers(), calls=True)
-        body = _body(function, args, arguments.get("setup"))
+        body = body_of(function, args, arguments.get("setup"))
         if placement.the_one("concurrency.speedup", arguments, body.is_async) is None:
             raise placement.needed("concurrency.speedup")
 
@@ -74,8 +62,8 @@ class Concurrency:
             speedup.KIND.check("concurrency.speedup", given, body.is_async)
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
-            with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
-                asked = Request(_label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits)
+            with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
+                asked = Request(label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits)
                 return trial.decide(asked)[0]
 
         found = Speedup(
@@ -96,47 +84,32 @@ class Concurrency:
         :param options: ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
-        _refuse_nested("concurrency.compare")
-        arguments = keywords.read("concurrency.compare", (), options, {})
-        if "setup" in arguments:
-            raise BadArgument("concurrency.compare has no setup=: each function prepares what it needs itself.")
+        name = "concurrency.compare"
+        refuse_nested(name)
+        arguments = keywords.read(name, (), options, {})
+        compare.KIND.check(name, arguments, False)
         limits = self._limits(arguments)
         for function in (first, second):
             if not callable(function):
-                raise BadArgument(f"concurrency.compare needs two functions, and {function!r} cannot be called.")
-            _refuse_generator(function)
+                raise BadArgument(f"{name} needs two functions, and {function!r} cannot be called.")
+            refuse_generator(function)
             if callables.is_async(function):
-                name = callables.name_of(function)
+                called = callables.name_of(function)
                 raise BadArgument(
-                    f"concurrency.compare calls plain functions, and {name} is an async def: "
-                    f"write lambda: asyncio.run({name}())."
+                    f"{name} calls plain functions, and {called} is an async def: "
+                    f"write lambda: asyncio.run({called}())."
                 )
+        body = body_of(second, ())
 
         def decide(threshold: dict[str, float]) -> Outcome:
-            gate = self._circumstances.gate
-            outcome = once(threshold)
-            return gate(outcome, lambda: once(threshold)) if gate is not None else outcome
-
-        def once(threshold: dict[str, float]) -> Outcome:
+            plan = compare.KIND.plan(threshold, body, limits)
+            bench = CallableBench(first, second)
             if same_result:
-                check_same(first(), second())
-            plan = self._circumstances.extended(callable_bench.plan_for(threshold, limits))
-            with (
-                self._circumstances.alone(),
-                contextlib.closing(callable_bench.CallableBench(first, second)) as bench,
-            ):
-                settlement = settle(plan, bench, limits.max_time, self._circumstances.progress)
-                return judge(
-                    _label("compare", threshold),
-                    "compare",
-                    {**options, **threshold},
-                    plan,
-                    settlement,
-                    note=bench.note(plan.setup),
-                    interference=bench.interference(),
-                )
+                check_same(*bench.results())
+            with self._circumstances.alone(), Trial(bench, self._circumstances) as trial:
+                asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits)
+                return trial.decide(asked)[0]
 
-        body = _body(second, ())
         found = Speedup(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
         names = ", ".join(callables.name_of(one) for one in (first, second))
         self._made.append((f"concurrency.compare({names})", found))
@@ -149,29 +122,19 @@ class Concurrency:
             overlap; ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
-        _refuse_nested("concurrency.bound")
+        refuse_nested("concurrency.bound")
         arguments = keywords.read("concurrency.bound", (), options, placement.overlap_parsers(), calls=True)
-        body = _body(function, args, arguments.get("setup"))
+        body = body_of(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
         backend, workers = placement.overlapping("concurrency.bound", arguments, body.is_async)
-        plan = Plan(
-            setup=WorkerSetup(backend, workers),
-            claims=(
-                ShareClaim("cpu", WAITS * (1 + limits.margin) ** 0.5, limits.margin, needs_confirmation_on=()),
-                ShareClaim("cpu", COMPUTES * (1 + limits.margin) ** 0.5, limits.margin, needs_confirmation_on=()),
-                OverlapClaim(workers, limits.margin),
-            ),
-            # More than a quarter, more than three quarters, and where it waits: do the waits overlap.
-            answered=lambda said: said[1] == "met" or (said[1] == "not_met" and (said[0] == "met" or None not in said)),
-            all_must_hold=False,
-        )
+        plan = bound.plan_for(WorkerSetup(backend, workers), limits)
 
         def decide() -> Outcome:
-            with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
+            with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
                 outcome, settlement = trial.decide(Request("bound", "bound", options, plan, limits))
             if settlement is None:
                 return outcome
-            return _bound_outcome(outcome, settlement.results)
+            return bound.outcome_of(outcome, settlement.results)
 
         found = BoundFinding(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
         self._made.append((f"concurrency.bound({callables.name_of(function)}, ...)", found))
@@ -184,14 +147,14 @@ class Concurrency:
             seconds or as text; ``setup=``.
         :raises BadArgument: an option has no meaning.
         """
-        _refuse_nested("concurrency.measure")
+        refuse_nested("concurrency.measure")
         arguments = keywords.read("concurrency.measure", (), options, placement.parsers(), calls=True)
-        body = _body(function, args, arguments.get("setup"))
+        body = body_of(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
         chosen = placement.chosen("concurrency.measure", arguments, body.is_async)
         setups = [place.setup(place.size) for place in chosen]
         setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
-        with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
+        with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
             return measure_figures(trial, setups, limits)
 
     def in_flight(self) -> Gauge:
@@ -222,232 +185,3 @@ class Concurrency:
 
     def _limits(self, arguments: Mapping[str, Any]) -> Tolerances:
         return self._circumstances.defaults.overridden(arguments)
-
-
-class Speedup:
-    """A speedup that is measured when it is compared with a number."""
-
-    COMPARISON = ">= 2"
-
-    def __init__(
-        self,
-        decide: Callable[[dict[str, float]], Outcome],
-        report: Callable[[Outcome], None],
-        follow: Callable[[Outcome], bool],
-    ) -> None:
-        self._decide = decide
-        self._report = report
-        self._follow = follow
-        self.outcome: Outcome | None = None
-        self.asked = False  # whether it was compared with anything
-
-    def __ge__(self, threshold: float) -> bool:
-        return self._answer("at_least", threshold)
-
-    def __gt__(self, threshold: float) -> bool:
-        return self._answer("at_least", threshold)
-
-    def __le__(self, threshold: float) -> bool:
-        return self._answer("at_most", threshold)
-
-    def __lt__(self, threshold: float) -> bool:
-        return self._answer("at_most", threshold)
-
-    def __bool__(self) -> bool:
-        self.asked = True
-        raise BadArgument(
-            "a speedup is neither true nor false: compare it with a number, "
-            "as in `assert concurrency.speedup(fetch, url, threads=4) >= 3`."
-        )
-
-    def __eq__(self, other: object) -> bool:
-        self.asked = True
-        raise BadArgument("a measured speedup never equals a number exactly: use >= or <=.")
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _answer(self, keyword: str, threshold: float) -> bool:
-        self.asked = True
-        try:
-            value = keywords.positive(threshold)
-        except ValueError as error:
-            raise BadArgument(f"a speedup cannot be compared with {threshold!r}: the threshold {error}.") from None
-        self.outcome = outcome = self._decide({keyword: value})
-        self._report(outcome)
-        answer = self._follow(outcome)
-        _refuse_discarded(sys._getframe(2), _label(outcome.marker, {keyword: value}))
-        return answer
-
-    def __repr__(self) -> str:
-        return _short(self.outcome) if self.outcome else "<speedup, not measured yet: compare it with >= or <=>"
-
-
-class BoundFinding:
-    """A bound type that is measured when it is asked for; equal to its name.
-
-    Undecided findings follow the undecided policy. In the report, it is not met if no comparison with it was true.
-    """
-
-    COMPARISON = '== "io"'
-
-    def __init__(
-        self,
-        decide: Callable[[], Outcome],
-        report: Callable[[Outcome, Outcome | None], None],
-        follow: Callable[[Outcome], bool],
-    ) -> None:
-        self._decide = decide
-        self._report = report
-        self._follow = follow
-        self._expected: dict[str, bool] = {}  # what it was compared with, and whether that was true
-        self._reported: Outcome | None = None
-        self.outcome: Outcome | None = None
-        self.asked = False  # whether it was compared with anything
-
-    @property
-    def kind(self) -> str:
-        """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``: the likeliest, if it is undecided."""
-        self._tell()
-        bound = self._measured().bound
-        return bound.kind if bound is not None else "unknown"
-
-    def _measured(self) -> Outcome:
-        self.asked = True
-        if self.outcome is None:
-            self.outcome = self._decide()
-        return self.outcome
-
-    def _tell(self) -> None:
-        """Report what was found, and how it stands to all that was expected so far."""
-        outcome = self._measured()
-        if self._expected:
-            expected = " or ".join(self._expected)
-            outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
-            if outcome.verdict == "met" and outcome.bound is not None and not any(self._expected.values()):
-                found = f"expected bound {expected}, found {outcome.bound.kind!r}: {outcome.bound.evidence}"
-                outcome = replace(outcome, verdict="not_met", reason=found)
-        if outcome != self._reported:
-            self._report(outcome, self._reported)
-            self._reported = outcome
-
-    def _is(self, other: object, wanted: bool) -> bool:
-        self.asked = True
-        if other not in _KINDS:
-            raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
-        outcome = self._measured()
-        decided = outcome.verdict in ("met", "not_met")
-        holds = decided and outcome.bound is not None and (outcome.bound.kind == other) == wanted
-        self._expected[repr(other) if wanted else f"not {other!r}"] = holds
-        self._tell()
-        answer = holds if decided else self._follow(outcome)
-        if decided and outcome.change is not None:
-            self._follow(outcome)
-        _refuse_discarded(sys._getframe(2), f"concurrency.bound == {other!r}")
-        return answer
-
-    def __eq__(self, other: object) -> bool:
-        return self.kind == other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=True)
-
-    def __ne__(self, other: object) -> bool:
-        return self.kind != other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=False)
-
-    def __hash__(self) -> int:
-        return hash(self.kind)
-
-    def __bool__(self) -> bool:
-        self.asked = True
-        raise BadArgument(
-            'a bound type is neither true nor false: compare it, as in `assert concurrency.bound(fetch, url) == "io"`.'
-        )
-
-    def __str__(self) -> str:
-        return self.kind
-
-    def __repr__(self) -> str:
-        self._tell()
-        outcome = self._measured()
-        if outcome.bound is None:
-            return f"<bound {outcome.verdict}: {outcome.reason}>"
-        return f"<bound {outcome.bound.kind!r}: {outcome.bound.evidence}; {count(outcome.rounds, 'round')}>"
-
-
-def _bound_outcome(outcome: Outcome, results: Sequence[Result]) -> Outcome:
-    """Turn the verdicts on the three claims into one about the kind."""
-    assert outcome.bound is not None
-    said = [result.verdict for result in results]
-    kind: BoundKind
-    if said[1] == "met":
-        kind = "cpu"
-    elif said[1] == "not_met" and said[0] == "met":
-        kind = "mixed"
-    elif said[0] == "not_met" and said[2] in ("met", "not_met"):
-        kind = "io" if said[2] == "met" else "serialized"
-    else:
-        still_open = (undecided.words(result.reason) for result in results if result.verdict == "undecided")
-        reason = next(still_open, "it lies between two kinds")
-        return replace(outcome, verdict="undecided", reason=reason)
-    share = Estimate(outcome.bound.cpu_share, outcome.bound.cpu_share, outcome.bound.cpu_share, "share")
-    found = replace(outcome.bound, kind=kind)
-    return replace(outcome, verdict="met", reason="", bound=found, estimate=share, threshold=None, claim="computing")
-
-
-def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Body:
-    if not callable(function):
-        raise BadArgument(f"{function!r} cannot be called: give a function, and its arguments after it.")
-    _refuse_generator(function)
-    return Body(
-        function if prepare is None else WithInput(function),
-        positional=args,
-        is_async=callables.is_async(function),
-        label=f"{callables.name_of(function)}()",
-        prepare=prepare,
-    )
-
-
-def _refuse_nested(name: str) -> None:
-    """See to it that nothing is measured inside of what is measured, again and again and by each worker.
-
-    :raises BadArgument: a worker asks.
-    """
-    if current_worker.get() != ALONE:
-        raise BadArgument(
-            f"{name} was called inside a body that is itself being measured. Measure in a test without a marker, and "
-            "outside of the function that it gives to the fixture."
-        )
-
-
-def _refuse_discarded(frame: FrameType, what: str) -> None:
-    """See to it that someone uses the answer.
-
-    :raises BadArgument: no one does. Raised after the body's own errors, which a test may be about.
-    """
-    if is_discarded(frame):
-        raise BadArgument(
-            f"{what}: no one uses this answer, so the test would pass whatever it is. "
-            "Write assert before the comparison."
-        )
-
-
-def _refuse_generator(function: Callable[..., Any]) -> None:
-    """See to it that calling it does its work.
-
-    :raises BadArgument: it only makes a generator.
-    """
-    if callables.is_generator(function):
-        name = callables.name_of(function)
-        raise BadArgument(
-            f"{name} is a generator: calling it runs nothing of it. Give a function that consumes it, such as "
-            f"lambda: list({name}())."
-        )
-
-
-def _label(name: str, threshold: Mapping[str, float]) -> str:
-    sign = ">=" if "at_least" in threshold else "<="
-    return f"concurrency.{name} {sign} {number(next(iter(threshold.values())))}"
-
-
-def _short(outcome: Outcome) -> str:
-    bound = f", bound: {outcome.bound.kind}" if outcome.bound else ""
-    return (
-        f"<speedup {not_met.figure(outcome.estimate)} with {outcome.workers}{bound}, {count(outcome.rounds, 'round')}>"
-    )

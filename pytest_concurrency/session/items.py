@@ -67,7 +67,7 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
             if "executor" in expectation.arguments:
                 from pytest_concurrency.backends import executors
 
-                executors.check(expectation.arguments["executor"], _registered_executors(item.config))
+                executors.check(expectation.arguments["executor"], _registered_executors(item))
         except BadArgument as error:
             raise _refusal(item, str(error)) from None
         if expectation not in expectations:
@@ -114,7 +114,7 @@ def circumstances_of(
             item.config.rootpath,
             settings.start_method,
             settings.dask_address,
-            lambda: _registered_executors(item.config),
+            lambda: _registered_executors(item),
             borrowed_loop,
         ),
         progress=progress,
@@ -144,11 +144,16 @@ def add_profiles(item: pytest.Item, report: pytest.TestReport, record: dict[str,
         del item.stash[PROFILES]
 
 
-def _registered_executors(config: pytest.Config) -> dict[str, Any]:
-    """Return the backends of other plugins and conftest files: {name: executor, or what makes one}."""
+def _registered_executors(item: pytest.Item) -> dict[str, Any]:
+    """Return the backends of other plugins and of the item's own conftest files: {name: executor, or what makes one}.
+
+    ``item.ihook`` leaves out the conftest files of other folders. pytest asks the nearest conftest.py first, so the
+    nearest one wins where two give the same name.
+    """
     found: dict[str, Any] = {}
-    for given in config.hook.pytest_concurrency_backends(config=config):
-        found.update(given)
+    for given in item.ihook.pytest_concurrency_backends(config=item.config):
+        for name, what in given.items():
+            found.setdefault(name, what)
     return found
 
 

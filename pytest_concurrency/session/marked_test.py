@@ -53,7 +53,7 @@ def run_marked(
     pending: list[tuple[Outcome, str]] = []
     each = [(expectation, expectation.limits(circumstances.defaults)) for expectation in expectations]
     patience = max(limits.max_time for _, limits in each)
-    with circumstances.alone(), Trial(body, circumstances, patience, expected=seconds) as trial:
+    with circumstances.alone(), Trial.of_body(body, circumstances, patience, expected=seconds) as trial:
         for expectation, limits in each:
             plan = expectation.plan(body, limits)
             outcome, _ = trial.decide(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
@@ -14,10 +14,11 @@ START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 _QUIET_WAIT = 30.0  # seconds
 
 
-class Settings(NamedTuple):
-    """What was asked for on the command line, in the ini file, or nowhere.
+class Settings:
+    """What was asked for on the command line, in the ini file, or nowhere; it cannot be changed.
 
-    A named tuple, as it is made in every session: a dataclass takes milliseconds to define.
+    A plain class, as it is defined in every session: a named tuple of this many fields takes half a millisecond, a
+    dataclass longer.
     """
 
     margin: float
@@ -39,17 +40,32 @@ class Settings(NamedTuple):
     compare_fail: tuple[Any, ...] = ()
     storage: str = ".concurrency"
 
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
 
-class Option(NamedTuple):
-    """A value that both the command line and the ini file can give; nearest wins."""
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"settings are not changed once they are read: {name}")
 
-    name: str
-    parse: Callable[[object], Any]
-    default: object  # as ``parse`` would return it: a session that says nothing loads no parser
-    metavar: str
-    help: str
-    alone: str | None = None  # what the option means without a value
-    repeated: bool = False
+
+class Option:
+    """A value that both the command line and the ini file can give; nearest wins.
+
+    ``default`` is what ``parse`` would return, so that a session that gives no option loads no parser. ``alone`` is
+    what the option means without a value.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parse: Callable[[object], Any],
+        default: object,
+        metavar: str,
+        help: str,  # noqa: A002  # as argparse calls it
+        alone: str | None = None,
+        repeated: bool = False,
+    ) -> None:
+        self.name, self.parse, self.default, self.metavar, self.help = name, parse, default, metavar, help
+        self.alone, self.repeated = alone, repeated
 
 
 def _margin(value: object) -> float:

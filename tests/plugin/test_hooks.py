@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPORT, Suite, assert_outcome, records, text_of
+from conftest import REPORT, Suite, assert_outcome, records, rerun, text_of
 
 BODIES = """
 @pytest.mark.expect_io_bound
@@ -67,3 +67,59 @@ def test_in_a_worker_of_xdist_too(suite: Suite, pytester: pytest.Pytester) -> No
     result = suite(BODIES, "-p", "xdist", "-n", "1", REPORT, subprocess=True)
     result.assert_outcomes(failed=2, passed=1)
     assert "The hook pytest_concurrency_update_record raised KeyError: 'mistake'" in text_of(result)
+
+
+CONFTEST = """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+def pytest_concurrency_backends(config):
+    return {{"app": lambda workers: {pool}(workers)}}
+
+def pytest_concurrency_update_record(config, record):
+    record["team"] = record.get("team", "") + "{team}"
+"""
+LOCKED = """
+import threading, time
+import pytest
+
+LOCK = threading.Lock()
+
+@pytest.mark.expect_speedup(executor="app", workers=4, at_least=2)
+def test_{team}():
+    with LOCK:
+        time.sleep(0.01)
+
+def test_fixture_{team}(concurrency):
+    def body():
+        with LOCK:
+            time.sleep(0.01)
+    assert {sign}concurrency.speedup(body, executor="app", workers=4) >= 2
+"""
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")], ids="-".join)
+def test_a_conftest_of_another_folder_takes_no_part(pytester: pytest.Pytester, order: tuple[str, str]) -> None:
+    for team, pool, sign in (("a", "ThreadPoolExecutor", "not "), ("b", "ProcessPoolExecutor", "")):
+        folder = pytester.mkpydir(team)
+        (folder / "conftest.py").write_text(CONFTEST.format(pool=pool, team=team))
+        (folder / f"test_{team}.py").write_text(LOCKED.format(team=team, sign=sign))
+    result = rerun(pytester, *order, REPORT)
+    assert_outcome(result, "test_a", "FAILED")
+    assert_outcome(result, "test_b", "PASSED")
+    result.assert_outcomes(passed=3, failed=1)
+    assert {(record["nodeid"].rpartition("_")[2], record["team"]) for record in records(pytester)} == {
+        ("a", "a"),
+        ("b", "b"),
+    }
+
+
+def test_the_nearest_conftest_wins_where_two_name_the_same_backend(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST.format(pool="ThreadPoolExecutor", team="root"))
+    folder = pytester.mkpydir("nested")
+    (folder / "conftest.py").write_text(CONFTEST.format(pool="ProcessPoolExecutor", team="nested"))
+    (folder / "test_it.py").write_text(LOCKED.format(team="nested", sign=""))
+    result = rerun(pytester, REPORT)
+    assert_outcome(result, "test_nested", "PASSED")
+    result.assert_outcomes(passed=2)
+    # Both are about the test: the root's conftest.py changes the record last, as pluggy calls them.
+    assert {record["team"] for record in records(pytester)} == {"nestedroot"}

@@ -100,17 +100,43 @@ def test_a_marker_added_by_a_conftest_counts(suite: Suite, pytester: pytest.Pyte
     assert "1 verdict: 1 met" in text_of(result)
 
 
-def test_a_skipped_test_is_not_measured(suite: Suite) -> None:
+SKIPS = {
+    "skip": '@pytest.mark.skip(reason="not today")',
+    "skipif": '@pytest.mark.skipif(True, reason="not today")',
+    "xfail without a run": '@pytest.mark.xfail(run=False, reason="not today")',
+    "a hook of a conftest.py": "",
+    "a fixture": '@pytest.mark.usefixtures("library")',
+}
+
+
+@pytest.mark.parametrize("how", SKIPS)
+@pytest.mark.parametrize("marker", ["at_leest=3", 'executor="crawler", workers=4, at_least=3'], ids=["typo", "backend"])
+def test_markers_of_a_skipped_test_are_not_read(suite: Suite, pytester: pytest.Pytester, how: str, marker: str) -> None:
+    if how == "a hook of a conftest.py":
+        pytester.makeconftest(
+            """
+            import pytest
+
+            def pytest_runtest_setup(item):
+                if item.name == "test_body":
+                    pytest.skip("not today")
+            """
+        )
     result = suite(
-        """
-@pytest.mark.skip(reason="not today")
-@pytest.mark.expect_speedup(at_leest=3)
+        f"""
+@pytest.fixture
+def library():
+    pytest.skip("not today")
+
+{SKIPS[how]}
+@pytest.mark.expect_speedup({marker})
 def test_body():
     raise SystemExit
 """
     )
+    xfailed = how.startswith("xfail")
+    result.assert_outcomes(passed=1, skipped=int(not xfailed), xfailed=int(xfailed))
     assert "verdict" not in text_of(result)
-    assert "INTERNALERROR" not in text_of(result)
 
 
 def test_a_session_without_measured_tests_says_nothing(suite: Suite) -> None:

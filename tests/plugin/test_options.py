@@ -271,12 +271,10 @@ OF_EVERY_SESSION = {
     "session.options",
     "session.xdist",
     "session.controller",
-    "session.live_line",
     "session.package_conflict",
+    "session.selection",
     "expectations",
     "expectations.markers",
-    "machine",
-    "machine.clocks",
 }
 
 

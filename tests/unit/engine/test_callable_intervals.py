@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_concurrency.core.model import Interference, Reading
 from pytest_concurrency.engine import callable_intervals, intervals
 from pytest_concurrency.engine.claims import Knowledge
-from pytest_concurrency.measurement.callable_bench import ComparisonClaim
+from pytest_concurrency.expectations.compare import ComparisonClaim
 
 from ..make import reading, round_
 

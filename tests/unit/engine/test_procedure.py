@@ -14,7 +14,7 @@ from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Settlement
 from pytest_concurrency.expectations.base import Tolerances, speedup_plan
-from pytest_concurrency.measurement.callable_bench import ComparisonClaim
+from pytest_concurrency.expectations.compare import ComparisonClaim
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
 from pytest_concurrency.verdicts.undecided import words
 

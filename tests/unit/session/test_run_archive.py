@@ -18,7 +18,7 @@ NOT_CONFIRMED = {"kind": "unconfirmed", "text": "fresh workers did not confirm i
 
 
 def asked(**options: Any) -> Settings:
-    return Settings(**{**dict.fromkeys(Settings._fields), **options})
+    return Settings(**{**dict.fromkeys(Settings.__annotations__), **options})
 
 
 @pytest.mark.parametrize("slow", [16, 24, 28, 40])

@@ -1,0 +1,199 @@
+"""The hooks that run for each test, in a plugin that only sessions with measured tests register.
+
+A suite that never measures pays nothing for them per test. ``start`` registers the plugin: at the end of the
+collection, or when a test asks for the fixture ``concurrency`` while it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Generator, Iterator
+from typing import Any, TextIO
+
+import pytest
+
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.runs import record
+from pytest_concurrency.session import (
+    async_plugins,
+    captured_output,
+    hook_calls,
+    host_lock_plugin,
+    items,
+    live_line,
+    marked_test,
+    selection,
+    tracers,
+    xdist,
+)
+from pytest_concurrency.session.controller import REPORT_ATTRIBUTE, Controller
+from pytest_concurrency.session.disabled import PlainConcurrency
+from pytest_concurrency.session.fixture import Concurrency
+from pytest_concurrency.session.options import Settings
+
+NAME = "concurrency_perf_measured_tests"
+OUTCOMES = pytest.StashKey[list[Outcome]]()
+RECORD = pytest.StashKey[dict[str, Any]]()
+FUNCTION = pytest.StashKey[Any]()
+_OWN = f"{Concurrency.__module__.rpartition('.')[0]}."  # the modules of the findings that a test compares
+EXPECTATIONS = pytest.StashKey[list[Any]]()
+
+
+def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
+    """Return this session's plugin; register it if it is not registered yet."""
+    known = config.pluginmanager.get_plugin(NAME)
+    if known is not None:
+        assert isinstance(known, MeasuredTests)
+        return known
+    terminal = None
+    if not xdist.is_worker(config):
+        controller = config.pluginmanager.get_plugin(Controller.NAME)
+        assert isinstance(controller, Controller)
+        controller.collect()
+        if config.pluginmanager.has_plugin("terminalreporter") and (terminal := live_line.terminal()) is not None:
+            config.add_cleanup(terminal.close)
+    plugin = MeasuredTests(settings, terminal)
+    config.pluginmanager.register(plugin, NAME)
+    if settings.quiet_host and not settings.disable:
+        host_lock_plugin.start(config, settings.quiet_host)
+    return plugin
+
+
+class MeasuredTests:
+    """Measures marked tests in place of a plain call, gives the fixture, and puts records on the reports."""
+
+    def __init__(self, settings: Settings, terminal: TextIO | None) -> None:
+        self._settings = settings
+        self._terminal = terminal
+
+    # Last, so that markers are read of no test that is skipped: by a mark, by a hook of a conftest.py or by a fixture.
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if marks := selection.marks_of(item):
+            item.stash[EXPECTATIONS] = items.read_markers(item, marks)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        if not (isinstance(item, pytest.Function) and item.stash.get(EXPECTATIONS, None)):
+            return (yield)
+        # Later, pytest-asyncio has put a plain function in the place of an async def.
+        item.stash[FUNCTION] = item.obj
+        if not inspect.iscoroutinefunction(item.obj) or self._runs_plainly(item.config):
+            return (yield)
+        with async_plugins.lent(item, functools.partial(self._run_marked, item)):
+            return (yield)
+
+    def _runs_plainly(self, config: pytest.Config) -> bool:
+        # With --trace, a debugger steps through the body: it runs once.
+        return self._settings.disable or bool(config.getoption("trace", False))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        expectations = pyfuncitem.stash.get(EXPECTATIONS, None)
+        if not expectations:
+            return None
+        __tracebackhide__ = True
+        function = pyfuncitem.stash[FUNCTION]
+        if inspect.iscoroutinefunction(function) and async_plugins.runs_elsewhere(pyfuncitem):
+            return None
+        if self._runs_plainly(pyfuncitem.config):
+            return marked_test.run_once(items.body_of(pyfuncitem, function, expectations))
+        self._run_marked(pyfuncitem)
+        return True
+
+    def _run_marked(self, item: pytest.Function, borrowed_loop: BorrowedLoop | None = None) -> None:
+        __tracebackhide__ = True
+        expectations = item.stash[EXPECTATIONS]
+        with self._live_line(item.config) as progress:
+            marked_test.run_marked(
+                items.body_of(item, item.stash[FUNCTION], expectations),
+                expectations,
+                items.circumstances_of(item, self._settings, progress, borrowed_loop),
+                functools.partial(_keep, item),
+            )
+
+    @contextlib.contextmanager
+    def fixture_of(self, item: pytest.Item) -> Iterator[Concurrency | PlainConcurrency]:
+        """Yield the value of the fixture ``concurrency`` of one test; warn of what the test forgot to compare."""
+        if self._settings.disable:
+            yield PlainConcurrency()
+            return
+        with self._live_line(item.config) as progress:
+            asked = Concurrency(
+                items.circumstances_of(item, self._settings, progress),
+                functools.partial(_keep, item),
+                marked_test.follow_policy,
+            )
+            yield asked
+            for forgotten in asked.never_asked():
+                items.warn_forgotten(item, *forgotten)
+            if asked.gauge_says_nothing():
+                items.warn_gauge(item)
+
+    def _live_line(self, config: pytest.Config) -> Any:
+        if self._terminal is None:
+            return live_line.live(None, 0)
+        writer = config.get_terminal_writer()
+        return live_line.live(self._terminal, writer.fullwidth - writer.width_of_current_line)
+
+    def pytest_assertrepr_compare(
+        self, config: pytest.Config, op: str, left: object, right: object
+    ) -> list[str] | None:
+        # An attribute of a value that is not ours may be a property that raises, so only the type is looked at.
+        ours = (side for side in (left, right) if type(side).__module__.startswith(_OWN))
+        outcome = getattr(next(ours, None), "outcome", None)
+        if outcome is None:
+            return None
+        # pytest cuts explanations after some lines. The first paragraph repeats the repr and is left out, and of
+        # the others what to do comes first, so that it is not cut.
+        details = sorted(outcome.reason.split("\n\n")[1:], key=lambda part: not part.startswith("What to try"))
+        return [f"{left!r} {op} {right!r}", *(line for part in details for line in part.splitlines())]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if EXPECTATIONS in item.stash or OUTCOMES in item.stash or RECORD in item.stash:
+            report.sections = captured_output.shorten(report.sections)
+            if call.excinfo is not None:
+                items.show_message_only(item, call.excinfo, report)
+        if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
+            _add_record(item, report, outcomes)
+        return report
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_json_runtest_metadata(self, item: pytest.Item) -> dict[str, Any]:
+        """Give pytest-json-report the record."""
+        value = item.stash.get(RECORD, None)
+        return {} if value is None else {REPORT_ATTRIBUTE: value}
+
+
+def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -> None:
+    """Keep an outcome for the record; ``instead`` is the one that it replaces when a finding is compared again."""
+    kept = item.stash.setdefault(OUTCOMES, [])
+    at = next((index for index, one in enumerate(kept) if one is instead), len(kept))
+    kept[at : at + 1] = [outcome]
+
+
+def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
+    if report.passed:
+        outcomes = [items.as_answered(outcome) for outcome in outcomes]
+    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), host_lock_plugin.told(item))
+    items.add_profiles(item, report, value)
+    # Of the item's own conftest files only: those of other folders are not about this test.
+    update = item.ihook.pytest_concurrency_update_record
+    value, complaint = hook_calls.updated(
+        "pytest_concurrency_update_record", lambda changed: update(config=item.config, record=changed), value
+    )
+    if complaint is not None:
+        items.fail_with(report, complaint)
+    setattr(report, REPORT_ATTRIBUTE, value)
+    item.stash[RECORD] = value
+    del item.stash[OUTCOMES]  # a plugin may run the item again
+    items.add_properties(item, report, value)
+    items.point_at_test(item, report)
