@@ -65,6 +65,7 @@ class WorkerBench:
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._batch = batch_size.shortest()
         self._number = 0
+        self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
         self._random = random.Random()
         self._order = RoundOrder(self._random)
         self._meter = InterferenceMeter()
@@ -105,6 +106,7 @@ class WorkerBench:
         """Measure what the setup's method says a round is."""
         self.prepare(setup)
         self._number += 1
+        self._in_threads = self._groups[setup.key][1].one_interpreter
         if setup.method == "hold":
             return self._beside_heartbeat(setup)
         if setup.method == "block":
@@ -144,8 +146,13 @@ class WorkerBench:
         return self._pair(setup, self._control_loops[setup.key], "control")
 
     def probe_gil(self) -> GilProbe | None:
-        """Run one batch in one thread beside a heartbeat; None without a GIL or with an async body."""
-        if self._body.is_async or gil_heartbeat.unavailable() is not None:
+        """Run one batch in one thread beside a heartbeat.
+
+        None without a GIL, of an async body, and where the workers are processes or interpreters: a body that works in
+        a main thread only (it handles signals, or uses a connection that is bound to its thread) would raise here,
+        though no one has asked for threads.
+        """
+        if self._body.is_async or not self._in_threads or gil_heartbeat.unavailable() is not None:
             return None
         setup = WorkerSetup("threads")
         self.prepare(setup)
