@@ -240,16 +240,16 @@ class WorkerBench:
             watch = helper_threads.HelperThreads(children=True) if may_hand_out else None
             sample = group.run(workers, loops, deadline, job)
             if watch is not None:
-                watch.finish(sample.cpu)
+                watch.finish(sample.cpu, group.begun)
                 sample = self._credit(sample, watch)
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = _USED_UP.format(loops=loops)
             raise
-        if not group.one_process:
-            self._told[setup.key] = self._told.get(setup.key, 0.0) + sample.cpu
-            self._meter.add_own(sample.cpu)
+        used = group.workers_cpu
+        self._meter.add_own(used - self._told.get(setup.key, 0.0))
+        self._told[setup.key] = used
         return sample
 
     @staticmethod
