@@ -27,6 +27,7 @@ from pytest_concurrency.core.units import count as counted
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.helper_threads import UsedCpu
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -71,6 +72,9 @@ class ExecutorWorkers(WorkerGroup):
         self._offsets = {self._here.host: 0.0}
         self._slack: dict[str, float] = {}
         self._reports: dict[int, Report] = {}  # the last one of each worker
+        self._last: Sequence[Report] = ()  # of the last batch
+        self._used: dict[int, float] = {}  # CPU time since it was first seen, by process, of those of this host
+        self._used_before: dict[int, float] = {}
         self._costs: list[float] = []
         self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
         executor_task.here[self._key] = jobs_of(body)
@@ -90,6 +94,17 @@ class ExecutorWorkers(WorkerGroup):
         """Also of workers on other hosts, whose CPU time this machine's counters do not show."""
         processes = {report.origin.process for report in self._reports.values()}
         return processes <= {self._here.process} or bool(self._elsewhere())
+
+    @property
+    def workers_cpu(self) -> float:
+        """Of the processes on this machine that have answered, as of the last answer of each."""
+        return sum(self._used.values())
+
+    @property
+    def begun(self) -> UsedCpu | None:
+        """As of the worker of this process that had its input last, in the last batch."""
+        here = [report.begun for report in self._last if report.origin.process == self._here.process]
+        return UsedCpu(max(each.process for each in here), max(each.ended for each in here)) if here else None
 
     @property
     def cpus(self) -> float | None:
@@ -201,6 +216,7 @@ class ExecutorWorkers(WorkerGroup):
                 raise WorkerLost(f"{self._backend}: a worker has lost the body that was sent to it")
             self._pack()
             return self._send(workers, loops, deadline, job)
+        self._last = reports
         self._learn(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
         return start_at, reports
 
@@ -255,7 +271,11 @@ class ExecutorWorkers(WorkerGroup):
         """Set the lead by how long the tasks took to arrive, and the clocks of other hosts."""
         for index, (report, back) in enumerate(zip(reports, received, strict=True)):
             self._reports[index] = report
-            host = report.origin.host
+            host, process = report.origin.host, report.origin.process
+            if host == self._here.host and process != self._here.process:
+                # A user's pool may have worked before, which was no part of this measurement.
+                before = self._used_before.setdefault(process, report.begun.total)
+                self._used[process] = max(report.ended.total - before, self._used.get(process, 0.0))
             if host != self._here.host:
                 # As the Network Time Protocol does (RFC 5905): the round with the least to spare says most.
                 spare = (back - sent) - (report.done - report.arrived)

@@ -15,7 +15,7 @@ from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
 from pytest_concurrency.backends.serialization import Answer, Modules, raised, unpack
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import usable_cpus
-from pytest_concurrency.probes.helper_threads import watched
+from pytest_concurrency.probes.helper_threads import UsedCpu, watched
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
@@ -67,17 +67,19 @@ class Report:
     arrived: float
     done: float
     origin: Origin
+    begun: UsedCpu  # what its process had used when the worker had its input
+    ended: UsedCpu
 
 
 def work(work_item: WorkItem) -> Report:
     """Run one work item; every exception of the body is an answer."""
     jobs = _jobs(work_item)
     origin = stack_location()
-    arrived = CLOCKS.wall()
+    arrived, begun = CLOCKS.wall(), UsedCpu.now()
     if jobs is None:
-        return Report(None, arrived, arrived, origin)
+        return Report(None, arrived, arrived, origin, begun, begun)
     if isinstance(jobs, Answer):
-        return Report(jobs, arrived, arrived, origin)
+        return Report(jobs, arrived, arrived, origin, begun, begun)
     clock = _clock()
     before = current_worker.set(Worker(work_item.index, work_item.count, work_item.backend))
     part = work_item.key, work_item.index
@@ -85,7 +87,7 @@ def work(work_item: WorkItem) -> Report:
     try:
         if "prepare" in jobs and work_item.job == "body":
             jobs["prepare"]()
-            arrived = CLOCKS.wall()
+            arrived, begun = CLOCKS.wall(), UsedCpu.now()
         idle_delay = clock.delay()
         offset = work_item.offsets.get(origin.host)
         if offset is not None:
@@ -98,7 +100,7 @@ def work(work_item: WorkItem) -> Report:
         with at_work_lock:
             del at_work[part]
         current_worker.reset(before)
-    return Report(answer, arrived, CLOCKS.wall(), origin)
+    return Report(answer, arrived, CLOCKS.wall(), origin, begun, UsedCpu.now())
 
 
 def _has_a_process_to_itself(work_item: WorkItem) -> bool:

@@ -34,6 +34,12 @@ class PipeWorkers(WorkerGroup):
         self._inboxes: list[Inbox] = []
         self._watch = Watch()
         self._lost = False
+        self._used: dict[int, float] = {}  # CPU time of each worker's process so far
+
+    @property
+    def workers_cpu(self) -> float:
+        """As of the last answer of each worker."""
+        return sum(self._used.values())
 
     @abc.abstractmethod
     def _ended(self, index: int) -> bool:
@@ -66,6 +72,7 @@ class PipeWorkers(WorkerGroup):
             if answer.kind == "raised":
                 raise Raised(exception_of(answer), self.backend, index, workers)
             assert answer.reading is not None
+            self._used[index] = answer.used
             readings.append(answer.reading)
         return Sample(loops, tuple(readings))
 

@@ -12,6 +12,7 @@ from pytest_concurrency.backends import framing
 from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
 from pytest_concurrency.backends.serialization import Answer, Modules, filter_warnings, raised, unpack
 from pytest_concurrency.core.model import Reading
+from pytest_concurrency.probes.helper_threads import UsedCpu
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
@@ -33,10 +34,13 @@ def load(connection: Connection, packed: bytes, modules: Modules, warning_filter
     return jobs
 
 
-def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Look = _plainly) -> None:
+def serve(
+    connection: Connection, jobs: Jobs, index: int, backend: str, look: Look = _plainly, own_process: bool = False
+) -> None:
     """Answer batches.
 
     :param look: runs one, and counts what the worker's process does for it elsewhere than in this thread.
+    :param own_process: whether all CPU time of this process is the worker's.
     :raises EOFError, OSError: the pipe is closed, or lost: no one is there any more.
     """
     no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))
@@ -51,7 +55,8 @@ def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Lo
             job, loops, workers = task
             current_worker.set(Worker(index, workers, backend))
             try:
-                message = _packed(look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay)))
+                reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay))
+                message = _packed(reading, UsedCpu.now().total if own_process else 0.0)
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:
                     message = pickle.dumps(raised(error))
@@ -62,7 +67,7 @@ def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Lo
         clock.close()
 
 
-def _packed(reading: Reading) -> bytes:
+def _packed(reading: Reading, used: float) -> bytes:
     """Every batch has its readings, and dataclasses are slow to pickle."""
     return pickle.dumps(
         (
@@ -73,6 +78,7 @@ def _packed(reading: Reading) -> bytes:
             reading.late,
             reading.switches,
             reading.accounting,
+            used,
         ),
         protocol=5,
     )
@@ -81,4 +87,7 @@ def _packed(reading: Reading) -> bytes:
 def answer_in(message: bytes) -> object:
     """Return the :class:`Answer` in a message, or whatever else is in there."""
     value = pickle.loads(message)
-    return Answer("reading", Reading(*value)) if type(value) is tuple and len(value) == 7 else value
+    if type(value) is tuple and len(value) == 8:
+        *reading, used = value
+        return Answer("reading", Reading(*reading), used=used)
+    return value

@@ -37,7 +37,7 @@ def main(connection: Connection, work_item: WorkItem) -> None:
         _tell_where_on_request(stack, work_item.stack_file)
         jobs = work_item.jobs or load(connection, work_item.packed, work_item.modules, work_item.warning_filters)
         if jobs is not None:
-            serve(connection, jobs, work_item.index, "processes", watched)
+            serve(connection, jobs, work_item.index, "processes", watched, own_process=True)
 
 
 def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:

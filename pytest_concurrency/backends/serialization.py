@@ -37,6 +37,7 @@ class Answer:
     reading: Reading | None = None
     error: bytes = b""
     text: str = ""
+    used: float = 0.0  # CPU time of the worker's process so far, in seconds; 0 of a worker without one of its own
 
 
 def pack(body: Body) -> bytes:

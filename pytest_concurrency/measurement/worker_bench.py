@@ -61,6 +61,7 @@ class WorkerBench(BaseBench):
         self._background = 0.0  # CPUs that this process uses of itself, found out when that matters
         self._looks = 0
         self._hold_at: str | None = None  # the place of a long hold; found out once
+        self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
         self._cores = topology.cores()
         self._gil = GilWatch()
         self._others = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
@@ -91,6 +92,7 @@ class WorkerBench(BaseBench):
         """Measure what the setup's method says a round is."""
         self.prepare(setup)
         self._number += 1
+        self._in_threads = self._groups[setup.key][1].one_interpreter
         if setup.method == "hold":
             return self._beside_heartbeat(setup)
         if setup.method == "block":
@@ -130,8 +132,13 @@ class WorkerBench(BaseBench):
         return self._pair(setup, self._control_loops[setup.key], "control")
 
     def probe_gil(self) -> GilProbe | None:
-        """Run one batch in one thread beside a heartbeat; None without a GIL or with an async body."""
-        if self._body.is_async or gil_heartbeat.unavailable() is not None:
+        """Run one batch in one thread beside a heartbeat.
+
+        None without a GIL, of an async body, and where the workers are processes or interpreters: a body that works in
+        a main thread only (it handles signals, or uses a connection that is bound to its thread) would raise here,
+        though no one has asked for threads.
+        """
+        if self._body.is_async or not self._in_threads or gil_heartbeat.unavailable() is not None:
             return None
         setup = WorkerSetup("threads")
         self.prepare(setup)
@@ -216,16 +223,16 @@ class WorkerBench(BaseBench):
             watch = helper_threads.HelperThreads(children=True) if may_hand_out else None
             sample = group.run(workers, loops, deadline, job)
             if watch is not None:
-                watch.finish(sample.cpu)
+                watch.finish(sample.cpu, group.begun)
                 sample = self._credit(sample, watch)
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = _USED_UP.format(loops=loops)
             raise
-        if not group.one_process:
-            self._told[setup.key] = self._told.get(setup.key, 0.0) + sample.cpu
-            self._meter.add_own(sample.cpu)
+        used = group.workers_cpu
+        self._meter.add_own(used - self._told.get(setup.key, 0.0))
+        self._told[setup.key] = used
         return sample
 
     @staticmethod

@@ -256,3 +256,18 @@ def test_body():
         subprocess=True,
     )
     result.assert_outcomes(passed=2)
+
+
+def test_body_that_needs_a_main_thread_runs_in_no_thread_of_the_session(suite: Suite) -> None:
+    """What holds the GIL is asked of threads only; here such a thread would raise."""
+    result = suite(
+        """
+@pytest.mark.expect_speedup(processes=2, at_least=1.2, undecided="pass", max_time=2)
+def test_body():
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sum(number * number for number in range(100_000))
+""",
+        "--concurrency-start-method=fork",
+    )
+    assert "main thread" not in text_of(result)
+    assert_other_passed(result)
