@@ -37,7 +37,7 @@ def test_body(concurrency_worker):
 """
 ASKED = f"""
 def hanging():
-    from pytest_concurrency.backends.job import current_worker
+    from pytest_concurrency.backends.batch import current_worker
     if current_worker.get().backend != "serial" and current_worker.get().index == 1:
         {HANG}
     time.sleep(0.004)
