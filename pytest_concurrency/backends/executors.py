@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
+from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.backends.executor_group import Pool, processes_of
 from pytest_concurrency.core.errors import BadArgument, CannotMeasure
 from pytest_concurrency.core.model import ExecutorChoice
+from pytest_concurrency.machine.clocks import CLOCKS
 
 _BY_KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+_ENDING = 1.0  # seconds that processes get to end of themselves, and then after they were killed
 _DASK_ANSWERS = 5.0  # seconds that a scheduler gets
 
 
@@ -104,11 +107,12 @@ def end(executor: Executor) -> None:
                 RuntimeWarning,
                 stacklevel=2,
             )
+    limit = CLOCKS.wall() + _ENDING
     for process in processes:
-        process.join(0.2)
+        process.join(max(0.0, limit - CLOCKS.wall()))
         if process.is_alive():
-            process.kill()
-            process.join(1.0)
+            hung.kill(process)
+            process.join(_ENDING)
 
 
 def _shut_down(shutdown: Callable[..., object]) -> None:

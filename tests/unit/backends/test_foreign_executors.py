@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
+import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends import executors
+from pytest_concurrency.backends import executors, hung
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.backends.executor_group import ExecutorWorkers, Pool
 from pytest_concurrency.core.errors import BadArgument, WorkerLost
@@ -173,3 +175,14 @@ def test_maker_that_raises_is_named_with_its_place_and_what_it_was_given() -> No
     assert "executor=mine: fails raised LookupError: no cluster" in message
     assert f"{__file__}:" in message
     assert "called with the number of workers, here 2" in message
+
+
+def test_process_without_kill_is_terminated() -> None:
+    """Of loky's processes ``kill`` raises AttributeError."""
+    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    process.start()
+    process.kill = functools.partial(getattr, object(), "kill")  # type: ignore[method-assign]
+    hung.kill(process)
+    process.join(20)
+    assert process.exitcode is not None
+    assert process.exitcode < 0
