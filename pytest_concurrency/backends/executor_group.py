@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
@@ -172,11 +172,7 @@ class ExecutorWorkers(WorkerGroup):
 
     def _who_may_be_at(self, index: int) -> Sequence[threading.Thread | BaseProcess]:
         """Return that thread; or, of workers in other processes and interpreters, all."""
-        executor = self._pool.executor
-        return self._thread_at(index) or [
-            *(getattr(executor, "_threads", None) or ()),
-            *(getattr(executor, "_processes", None) or {}).values(),
-        ]
+        return self._thread_at(index) or [*threads_of(self._pool.executor), *processes_of(self._pool.executor)]
 
     def _assemble(self) -> None:
         """Wait until as many workers as are wanted run at the same time, or for as many as there will be."""
@@ -198,11 +194,13 @@ class ExecutorWorkers(WorkerGroup):
         futures: list[Future[Report]] = []
         try:
             for index in range(workers):
-                future = self._pool.executor.submit(work, replace(work_item, index=index, start_at=start_at))
-                future.add_done_callback(functools.partial(_stamp, received, index))
-                futures.append(future)
-        except Exception as error:
-            raise WorkerLost(self._broken(error)) from None
+                futures.append(self._submit(replace(work_item, index=index, start_at=start_at)))
+                futures[-1].add_done_callback(functools.partial(_stamp, received, index))
+        except BaseException:
+            # Parts that were submitted before would wait in the pool for workers, and run when nothing is measured.
+            for future in futures:
+                future.cancel()
+            raise
         try:
             _, missing = concurrent.futures.wait(futures, timeout=deadline + self._lead)
         except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
@@ -219,6 +217,24 @@ class ExecutorWorkers(WorkerGroup):
         self._last = reports
         self._learn(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
         return start_at, reports
+
+    def _submit(self, work_item: WorkItem) -> Future[Report]:
+        """Give the executor one part of a batch.
+
+        :raises WorkerLost: it refuses, with an exception of its own choice, or gives no future of the standard library.
+        """
+        try:
+            future = self._pool.executor.submit(work, work_item)
+        except KeyboardInterrupt:  # Ctrl-C reaches the main thread wherever it is
+            raise
+        except BaseException as error:
+            raise WorkerLost(self._broken(error)) from None
+        if not isinstance(future, Future):
+            raise WorkerLost(
+                f"{self._backend}: submit() of the executor returned {future!r:.100}, and a concurrent.futures.Future "
+                "is needed. Wrap the executor in one whose submit() returns such a future."
+            )
+        return future
 
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
         """Say where each part stands, and take back those that no one has begun."""
@@ -248,9 +264,13 @@ class ExecutorWorkers(WorkerGroup):
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:
         try:
-            report = future.result()
-        except (Exception, CancelledError) as error:
+            # Not raised here: what an executor sets, as SystemExit, might end the session.
+            error = future.exception()
+        except CancelledError as cancelled:
+            error = cancelled
+        if error is not None:
             raise WorkerLost(f"worker {index + 1} of {workers}: {self._broken(error)}") from None
+        report = future.result()
         if not isinstance(report, Report):
             raise WorkerLost(f"{self._backend}: worker {index + 1} of {workers} answered {report!r:.200}")
         answer = report.answer
@@ -310,21 +330,20 @@ def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> No
     received[index] = CLOCKS.wall()
 
 
+def threads_of(executor: Executor) -> list[threading.Thread]:
+    """Return the threads of an executor that keeps them as the standard library's does; none of another."""
+    threads = getattr(executor, "_threads", None)
+    known = list(threads) if isinstance(threads, Collection) else []
+    return [thread for thread in known if isinstance(thread, threading.Thread)]
+
+
+def processes_of(executor: Executor) -> list[BaseProcess]:
+    """Return the processes of an executor that keeps them as the standard library's does; none of another."""
+    processes = getattr(executor, "_processes", None)
+    known = list(processes.values()) if isinstance(processes, Mapping) else []
+    return [process for process in known if isinstance(process, BaseProcess)]
+
+
 def _overlapping(reports: Sequence[Report]) -> int:
     """How many workers there were: one that had two errands did them one after the other."""
     return len({report.origin for report in reports})
-
-
-def end_of(executor: Executor) -> Callable[[], None]:
-    """Return what ends an executor and its processes, whatever they are doing."""
-
-    def end() -> None:
-        processes = list((getattr(executor, "_processes", None) or {}).values())
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.join(0.2)
-            if process.is_alive():
-                process.kill()
-                process.join(1.0)
-
-    return end

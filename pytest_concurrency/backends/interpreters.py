@@ -30,8 +30,8 @@ _GOODBYE = 1.0  # seconds that interpreters get to end
 _CODE = """
 import sys
 sys.path.extend(folder for folder in path if folder not in sys.path)
-from pytest_concurrency.backends import interpreter_worker
-interpreter_worker.main(handle, index, packed, modules, warning_filters)
+from pytest_concurrency.backends import interpreter_main
+interpreter_main.main(handle, index, packed, modules, warning_filters)
 """
 
 

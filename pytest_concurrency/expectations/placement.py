@@ -64,7 +64,7 @@ def chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> list[Plac
     choice: ExecutorChoice | None = arguments.get("executor")
     if choice is not None:
         size = arguments.get("workers", getattr(choice.given, "_max_workers", None))
-        if size is None:
+        if not isinstance(size, (int, tuple)):  # an executor of another library may keep anything under that name
             raise BadArgument(f"{name}(executor={choice.name}) does not say how many workers: add workers=N.")
         found.append(Placement(choice.name, size, choice))
     elif "workers" in arguments:
