@@ -96,10 +96,10 @@ myst_substitutions = {
 def _every_marker_is_described(app: Sphinx) -> None:
     from sphinx.util import logging
 
-    text = (app.srcdir / "markers.md").read_text(encoding="utf-8")
+    text = (app.srcdir / "reference" / "markers.md").read_text(encoding="utf-8")
     for name in MARKERS:
         if f"\n## {name}\n" not in text:
-            logging.getLogger(__name__).warning("docs/markers.md has no section about %s", name)
+            logging.getLogger(__name__).warning("docs/reference/markers.md has no section about %s", name)
 
 
 def setup(app: Sphinx) -> None:
