@@ -184,7 +184,7 @@ def test_a_broken_marker_is_not_told_twice(suite: Suite) -> None:
 
 def test_the_documented_report_sees_the_whole_run_under_xdist(suite: Suite, pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
-    page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "hooks.md").read_text(encoding="utf-8")
     example = re.search(r"```python conftest\.py\n(.*?)```", page, re.DOTALL)
     assert example
     pytester.makeconftest(example[1])

@@ -16,7 +16,7 @@ from pytest_concurrency.cli import commands
 from pytest_concurrency.session import options
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
 def known_options() -> set[str]:
