@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn
 BackendName = str
 BoundKind = Literal["io", "cpu", "mixed", "serialized"]
 GilUse = Literal["held", "released", "disabled", "unknown"]
-Accounting = Literal["one", "seen", "native", "unseen"]
+Accounting = Literal["one", "seen", "native", "unseen", "unclear"]
 VerdictName = Literal["met", "not_met", "undecided", "unmeasurable"]
 
 
@@ -61,7 +61,7 @@ class Reading:
 
     ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
-    they wait; or others too, whose run delay is ``unseen``. ``ends`` says of tasks, which share a thread, when each was
+    they wait; or others too, whose run delay is ``unseen``, or of whom it is ``unclear`` whether they work for the body. ``ends`` says of tasks, which share a thread, when each was
     done.
     """
 

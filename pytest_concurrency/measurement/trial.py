@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,12 +57,19 @@ class Trial:
     """Workers of one body, kept from one expectation to the next. Close it in the end."""
 
     def __init__(
-        self, body: Body, circumstances: SessionContext, max_time: float | None = None, expected: float = 0.0
+        self,
+        body: Body,
+        circumstances: SessionContext,
+        max_time: float | None = None,
+        expected: float = 0.0,
+        threads_before: Collection[int] | None = None,
     ) -> None:
         """Make no workers yet.
 
         :param max_time: seconds that a verdict may take, if not the session's: a batch that takes longer has hung.
         :param expected: seconds that one body takes, as far as known.
+        :param threads_before: the system's numbers of the threads that were there before the body was first called;
+            None if it has not been called yet.
         """
         self._body = body
         self._circumstances = circumstances
@@ -72,6 +79,7 @@ class Trial:
             patience=max(_LEAST_PATIENCE, max_time or circumstances.defaults.max_time),
             progress=circumstances.progress,
             expected=expected,
+            threads_before=threads_before,
         )
 
     def __enter__(self) -> Trial:

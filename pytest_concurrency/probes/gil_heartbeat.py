@@ -20,7 +20,7 @@ from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
-from pytest_concurrency.probes.thread_clock import ThreadClock, computed_by
+from pytest_concurrency.probes.thread_clock import ThreadClock, active_of
 
 # Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
 _PATIENCE = 2.0
@@ -63,8 +63,8 @@ class Wakeup:
 class Wakeups:
     """All beats beside one batch.
 
-    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is what threads computed
-    meanwhile that are not the body's, seconds in which the GIL may have been theirs.
+    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is for how long threads were
+    running, or ready to run, that are not the body's: seconds in which the GIL may have been theirs.
     """
 
     beats: tuple[Wakeup, ...]
@@ -80,7 +80,7 @@ class Heartbeat:
         self._others = others
         self._beats: list[Wakeup] = []
         self._tried: list[Wakeup] = []
-        self._computed = 0.0
+        self._active = 0.0
         self._longest = 0.0
         self._stood: tuple[stack_locations.Place, ...] = ()
         self._stopping = threading.Event()
@@ -90,7 +90,7 @@ class Heartbeat:
     def start(self) -> None:
         self._thread.start()
         self._beating.wait(_PATIENCE)
-        self._computed = computed_by(self._others)
+        self._active = active_of(self._others)
 
     @property
     def place(self) -> str | None:
@@ -99,9 +99,9 @@ class Heartbeat:
 
     def stop(self) -> Wakeups:
         self._stopping.set()
-        computed = computed_by(self._others) - self._computed
+        active = active_of(self._others) - self._active
         self._thread.join(_PATIENCE)
-        return Wakeups(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, computed))
+        return Wakeups(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, active))
 
     def _live(self) -> None:
         clock = ThreadClock()

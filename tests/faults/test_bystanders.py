@@ -64,3 +64,30 @@ async def test_body():
         REPORT,
     )
     assert records(pytester)[0]["expectations"][0]["verdict"] == "not_met"
+
+
+def test_what_a_pool_holds_that_the_first_call_has_started_is_the_bodys(
+    suite: Suite, pytester: pytest.Pytester
+) -> None:
+    suite(
+        """
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+POOL = ThreadPoolExecutor(1)
+
+def hold():
+    re.match("(a|a)*b", "a" * 19)  # one call that keeps the GIL
+
+@pytest.mark.parametrize("number", range(2))
+@pytest.mark.expect_gil_released(max_hold="5ms", max_time="8s")
+def test_own_pool(number):
+    POOL.submit(hold).result()
+""",
+        REPORT,
+    )
+    verdicts = [record["expectations"][0]["verdict"] for record in records(pytester)]
+    assert verdicts[0] == "not_met"
+    assert verdicts[1] in ("not_met", "undecided"), (
+        "the thread is older than this test, and is seen to work for it only"
+    )
