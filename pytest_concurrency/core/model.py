@@ -61,7 +61,7 @@ class Reading:
 
     ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
-    they wait; or others too, whose run delay is ``unseen``, or of whom it is ``unclear`` whether they work for the body. ``ends`` says of tasks, which share a thread, when each was
+    they wait; or others too, whose run delay is ``unseen``, or it is ``unclear`` what threads that computed beside it did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was
     done.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -20,16 +20,14 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled, usable_cpus
 from pytest_concurrency.measurement import batch_size
 from pytest_concurrency.measurement.ordering import RoundOrder
-from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat, helper_threads
-from pytest_concurrency.probes.bystanders import Bystanders
+from pytest_concurrency.measurement.other_threads import OtherThreads
+from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
 from pytest_concurrency.probes.interference import InterferenceMeter
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
-_FIRST_LOOKS, _LOOKS = 3, 20  # at what goes on in this process without any body
-_LEAST_HELP = 0.25  # part of what goes on beside the workers below which the rest of it is none of the body's either
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
 _USED_UP = (
     "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
@@ -67,7 +65,6 @@ class WorkerBench:
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
-        self._background: list[float] = []  # CPUs that this process uses of itself, looked at when that matters
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._batch = batch_size.shortest()
         self._number = 0
@@ -80,7 +77,7 @@ class WorkerBench:
         self._gil = GilWatch()
         if threads_before is None:
             threads_before = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
-        self._bystanders = Bystanders(threads_before)
+        self._others = OtherThreads(threads_before)
 
     def now(self) -> float:
         return CLOCKS.wall()
@@ -130,22 +127,25 @@ class WorkerBench:
     def _beside_heartbeat(self, setup: WorkerSetup) -> Round:
         """One body, not a batch: bodies one after the other would read as one long hold."""
         ident = self._groups[setup.key][1].idents[0]
-        sample, probe = self._probe_hold(setup, 1)
+        sample, probe = self._probe_hold(setup, 1, longest=True)
         if self._hold_at is None and probe.longest.low > gil_heartbeat.NOTABLE:
             self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), ident)
         probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
     def _beside_loop_beat(self, setup: WorkerSetup) -> Round:
-        before, active = self._bystanders.used(), self._bystanders.active()
+        before, active = self._others.bystanders.used(), self._others.bystanders.active()
         sample = self._run(setup, 1, 1, "beat")
-        if self._bystanders.ask(before, sample.wall, lambda: self._run(setup, 1, 1, "beat").wall) == "the body's":
-            active = self._bystanders.active()
+        if (
+            self._others.bystanders.ask(before, sample.wall, lambda: self._run(setup, 1, 1, "beat").wall)
+            == "the body's"
+        ):
+            active = self._others.bystanders.active()
             sample = self._run(setup, 1, 1, "beat")
         probe = self._groups[setup.key][1].block
         if probe is not None:
             # While these were running, they may have had the GIL that the loop needs, too.
-            least = probe.longest.low - (self._bystanders.active() - active)
+            least = probe.longest.low - (self._others.bystanders.active() - active)
             probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
         return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
@@ -167,19 +167,19 @@ class WorkerBench:
             return None
         setup = WorkerSetup("threads")
         self.prepare(setup)
-        return self._probe_hold(setup, self._loops[setup.key])[1]
+        return self._probe_hold(setup, self._loops[setup.key], longest=False)[1]
 
-    def _probe_hold(self, setup: WorkerSetup, loops: int) -> tuple[Sample, GilProbe]:
+    def _probe_hold(self, setup: WorkerSetup, loops: int, longest: bool) -> tuple[Sample, GilProbe]:
         """Run one batch of one worker beside a heartbeat; again, if a thread was the body's that seemed to be none."""
         ident = self._groups[setup.key][1].idents[0]
 
         def run() -> Sample:
             return self._run(setup, 1, loops, beside=True)
 
-        before = self._bystanders.used()
-        found = gil_heartbeat.probe(run, ident, self._bystanders.ids)
-        if self._bystanders.ask(before, found[0].wall, lambda: run().wall) == "the body's":
-            found = gil_heartbeat.probe(run, ident, self._bystanders.ids)
+        before = self._others.bystanders.used()
+        found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
+        if self._others.bystanders.ask(before, found[0].wall, lambda: run().wall) == "the body's":
+            found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
         return found
 
     def lost_at(self, setup: WorkerSetup) -> str | None:
@@ -259,15 +259,16 @@ class WorkerBench:
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline)
             may_hand_out = job == "body" and group.one_process and not beside
-            before = self._bystanders.used() if may_hand_out else {}
-            watch = helper_threads.HelperThreads(children=True) if may_hand_out else None
+            watch = self._others.watch() if may_hand_out else None
             sample = group.run(workers, loops, deadline, job)
             if watch is not None:
-                theirs = self._bystanders.computed(before)
-                watch.finish(sample.cpu + theirs, group.begun)
-                sample = self._credit(sample, watch)
-                if theirs > 0:
-                    sample = self._heed_bystanders(setup, sample, before)
+                judged = self._others.judge(
+                    watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
+                )
+                self._meter.add_own(watch.helpers.living_children)
+                if judged is None:
+                    return self._run(setup, workers, loops)
+                sample = judged
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
@@ -285,37 +286,6 @@ class WorkerBench:
         except Raised as raised:
             raised.hint = "in the function given as setup="
             raise
-
-    def _credit(self, sample: Sample, watch: helper_threads.HelperThreads) -> Sample:
-        """Count for the workers what this process and its children did for them meanwhile."""
-        self._meter.add_own(watch.living_children)
-        readings = helper_threads.credit(sample.readings, watch.cpu)
-        if readings == sample.readings:
-            return sample
-        # What this process does without a body as well is no help. One look may fall into the busy tenth of a second of
-        # something that is idle for the rest, so their mean counts.
-        for _ in range(_FIRST_LOOKS if not self._background else len(self._background) < _LOOKS):
-            self._background.append(helper_threads.background(self._bystanders))
-        help_ = watch.cpu - sample.wall * sum(self._background) / len(self._background)
-        if help_ < _LEAST_HELP * watch.cpu:
-            return sample
-        return replace(sample, readings=helper_threads.credit(sample.readings, help_))
-
-    def _heed_bystanders(self, setup: WorkerSetup, sample: Sample, before: Mapping[int, float]) -> Sample:
-        """Return a batch's sample; another one if some thread was the body's that seemed to be none.
-
-        While that is unclear, its readings say so.
-        """
-
-        def run() -> Sample:
-            return self._run(setup, sample.workers, sample.loops, beside=True)
-
-        whose = self._bystanders.ask(before, sample.wall, lambda: run().wall)
-        if whose == "the body's":
-            return self._run(setup, sample.workers, sample.loops)
-        if whose == "unclear":
-            return replace(sample, readings=tuple(replace(each, accounting="unclear") for each in sample.readings))
-        return sample
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""

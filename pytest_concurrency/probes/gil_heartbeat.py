@@ -2,7 +2,9 @@
 
 A thread that computes in Python gives the GIL up when another asks for it, but only after the switch
 interval (5 ms). During the probe that interval is long, so that the probe thread beats late by as long as
-the body really holds on: whether the computing inside releases the GIL shows in few milliseconds.
+the body really holds on: whether the computing inside releases the GIL shows in few milliseconds. Once the GIL had to
+be asked back, the usual interval is enough: a body that polls for what a thread of its own does would wait for the
+long one at each turn.
 One CPU is enough, since what counts is when the GIL could be had, not who ran.
 """
 
@@ -24,6 +26,7 @@ from pytest_concurrency.probes.thread_clock import ThreadClock, active_of
 
 # Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
 _PATIENCE = 2.0
+_SHARE_PATIENCE = 0.05  # the same where only the part of all computing is asked for, whatever the longest hold is
 _BEAT = 0.0005
 NOTABLE = 0.002  # seconds of a hold from which on its place is worth a second look
 _ASKING = NOTABLE / 2  # switch interval with which the GIL is asked back before such a hold has ended
@@ -75,8 +78,9 @@ class Wakeups:
 class Heartbeat:
     """Beats between ``start`` and ``stop``; made for one probe of one thread."""
 
-    def __init__(self, watched: int | None, others: Collection[int]) -> None:
+    def __init__(self, watched: int | None, others: Collection[int], switch_interval: float = _PATIENCE) -> None:
         self._watched = watched
+        self._interval, self._usual = switch_interval, sys.getswitchinterval()
         self._others = others
         self._beats: list[Wakeup] = []
         self._tried: list[Wakeup] = []
@@ -97,6 +101,17 @@ class Heartbeat:
         """Where the body stood in its longest hold; source files are read here, not beside the body."""
         return stack_locations.in_body(self._stood)
 
+    def run(self, run_one: Callable[[], Sample]) -> tuple[Sample, Wakeups]:
+        """Run one batch while the thread beats."""
+        self.start()
+        try:
+            sys.setswitchinterval(self._interval)
+            sample = run_one()
+        finally:
+            sys.setswitchinterval(self._usual)
+            beats = self.stop()
+        return sample, beats
+
     def stop(self) -> Wakeups:
         self._stopping.set()
         active = active_of(self._others) - self._active
@@ -112,7 +127,11 @@ class Heartbeat:
             self._beating.set()
             with contextlib.suppress(OSError):  # the watched thread has ended
                 while not self._stopping.is_set():
-                    self._beats.append(self._beat(clock, watched_cpu))
+                    beat = self._beat(clock, watched_cpu)
+                    self._beats.append(beat)
+                    if self._interval > self._usual and beat.found_taken and beat.late >= self._interval:
+                        self._interval = self._usual
+                        sys.setswitchinterval(self._usual)
 
     def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Wakeup:
         cpu = watched_cpu() if watched_cpu else 0.0
@@ -135,13 +154,16 @@ class Heartbeat:
         return stack_locations.of_thread(self._watched) or ()
 
 
-def probe(run_one: Callable[[], Sample], watched: int | None, others: Collection[int]) -> tuple[Sample, GilProbe]:
+def probe(
+    run_one: Callable[[], Sample], watched: int | None, others: Collection[int], longest: bool
+) -> tuple[Sample, GilProbe]:
     """Run one batch of one worker (thread ``watched``) beside a heartbeat.
 
     :param others: threads that are not the body's, as the system numbers them.
+    :param longest: whether the longest hold is asked for; otherwise a hold is ended sooner.
     """
-    probe_thread = Heartbeat(watched, others)
-    sample, beats = _beside(probe_thread, _PATIENCE, run_one)
+    probe_thread = Heartbeat(watched, others, _PATIENCE if longest else _SHARE_PATIENCE)
+    sample, beats = probe_thread.run(run_one)
     return sample, summarize(sample.readings[0], beats, probe_thread.place)
 
 
@@ -151,21 +173,9 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
     During a probe no one asks for the GIL back, so that a body goes on after a call that held it, and
     is found wherever it waits next.
     """
-    probe_thread = Heartbeat(watched, ())
-    _beside(probe_thread, _ASKING, run_one)
+    probe_thread = Heartbeat(watched, (), _ASKING)
+    probe_thread.run(run_one)
     return probe_thread.place
-
-
-def _beside(probe_thread: Heartbeat, switch_interval: float, run_one: Callable[[], Sample]) -> tuple[Sample, Wakeups]:
-    usual = sys.getswitchinterval()
-    probe_thread.start()
-    try:
-        sys.setswitchinterval(switch_interval)
-        sample = run_one()
-    finally:
-        sys.setswitchinterval(usual)
-        beats = probe_thread.stop()
-    return sample, beats
 
 
 def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> GilProbe:

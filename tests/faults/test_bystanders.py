@@ -91,3 +91,68 @@ def test_own_pool(number):
     assert verdicts[1] in ("not_met", "undecided"), (
         "the thread is older than this test, and is seen to work for it only"
     )
+
+
+def test_busy_thread_of_the_session_makes_python_code_no_faster(suite: Suite, pytester: pytest.Pytester) -> None:
+    """A single worker waits for its GIL half of the time, four workers a fifth of it."""
+    suite(
+        """
+@pytest.fixture(scope="module", autouse=True)
+def busy():
+    stop = threading.Event()
+    def work():
+        number = 0
+        while not stop.is_set():
+            for _ in range(1000):
+                number += 1
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+def compute():
+    number = 0
+    for _ in range(300_000):
+        number += 1
+
+@pytest.mark.expect_speedup(threads=4, at_most=1.3, max_time="4s")
+def test_no_faster():
+    compute()
+
+@pytest.mark.expect_speedup(threads=4, at_least=1.5, max_time="4s")
+def test_faster():
+    compute()
+""",
+        REPORT,
+    )
+    no_faster, faster = [record["expectations"][0]["verdict"] for record in records(pytester)]
+    assert no_faster in ("met", "undecided")
+    assert faster in ("not_met", "undecided", "unmeasurable")
+
+
+def test_body_that_polls_its_own_thread_is_probed_in_time(suite: Suite, pytester: pytest.Pytester) -> None:
+    """During the probe, a thread that computes keeps the GIL for longer, and gives it up at each turn all the same."""
+    suite(
+        """
+import queue
+JOBS = queue.SimpleQueue()
+
+def serve():
+    while True:
+        JOBS.get().append(1)
+
+threading.Thread(target=serve, daemon=True).start()
+
+@pytest.mark.expect_cpu_bound(max_time="20s")
+def test_polls():
+    for _ in range(8):
+        done = []
+        JOBS.put(done)
+        while not done:
+            pass
+""",
+        REPORT,
+    )
+    assert records(pytester)[0]["expectations"][0]["verdict"] in ("met", "undecided")
+    assert records(pytester)[0]["expectations"][0]["rounds"] > 2
