@@ -182,12 +182,13 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
     """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
     slack = max(_SLACK, beside.coarse)
     surely = perhaps = least = most = witnessed = alert = total = 0.0
-    seen = 0
+    seen = taken = 0
     for beat in beside.beats:
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         if waited <= -_BEAT or beat.due > reading.end:
             continue
         seen += 1
+        taken += beat.found_taken
         total += _BEAT + beat.late
         if beat.delay < _ALERT:
             alert += _BEAT + beat.late
@@ -218,6 +219,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         coverage=alert / total if total else 0.0,
         beats=seen,
         where=place,
+        taken=None if any(beat.switches is None for beat in beside.beats) else taken,
     )
 
 
