@@ -9,8 +9,11 @@ from typing import Any, Literal, NoReturn
 
 BackendName = str
 BoundKind = Literal["io", "cpu", "mixed", "serialized"]
-GilUse = Literal["held", "released", "disabled", "unknown"]
-Accounting = Literal["one", "seen", "native", "unseen"]
+# Who has the GIL while a body computes. ``held``: the body, nearly all the time. ``released``: threads beside it can
+# compute in parallel. ``briefly_released``: the body lets it go often and for microseconds, as SQLite does at each row, so
+# that a thread beside it can have it, and two such bodies are no faster than one (a convoy).
+GilUse = Literal["held", "released", "briefly_released", "disabled", "unknown"]
+Accounting = Literal["one", "seen", "native", "unseen", "unclear"]
 VerdictName = Literal["met", "not_met", "undecided", "unmeasurable"]
 
 
@@ -61,7 +64,7 @@ class Reading:
 
     ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
-    they wait; or others too, whose run delay is ``unseen``. ``ends`` says of tasks, which share a thread, when each was
+    they wait; or others too, whose run delay is ``unseen``, or it is ``unclear`` what threads that computed beside it did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was
     done.
     """
 
@@ -160,6 +163,8 @@ class GilProbe:
     # The longest hold that beats with a CPU at hand saw, and their part of all the time.
     witnessed: float = 0.0
     coverage: float = 0.0
+    # How many of the beats found the GIL taken, however short the wait for it was; None where that cannot be read.
+    taken: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def _gil(known: Knowledge) -> str:
     return {
         "held": "; a thread beside it cannot get the GIL meanwhile",
         "released": "; a thread beside it can have the GIL meanwhile",
+        "briefly_released": "; it lets the GIL go often and only briefly, so that threads do not gain by it",
         "disabled": "; this interpreter runs without a GIL",
         "unknown": "",
     }[known.gil]

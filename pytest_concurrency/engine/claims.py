@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
 from pytest_concurrency.core.stats import log_odds
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import gil_overlap, intervals
 from pytest_concurrency.engine.voting import Vote, cast
 
 _COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
@@ -185,7 +185,10 @@ class OverlapClaim:
 
 @dataclass(frozen=True, slots=True)
 class GilClaim:
-    """The body's computing holds the GIL (or releases it) for the greater part."""
+    """The body's computing holds the GIL (or releases it) for the greater part.
+
+    A GIL that is let go for microseconds only is not released: threads do not gain by it.
+    """
 
     use: str  # "held" or "released"
     threshold: float = 0.5
@@ -206,7 +209,10 @@ class GilClaim:
         return Interval(self.threshold, self.threshold)
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        return gil_vote(gil)
+        vote = gil_vote(gil)
+        if vote.direction >= 0 or gil is None or not gil_overlap.let_go_briefly([gil]):
+            return vote
+        return gil_overlap.vote(round_, known.cpus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class _Loop:
         self._site = site
         self._cases = [Decision(claim) for claim in self._plan.claims]
         self._rounds: list[Round] = []
-        self._gil = GilUsage(site.has_gil)
+        self._gil = GilUsage(site.has_gil, site.cpus)
         self._update_knowledge()
         # A pool that is smaller than claimed keeps a reference workload from the CPUs too, and is not the machine.
         self._delivery = ReferenceRuns(self._bench, self._plan.setup, site.usable)

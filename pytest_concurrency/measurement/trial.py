@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,12 +68,19 @@ class Trial:
 
     @classmethod
     def of_body(
-        cls, body: Body, circumstances: SessionContext, max_time: float | None = None, expected: float = 0.0
+        cls,
+        body: Body,
+        circumstances: SessionContext,
+        max_time: float | None = None,
+        expected: float = 0.0,
+        threads_before: Collection[int] | None = None,
     ) -> Trial:
         """Return a trial with workers of one body; none is started yet.
 
         :param max_time: seconds that a verdict may take, if not the session's: a batch that takes longer has hung.
         :param expected: seconds that one body takes, as far as known.
+        :param threads_before: the system's numbers of the threads that were there before the body was first called;
+            None if it has not been called yet.
         """
         bench = WorkerBench(
             body,
@@ -81,6 +88,7 @@ class Trial:
             patience=patience(max_time or circumstances.defaults.max_time),
             progress=circumstances.progress,
             expected=expected,
+            threads_before=threads_before,
         )
         return cls(bench, circumstances)
 

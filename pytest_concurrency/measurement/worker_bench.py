@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -18,14 +18,13 @@ from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
 from pytest_concurrency.measurement.base_bench import BaseBench
-from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat, helper_threads, thread_clock
+from pytest_concurrency.measurement.other_threads import OtherThreads
+from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
-_LOOKS = 5  # at what goes on in this process without any body
-_OTHER = 0.25  # part of what goes on beside the workers from which it is not the body's
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
 _USED_UP = (
     "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
@@ -45,7 +44,13 @@ class WorkerBench(BaseBench):
         patience: float,
         progress: Progress | None = None,
         expected: float = 0.0,
+        threads_before: Collection[int] | None = None,
     ) -> None:
+        """Make no workers yet.
+
+        :param threads_before: the system's numbers of the threads that were there before the body was first called;
+            None if it has not been called yet.
+        """
         super().__init__()
         self._body = body
         self._around = around
@@ -58,13 +63,13 @@ class WorkerBench(BaseBench):
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
-        self._background = 0.0  # CPUs that this process uses of itself, found out when that matters
-        self._looks = 0
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
         self._cores = topology.cores()
         self._gil = GilWatch()
-        self._others = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
+        if threads_before is None:
+            threads_before = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
+        self._others = OtherThreads(threads_before)
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
@@ -108,19 +113,25 @@ class WorkerBench(BaseBench):
     def _beside_heartbeat(self, setup: WorkerSetup) -> Round:
         """One body, not a batch: bodies one after the other would read as one long hold."""
         ident = self._groups[setup.key][1].idents[0]
-        sample, probe = gil_heartbeat.probe(lambda: self._run(setup, 1, 1, beside=True), ident, self._others)
+        sample, probe = self._probe_hold(setup, 1, longest=True)
         if self._hold_at is None and probe.longest.low > gil_heartbeat.NOTABLE:
             self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), ident)
         probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
     def _beside_loop_beat(self, setup: WorkerSetup) -> Round:
-        before = thread_clock.computed_by(self._others)
+        before, active = self._others.bystanders.used(), self._others.bystanders.active()
         sample = self._run(setup, 1, 1, "beat")
+        if (
+            self._others.bystanders.ask(before, sample.wall, lambda: self._run(setup, 1, 1, "beat").wall)
+            == "the body's"
+        ):
+            active = self._others.bystanders.active()
+            sample = self._run(setup, 1, 1, "beat")
         probe = self._groups[setup.key][1].block
         if probe is not None:
-            # While these computed, they may have had the GIL that the loop needs, too.
-            least = probe.longest.low - (thread_clock.computed_by(self._others) - before)
+            # While these were running, they may have had the GIL that the loop needs, too.
+            least = probe.longest.low - (self._others.bystanders.active() - active)
             probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
         return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
@@ -142,9 +153,20 @@ class WorkerBench(BaseBench):
             return None
         setup = WorkerSetup("threads")
         self.prepare(setup)
+        return self._probe_hold(setup, self._loops[setup.key], longest=False)[1]
+
+    def _probe_hold(self, setup: WorkerSetup, loops: int, longest: bool) -> tuple[Sample, GilProbe]:
+        """Run one batch of one worker beside a heartbeat; again, if a thread was the body's that seemed to be none."""
         ident = self._groups[setup.key][1].idents[0]
-        loops = self._loops[setup.key]
-        return gil_heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), ident, self._others)[1]
+
+        def run() -> Sample:
+            return self._run(setup, 1, loops, beside=True)
+
+        before = self._others.bystanders.used()
+        found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
+        if self._others.bystanders.ask(before, found[0].wall, lambda: run().wall) == "the body's":
+            found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
+        return found
 
     def lost_at(self, setup: WorkerSetup) -> str | None:
         """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
@@ -220,11 +242,16 @@ class WorkerBench(BaseBench):
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline)
             may_hand_out = job == "body" and group.one_process and not beside
-            watch = helper_threads.HelperThreads(children=True) if may_hand_out else None
+            watch = self._others.watch() if may_hand_out else None
             sample = group.run(workers, loops, deadline, job)
             if watch is not None:
-                watch.finish(sample.cpu, group.begun)
-                sample = self._credit(sample, watch)
+                judged = self._others.judge(
+                    watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
+                )
+                self._meter.add_own(watch.helpers.living_children)
+                if judged is None:
+                    return self._run(setup, workers, loops)
+                sample = judged
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
@@ -242,19 +269,6 @@ class WorkerBench(BaseBench):
         except Raised as raised:
             raised.hint = "in the function given as setup="
             raise
-
-    def _credit(self, sample: Sample, watch: helper_threads.HelperThreads) -> Sample:
-        """Count for the workers what this process and its children did for them meanwhile."""
-        self._meter.add_own(watch.living_children)
-        readings = helper_threads.credit(sample.readings, watch.cpu)
-        if readings == sample.readings:
-            return sample
-        if self._looks < _LOOKS:
-            self._looks += 1
-            self._background = max(self._background, helper_threads.background())
-        # What this process does without a body as well is no one's help.
-        mostly_other = self._background * sample.wall > _OTHER * watch.cpu
-        return sample if mostly_other else replace(sample, readings=readings)
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""

@@ -14,6 +14,7 @@ from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
+from pytest_concurrency.probes import bystanders
 
 
 def run_once(body: Body) -> bool | None:
@@ -37,6 +38,8 @@ def run_marked(
     __tracebackhide__ = True
     if body.prepare is not None:
         prepare_input(body.prepare)
+    # Before the first call, which may start threads for the calls that are measured.
+    threads_before = None if body.is_async else bystanders.native_ids()
     began = CLOCKS.wall()
     if not body.is_async:
         answer = body.call()  # what it raises, it raises here as in any plain test
@@ -53,7 +56,7 @@ def run_marked(
     pending: list[tuple[Outcome, str]] = []
     each = [(expectation, expectation.limits(circumstances.defaults)) for expectation in expectations]
     patience = max(limits.max_time for _, limits in each)
-    with circumstances.alone(), Trial.of_body(body, circumstances, patience, expected=seconds) as trial:
+    with circumstances.alone(), Trial.of_body(body, circumstances, patience, seconds, threads_before) as trial:
         for expectation, limits in each:
             plan = expectation.plan(body, limits)
             outcome, _ = trial.decide(

@@ -28,6 +28,8 @@ def which_tool(bound: Bound, together: bool = True) -> str:
         return "it waits and computes: threads for the waits, processes for the computing"
     if bound.gil == "released":
         return "it computes without the GIL: threads"
+    if bound.gil == "briefly_released":
+        return "it computes, and releases the GIL only briefly: processes (or a free-threaded build)"
     if bound.gil == "disabled":
         return "it computes, and there is no GIL: threads"
     if bound.gil == "unknown":
@@ -107,6 +109,12 @@ def what_to_try(bound: Bound, backend: str, wants_speed: bool, one_interpreter: 
         return (
             "An event loop runs in one thread, so tasks never compute at the same time. "
             "Use processes, or asyncio.to_thread() for computing that releases the GIL."
+        )
+    if one_interpreter and bound.gil == "briefly_released":
+        return (
+            "The body releases the global interpreter lock (GIL) often, but only for microseconds, as SQLite does at "
+            "each row. Its threads take turns all the same, so they do not make this faster. Use processes, do more in "
+            "each call (executemany, fewer and larger pieces), or a free-threaded build of Python."
         )
     if one_interpreter and bound.gil == "held":
         return (

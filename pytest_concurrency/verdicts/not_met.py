@@ -88,6 +88,11 @@ def headline(setup: WorkerSetup, result: Result, settlement: Settlement) -> str:
             f"{share(claim.threshold)} ({keyword}={number(claim.threshold)})."
         )
     if isinstance(claim, GilClaim):
+        if claim.use == "released" and settlement.known.gil == "briefly_released":
+            return (
+                "the body releases the GIL often, but only briefly, so that two threads hardly compute at the same "
+                f'time: {estimate} of their computing is done in turn; expected gil="released".'
+            )
         if claim.use == "released":
             return (
                 f"the body holds the GIL for {estimate} of its computing, so other threads cannot run Python "

@@ -70,7 +70,7 @@ PARTS = {
     "trio_loop": {"borrowed_loop"},
     "executor_group": {"executor_task"},
     "executors": {"executor_group"},
-    "helper_threads": {"process_usage"},
+    "helper_threads": {"process_usage", "bystanders"},
     "environment": {"borrowed_loop"},
     "availability": {"interference"},
 }

@@ -22,6 +22,7 @@ _KINDS = {
 _GIL = {
     "held": "holding the GIL",
     "released": "with the GIL released",
+    "briefly_released": "releasing the GIL only briefly",
     "disabled": "without a GIL",
     "unknown": "",
 }
