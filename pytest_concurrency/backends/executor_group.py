@@ -108,7 +108,7 @@ class ExecutorWorkers(WorkerGroup):
             notes.append("other hosts take part: their interference is not seen, their clocks are estimated")
         return "; ".join(notes)
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Run one batch in ``workers`` tasks; ``deadline`` is in seconds.
 
         :raises Raised: the body's own exception, with the worker that it came from.
@@ -117,7 +117,7 @@ class ExecutorWorkers(WorkerGroup):
         if job == "prepare":  # is part of every work item: who gets the next one is not known before
             return Sample(1, ())
         for attempt in itertools.count(1):
-            start_at, reports = self._send(workers, loops, deadline, job)
+            start_at, reports = self._send(workers, loops, deadline, job, turns)
             late = max(self._here_time(report, report.arrived) for report in reports) - start_at
             overlapping = _overlapping(reports)
             missed = overlapping < workers <= self.at_once
@@ -171,8 +171,8 @@ class ExecutorWorkers(WorkerGroup):
             self._lead = min(self._lead * 2, _LONGEST_LEAD)
         self._lead = _FIRST_LEAD
 
-    def _send(self, workers: int, loops: int, deadline: float, job: str) -> tuple[float, list[Report]]:
-        work_item = replace(self._errand, job=job, loops=loops, count=workers, offsets=dict(self._offsets))
+    def _send(self, workers: int, loops: int, deadline: float, job: str, turns: int = 1) -> tuple[float, list[Report]]:
+        work_item = replace(self._errand, job=job, loops=loops, count=workers, turns=turns, offsets=dict(self._offsets))
         sent = CLOCKS.wall()
         start_at = sent + self._lead
         received: dict[int, float] = {}
@@ -198,7 +198,7 @@ class ExecutorWorkers(WorkerGroup):
             if self._errand.packed is not None:
                 raise WorkerLost(f"{self._backend}: a worker has lost the body that was sent to it")
             self._pack()
-            return self._send(workers, loops, deadline, job)
+            return self._send(workers, loops, deadline, job, turns)
         self._learn(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
         return start_at, reports
 

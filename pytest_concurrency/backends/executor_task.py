@@ -8,10 +8,10 @@ import platform
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
+from pytest_concurrency.backends.batch import asked_index, bodies_of, current_worker, forget_index, run_batch
 from pytest_concurrency.backends.serialization import Answer, Modules, raised, unpack
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import usable_cpus
@@ -46,6 +46,7 @@ class WorkItem:
     packed: bytes | None = None
     modules: Modules = field(default_factory=dict)
     path: tuple[str, ...] = ()
+    turns: int = 1  # how many workers' parts this one does, one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +80,27 @@ def work(work_item: WorkItem) -> Report:
     if isinstance(jobs, Answer):
         return Report(jobs, arrived, arrived, origin)
     clock = _clock()
-    before = current_worker.set(Worker(work_item.index, work_item.count, work_item.backend))
+    bodies = bodies_of(work_item.index, work_item.count, work_item.backend, work_item.turns)
+    before = current_worker.set(bodies[0])
     part = work_item.key, work_item.index
     at_work[part] = origin.thread
+    input_by_index = False
     try:
         if "prepare" in jobs and work_item.job == "body":
-            jobs["prepare"]()
+            forget_index(*bodies)
+            for worker in bodies:
+                current_worker.set(worker)
+                jobs["prepare"]()
+            input_by_index = asked_index(*bodies)
             arrived = CLOCKS.wall()
         idle_delay = clock.delay()
         offset = work_item.offsets.get(origin.host)
         if offset is not None:
             CLOCKS.sleep(max(0.0, work_item.start_at + offset - CLOCKS.wall()))
-        run = functools.partial(run_batch, jobs.get(work_item.job, _idle), work_item.loops, clock, idle_delay)
-        answer = Answer("reading", watched(run) if _has_a_process_to_itself(work_item) else run())
+        call = jobs.get(work_item.job, _idle)
+        run = functools.partial(run_batch, call, work_item.loops, clock, idle_delay, bodies)
+        reading = watched(run) if _has_a_process_to_itself(work_item) else run()
+        answer = Answer("reading", replace(reading, by_index=reading.by_index or input_by_index))
     except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
         answer = raised(error)
     finally:

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pytest_concurrency.backends import framing
-from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
+from pytest_concurrency.backends.batch import bodies_of, run_batch
 from pytest_concurrency.backends.serialization import Answer, Modules, filter_warnings, raised, unpack
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.probes.thread_clock import ThreadClock
@@ -48,10 +48,10 @@ def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Lo
             task = connection.recv()
             if task is None:
                 return
-            job, loops, workers = task
-            current_worker.set(Worker(index, workers, backend))
+            job, loops, workers, turns = task
+            bodies = bodies_of(index, workers, backend, turns)
             try:
-                message = _packed(look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay)))
+                message = _packed(look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies)))
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:
                     message = pickle.dumps(raised(error))
@@ -73,6 +73,9 @@ def _packed(reading: Reading) -> bytes:
             reading.late,
             reading.switches,
             reading.accounting,
+            reading.ends,
+            reading.by_index,
+            reading.each,
         ),
         protocol=5,
     )
@@ -81,4 +84,4 @@ def _packed(reading: Reading) -> bytes:
 def answer_in(message: bytes) -> object:
     """Return the :class:`Answer` in a message, or whatever else is in there."""
     value = pickle.loads(message)
-    return Answer("reading", Reading(*value)) if type(value) is tuple and len(value) == 7 else value
+    return Answer("reading", Reading(*value)) if type(value) is tuple and len(value) == 10 else value

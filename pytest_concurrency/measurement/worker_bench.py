@@ -18,7 +18,7 @@ from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled, usable_cpus
-from pytest_concurrency.measurement import batch_size
+from pytest_concurrency.measurement import batch_size, worker_indices
 from pytest_concurrency.measurement.ordering import RoundOrder
 from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat, helper_threads, thread_clock
 from pytest_concurrency.probes.interference import InterferenceMeter
@@ -63,6 +63,8 @@ class WorkerBench:
         self._background = 0.0  # CPUs that this process uses of itself, found out when that matters
         self._looks = 0
         self._hold_at: str | None = None  # the place of a long hold; found out once
+        self._by_index = False  # whether the body depends on the index of its worker
+        self._workers = 1  # of the latest setup that has several
         self._batch = batch_size.shortest()
         self._number = 0
         self._random = random.Random()
@@ -81,6 +83,7 @@ class WorkerBench:
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
+        self._workers = setup.workers or self._workers
         size, group = self._groups.get(setup.key, (0, None))
         if group is None or size < setup.group_size:
             if self._progress is not None:
@@ -109,7 +112,12 @@ class WorkerBench:
             return self._beside_heartbeat(setup)
         if setup.method == "block":
             return self._beside_loop_beat(setup)
+        known = self._by_index
         round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
+        if self._by_index and not known:  # the serial batch was one of the first worker's bodies only
+            self._loops.clear()
+            self.prepare(setup)
+            round_ = self._pair(setup, self._loops[setup.key], "body")
         self._first_serial.clear()  # by then, anything else has become old
         if round_.serial.wall < self._batch / 4:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
@@ -151,7 +159,9 @@ class WorkerBench:
         self.prepare(setup)
         ident = self._groups[setup.key][1].idents[0]
         loops = self._loops[setup.key]
-        return gil_heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), ident, self._others)[1]
+        return gil_heartbeat.probe(
+            lambda: self._run(setup, 1, loops, beside=True, bodies=self._workers), ident, self._others
+        )[1]
 
     def lost_at(self, setup: WorkerSetup) -> str | None:
         """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
@@ -190,7 +200,8 @@ class WorkerBench:
 
     def note(self, setup: WorkerSetup) -> str:
         entry = self._groups.get(setup.key)
-        notes = (entry[1].note if entry else "", self._gil.note())
+        differ = worker_indices.NOTE if self._by_index and setup.workers else ""
+        notes = (entry[1].note if entry else "", differ, self._gil.note())
         return "; ".join(note for note in notes if note)
 
     def interference(self) -> Interference:
@@ -222,16 +233,30 @@ class WorkerBench:
             serial = self._run(setup, 1, loops, job)
         return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
 
-    def _run(self, setup: WorkerSetup, workers: int, loops: int, job: str = "body", beside: bool = False) -> Sample:
-        """Run one batch; ``beside``: a thread of ours runs meanwhile, which is no helper of the body's."""
+    def _run(
+        self,
+        setup: WorkerSetup,
+        workers: int,
+        loops: int,
+        job: str = "body",
+        beside: bool = False,
+        bodies: int | None = None,
+    ) -> Sample:
+        """Run one batch.
+
+        :param beside: a thread of ours runs meanwhile, which is no helper of the body's.
+        :param bodies: of how many workers a single one runs the bodies, if they differ; else of those of the setup.
+        """
         group = self._groups[setup.key][1]
-        deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
+        in_turn = workers == 1 and job == "body" and self._by_index
+        turns = (bodies or setup.group_size) if in_turn else 1
+        deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":
-                self._make_inputs(group, workers, deadline)
+                self._make_inputs(group, workers, deadline, turns)
             may_hand_out = job == "body" and group.one_process and not beside
             watch = helper_threads.HelperThreads(children=True) if may_hand_out else None
-            sample = group.run(workers, loops, deadline, job)
+            sample = group.run(workers, loops, deadline, job, turns)
             if watch is not None:
                 watch.finish(sample.cpu)
                 sample = self._credit(sample, watch)
@@ -243,12 +268,13 @@ class WorkerBench:
         if not group.one_process:
             self._told[setup.key] = self._told.get(setup.key, 0.0) + sample.cpu
             self._meter.add_own(sample.cpu)
-        return sample
+        self._by_index = self._by_index or worker_indices.depends_on_index(sample)
+        return worker_indices.mean_body(sample)
 
-    @staticmethod
-    def _make_inputs(group: WorkerGroup, workers: int, deadline: float) -> None:
+    def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:
-            group.run(workers, 1, deadline, "prepare")
+            sample = group.run(workers, 1, deadline, "prepare", turns)
+            self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         except Raised as raised:
             raised.hint = "in the function given as setup="
             raise
