@@ -9,9 +9,9 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import CancelledError, Executor, Future
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from pytest_concurrency.backends import executor_task, hung
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.batch import jobs_of
 from pytest_concurrency.backends.executor_task import Origin, Report, WorkItem, stack_location, work
+from pytest_concurrency.backends.executors import Pool, forks, processes_of, threads_of
+from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
 from pytest_concurrency.backends.serialization import exception_of, load_error, pack, session_modules
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.errors import WorkerLost
@@ -40,13 +42,11 @@ _LATE = 0.0005  # seconds after the common start that do not matter
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """An executor, what ends it (nothing, if it is the user's own), and what to say of it."""
-
-    executor: Executor
-    end: Callable[[], None] | None = None
-    note: str = ""
+_FORKED = (
+    "This pool forks its workers from the test process. Threads of that are missing in them: what the body gives to a "
+    "pool of threads that was used before is never done, and a lock that such a thread held stays locked. Make the "
+    "executor with mp_context=multiprocessing.get_context('forkserver')."
+)
 
 
 class ExecutorWorkers(WorkerGroup):
@@ -223,7 +223,7 @@ class ExecutorWorkers(WorkerGroup):
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
         """Say where each part stands, and take back those that no one has begun."""
         found = []
-        hint = ""
+        hint = _FORKED if forks(self._pool.executor) else ""
         for index, future in enumerate(futures):
             if future.done():
                 found.append("finished")
@@ -242,8 +242,11 @@ class ExecutorWorkers(WorkerGroup):
 
     def _pack(self) -> None:
         """Some worker is not of this interpreter: from now on the body travels."""
-        packed = pack(self._body)
         modules = session_modules(self._root)
+        refuse_what_only_fork_shares(
+            self._body, modules, f"Workers of {self._backend} import it", "they are not forks of the test process"
+        )
+        packed = pack(self._body)
         self._errand = replace(self._errand, packed=packed, modules=modules, path=tuple(sys.path))
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:
@@ -308,20 +311,6 @@ class ExecutorWorkers(WorkerGroup):
 
 def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> None:
     received[index] = CLOCKS.wall()
-
-
-def threads_of(executor: Executor) -> list[threading.Thread]:
-    """Return the threads of an executor that keeps them as the standard library's does; none of another."""
-    threads = getattr(executor, "_threads", None)
-    known = list(threads) if isinstance(threads, Collection) else []
-    return [thread for thread in known if isinstance(thread, threading.Thread)]
-
-
-def processes_of(executor: Executor) -> list[BaseProcess]:
-    """Return the processes of an executor that keeps them as the standard library's does; none of another."""
-    processes = getattr(executor, "_processes", None)
-    known = list(processes.values()) if isinstance(processes, Mapping) else []
-    return [process for process in known if isinstance(process, BaseProcess)]
 
 
 def _overlapping(reports: Sequence[Report]) -> int:

@@ -9,6 +9,8 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from pytest_concurrency.backends.batch import WithInput
+from pytest_concurrency.core.errors import CannotMeasure
+from pytest_concurrency.core.model import Body
 
 _SHARED = {
     f"multiprocessing.{name}"
@@ -40,6 +42,22 @@ def first(functions: Collection[Callable[..., Any]], modules: Collection[str]) -
             return Found(name, f"{type(value).__module__}.{type(value).__qualname__}")
         ahead.extend(_referred(name, value, modules))
     return None
+
+
+def refuse_what_only_fork_shares(body: Body, modules: Collection[str], otherwise: str, why: str) -> None:
+    """See to it that workers share what they would share if the process were forked, as a lock.
+
+    :param otherwise: how these workers start instead, as the beginning of a sentence.
+    :raises CannotMeasure: the body refers to something that each worker would have one of its own of.
+    """
+    functions = [function for function in (body.function, body.prepare) if function is not None]
+    found = first(functions, modules)
+    if found is not None:
+        raise CannotMeasure(
+            f"{body.label} uses {found.name} ({found.kind}), which only forked processes share. {otherwise}, and have "
+            f"one each: {why}. Make it in a fixture, by multiprocessing.Manager(), or use "
+            "--concurrency-start-method=fork if the other threads do no harm, as idle ones of a library like NumPy"
+        )
 
 
 def _referred(name: str, value: Any, modules: Collection[str]) -> _Named:

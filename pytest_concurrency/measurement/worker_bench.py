@@ -89,7 +89,7 @@ class WorkerBench:
             if self._progress is not None:
                 self._progress(f"starting {setup.who()}")
             self._close_group(setup.key)
-            if setup.backend == "processes":
+            if setup.backend == "processes" or setup.executor is not None:
                 self._close_group("threads")  # so that fork finds a process of one thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._run(setup, setup.group_size, 1)
