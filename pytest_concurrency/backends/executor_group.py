@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
+from contextvars import copy_context
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,9 +20,9 @@ from pytest_concurrency.backends import executor_task, hung
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.batch import jobs_of
 from pytest_concurrency.backends.executor_task import Origin, Report, WorkItem, stack_location, work
-from pytest_concurrency.backends.executors import Pool, forks, processes_of, threads_of
+from pytest_concurrency.backends.executors import Pool, processes_of, start_method_of, threads_of
 from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
-from pytest_concurrency.backends.serialization import exception_of, load_error, pack, session_modules
+from pytest_concurrency.backends.serialization import exception_of, load_error, pack, pack_state, session_modules
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, Reading, Sample
@@ -73,7 +74,7 @@ class ExecutorWorkers(WorkerGroup):
         self._reports: dict[int, Report] = {}  # the last one of each worker
         self._costs: list[float] = []
         self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
-        executor_task.here[self._key] = jobs_of(body)
+        executor_task.here[self._key] = executor_task.Known(jobs_of(body), copy_context())
         try:
             self._assemble()
         except BaseException:
@@ -223,7 +224,7 @@ class ExecutorWorkers(WorkerGroup):
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
         """Say where each part stands, and take back those that no one has begun."""
         found = []
-        hint = _FORKED if forks(self._pool.executor) else ""
+        hint = _FORKED if start_method_of(self._pool.executor) == "fork" else ""
         for index, future in enumerate(futures):
             if future.done():
                 found.append("finished")
@@ -247,7 +248,10 @@ class ExecutorWorkers(WorkerGroup):
             self._body, modules, f"Workers of {self._backend} import it", "they are not forks of the test process"
         )
         packed = pack(self._body)
-        self._errand = replace(self._errand, packed=packed, modules=modules, path=tuple(sys.path))
+        # The fork server of a pool that is ours has the environment of the first test that needed it.
+        stale = self._pool.end is not None and start_method_of(self._pool.executor) == "forkserver"
+        state = pack_state(environment=stale)
+        self._errand = replace(self._errand, packed=packed, state=state, modules=modules, path=tuple(sys.path))
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:
         try:

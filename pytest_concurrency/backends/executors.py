@@ -86,7 +86,7 @@ def _pool_of(given: Any, workers: int, where: str, start_method: str) -> Pool:
     if not isinstance(made, Executor):
         raise BadArgument(f"{where}: {name} gave {made!r:.100}, and a concurrent.futures.Executor is needed.")
     note = f"made by {name}"
-    return Pool(made, functools.partial(end, made), f"{note}; {said}" if said and has_processes(made) else note)
+    return Pool(made, functools.partial(end, made), f"{note}; {said}" if said and start_method_of(made) else note)
 
 
 def _call(function: Callable[..., Any], workers: int) -> Any:
@@ -156,15 +156,10 @@ def processes_of(executor: Executor) -> list[BaseProcess]:
     return [process for process in known if isinstance(process, BaseProcess)]
 
 
-def has_processes(executor: Executor) -> bool:
-    """Whether an executor starts processes of multiprocessing, as the standard library's does."""
-    return getattr(executor, "_mp_context", None) is not None
-
-
-def forks(executor: Executor) -> bool:
-    """Whether an executor forks the processes that it starts."""
+def start_method_of(executor: Executor) -> str | None:
+    """Return how an executor starts processes of multiprocessing; None if it does not, as far as is known."""
     context = getattr(executor, "_mp_context", None)
-    return isinstance(context, BaseContext) and context.get_start_method() == "fork"
+    return str(context.get_start_method()) if isinstance(context, BaseContext) else None
 
 
 def _loky(workers: int, around: WorkerEnvironment) -> Pool:

@@ -10,7 +10,15 @@ from typing import Any
 
 from pytest_concurrency.backends import framing
 from pytest_concurrency.backends.batch import bodies_of, run_batch
-from pytest_concurrency.backends.serialization import Answer, Modules, filter_warnings, raised, unpack
+from pytest_concurrency.backends.serialization import (
+    Answer,
+    Modules,
+    raised,
+    take_context_variables,
+    take_surroundings,
+    take_warning_filters,
+    unpack,
+)
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
@@ -22,11 +30,13 @@ def _plainly(run: Callable[[], Reading]) -> Reading:
     return run()
 
 
-def load(connection: Connection, packed: bytes, modules: Modules, warning_filters: bytes) -> Jobs | None:
+def load(connection: Connection, packed: bytes, modules: Modules, state: bytes) -> Jobs | None:
     """Return the body's jobs; None if it cannot be loaded here, which the session has been told then."""
     try:
+        take_surroundings(state)
         jobs = unpack(packed, modules)
-        filter_warnings(warning_filters)
+        take_warning_filters(state)
+        take_context_variables(state)
     except BaseException as error:
         framing.send(connection, pickle.dumps(raised(error)))
         return None

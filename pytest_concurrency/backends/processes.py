@@ -21,7 +21,7 @@ from pytest_concurrency.backends.batch import jobs_of
 from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
 from pytest_concurrency.backends.pipe_group import PipeWorkers
 from pytest_concurrency.backends.process_main import WorkItem
-from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_warning_filters, session_modules
+from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_state, session_modules
 from pytest_concurrency.backends.start_methods import choose_start_method
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body
@@ -66,10 +66,11 @@ class ProcessWorkers(PipeWorkers):
         self._processes: list[BaseProcess] = []
         self._resources = contextlib.ExitStack()
         packed = b"" if method == "fork" else pack(body)
+        state = b"" if method == "fork" else pack_state(environment=True)
         self._stack_files = self._make_stack_files(count)
 
         def start(index: int) -> None:
-            self._start(body, index, count, method, packed, modules)
+            self._start(body, index, count, method, packed, state, modules)
 
         def refusal(index: int, answer: Answer) -> Exception:
             return WorkerLost(
@@ -104,7 +105,9 @@ class ProcessWorkers(PipeWorkers):
         self._resources.callback(_remove, files)
         return files
 
-    def _start(self, body: Body, index: int, count: int, method: str, packed: bytes, modules: Modules) -> None:
+    def _start(
+        self, body: Body, index: int, count: int, method: str, packed: bytes, state: bytes, modules: Modules
+    ) -> None:
         starter: _Starter = multiprocessing.get_context(method)  # type: ignore[assignment]
         theirs: Connection | None = None
         try:
@@ -116,7 +119,7 @@ class ProcessWorkers(PipeWorkers):
                 jobs=jobs_of(body) if method == "fork" else None,
                 packed=packed,
                 modules=modules,
-                warning_filters=b"" if method == "fork" else pack_warning_filters(),
+                state=state,
                 inherited=tuple(self._pipes) if method == "fork" else (),
             )
             process = starter.Process(
