@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import mmap
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -31,17 +32,22 @@ def first(functions: Collection[Callable[..., Any]], modules: Collection[str]) -
 
     :param modules: names of the modules whose functions and objects are looked into: the session's own.
     """
+    for name, value in _reached([("", function) for function in functions], modules):
+        if isinstance(value, mmap.mmap) or any(kind.__module__ in _SHARED for kind in type(value).__mro__):
+            return Found(name, f"{type(value).__module__}.{type(value).__qualname__}")
+    return None
+
+
+def _reached(ahead: list[tuple[str, Any]], modules: Collection[str]) -> _Named:
+    """Yield all that some values refer to, with its name."""
     seen: set[int] = set()
-    ahead: list[tuple[str, Any]] = [("", function) for function in functions]
     while ahead:
         name, value = ahead.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, mmap.mmap) or any(kind.__module__ in _SHARED for kind in type(value).__mro__):
-            return Found(name, f"{type(value).__module__}.{type(value).__qualname__}")
+        yield name, value
         ahead.extend(_referred(name, value, modules))
-    return None
 
 
 def refuse_what_only_fork_shares(body: Body, modules: Collection[str], otherwise: str, why: str) -> None:
@@ -77,19 +83,37 @@ def _referred(name: str, value: Any, modules: Collection[str]) -> _Named:
 
 
 def _by_code(function: FunctionType, modules: Collection[str]) -> _Named:
-    """Yield the globals and the outer variables that a function's code names."""
-    names = set(_names(function.__code__))
-    for name in names & function.__globals__.keys():
-        value = function.__globals__[name]
+    """Yield the globals and the outer variables that a function's code loads."""
+    for name, value in _globals(function.__code__, function.__globals__, modules):
         if not isinstance(value, ModuleType):
             yield name, value
-        elif value.__name__ in modules:
-            yield from ((f"{name}.{inner}", vars(value)[inner]) for inner in names & vars(value).keys())
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
         except ValueError:  # empty as yet
             continue
+
+
+def _globals(code: CodeType, names: Mapping[str, Any], modules: Collection[str]) -> _Named:
+    """Yield the globals that a code object and those within it load, and what they take from modules of the session.
+
+    An attribute that has the name of a global is something else, so instructions are read and not ``co_names``.
+    """
+    path, module = "", None  # the module that the instruction before has loaded
+    for instruction in dis.get_instructions(code):
+        name = instruction.argval
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in names:
+            path, value = name, names[name]
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and module is not None and name in vars(module):
+            path, value = f"{path}.{name}", vars(module)[name]
+        else:
+            module = module if instruction.opname in ("PUSH_NULL", "EXTENDED_ARG", "CACHE") else None
+            continue
+        yield path, value
+        module = value if isinstance(value, ModuleType) and value.__name__ in modules else None
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _globals(constant, names, modules)
 
 
 def _attributes(name: str, value: Any) -> _Named:
@@ -102,11 +126,3 @@ def _attributes(name: str, value: Any) -> _Named:
 
 def _home(value: Any) -> str:
     return str((value if isinstance(value, type) else type(value)).__module__)
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names that a code object and those within it look up."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)

@@ -190,9 +190,9 @@ def raised(error: BaseException) -> Answer:
     if isinstance(error, LookupError) and error.args and isinstance(error.args[0], ContextVar):
         # As ContextVar.get() raises it: with the variable itself, which cannot be pickled.
         error = LookupError(
-            f"the context variable {error.args[0].name!r} has no value in this worker. What a fixture sets it to reaches "
-            "workers in other processes and interpreters if the variable is a global of a module, and the value can "
-            "be pickled. Otherwise set it in the body."
+            f"the context variable {error.args[0].name!r} has no value in this worker. "
+            "What a fixture sets it to reaches workers in other processes and interpreters if the variable is a global "
+            "of a module, and the value can be pickled. Otherwise set it in the body."
         )
     try:
         packed = _dumps(error)
