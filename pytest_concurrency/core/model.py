@@ -64,8 +64,10 @@ class Reading:
 
     ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
-    they wait; or others too, whose run delay is ``unseen``, or it is ``unclear`` what threads that computed beside it did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was
-    done.
+    they wait; or others too, whose run delay is ``unseen``; or it is ``unclear`` what threads that computed beside it
+    did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was done.
+    ``by_index`` says that the body has asked which worker runs it, ``each`` what one body of each worker took where a
+    single worker ran the bodies of several, one after the other, in seconds.
     """
 
     start: float
@@ -76,6 +78,8 @@ class Reading:
     switches: int | None = None
     accounting: Accounting = "seen"
     ends: tuple[float, ...] = ()
+    by_index: bool = False
+    each: tuple[float, ...] = ()
 
     @property
     def wall(self) -> float:

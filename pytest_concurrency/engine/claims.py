@@ -16,6 +16,7 @@ from pytest_concurrency.core.stats import log_odds
 from pytest_concurrency.engine import gil_overlap, intervals
 from pytest_concurrency.engine.voting import Vote, cast
 
+_APART = 1.15  # ratio of two speedups from which rounds can tell them apart
 _COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
 _ALONE = 0.75  # part of a body's computing that surely holds the GIL, from which on it all may: beats are coarse
 _BEATS = 0.1e-3 / 0.5e-3  # beats per beat's sleep that a released GIL allows at the very least
@@ -166,21 +167,29 @@ class OverlapClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         interval = intervals.speedup(round_, self.workers, known.cpus, known.in_turn)
-        share = intervals.cpu_share(round_.serial)
-        overlapping, queueing = self.expected(share)
-        if overlapping < queueing * 1.15:
-            return Vote(0)  # so much computing that the two cannot be told apart
-        return _ratio_vote(interval, self.cut(share), round_, self, known)
+        share, longest = intervals.cpu_share(round_.serial), intervals.longest_body(round_.serial)
+        if not self.can_tell(share, longest):
+            return Vote(0)
+        return _ratio_vote(interval, self.cut(share, longest), round_, self, known)
 
-    def cut(self, cpu_share: float) -> float:
+    def can_tell(self, cpu_share: float, longest: float = 1.0) -> bool:
+        """Whether the two are apart: not where there is too much computing, or one body waits for most of the time."""
+        overlapping, queueing = self.expected(cpu_share, longest)
+        return overlapping >= queueing * _APART
+
+    def cut(self, cpu_share: float, longest: float = 1.0) -> float:
         """The speedup below which the waits queue rather than overlap."""
-        overlapping, queueing = self.expected(cpu_share)
+        overlapping, queueing = self.expected(cpu_share, longest)
         return queueing * math.pow(overlapping / queueing, 0.4)
 
-    def expected(self, cpu_share: float) -> tuple[float, float]:
-        """Speedups of waits that overlap and of waits that queue."""
+    def expected(self, cpu_share: float, longest: float = 1.0) -> tuple[float, float]:
+        """Speedups of waits that overlap and of waits that queue.
+
+        :param longest: how many times their mean the longest of the bodies takes, where they differ: all waits that
+            overlap are over when its are.
+        """
         k, wait = self.workers, 1 - cpu_share
-        return k / (wait + k * cpu_share), k / (k * wait + cpu_share)
+        return k / (longest * wait + k * cpu_share), k / (k * wait + cpu_share)
 
 
 @dataclass(frozen=True, slots=True)

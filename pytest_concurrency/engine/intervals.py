@@ -24,7 +24,7 @@ import math
 from collections.abc import Sequence
 
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
-from pytest_concurrency.core.stats import median
+from pytest_concurrency.core.stats import mean, median
 from pytest_concurrency.engine.chance import Calls
 
 HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
@@ -59,7 +59,7 @@ def faster_concurrently(round_: Round) -> float:
     Of tasks, which share a thread: what all of them took.
     """
     together = round_.concurrent
-    if together is None:
+    if together is None or round_.serial.readings[0].each:  # the first worker's body is another than their mean
         return 0.0
     time = quiet_time(together.readings[0]) / together.loops
     return time if time < body_time(round_) else 0.0
@@ -254,7 +254,17 @@ def calls(round_: Round, workers: int) -> Calls | None:
         return None
     else:
         times = [_optimistic(reading, together, alone) for reading in together.readings]
-    return Calls(body_time(round_), tuple(time / together.loops for time in times[:_FIRST]))
+    each = [time / together.loops for time in times]
+    if alone.each:  # bodies that differ are compared each with itself, as what it took more than that
+        usual = body_time(round_)
+        each = [max(TINY, usual + time - serial) for time, serial in zip(each, alone.each, strict=False)]
+    return Calls(body_time(round_), tuple(each[:_FIRST]))
+
+
+def longest_body(serial: Sample) -> float:
+    """Return how many times the mean of N workers' bodies the longest of them takes; 1 where they are the same one."""
+    each = serial.readings[0].each
+    return max(1.0, max(each) / max(mean(each), TINY)) if each else 1.0
 
 
 def cpu_growth(round_: Round) -> float:

@@ -17,6 +17,7 @@ from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
+from pytest_concurrency.measurement import worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.other_threads import OtherThreads
 from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
@@ -65,6 +66,8 @@ class WorkerBench(BaseBench):
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
+        self._by_index = False  # whether the body depends on the index of its worker
+        self._workers = 1  # of the latest setup that has several
         self._cores = topology.cores()
         self._gil = GilWatch()
         if threads_before is None:
@@ -73,12 +76,13 @@ class WorkerBench(BaseBench):
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
+        self._workers = setup.workers or self._workers
         size, group = self._groups.get(setup.key, (0, None))
         if group is None or size < setup.group_size:
             if self._progress is not None:
                 self._progress(f"starting {setup.who()}")
             self._close_group(setup.key)
-            if setup.backend == "processes":
+            if setup.backend == "processes" or setup.executor is not None:
                 self._close_group("threads")  # so that fork finds a process of one thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._run(setup, setup.group_size, 1)
@@ -102,7 +106,12 @@ class WorkerBench(BaseBench):
             return self._beside_heartbeat(setup)
         if setup.method == "block":
             return self._beside_loop_beat(setup)
+        known = self._by_index
         round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
+        if self._by_index and not known:  # the serial batch was one of the first worker's bodies only
+            self._loops.clear()
+            self.prepare(setup)
+            round_ = self._pair(setup, self._loops[setup.key], "body")
         self._first_serial.clear()  # by then, anything else has become old
         if round_.serial.wall < self._batch / 4:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
@@ -158,9 +167,10 @@ class WorkerBench(BaseBench):
     def _probe_hold(self, setup: WorkerSetup, loops: int, longest: bool) -> tuple[Sample, GilProbe]:
         """Run one batch of one worker beside a heartbeat; again, if a thread was the body's that seemed to be none."""
         ident = self._groups[setup.key][1].idents[0]
+        bodies = None if longest else self._workers
 
         def run() -> Sample:
-            return self._run(setup, 1, loops, beside=True)
+            return self._run(setup, 1, loops, beside=True, bodies=bodies)
 
         before = self._others.bystanders.used()
         found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
@@ -204,7 +214,8 @@ class WorkerBench(BaseBench):
 
     def note(self, setup: WorkerSetup) -> str:
         entry = self._groups.get(setup.key)
-        notes = (entry[1].note if entry else "", self._gil.note())
+        differ = worker_indices.NOTE if self._by_index and setup.workers else ""
+        notes = (entry[1].note if entry else "", differ, self._gil.note())
         return "; ".join(note for note in notes if note)
 
     def close(self) -> None:
@@ -234,23 +245,37 @@ class WorkerBench(BaseBench):
             )
         )
 
-    def _run(self, setup: WorkerSetup, workers: int, loops: int, job: str = "body", beside: bool = False) -> Sample:
-        """Run one batch; ``beside``: a thread of ours runs meanwhile, which is no helper of the body's."""
+    def _run(
+        self,
+        setup: WorkerSetup,
+        workers: int,
+        loops: int,
+        job: str = "body",
+        beside: bool = False,
+        bodies: int | None = None,
+    ) -> Sample:
+        """Run one batch.
+
+        :param beside: a thread of ours runs meanwhile, which is no helper of the body's.
+        :param bodies: of how many workers a single one runs the bodies, if they differ; else of those of the setup.
+        """
         group = self._groups[setup.key][1]
-        deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
+        in_turn = workers == 1 and job == "body" and self._by_index
+        turns = (bodies or setup.group_size) if in_turn else 1
+        deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":
-                self._make_inputs(group, workers, deadline)
+                self._make_inputs(group, workers, deadline, turns)
             may_hand_out = job == "body" and group.one_process and not beside
             watch = self._others.watch() if may_hand_out else None
-            sample = group.run(workers, loops, deadline, job)
+            sample = group.run(workers, loops, deadline, job, turns)
             if watch is not None:
                 judged = self._others.judge(
                     watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
                 )
                 self._meter.add_own(watch.helpers.living_children)
                 if judged is None:
-                    return self._run(setup, workers, loops)
+                    return self._run(setup, workers, loops, bodies=bodies)
                 sample = judged
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
@@ -260,12 +285,13 @@ class WorkerBench(BaseBench):
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used
-        return sample
+        self._by_index = self._by_index or worker_indices.depends_on_index(sample)
+        return worker_indices.mean_body(sample)
 
-    @staticmethod
-    def _make_inputs(group: WorkerGroup, workers: int, deadline: float) -> None:
+    def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:
-            group.run(workers, 1, deadline, "prepare")
+            sample = group.run(workers, 1, deadline, "prepare", turns)
+            self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         except Raised as raised:
             raised.hint = "in the function given as setup="
             raise

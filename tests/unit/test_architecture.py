@@ -65,11 +65,11 @@ SHARED = {
 }
 # ... and apart from the modules that are one subject in several files.
 PARTS = {
-    "processes": {"process_main", "fork_only"},
+    "processes": {"process_main", "fork_only", "start_methods"},
     "tasks": {"threads", "borrowed_loop"},
     "trio_loop": {"borrowed_loop"},
-    "executor_group": {"executor_task"},
-    "executors": {"executor_group"},
+    "executor_group": {"executor_task", "executors", "fork_only"},
+    "executors": {"start_methods"},
     "helper_threads": {"process_usage", "bystanders"},
     "environment": {"borrowed_loop"},
     "availability": {"interference"},
