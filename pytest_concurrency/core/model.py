@@ -306,6 +306,7 @@ class Outcome:
     threshold: float | None
     rounds: int
     seconds: float
+    subject: str = ""  # the call that was measured, such as ``fetch('small')``; empty for a test's own body
     bound: Bound | None = None
     arms: tuple[Arm, ...] = ()
     interference: Interference = Interference()

@@ -33,6 +33,7 @@ class Request:
     arguments: Mapping[str, Any]
     plan: Plan
     limits: Tolerances
+    subject: str = ""  # the call that is measured, which with the arguments identifies it in later runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Trial:
     def decide(self, question: Request) -> tuple[Outcome, Settlement | None]:
         """Return the outcome, with the last rounds behind it if any were measured."""
         outcome, settlement = self._answer(question)
+        outcome = replace(outcome, subject=question.subject)
         if self._circumstances.gate is not None:
             outcome = self._circumstances.gate(outcome, lambda: self._again(question))
         return outcome, settlement

@@ -41,6 +41,7 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
     return {
         "marker": outcome.marker,
         "arguments": {name: plain(value) for name, value in outcome.arguments.items()},
+        "subject": outcome.subject,
         "claim": outcome.claim,
         "comparison": outcome.comparison,
         "verdict": outcome.verdict,

@@ -58,7 +58,7 @@ class RegressionCheck:
 
     def _before(self, outcome: Outcome) -> dict[int | None, list[tuple[float, float]]] | None:
         arguments = record.plain(dict(outcome.arguments))
-        key = (outcome.marker, run_comparison.identity(arguments))
+        key = (outcome.marker, run_comparison.identity(arguments, outcome.subject))
         self._seen[key] += 1
         found = self._expectations.get((*key, self._seen[key] - 1))
         return run_comparison.series_of(found) if found is not None else None
@@ -76,7 +76,8 @@ class RegressionCheck:
     def _message(self, outcome: Outcome, before: Mapping[int | None, Any], workers: int | None) -> str:
         now = _bounds(next(points for points in outcome.series if points.workers == workers))
         old, new = run_comparison.middle(before[workers]), run_comparison.middle(now)
-        what = f"{outcome.marker}({', '.join(f'{name}={value!r}' for name, value in outcome.arguments.items())})"
+        given = [f"{name}={value!r}" for name, value in outcome.arguments.items()]
+        what = f"{outcome.marker}({', '.join([outcome.subject, *given] if outcome.subject else given)})"
         at = f" at {count(workers, 'worker')}" if len(outcome.series) > 1 and workers else ""
         limits = ",".join(map(str, self._limits))
         parts = [

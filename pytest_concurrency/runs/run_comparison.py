@@ -116,16 +116,20 @@ def expectations_of(record: Mapping[str, Any]) -> dict[Key, Mapping[str, Any]]:
     """Return a record's expectations by what they measure: a threshold may change, the workers may not."""
     found: dict[Key, Mapping[str, Any]] = {}
     for expectation in record["expectations"]:
-        marker, arguments = expectation["marker"], identity(expectation["arguments"])
-        number = sum(key[:2] == (marker, arguments) for key in found)
-        found[marker, arguments, number] = expectation
+        marker, what = expectation["marker"], identity(expectation["arguments"], expectation.get("subject", ""))
+        number = sum(key[:2] == (marker, what) for key in found)
+        found[marker, what, number] = expectation
     return found
 
 
-def identity(arguments: Mapping[str, Any]) -> str:
-    """Return those of an expectation's arguments that say what is measured, as text."""
+def identity(arguments: Mapping[str, Any], subject: str = "") -> str:
+    """Return what identifies a measurement beside its marker, as text: the call, and the arguments of it that matter.
+
+    Without the call, the calls of a test would be paired by their order: a new one before an old one would be a false
+    regression, and a removed one could hide a loss.
+    """
     kept = {name: value for name, value in arguments.items() if name not in _ABOUT_VERDICTS}
-    return json.dumps(kept, sort_keys=True, default=repr)
+    return subject + json.dumps(kept, sort_keys=True, default=repr)
 
 
 def label(expectation: Mapping[str, Any]) -> str:

@@ -54,6 +54,7 @@ class Concurrency:
         refuse_nested("concurrency.speedup")
         arguments = keywords.read("concurrency.speedup", (), options, placement.parsers(), calls=True)
         body = body_of(function, args, arguments.get("setup"))
+        subject = callables.spelled_call(function, args)
         if placement.the_one("concurrency.speedup", arguments, body.is_async) is None:
             raise placement.needed("concurrency.speedup")
 
@@ -63,7 +64,7 @@ class Concurrency:
             limits = self._limits(arguments)
             plan = speedup.KIND.plan(given, body, limits)
             with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
-                asked = Request(label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits)
+                asked = Request(label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits, subject)
                 return trial.decide(asked)[0]
 
         found = Speedup(
@@ -100,6 +101,7 @@ class Concurrency:
                     f"write lambda: asyncio.run({called}())."
                 )
         body = body_of(second, ())
+        subject = ", ".join(callables.spelled_call(one).removesuffix("()") for one in (first, second))
 
         def decide(threshold: dict[str, float]) -> Outcome:
             plan = compare.KIND.plan(threshold, body, limits)
@@ -107,7 +109,7 @@ class Concurrency:
             if same_result:
                 check_same(*bench.results())
             with self._circumstances.alone(), Trial(bench, self._circumstances) as trial:
-                asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits)
+                asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits, subject)
                 return trial.decide(asked)[0]
 
         found = Speedup(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
@@ -127,11 +129,12 @@ class Concurrency:
         body = body_of(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
         backend, workers = placement.overlapping("concurrency.bound", arguments, body.is_async)
+        subject = callables.spelled_call(function, args)
         plan = bound.plan_for(WorkerSetup(backend, workers), limits)
 
         def decide() -> Outcome:
             with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
-                outcome, settlement = trial.decide(Request("bound", "bound", options, plan, limits))
+                outcome, settlement = trial.decide(Request("bound", "bound", options, plan, limits, subject))
             if settlement is None:
                 return outcome
             return bound.outcome_of(outcome, settlement.results)

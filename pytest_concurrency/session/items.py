@@ -31,7 +31,8 @@ from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
 from pytest_concurrency.runs import baseline, run_comparison
 from pytest_concurrency.runs.baseline import Baseline
 from pytest_concurrency.runs.store import Storage
-from pytest_concurrency.session import host_lock_plugin, other_plugins
+from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
 from pytest_concurrency.verdicts import not_met
@@ -118,7 +119,7 @@ def circumstances_of(
             borrowed_loop,
         ),
         progress=progress,
-        alone=host_lock_plugin.alone(item, progress),
+        alone=sharing.exclusive(item, progress, borrowed_loop),
         profiler=_profiler_for(item, settings),
         comparable=run_comparison.enough if settings.save or settings.compare else None,
         gate=gate.look if gate is not None else None,

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from conftest import Suite, assert_other_passed, assert_outcome, rerun, text_of
+from conftest import REPORT, Suite, assert_other_passed, assert_outcome, records, rerun, text_of
 
 from pytest_concurrency.testing import ScriptedBody
 
@@ -372,3 +372,67 @@ def test_report_files_tell_what_is_slower(suite: Suite, pytester: pytest.Pyteste
     schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(run, schema, jsonschema.Draft202012Validator)
     assert [change["kind"] for change in run["comparison"]["changes"]] == ["regression"]
+
+
+CALLS = """
+PLACES = threading.Semaphore(2)
+
+def fetch(size="small"):
+    if size == "large":
+        with PLACES:
+            time.sleep(0.01)
+    time.sleep(0.01)
+
+def ask():
+    with PLACES:
+        time.sleep(0.01)
+
+def one_by_one():
+    for _ in range(4):
+        fetch()
+
+def in_threads(work=fetch):
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+def in_threads_that_ask():
+    in_threads(ask)
+
+def test_it(concurrency):
+"""
+QUESTIONS = {
+    "another function": ("concurrency.speedup(ask, threads=4) >= 1.2", "concurrency.speedup(fetch, threads=4) >= 2"),
+    "other arguments": (
+        "concurrency.speedup(fetch, 'large', threads=4) >= 1.2",
+        "concurrency.speedup(fetch, 'small', threads=4) >= 2",
+    ),
+    "arguments of a partial": (
+        "concurrency.speedup(functools.partial(fetch, size='large'), threads=4) >= 1.2",
+        "concurrency.speedup(functools.partial(fetch, size='small'), threads=4) >= 2",
+    ),
+    "other callables": (
+        "concurrency.compare(one_by_one, in_threads_that_ask) >= 1.2",
+        "concurrency.compare(one_by_one, in_threads) >= 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+def test_a_new_call_before_an_old_one_is_new_and_the_old_one_is_compared_with_itself(
+    suite: Suite, pytester: pytest.Pytester, what: str
+) -> None:
+    new, old = (f"    assert {question}\n" for question in QUESTIONS[what])
+    head = "import functools\n" + CALLS
+    suite(head + old, "--concurrency-save=main", other=False).assert_outcomes(passed=1)
+    result = suite(
+        head + new + old, "--concurrency-compare=main", "--concurrency-compare-fail=speedup:10%", REPORT, other=False
+    )
+    text = text_of(result)
+    assert "slower than in main" not in text
+    result.assert_outcomes(passed=1)
+    assert "1 new" in text
+    subjects = [expectation["subject"] for expectation in records(pytester)[0]["expectations"]]
+    assert len(set(subjects)) == 2

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pytest_concurrency.core.units import ONE, count, duration, formatter, number, share
 from pytest_concurrency.expectations.markers import EFFICIENCY
 from pytest_concurrency.reports.rows import ORDER, Row, name_of, rows_of, shorten
-from pytest_concurrency.runs import fingerprint
+from pytest_concurrency.runs import fingerprint, run_comparison
 
 LONGEST_ID = 140
 _LABEL = 16  # percentages of a scale's length that a label takes
@@ -121,8 +121,8 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
     for place, record in enumerate(run["records"]):
         verdicts = tuple(_verdict(row) for row in rows_of([record]))
         histories = []
-        for number_, verdict in enumerate(verdicts):
-            if found := _history(verdict.row, (record["nodeid"], number_, verdict.row.marker), earlier, labels):
+        for key, verdict in zip(run_comparison.expectations_of(record), verdicts, strict=True):
+            if found := _history(verdict.row, (record["nodeid"], key), earlier, labels):
                 histories.append((verdict, found))
         bound = record.get("bound")
         tests.append(
@@ -156,14 +156,14 @@ def comparable(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> 
     ]
 
 
-_Key = tuple[str, int, str]
+_Key = tuple[str, run_comparison.Key]
 
 
 def _estimates_of(run: Mapping[str, Any]) -> dict[_Key, Mapping[str, Any]]:
     return {
-        (record["nodeid"], place, expectation["marker"]): expectation["estimate"]
+        (record["nodeid"], key): expectation["estimate"]
         for record in run["records"]
-        for place, expectation in enumerate(record["expectations"])
+        for key, expectation in run_comparison.expectations_of(record).items()
         if expectation["estimate"] is not None
     }
 
