@@ -184,20 +184,24 @@ def _live_line(config: pytest.Config) -> Any:
 @pytest.fixture
 def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | PlainConcurrency, None, None]:
     """Measure code in a test: speedup(), compare(), bound(), measure(), in_flight()."""
+    from pytest_concurrency.session import instruments
+
     settings = request.config.stash[SETTINGS]
     if settings.disable:
         from pytest_concurrency.session.disabled import PlainConcurrency
 
-        yield PlainConcurrency()
+        with instruments.of(request.node) as asked_for:
+            yield PlainConcurrency(asked_for)
         return
     from pytest_concurrency.session import items, marked_test
     from pytest_concurrency.session.fixture import Concurrency
 
-    with _live_line(request.config) as progress:
+    with _live_line(request.config) as progress, instruments.of(request.node) as asked_for:
         asked = Concurrency(
             items.circumstances_of(request.node, settings, progress),
             functools.partial(_keep, request.node),
             marked_test.follow_policy,
+            asked_for,
         )
         yield asked
         for forgotten in asked.never_asked():

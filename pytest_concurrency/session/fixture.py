@@ -21,10 +21,12 @@ from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Result
 from pytest_concurrency.expectations import keywords, placement, speedup
 from pytest_concurrency.expectations.base import Tolerances
+from pytest_concurrency.instruments.gauge import Gauge
+from pytest_concurrency.instruments.rendezvous import Rendezvous
 from pytest_concurrency.measurement import callable_bench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
-from pytest_concurrency.session.in_flight import Gauge
+from pytest_concurrency.session.instruments import Instruments
 from pytest_concurrency.session.same_result import check_same
 from pytest_concurrency.session.unused_comparisons import is_discarded
 from pytest_concurrency.verdicts import not_met, undecided
@@ -46,11 +48,12 @@ class Concurrency:
         circumstances: SessionContext,
         report: Callable[..., None],
         follow: Callable[[Outcome, str], bool],
+        instruments: Instruments | None = None,
     ) -> None:
+        self._instruments = instruments or Instruments()
         self._circumstances = circumstances
         self._report = report
         self._follow = follow
-        self._gauge = Gauge()
         self._made: list[tuple[str, Speedup | BoundFinding]] = []
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
@@ -194,17 +197,41 @@ class Concurrency:
         with self._circumstances.alone(), Trial(body, self._circumstances, limits.max_time) as trial:
             return measure_figures(trial, setups, limits)
 
-    def in_flight(self) -> Gauge:
-        """Return this test's gauge: a ``with`` block that counts how many are inside at the same time.
+    def in_flight(
+        self, *, meet: int | None = None, limit: int | None = None, timeout: float | str = "30s"
+    ) -> Gauge | Rendezvous:
+        """Count how many are inside a block at the same time, which needs no clock and holds on a busy machine.
 
-        The same one at each call, so that workers can enter it where they work and the test reads
-        ``.peak`` afterwards.
+        Without arguments, return this test's gauge, the same one at each call: workers enter it where they work
+        (``with`` in threads, ``async with`` in tasks), and the test reads ``.peak`` afterwards.
+
+        With ``meet``, return a new rendezvous: whoever enters waits until so many are inside at one moment; then all
+        go on, and it counts on. If they do not meet, all who wait raise an ``AssertionError``, and the test fails.
+        Pass it as an argument to other processes; there it works too.
+
+        :param meet: 2 or more. At most as many as the pool that feeds it has workers.
+        :param limit: prove a cap both ways: so many are inside at once (``meet`` is this number, if it is not given),
+            and never more. Those who met stay inside for 20 looks of 5 ms, in which one too many would be seen.
+        :param timeout: seconds, or text such as ``"30s"``: how long one waits for the others.
+        :raises BadArgument: an argument has no meaning; or at entering: twice in one worker, by ``with`` in the
+            thread of an event loop, inside a measured body, in another test than the one that made it.
+
+        ::
+
+            meeting = concurrency.in_flight(meet=3)
+
+            def fetch(url):
+                with meeting:
+                    return client.get(url)
+
+            with ThreadPoolExecutor(3) as pool:
+                list(pool.map(fetch, urls))
         """
-        return self._gauge
+        return self._instruments.in_flight(meet, limit, timeout)
 
     def gauge_says_nothing(self) -> bool:
         """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
-        return self._gauge.says_nothing
+        return self._instruments.plain_gauge.says_nothing
 
     def never_asked(self) -> list[tuple[str, str]]:
         """Return the calls whose findings no one has compared with anything, each with a comparison that would do."""
