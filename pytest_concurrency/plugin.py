@@ -49,11 +49,19 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(why)
     for line in marker_lines():
         config.addinivalue_line("markers", line)
+    config.addinivalue_line(
+        "markers",
+        "concurrency_allow_blocking(reason): let this test block its event loop under --concurrency-max-block",
+    )
     try:
         settings = options.read(config)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
+    if settings.max_block and not config.option.collectonly:
+        from pytest_concurrency.session import loop_guard
+
+        loop_guard.start(config, settings)
     if (settings.save or settings.compare) and not xdist.is_worker(config) and not config.option.collectonly:
         from pytest_concurrency.core.errors import CommandError
         from pytest_concurrency.session import items
@@ -190,13 +198,13 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
     if settings.disable:
         from pytest_concurrency.session.disabled import PlainConcurrency
 
-        with instruments.of(request.node) as asked_for:
+        with instruments.of(request.node, settings.undecided) as asked_for:
             yield PlainConcurrency(asked_for)
         return
     from pytest_concurrency.session import items, marked_test
     from pytest_concurrency.session.fixture import Concurrency
 
-    with _live_line(request.config) as progress, instruments.of(request.node) as asked_for:
+    with _live_line(request.config) as progress, instruments.of(request.node, settings.undecided) as asked_for:
         asked = Concurrency(
             items.circumstances_of(request.node, settings, progress),
             functools.partial(_keep, request.node),

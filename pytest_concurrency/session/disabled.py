@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,18 @@ class PlainConcurrency:
         self, *, meet: int | None = None, limit: int | None = None, timeout: float | str = "30s"
     ) -> Gauge | Rendezvous:
         return self._instruments.in_flight(meet, limit, timeout)
+
+    def nonblocking(self, max_block: float | str = "50ms") -> UnguardedBlock:
+        return UnguardedBlock()
+
+    def pause(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+
+class UnguardedBlock(contextlib.nullcontext[None]):
+    """Guards nothing; ``with`` or ``async with``."""
+
+    blocks = ()
 
 
 class AlwaysTrue:

@@ -21,7 +21,9 @@ from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Result
 from pytest_concurrency.expectations import keywords, placement, speedup
 from pytest_concurrency.expectations.base import Tolerances
+from pytest_concurrency.instruments.block_guard import NonblockingBlock
 from pytest_concurrency.instruments.gauge import Gauge
+from pytest_concurrency.instruments.loop_monitor import pause
 from pytest_concurrency.instruments.rendezvous import Rendezvous
 from pytest_concurrency.measurement import callable_bench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
@@ -228,6 +230,30 @@ class Concurrency:
                 list(pool.map(fetch, urls))
         """
         return self._instruments.in_flight(meet, limit, timeout)
+
+    def nonblocking(self, max_block: float | str = "50ms") -> NonblockingBlock:
+        """Return a ``with`` or ``async with`` block that must leave its event loop free, in this one ordinary run.
+
+        It fails with an ``AssertionError`` that names the line if the loop could surely not run what was due for
+        longer. What else made the loop late is taken off: run-queue delay, the hypervisor, the GIL in other threads,
+        collections of the garbage collector that no line has called. Where one sighting cannot tell (within 2.5 ms
+        above the limit, or if any of these took part), the test is undecided at its end.
+
+        :param max_block: seconds, or text such as ``"20ms"``; 5 ms or more.
+        :raises BadArgument: ``max_block`` has no meaning; or at entering, no event loop runs there.
+
+        ::
+
+            async def test_handler(concurrency, request):
+                prepare()  # may block
+                async with concurrency.nonblocking("20ms"):
+                    await handler(request)
+        """
+        return self._instruments.nonblocking(max_block)
+
+    def pause(self) -> contextlib.AbstractContextManager[None]:
+        """Return a ``with`` block that may block its event loop under ``--concurrency-max-block`` and nonblocking()."""
+        return pause()
 
     def gauge_says_nothing(self) -> bool:
         """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
