@@ -80,7 +80,7 @@ def timelines() -> None:
         "Four threads wait for one lock; each gets it after the one before.",
         660,
         190,
-        *lanes([[part for part in lane] for lane in locked], "Waiting inside one lock: serialized (1x)"),
+        *lanes(locked, "Waiting inside one lock: serialized (1x)"),
     )
 
 

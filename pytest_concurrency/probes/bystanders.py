@@ -74,7 +74,7 @@ class Bystanders:
 
         :param before: what :meth:`used` said before that batch, which took so many ``seconds``.
         :param batch: runs another one, and returns the seconds that it took.
-        :return: ``theirs`` if all of them are bystanders; ``the body's`` if some turned out to be no bystanders, so that
+        :return: ``theirs`` if all of them are bystanders; ``the body's`` if some turned out to be none, so that
             readings of that batch missed their part; ``unclear`` if that may be so.
         """
         began, found = CLOCKS.wall(), False

@@ -21,6 +21,7 @@ from pytest_concurrency.session import (
     async_plugins,
     captured_output,
     hook_calls,
+    instruments,
     items,
     live_line,
     marked_test,
@@ -120,13 +121,15 @@ class MeasuredTests:
     def fixture_of(self, item: pytest.Item) -> Iterator[Concurrency | PlainConcurrency]:
         """Yield the value of the fixture ``concurrency`` of one test; warn of what the test forgot to compare."""
         if self._settings.disable:
-            yield PlainConcurrency()
+            with instruments.of(item, self._settings.undecided) as made:
+                yield PlainConcurrency(made)
             return
-        with self.live_line(item.config) as progress:
+        with self.live_line(item.config) as progress, instruments.of(item, self._settings.undecided) as made:
             asked = Concurrency(
                 items.circumstances_of(item, self._settings, progress),
                 functools.partial(_keep, item),
                 marked_test.follow_policy,
+                made,
             )
             yield asked
             for forgotten in asked.never_asked():

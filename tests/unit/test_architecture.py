@@ -23,6 +23,7 @@ MODULES = {
 LAYERS = (
     "cli",
     "session",
+    "instruments",
     "explore",
     "doctor",
     "profiling",
