@@ -6,6 +6,7 @@ It sizes batches, alternates the two sides and reads counters as the real bench 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import random
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ BETWEEN = 0.0004  # seconds between two batches
 PATIENCE = 2.0  # switch interval during a probe of the GIL
 BEAT, LOOP_BEAT, LOOP_SLACK = 0.0005, 0.002, 0.0005
 FRESH = 0.003  # seconds until fresh workers have started
+SHORT_ROUNDS = 3
+SHORTEST_CALL = 0.002  # seconds of a call that is a batch of its own
 
 
 class SimulatedBench:
@@ -44,6 +47,9 @@ class SimulatedBench:
         self.everywhere: dict[object, Resource] = {}
         self.loops: dict[str, int] = {}
         self.first: Sample | None = None
+        self.serial_calls = 0  # in a round of batches of one call; 0 for batches of several
+        self.expected = 0.0  # seconds of a call
+        self.short = 0  # rounds in a row with a batch much shorter than it was sized
         self.batch = batch_size.SHORTEST
         self.order = RoundOrder(rng)
         self.number = 0
@@ -77,7 +83,7 @@ class SimulatedBench:
             self.warm = True
             self._run(setup, setup.group_size, 1)
         if "body" not in self.loops and setup.method == "pair":
-            self.loops["body"] = self._calibrate(setup, "body")
+            self.loops["body"] = 1 if self.serial_calls else self._calibrate(setup, "body")
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         return CpuSite(float(CPUS), True, not own_gil(self.recipe), CPUS)
@@ -93,7 +99,8 @@ class SimulatedBench:
             return Round(self.number, sample, interference=self._read(), block=block)
         serial, self.first = self.first, None
         round_ = self._pair(setup, self.loops["body"], "body", serial)
-        if round_.serial.wall < self.batch / 4:
+        self.short = self.short + 1 if round_.serial.wall < self.batch / 4 and not self.serial_calls else 0
+        if self.short >= SHORT_ROUNDS:
             del self.loops["body"]
         return round_
 
@@ -121,8 +128,19 @@ class SimulatedBench:
             self.batch = min(2 * self.batch, batch_size.LONGEST)
             self.loops.clear()
 
+    def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
+        if self.expected < SHORTEST_CALL:
+            return False
+        longer = self.loops.get("body", 1) > 1
+        self.loops["body"] = 1
+        self.serial_calls = 1 if self.recipe.setup else serial_calls
+        return longer
+
     def stagger(self, setup: WorkerSetup) -> None:
-        if some := self.rng.randint(0, setup.workers or 1):
+        if self.serial_calls:
+            if some := self.rng.randint(0, 2):
+                self._run(setup, 1, some)
+        elif some := self.rng.randint(0, setup.workers or 1):
             self._run(setup, some, 1)
 
     def note(self, setup: WorkerSetup) -> str:
@@ -139,18 +157,25 @@ class SimulatedBench:
         if workers is None:
             serial = serial or self._run(setup, 1, loops, job)
         elif self.order.serial_first(job, measured=serial is not None):
-            serial = serial or self._run(setup, 1, loops, job)
+            serial = serial or self._serial(setup, loops, job)
             concurrent = self._run(setup, workers, loops, job)
         else:
             concurrent = self._run(setup, workers, loops, job)
-            serial = self._run(setup, 1, loops, job)
+            serial = self._serial(setup, loops, job)
         return Round(self.number, serial, concurrent, self._read())
+
+    def _serial(self, setup: WorkerSetup, loops: int, job: str) -> Sample:
+        if job != "body" or not self.serial_calls:
+            return self._run(setup, 1, loops, job)
+        return joined([self._run(setup, 1, 1, job) for _ in range(self.serial_calls)])
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         loops = 1
         while True:
             sample = self._run(setup, 1, loops, job)
             seconds = intervals.quiet_time(sample.readings[0])
+            if job == "body":
+                self.expected = seconds / loops
             if seconds >= 0.8 * self.batch:
                 if loops == 1 and job == "body":
                     self.first = sample
@@ -327,3 +352,24 @@ class SimulatedBench:
 
     def _ticks(self, seconds: float) -> float:
         return TICK * math.floor(seconds / TICK + self.rng.random())
+
+
+def joined(samples: list[Sample]) -> Sample:
+    """Batches of a single worker as one, as if each had begun when the one before it ended."""
+    readings = [sample.readings[0] for sample in samples]
+    first = readings[0]
+    if len(readings) == 1:
+        return samples[0]
+    ends = tuple(first.start + seconds for seconds in itertools.accumulate(reading.wall for reading in readings))
+    known = first.delay is not None
+    whole = Reading(
+        first.start,
+        ends[-1],
+        sum(reading.cpu for reading in readings),
+        sum(reading.delay or 0.0 for reading in readings) if known else None,
+        first.late,
+        sum(reading.switches or 0 for reading in readings) if known else None,
+        max((reading.accounting for reading in readings), key=("one", "seen", "native", "unclear", "unseen").index),
+        ends,
+    )
+    return Sample(sum(sample.loops for sample in samples), (whole,))

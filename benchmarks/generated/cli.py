@@ -1,6 +1,11 @@
 """Verdicts about workloads made at random, whose right answer follows from a model.
 
-    python benchmarks/generated simulate --seeds 1-2000 --loads idle,busy1,busy4,bursts
+    python benchmarks/generated simulate --seeds 1-2000 --loads idle,busy1,busy4,bursts   in simulated time
+    python benchmarks/generated run --seeds 1-500 --loads idle,busy1,busy4,bursts         as pytest files, in real time
+    python benchmarks/generated compare --seeds 1-50     simulated figures against real ones
+    python benchmarks/generated shrink --seed 55 --load idle     a wrong verdict's smallest recipe, as a test file
+    python benchmarks/generated nulls    how often probes see what is not there
+    python benchmarks/generated show --seed 55     a recipe, its questions and its pytest file
 
 Results are added to benchmarks/results/generated-*.jsonl (or --results); what is there already is not done again, so
 that a study can be stopped and continued. Exits with 1 if a verdict was wrong.
@@ -9,12 +14,13 @@ that a study can be stopped and continued. Exits with 1 if a verdict was wrong.
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import time
 import traceback
 from pathlib import Path
 
-from generated import cases, loads, recipes, results, simulate
+from generated import cases, loads, real, recipes, results, simulate, source
 from generated.cases import Case
 
 FOLDER = Path(__file__).resolve().parents[1] / "results"
@@ -83,6 +89,68 @@ def run_simulation(options: argparse.Namespace) -> None:
     summarize([line for line in known if (line["seed"], line["load"]) in wanted], options.kinds)
 
 
+def run_for_real(options: argparse.Namespace) -> None:
+    path = options.results or FOLDER / "generated-real.jsonl"
+    known = results.read(path)
+    done = {(line["seed"], line["load"]) for line in known}
+    began = time.monotonic()
+    batches = real.shuffled(options.seeds, options.batch)
+    for number, batch in enumerate(batches, 1):
+        for load in options.loads:
+            missing = [seed for seed in batch if (seed, load) not in done]
+            asked = [found for seed in missing if (found := real.some(recipes.draw(seed), options.cases))]
+            if not asked:
+                continue
+            lines = real.session(asked, load)
+            results.add(path, lines)
+            known += lines
+            for line in filter(results.wrong, lines):
+                print(told(line), line["why"], sep="\n    ", flush=True)
+            spent = time.monotonic() - began
+            print(f"batch {number} of {len(batches)} beside {load}: {len(lines)} verdicts, {spent:.0f} s", file=sys.stderr)
+            if options.seconds and spent > options.seconds:
+                print(f"stopped after {spent:.0f} s; run it again to go on", file=sys.stderr)
+                summarize(known, options.kinds)
+                return
+    summarize([line for line in known if line["seed"] in options.seeds and line["load"] in options.loads], options.kinds)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Figures of recipes in simulated and in real time: medians of their ratios, by kind."""
+    simulated = results.read(options.results or FOLDER / "generated-simulated.jsonl")
+    measured = results.read(options.real or FOLDER / "generated-real.jsonl")
+    figures = {(line["seed"], line["load"], line["asked"]): line for line in simulated}
+    pairs: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
+    for line in measured:
+        other = figures.get((line["seed"], line["load"], line["asked"]))
+        if line["seed"] not in options.seeds or line["load"] not in options.loads or not line.get("estimate"):
+            continue
+        if other is None:
+            case = next((case for case in cases.cases(recipes.draw(line["seed"])) if case.asked == line["asked"]), None)
+            other = line_of(case, line["load"]) if case is not None else None
+        if other is not None and other.get("estimate"):
+            ratio = line["estimate"] / other["estimate"]
+            pairs.setdefault((line["kind"], line["marker"]), []).append((ratio, other["seconds"], line["seconds"]))
+    rows = [("kind", "marker", "pairs", "real / simulated", "smallest", "largest", "seconds simulated", "real")]
+    for (kind, marker), found in sorted(pairs.items(), key=lambda pair: -max(abs(r - 1) for r, *_ in pair[1])):
+        ratios = [ratio for ratio, *_ in found]
+        spent = [f"{statistics.median(times):.2f}" for times in list(zip(*found, strict=True))[1:]]
+        figure = f"{statistics.median(ratios):.2f}"
+        rows.append((kind, marker, str(len(found)), figure, f"{min(ratios):.2f}", f"{max(ratios):.2f}", *spent))
+    results.show(rows)
+
+
+def show(options: argparse.Namespace) -> None:
+    """Print a recipe, its questions and its file."""
+    recipe = recipes.draw(options.seed)
+    print(recipe)
+    found = list(cases.cases(recipe))
+    for case in found:
+        print(f"    {case.asked}: {case.label}, true {case.true.low:.3f} to {case.true.high:.3f}")
+    if options.file:
+        options.file.write_text(source.module(found))
+
+
 def told(line: results.Line) -> str:
     low, high = line["true"]
     return (
@@ -111,7 +179,17 @@ def main() -> None:
     parts = parser.add_subparsers(required=True)
     simulating = parts.add_parser("simulate", help="verdicts in simulated time")
     simulating.set_defaults(call=run_simulation)
-    for part in (simulating,):
+    running = parts.add_parser("run", help="verdicts in real time")
+    running.add_argument("--batch", type=int, default=8, help="recipes in each pytest session")
+    running.set_defaults(call=run_for_real)
+    comparing = parts.add_parser("compare", help="simulated figures against those of run")
+    comparing.add_argument("--real", type=Path, help="results of run")
+    comparing.set_defaults(call=compare)
+    showing = parts.add_parser("show", help="a recipe and its questions")
+    showing.add_argument("--seed", type=int, required=True)
+    showing.add_argument("--file", type=Path, help="write its pytest file")
+    showing.set_defaults(call=show)
+    for part in (simulating, running, comparing):
         part.add_argument("--seeds", type=seeds, default=seeds("1-200"), help="such as 1-2000")
         part.add_argument("--loads", type=names, default=list(loads.MAIN), help=f"of {', '.join(loads.LOADS)}")
         part.add_argument("--cases", type=int, default=3, help="questions about each recipe, at most")

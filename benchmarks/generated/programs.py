@@ -12,12 +12,17 @@ from generated import machine as m
 from generated.machine import Interpreter, Machine, Program, Resource, Thread
 from generated.recipes import Compute, Handed, Inside, Part, Recipe, Wait
 
-AWAIT, AWAIT_ACQUIRE, AWAIT_THREAD = 10, 11, 12  # what only an event loop's tasks do
+AWAIT, AWAIT_ACQUIRE, AWAIT_THREAD, AWAIT_PROGRAM = range(10, 14)  # what only an event loop's tasks do
 HOW = {"python": m.PYTHON, "keeps": m.KEEPS, "frees": m.FREES}
-CHILD_START = 0.012  # seconds of CPU until a new interpreter has started
-SPAWNING = 0.0005  # seconds of CPU that starting it takes its parent
+# Seconds of CPU, as read on the machine that the model is compared with (python benchmarks/generated compare).
+CHILD_START = 0.014  # until a new interpreter has started
+SLEEP_START = 0.0015  # until a small program of the system has
+SPAWNING = 0.0005  # that starting one takes its parent
+SPAWNING_ASYNC = 0.001  # the same by asyncio
+THREAD_START, POOL_JOB, QUEUE_WAIT = 0.0001, 0.00015, 0.00008
+SERVING = 0.0003  # for each request, in the server's process
 DEFAULT_EXECUTOR = 6  # threads of asyncio.to_thread() on two CPUs
-BRIEF = 0.0002, 0.00001  # seconds that a brief release is apart from the next, and that it lasts
+BRIEF = 0.0005, 0.00002  # seconds that a brief release is apart from the next, and that it lasts
 SLOW_FIRST = 10.0
 EVERYWHERE = ("file lock", "process lock")  # what all processes share
 
@@ -31,6 +36,7 @@ class Process:
     rng: random.Random
     shared: dict[Any, Resource]  # file locks and process locks
     gil: Interpreter = field(default_factory=Interpreter)
+    server: Interpreter = field(default_factory=Interpreter)
     own: dict[Any, Resource] = field(default_factory=dict)
     calls: int = 0
     warm: set[int] = field(default_factory=set)  # workers that have filled their cache
@@ -85,13 +91,14 @@ class Process:
             yield (m.COMPUTE, SPAWNING, m.FREES)
             seconds = part.seconds * scale
 
-            def child(me: Thread) -> Program:
-                yield (m.COMPUTE, 0.001, m.FREES)  # a small program of the system, which is no Python
-                yield (m.SLEEP, seconds)
-
-            thread = yield (m.SPAWN, child, None, "child")
+            thread = yield (m.SPAWN, lambda me: _program(seconds), None, "child")
+            yield (m.JOIN, (thread,))
+        elif part.how == "socket":
+            thread = yield (m.SPAWN, lambda me: _serving(part.seconds * scale), self.server, "child")
             yield (m.JOIN, (thread,))
         else:
+            if part.how == "queue":
+                yield (m.COMPUTE, QUEUE_WAIT, m.PYTHON)
             yield (m.SLEEP, part.seconds * scale)
 
     def _handing(self, part: Handed, scale: float) -> Iterator[tuple[Any, ...]]:
@@ -108,6 +115,7 @@ class Process:
         pool = self.resource(part, part.number, fair=True) if part.where == "lasting pool" else None
         threads = []
         for _ in range(1 if pool else part.number):
+            yield (m.COMPUTE, THREAD_START if part.where == "threads" else POOL_JOB, m.PYTHON)
             thread = yield (m.SPAWN, lambda me: self._helper(part, scale, pool), self.gil, "helper")
             threads.append(thread)
         yield (m.JOIN, tuple(threads))
@@ -130,7 +138,13 @@ class Process:
             if isinstance(part, Compute):
                 yield from _computing(part, scale)
             elif isinstance(part, Wait):
-                yield (m.SLEEP if part.blocking else AWAIT, part.seconds * scale)
+                if part.blocking:
+                    yield from self._waiting(part, scale)
+                elif part.how == "subprocess":
+                    yield (m.COMPUTE, SPAWNING_ASYNC, m.PYTHON)
+                    yield (AWAIT_PROGRAM, part.seconds * scale)
+                else:
+                    yield (AWAIT, part.seconds * scale)
             elif isinstance(part, Inside):
                 resource = self.resource(part, part.size, fair=True)
                 yield (AWAIT_ACQUIRE, resource)
@@ -170,8 +184,13 @@ class Process:
                         continue
                     resource.queue.append(lambda entry=entry: post(entry))
                     break
+                if kind == AWAIT_PROGRAM:
+                    program = _program(operation[1], lambda entry=entry: post(entry))
+                    yield (m.SPAWN, lambda me, program=program: program, None, "child")
+                    break
                 if kind == AWAIT_THREAD:
                     _, part, scale = operation
+                    yield (m.COMPUTE, POOL_JOB, m.PYTHON)
                     helper = self._to_thread(part, scale, executor, lambda entry=entry: post(entry))
                     yield (m.SPAWN, lambda me, helper=helper: helper, self.gil, "helper")
                     break
@@ -200,6 +219,20 @@ class Process:
                 yield (m.SLEEP, pause)
 
         return program
+
+
+def _program(seconds: float, done: Callable[[], None] | None = None) -> Program:
+    """A small program of the system, which is no Python, and waits."""
+    yield (m.COMPUTE, SLEEP_START, m.FREES)
+    yield (m.SLEEP, seconds)
+    if done is not None:
+        done()
+
+
+def _serving(seconds: float) -> Program:
+    """What a server in a process of its own does with a request."""
+    yield (m.COMPUTE, SERVING, m.PYTHON)
+    yield (m.SLEEP, seconds)
 
 
 @dataclass
