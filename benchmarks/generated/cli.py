@@ -20,7 +20,7 @@ import time
 import traceback
 from pathlib import Path
 
-from generated import cases, loads, real, recipes, results, simulate, source
+from generated import cases, loads, nulls, real, recipes, results, shrink, simulate, source
 from generated.cases import Case
 
 FOLDER = Path(__file__).resolve().parents[1] / "results"
@@ -151,6 +151,29 @@ def show(options: argparse.Namespace) -> None:
         options.file.write_text(source.module(found))
 
 
+def shrink_one(options: argparse.Namespace) -> None:
+    """Find a wrong verdict about this seed, make it smaller and write it as a test file."""
+    found = None
+    for case in cases.cases(recipes.draw(options.seed)):
+        found = found or shrink.first_wrong(case, options.load, options.tries)
+    if found is None:
+        sys.exit(f"no verdict about seed {options.seed} beside {options.load} was wrong in {options.tries} runs")
+    found = shrink.smaller(found, lambda smaller: print(smaller.case.recipe, smaller.load, flush=True))
+    case = found.case
+    options.file.write_text(
+        f"# Simulated beside {found.load!r}, run {found.run}: {found.verdict} in place of {case.label}.\n"
+        f"{source.module([case])}"
+    )
+    print(f"{case.recipe}\n{case.asked}: {found.verdict} in place of {case.label}, true {case.true}; see {options.file}")
+
+
+def look_at_nulls(options: argparse.Namespace) -> None:
+    lines = nulls.measure(options.loads, options.seconds or 5.0)
+    results.show(nulls.table(lines))
+    if options.results:
+        results.add(options.results, lines)
+
+
 def told(line: results.Line) -> str:
     low, high = line["true"]
     return (
@@ -189,6 +212,17 @@ def main() -> None:
     showing.add_argument("--seed", type=int, required=True)
     showing.add_argument("--file", type=Path, help="write its pytest file")
     showing.set_defaults(call=show)
+    shrinking = parts.add_parser("shrink", help="make a wrong verdict's recipe smaller")
+    shrinking.add_argument("--seed", type=int, required=True)
+    shrinking.add_argument("--load", default="idle", choices=list(loads.LOADS))
+    shrinking.add_argument("--tries", type=int, default=shrink.TRIES, help="runs with other noise")
+    shrinking.add_argument("--file", type=Path, default=Path("test_shrunk.py"), help="the test file to write")
+    shrinking.set_defaults(call=shrink_one)
+    nothing = parts.add_parser("nulls", help="how often probes see what is not there, in real time")
+    nothing.add_argument("--loads", type=names, default=list(loads.MAIN))
+    nothing.add_argument("--seconds", type=float, default=5.0, help="for each probe, body and load")
+    nothing.add_argument("--results", type=Path)
+    nothing.set_defaults(call=look_at_nulls)
     for part in (simulating, running, comparing):
         part.add_argument("--seeds", type=seeds, default=seeds("1-200"), help="such as 1-2000")
         part.add_argument("--loads", type=names, default=list(loads.MAIN), help=f"of {', '.join(loads.LOADS)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,11 +68,11 @@ class Process:
         everywhere = isinstance(part, Inside) and part.what in EVERYWHERE
         return (self.shared if everywhere else self.own).setdefault(id(part), Resource(size, fair))
 
-    def call(self, index: int, count: int) -> Iterator[tuple[Any, ...]]:
+    def call(self, index: int, count: int) -> Program:
         """The operations of one call in a worker's own thread."""
         return self.steps(self.recipe.parts, self.scale(index, count))
 
-    def steps(self, parts: tuple[Part, ...], scale: float) -> Iterator[tuple[Any, ...]]:
+    def steps(self, parts: tuple[Part, ...], scale: float) -> Program:
         for part in parts:
             if isinstance(part, Compute):
                 yield from _computing(part, scale)
@@ -86,7 +86,7 @@ class Process:
             else:
                 yield from self._handing(part, scale)
 
-    def _waiting(self, part: Wait, scale: float) -> Iterator[tuple[Any, ...]]:
+    def _waiting(self, part: Wait, scale: float) -> Program:
         if part.how == "subprocess":
             yield (m.COMPUTE, SPAWNING, m.FREES)
             seconds = part.seconds * scale
@@ -101,7 +101,7 @@ class Process:
                 yield (m.COMPUTE, QUEUE_WAIT, m.PYTHON)
             yield (m.SLEEP, part.seconds * scale)
 
-    def _handing(self, part: Handed, scale: float) -> Iterator[tuple[Any, ...]]:
+    def _handing(self, part: Handed, scale: float) -> Program:
         if part.where == "child process":
             yield (m.COMPUTE, SPAWNING, m.FREES)
 
@@ -129,11 +129,11 @@ class Process:
 
     # Tasks
 
-    def coroutine(self, index: int, count: int) -> Iterator[tuple[Any, ...]]:
+    def coroutine(self, index: int, count: int) -> Program:
         """The operations of one call in a task."""
         return self._awaiting(self.recipe.parts, self.scale(index, count))
 
-    def _awaiting(self, parts: tuple[Part, ...], scale: float) -> Iterator[tuple[Any, ...]]:
+    def _awaiting(self, parts: tuple[Part, ...], scale: float) -> Program:
         for part in parts:
             if isinstance(part, Compute):
                 yield from _computing(part, scale)
@@ -154,16 +154,16 @@ class Process:
                 yield (AWAIT_THREAD, part, scale)
 
     def event_loop(
-        self, me: Thread, tasks: list[Iterator[tuple[Any, ...]]], ends: list[float], beat: Beat | None = None
+        self, me: Thread, tasks: list[Program], ends: list[float], beat: Beat | None = None
     ) -> Program:
         """Run tasks until all are done, ``ends`` says when each was; ``beat`` is called as often as the loop can."""
         machine, executor = self.machine, self.own.setdefault("executor", Resource(DEFAULT_EXECUTOR, fair=True))
-        ready: deque[tuple[int, Iterator[tuple[Any, ...]]]] = deque(enumerate(tasks))
+        ready: deque[tuple[int, Program]] = deque(enumerate(tasks))
         alive = len(tasks)
         if beat is not None:
             ready.appendleft((-1, beat.run()))
 
-        def post(entry: tuple[int, Iterator[tuple[Any, ...]]]) -> None:
+        def post(entry: tuple[int, Program]) -> None:
             ready.append(entry)
             machine.unpark(me)
 
@@ -172,8 +172,15 @@ class Process:
                 yield (m.PARK,)
                 continue
             entry = ready.popleft()
-            for operation in entry[1]:
-                kind = operation[0]
+            answer = None
+            while True:
+                try:
+                    operation = entry[1].send(answer)
+                except StopIteration:
+                    alive -= 1
+                    ends[entry[0]] = machine.now
+                    break
+                kind, answer = operation[0], None
                 if kind == AWAIT:
                     machine.at(machine.now + operation[1] + machine.lateness(), post, entry)
                     break
@@ -194,10 +201,7 @@ class Process:
                     helper = self._to_thread(part, scale, executor, lambda entry=entry: post(entry))
                     yield (m.SPAWN, lambda me, helper=helper: helper, self.gil, "helper")
                     break
-                yield operation
-            else:
-                alive -= 1
-                ends[entry[0]] = machine.now
+                answer = yield operation
 
     def _to_thread(self, part: Handed, scale: float, executor: Resource, done: Callable[[], None]) -> Program:
         yield (m.ACQUIRE, executor)
@@ -242,13 +246,13 @@ class Beat:
     seconds: float
     call: Callable[[], None]
 
-    def run(self) -> Iterator[tuple[Any, ...]]:
+    def run(self) -> Program:
         while True:
             yield (AWAIT, self.seconds)
             self.call()
 
 
-def _computing(part: Compute, scale: float) -> Iterator[tuple[Any, ...]]:
+def _computing(part: Compute, scale: float) -> Program:
     seconds = part.seconds * scale
     if part.how != "briefly":
         yield (m.COMPUTE, seconds, HOW[part.how])
