@@ -264,7 +264,8 @@ def _ratio_vote(
     # What computing alone makes of it is no chance.
     computed = intervals.most_by_computing(round_, claim.workers, known.cpus, known.in_turn) < cut
     calls = None if computed else intervals.calls(round_, claim.workers)
-    return replace(vote, faster=intervals.faster_concurrently(round_), calls=calls)
+    draws = round_.serial.loops // round_.concurrent.loops if round_.concurrent is not None else 1
+    return replace(vote, faster=intervals.faster_concurrently(round_), calls=calls, draws=max(1, draws))
 
 
 def shortest_batch(round_: Round) -> float:

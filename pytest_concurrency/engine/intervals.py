@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
 from pytest_concurrency.core.stats import median
@@ -157,7 +158,7 @@ def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OV
     together = round_.concurrent
     if together is None or not readable(round_) or cpu_taken(round_):
         return None
-    alone = round_.serial.readings[0]
+    alone = _for_as_many_calls(round_.serial, together.loops)
     work = workers * quiet_time(alone)
     late = helpers_late(round_)
     least_work = workers * _least_alone(alone, cpus, in_turn.low) if late else work
@@ -172,6 +173,21 @@ def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OV
     floor = max(together.cpu / max(1.0, at_once), min(together.cpu * in_turn.low, together.wall))
     high = work / max(fastest, floor, TINY)
     return Interval(min(low, high), max(low, high))
+
+
+def _for_as_many_calls(serial: Sample, loops: int) -> Reading:
+    """The single worker's reading, as if it had made so many calls of the mean length."""
+    reading, part = serial.readings[0], loops / serial.loops
+    if part == 1:
+        return reading
+    return replace(
+        reading,
+        end=reading.start + reading.wall * part,
+        cpu=reading.cpu * part,
+        delay=None if reading.delay is None else reading.delay * part,
+        switches=None if reading.switches is None else round(reading.switches * part),
+        ends=(),
+    )
 
 
 def _least_time(cpu: float, at_once: float, in_turn: float) -> float:
@@ -228,7 +244,7 @@ def most_by_computing(round_: Round, workers: int, cpus: float, in_turn: Interva
     if each > _OTHER_KIND * serial:
         return math.inf
     least = _least_time(together.cpu, min(cpus, len(together.readings)), in_turn.low)
-    return workers * quiet_time(alone.readings[0]) / max(least, TINY)
+    return workers * quiet_time(_for_as_many_calls(alone, together.loops)) / max(least, TINY)
 
 
 def calls(round_: Round, workers: int) -> Calls | None:
@@ -236,9 +252,10 @@ def calls(round_: Round, workers: int) -> Calls | None:
 
     Of many workers, the first ones.
     """
-    together, alone = round_.concurrent, round_.serial.readings[0]
+    together = round_.concurrent
     if together is None or not readable(round_) or cpu_taken(round_):
         return None
+    alone = _for_as_many_calls(round_.serial, together.loops)
     first = together.readings[0]
     if first.ends:
         running = quiet_time(first) / max(first.wall, TINY)
@@ -247,7 +264,18 @@ def calls(round_: Round, workers: int) -> Calls | None:
         return None
     else:
         times = [_optimistic(reading, together, alone) for reading in together.readings]
-    return Calls(body_time(round_), tuple(time / together.loops for time in times[:_FIRST]))
+    serial = _single_calls(round_.serial)
+    return Calls(serial[0], tuple(time / together.loops for time in times[:_FIRST]), serial[1:], workers)
+
+
+def _single_calls(serial: Sample) -> tuple[float, ...]:
+    """What each call of a single worker took, undisturbed, where that was read; else what they took in the mean."""
+    reading = serial.readings[0]
+    if serial.loops == 1 or len(reading.ends) != serial.loops:
+        return (quiet_time(reading) / serial.loops,)
+    running = quiet_time(reading) / max(reading.wall, TINY)
+    starts = (reading.start, *reading.ends)
+    return tuple((end - start) * running for start, end in zip(starts, reading.ends, strict=False))
 
 
 def cpu_growth(round_: Round) -> float:

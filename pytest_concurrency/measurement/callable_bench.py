@@ -141,6 +141,10 @@ class CallableBench:
     def lengthen(self, setup: WorkerSetup) -> None:
         self._batch = min(2 * self._batch, batch_size.longest())
 
+    def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
+        """Batches stay as they are: the two functions are different things, each with its own time."""
+        return False
+
     def stagger(self, setup: WorkerSetup) -> None:
         """Call one of them once more, or neither: both may share what is slow at every n-th call."""
         for call in self._random.sample(self._calls, self._random.randint(0, 1)):

@@ -29,6 +29,7 @@ _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _LOOKS = 5  # at what goes on in this process without any body
 _OTHER = 0.25  # part of what goes on beside the workers from which it is not the body's
+_SHORT_ROUNDS = 3  # in a row after which a batch is sized anew: where calls vary, one may be short by chance
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
 _USED_UP = (
     "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
@@ -59,6 +60,8 @@ class WorkerBench:
         self._groups: dict[str, tuple[int, WorkerGroup]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
+        self._serial_calls: dict[str, int] = {}  # in a round of batches of one call
+        self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
         self._background = 0.0  # CPUs that this process uses of itself, found out when that matters
         self._looks = 0
@@ -93,7 +96,7 @@ class WorkerBench:
         if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
             long = self._expected >= _LONG_BODY
-            self._loops[setup.key] = 1 if long else self._calibrate(setup, "body")
+            self._loops[setup.key] = 1 if long or setup.key in self._serial_calls else self._calibrate(setup, "body")
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         group = self._groups[setup.key][1]
@@ -111,7 +114,9 @@ class WorkerBench:
             return self._beside_loop_beat(setup)
         round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
         self._first_serial.clear()  # by then, anything else has become old
-        if round_.serial.wall < self._batch / 4:
+        short = round_.serial.wall < self._batch / 4 and setup.key not in self._serial_calls
+        self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
+        if self._short[setup.key] >= _SHORT_ROUNDS:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
             self._expected = 0.0
             del self._loops[setup.key]
@@ -182,10 +187,24 @@ class WorkerBench:
             self._loops.clear()
             self._control_loops.clear()
 
+    def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
+        """Make one call a batch, and so many one after the other; calls too short to be timed alone keep their batch."""
+        if self._expected < batch_size.SHORTEST_CALL:
+            return False
+        longer = self._loops.get(setup.key, 1) > 1
+        # What setup= makes is for one batch.
+        self._loops[setup.key] = 1
+        self._serial_calls[setup.key] = 1 if self._body.prepare is not None else serial_calls
+        return longer
+
     def stagger(self, setup: WorkerSetup) -> None:
         """Let a random number of workers run the body once more: every n-th call must not always be the same arm's."""
         self.prepare(setup)
-        if some := self._random.randint(0, setup.workers or 1):
+        if setup.key in self._serial_calls:
+            # Calls that vary and wait for each other would take as long as a whole round of them.
+            if some := self._random.randint(0, 2):
+                self._run(setup, 1, some)
+        elif some := self._random.randint(0, setup.workers or 1):
             self._run(setup, some, 1)
 
     def note(self, setup: WorkerSetup) -> str:
@@ -215,12 +234,15 @@ class WorkerBench:
         if workers is None:
             serial, concurrent = serial or self._run(setup, 1, loops, job), None
         elif self._order.serial_first((setup.key, job), measured=serial is not None):
-            serial = serial or self._run(setup, 1, loops, job)
+            serial = serial or self._serial(setup, loops, job)
             concurrent = self._run(setup, workers, loops, job)
         else:
             concurrent = self._run(setup, workers, loops, job)
-            serial = self._run(setup, 1, loops, job)
+            serial = self._serial(setup, loops, job)
         return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
+
+    def _serial(self, setup: WorkerSetup, loops: int, job: str) -> Sample:
+        return self._run(setup, 1, self._serial_calls.get(setup.key, loops) if job == "body" else loops, job)
 
     def _run(self, setup: WorkerSetup, workers: int, loops: int, job: str = "body", beside: bool = False) -> Sample:
         """Run one batch; ``beside``: a thread of ours runs meanwhile, which is no helper of the body's."""
@@ -231,7 +253,10 @@ class WorkerBench:
                 self._make_inputs(group, workers, deadline)
             may_hand_out = job == "body" and group.one_process and not beside
             watch = helper_threads.HelperThreads(children=True) if may_hand_out else None
-            sample = group.run(workers, loops, deadline, job)
+            if workers == 1 and job == "body" and setup.key in self._serial_calls:
+                sample = batch_size.joined([group.run(1, 1, deadline, job) for _ in range(loops)])
+            else:
+                sample = group.run(workers, loops, deadline, job)
             if watch is not None:
                 watch.finish(sample.cpu)
                 sample = self._credit(sample, watch)
@@ -277,6 +302,7 @@ class WorkerBench:
             if seconds >= 0.8 * self._batch:
                 if loops == 1 and job == "body":
                     self._first_serial[setup.key] = sample
-                return loops
+                # One short call is followed by ten times as many, which may be far more than a batch.
+                return loops if seconds < 2 * self._batch else max(1, math.ceil(loops * self._batch / seconds))
             # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
             loops = min(loops * 10, max(loops + 1, math.ceil(loops * self._batch / seconds)))
