@@ -35,7 +35,7 @@ class Mean:
 
 
 def side(votes: Sequence[Vote], error_above: float, error_below: float) -> int:
-    """Return +1 if the ratio of means surely lies above the margin's lower end, -1 if surely below its upper end, else 0.
+    """Return +1 if the ratio surely lies above the margin's lower end, -1 if surely below its upper end, else 0.
 
     A figure that is inside the margin may be both: then it is the side of the cut on which it lies.
     """

@@ -211,7 +211,7 @@ class _Loop:
             self._bench.stagger(self._plan.setup)
 
     def _separate_calls(self) -> None:
-        """Make one call a batch where calls vary: the longest of several sums is nearer to the mean than that of calls."""
+        """Make one call a batch where calls vary: the longest of some sums is nearer to the mean than that of calls."""
         together = self._rounds[-1].concurrent
         if together is None or self._plan.setup.method != "pair" or len(self._rounds) not in _SIZING:
             return

@@ -188,7 +188,7 @@ class WorkerBench:
             self._control_loops.clear()
 
     def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
-        """Make one call a batch, and so many one after the other; calls too short to be timed alone keep their batch."""
+        """Make one call a batch, and so many one after the other; calls that are very short keep their batch."""
         if self._expected < batch_size.SHORTEST_CALL:
             return False
         longer = self._loops.get(setup.key, 1) > 1

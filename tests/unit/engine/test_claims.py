@@ -19,7 +19,7 @@ from pytest_concurrency.engine.claims import (
     margin_cut,
     shortest_batch,
 )
-from pytest_concurrency.engine.voting import spread_of
+from pytest_concurrency.engine.voting import Vote, spread_of
 
 from ..make import reading, round_
 
@@ -163,3 +163,20 @@ class TestACpuThatWasTakenAway:
             round_(Reading(0.0, 0.2, 0.1, 0.0, 0.0, 0), interference=taken), block=BlockProbe(Interval(0.08, 0.085))
         )
         assert LongestClaim("block", 0.05, 0.25).vote(blocked, None, KNOWN).direction == 0
+
+
+@pytest.mark.parametrize("kind", ["hold", "block"])
+def test_a_sighting_weighs_by_the_probe_and_not_by_its_distance_from_the_cut(kind: str) -> None:
+    near, far = (_longest(kind, seconds, 0.0) for seconds in (0.065, 0.5))
+    assert near.direction == far.direction == 1
+    assert near.weight == far.weight > 6
+    assert _longest(kind, 0.058, 0.0).weight < 2  # above the cut of 56 ms by less than the probe tells apart
+    assert _longest(kind, 0.065, None).weight < 4  # without run delay that may be someone else's
+
+
+def _longest(kind: str, seconds: float, delay: float | None) -> Vote:
+    seen = round_(Reading(0.0, 0.6, 0.1, delay, delay, 0), interference=Interference(0.0, 0.0, 0.0))
+    interval = Interval(seconds, seconds)
+    probe = GilProbe(0.6, 0.1, 0.0, 0.0, interval, 100)
+    seen = replace(seen, block=BlockProbe(interval)) if kind == "block" else replace(seen, gil=probe)
+    return LongestClaim(kind, 0.05, 0.25).vote(seen, None, KNOWN)

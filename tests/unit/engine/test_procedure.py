@@ -520,3 +520,11 @@ def test_one_cpu_cannot_show_what_a_gil_allows_that_is_held_in_part() -> None:
     assert (
         settle(speedup_plan(WorkerSetup("threads", 2), 1.25, None, Tolerances()), bench, 10.0).verdict == "unmeasurable"
     )
+
+
+def test_a_block_in_one_call_of_ten_is_found_within_two_seconds() -> None:
+    bench = ScriptedBench(lambda bench: ScriptedBody(wait=0.005, stretch=0.08 if bench.rounds % 10 == 9 else 0.001))
+    found = settle(Plan(WorkerSetup("tasks", method="block"), (LongestClaim("block", 0.05, 0.25),)), bench, 10.0)
+    assert found.verdict == "not_met"
+    blocked = 0.08 * len(found.rounds) / 10  # a scripted block takes no time of its own
+    assert found.seconds + blocked < 2.0
