@@ -16,6 +16,7 @@ from pytest_concurrency.core.stats import log_odds
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.voting import Vote, cast
 
+_APART = 1.15  # ratio of the two speedups from which it shows whether waits overlap
 _COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
 _ALONE = 0.75  # part of a body's computing that surely holds the GIL, from which on it all may: beats are coarse
 # Of a single sighting whose lower bound has the run delay taken off: by how many seconds it may exceed the truth, and
@@ -132,10 +133,11 @@ class ShareClaim:
         figure = max(1 - computing if self.kind == "wait" else computing, 1e-6)
         low = high = figure
         most = intervals.most_cpu_share(round_)
+        least = intervals.least_cpu_share(round_)
         if self.kind == "wait":
-            low = max(min(low, 1 - most), 1e-6)
+            low, high = max(min(low, 1 - most), 1e-6), max(high, 1 - least)
         else:
-            high = max(high, most)
+            low, high = max(min(low, least), 1e-6), max(high, most)
         if intervals.helpers_late(round_):  # there may have been more computing, and less waiting, than is known
             low, high = (1e-6, high) if self.kind == "wait" else (low, 1.0)
         vote = cast(Interval(low, high), margin_cut(self.margin), shortest_batch(round_))
@@ -171,10 +173,19 @@ class OverlapClaim:
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         interval = intervals.speedup(round_, self.workers, known.cpus, known.in_turn)
         share = intervals.cpu_share(round_.serial)
-        overlapping, queueing = self.expected(share)
-        if overlapping < queueing * 1.15:
-            return Vote(0)  # so much computing that the two cannot be told apart
+        if not self.shows(share):
+            return Vote(0)
         return _ratio_vote(interval, self.cut(share), round_, self, known)
+
+    def shows(self, cpu_share: float) -> bool:
+        """Whether the two can be told apart, with so much computing beside the waits."""
+        overlapping, queueing = self.expected(cpu_share)
+        return overlapping >= queueing * _APART
+
+    @property
+    def least_wait(self) -> float:
+        """The share of waiting from which :meth:`shows` is true, in steps of a hundredth."""
+        return next((part / 100 for part in range(100) if self.shows(1 - part / 100)), 1.0)
 
     def cut(self, cpu_share: float) -> float:
         """The speedup below which the waits queue rather than overlap."""

@@ -183,7 +183,10 @@ class Decision:
         said = self._said()
         figures = self._figures(said)
         middle = stats.estimate(figures, self.claim.unit)
-        if middle is None or len(figures) < len(said) or all(stats.close(interval) for _, interval in said):
+        few = self.verdict is None and 2 * len(figures) <= len(said)  # most rounds were less clear than these
+        if middle is None or (len(figures) < len(said) and not few):
+            return middle
+        if all(stats.close(interval) for _, interval in said):
             return middle
         low = stats.median([interval.low for _, interval in said])
         high = stats.median([interval.high for _, interval in said])

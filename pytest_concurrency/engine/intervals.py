@@ -30,10 +30,12 @@ from pytest_concurrency.engine.chance import Calls
 
 HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
 DELIVERED = 0.75  # part of its CPUs that a reference workload must get for the machine to count as delivering them
-QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
+QUIET = 0.25  # foreign CPUs, of every two, below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
-_TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window
-NOTICED = 0.05  # CPUs that these may take before wake-ups are late for it
+# CPUs, of every two, that steal and throttling may take before a round does not count: two ticks of a window.
+_TAKEN = 0.2
+NOTICED = 0.05  # CPUs, of every two, that these may take before wake-ups are late for it
+_WAITS_OFTEN = 3  # times that a batch gives up its CPU, from which its run delay may be waiting for an answer
 _CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was in the way
 _COMPUTES = 0.1  # share of computing above which that matters
 _UNLIKE = 3.0  # factor between batches of the same bodies from which one of them was of another kind
@@ -78,6 +80,20 @@ def most_cpu_share(round_: Round) -> float:
     return min(1.0, (reading.cpu + taken) / quiet_time(reading))
 
 
+def least_cpu_share(round_: Round) -> float:
+    """The same at the least, where a wait for someone else may have been read as a wait for a CPU.
+
+    The other side of a connection, woken by a request, may take this worker's CPU before the worker begins to wait for
+    the answer. Then the kernel takes the worker to be running, and its wait is run delay. What hardly ever gives up its
+    CPU waits for no one.
+    """
+    reading = round_.serial.readings[0]
+    delay = reading.delay or 0.0
+    if delay <= _CALM * reading.wall or reading.switches is None or reading.switches < _WAITS_OFTEN:
+        return cpu_share(round_.serial)
+    return min(1.0, reading.cpu / max(reading.cpu + reading.blocked + delay, TINY))
+
+
 def taken_seconds(round_: Round) -> float:
     """How long a hypervisor or a quota may have kept a single worker from its CPU, unseen by any run delay."""
     return round_.interference.taken * round_.serial.wall if round_.interference.taken > NOTICED else 0.0
@@ -86,6 +102,12 @@ def taken_seconds(round_: Round) -> float:
 def median_cpu_share(rounds: Sequence[Round]) -> float:
     """The same over some rounds."""
     return median([cpu_share(round_.serial) for round_ in rounds])
+
+
+def mean_cpu_share(rounds: Sequence[Round]) -> float:
+    """The same over all time of some rounds, where calls that compute and calls that wait may take turns."""
+    readings = [round_.serial.readings[0] for round_ in rounds]
+    return min(1.0, sum(reading.cpu for reading in readings) / sum(map(quiet_time, readings)))
 
 
 def mean_cpu(rounds: Sequence[Round]) -> float:
@@ -113,8 +135,8 @@ def readable(round_: Round) -> bool:
 
 def beside_others(round_: Round) -> bool:
     """Whether other programs may have wanted the CPUs: that is seen, or cannot be read."""
-    foreign = round_.interference.foreign
-    return foreign is None or foreign > QUIET
+    others = round_.interference.others
+    return others is None or others > QUIET
 
 
 def cpu_taken(round_: Round) -> bool:

@@ -75,6 +75,8 @@ class _Loop:
             if why := self._unmeasurable():
                 return self._settlement("unmeasurable", why)
             fresh, bad = self._judge()
+            if why := self._too_few_cpus():
+                return self._settlement("unmeasurable", why)
             if self._progress is not None:
                 self._progress(self._line())
             if self._done():
@@ -121,6 +123,14 @@ class _Loop:
         if len(self._rounds) < 2 or (self._site.one_interpreter and self._wonders()):
             return None
         return self._plan.unmeasurable(self._rounds, self._known)
+
+    def _too_few_cpus(self) -> str | None:
+        """Why a slow verdict may be the machine's doing, though it is still open who holds the GIL.
+
+        A probe says nothing of computing that the body hands to other threads, however often it is asked.
+        """
+        slow = any(case.verdict == "not_met" and case.claim.met_when > 0 for case in self._cases)
+        return self._plan.unmeasurable(self._rounds, self._known) if slow and len(self._rounds) >= 2 else None
 
     def _judge(self) -> tuple[bool, bool]:
         """Let the round vote; return whether fresh workers are due, and whether it was a bad round."""

@@ -164,8 +164,8 @@ class CallableBench:
         return self._time(self._calls[which], max(1, min(loops, _MOST_LOOPS)))
 
     def _time(self, call: Callable[[], Any], loops: int) -> Sample:
-        foreign = self._meter.read().foreign
-        with ProcessUsage(short_lived=foreign is None or foreign > intervals.QUIET) as work:
+        others = self._meter.read().others
+        with ProcessUsage(short_lived=others is None or others > intervals.QUIET) as work:
             answer = None
             for _ in range(loops):
                 answer = call()
