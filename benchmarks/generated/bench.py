@@ -298,7 +298,11 @@ class SimulatedBench:
         process.gil.interval = usual
         stopping.append(True)
         machine.run_until_done([probe])
-        sample = self._credited(Sample(loops, (found[0],)), helpers) if setup.method == "hold" else Sample(loops, (found[0],))
+        sample = (
+            self._credited(Sample(loops, (found[0],)), helpers)
+            if setup.method == "hold"
+            else Sample(loops, (found[0],))
+        )
         others = 0.0 if own_gil(self.recipe) else machine.spent_by("bystander") - bystanders
         beside = gil_heartbeat.Wakeups(tuple(wakeups), 0.0 if self.load.reads_delay else 0.0002, others)
         return sample, gil_heartbeat.summarize(found[0], beside)

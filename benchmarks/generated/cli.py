@@ -107,12 +107,16 @@ def run_for_real(options: argparse.Namespace) -> None:
             for line in filter(results.wrong, lines):
                 print(told(line), line["why"], sep="\n    ", flush=True)
             spent = time.monotonic() - began
-            print(f"batch {number} of {len(batches)} beside {load}: {len(lines)} verdicts, {spent:.0f} s", file=sys.stderr)
+            print(
+                f"batch {number} of {len(batches)} beside {load}: {len(lines)} verdicts, {spent:.0f} s", file=sys.stderr
+            )
             if options.seconds and spent > options.seconds:
                 print(f"stopped after {spent:.0f} s; run it again to go on", file=sys.stderr)
                 summarize(known, options.kinds)
                 return
-    summarize([line for line in known if line["seed"] in options.seeds and line["load"] in options.loads], options.kinds)
+    summarize(
+        [line for line in known if line["seed"] in options.seeds and line["load"] in options.loads], options.kinds
+    )
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -164,7 +168,9 @@ def shrink_one(options: argparse.Namespace) -> None:
         f"# Simulated beside {found.load!r}, run {found.run}: {found.verdict} in place of {case.label}.\n"
         f"{source.module([case])}"
     )
-    print(f"{case.recipe}\n{case.asked}: {found.verdict} in place of {case.label}, true {case.true}; see {options.file}")
+    print(
+        f"{case.recipe}\n{case.asked}: {found.verdict} in place of {case.label}, true {case.true}; see {options.file}"
+    )
 
 
 def look_at_nulls(options: argparse.Namespace) -> None:

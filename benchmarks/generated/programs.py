@@ -153,9 +153,7 @@ class Process:
             else:
                 yield (AWAIT_THREAD, part, scale)
 
-    def event_loop(
-        self, me: Thread, tasks: list[Program], ends: list[float], beat: Beat | None = None
-    ) -> Program:
+    def event_loop(self, me: Thread, tasks: list[Program], ends: list[float], beat: Beat | None = None) -> Program:
         """Run tasks until all are done, ``ends`` says when each was; ``beat`` is called as often as the loop can."""
         machine, executor = self.machine, self.own.setdefault("executor", Resource(DEFAULT_EXECUTOR, fair=True))
         ready: deque[tuple[int, Program]] = deque(enumerate(tasks))

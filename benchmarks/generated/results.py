@@ -53,7 +53,11 @@ def _at_most(count: int, of: int, rate: float) -> float:
     if not 0 < rate < 1:
         return float(rate <= 0)
     logs = (
-        math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * math.log(rate) + (of - k) * math.log1p(-rate)
+        math.lgamma(of + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(of - k + 1)
+        + k * math.log(rate)
+        + (of - k) * math.log1p(-rate)
         for k in range(count + 1)
     )
     return min(1.0, sum(math.exp(log) for log in logs))
@@ -65,7 +69,17 @@ def table(lines: list[Line], by: tuple[str, ...]) -> list[tuple[str, ...]]:
     for line in lines:
         groups.setdefault(tuple(str(line[key]) for key in by), []).append(line)
     ordered = sorted(groups.items(), key=lambda group: (-sum(map(wrong, group[1])), group[0]))
-    heads = (*by, "verdicts", "wrong", "95 %", "not met, verdicts", "of these undecided", "95 %", "met, undecided", "median s")
+    heads = (
+        *by,
+        "verdicts",
+        "wrong",
+        "95 %",
+        "not met, verdicts",
+        "of these undecided",
+        "95 %",
+        "met, undecided",
+        "median s",
+    )
     rows = [heads, *(_row(key, found) for key, found in ordered)]
     if len(groups) > 1:
         rows.append(_row(("all", *[""] * (len(by) - 1)), lines))

@@ -12,9 +12,7 @@ from pytest_concurrency.engine.settlement import Settlement
 from pytest_concurrency.expectations import cpu_bound, gil_released, io_bound, nonblocking, scaling, speedup
 from pytest_concurrency.expectations.base import Tolerances
 
-KINDS = {
-    module.KIND.name: module.KIND for module in (cpu_bound, gil_released, io_bound, nonblocking, scaling, speedup)
-}
+KINDS = {module.KIND.name: module.KIND for module in (cpu_bound, gil_released, io_bound, nonblocking, scaling, speedup)}
 MAX_TIME = 10.0
 
 
@@ -24,7 +22,10 @@ def plan_of(case: Case) -> Plan:
     arguments = dict(case.arguments)
     if case.marker == "expect_speedup":
         if recipe.backend.startswith("executor"):
-            arguments |= {"executor": ExecutorChoice(recipe.backend.removeprefix("executor ")), "workers": recipe.workers}
+            arguments |= {
+                "executor": ExecutorChoice(recipe.backend.removeprefix("executor ")),
+                "workers": recipe.workers,
+            }
         else:
             arguments[recipe.backend] = recipe.workers
     elif case.marker == "expect_io_bound":

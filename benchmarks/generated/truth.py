@@ -181,8 +181,7 @@ def _most(recipe: Recipe, frees: bool) -> float:
     return sum(
         part.seconds
         for part in parts
-        if isinstance(part, Compute)
-        and not (frees and part.how in ("frees", "briefly"))
+        if (isinstance(part, Compute) and not (frees and part.how in ("frees", "briefly")))
         or (isinstance(part, Wait) and part.blocking)
     )
 

@@ -136,17 +136,30 @@ class Interval:
 class Interference:
     """What else the machine did during a round, as CPUs (1.0 is one CPU kept busy).
 
-    ``None``: not readable here.
+    ``None``: not readable here. ``cpus`` is how many CPUs the first two were counted over.
     """
 
     foreign: float | None = None
     steal: float | None = None
     throttled: float | None = None
+    cpus: float = 2.0
 
     @property
     def taken(self) -> float:
-        """CPUs that a hypervisor or a quota took away, as far as that is known; no run delay shows it."""
-        return (self.steal or 0.0) + (self.throttled or 0.0)
+        """CPUs that a hypervisor or a quota took away, as far as that is known; no run delay shows it.
+
+        Of every two: one in a hundred of each of 64 CPUs is one in a hundred of a worker's time, and not most of it.
+        """
+        return (self.steal or 0.0) / self._pairs + (self.throttled or 0.0)
+
+    @property
+    def others(self) -> float | None:
+        """CPUs that other programs kept busy, of every two."""
+        return None if self.foreign is None else self.foreign / self._pairs
+
+    @property
+    def _pairs(self) -> float:
+        return max(1.0, self.cpus / 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
                 longest = stats.median([intervals.longest_body(round_.serial) for round_ in rounds])
                 overlapping, _ = claim.expected(computing, longest)
                 finish = duration(per_body(together).wall)
-                if stats.median(figures) < claim.cut(computing, longest) and claim.can_tell(computing, longest):
+                if stats.median(figures) < claim.cut(computing, longest) and claim.shows(computing, longest):
                     kind = "serialized"
                     evidence += f", and the waits of {setup.who()} queue: all are done after {finish}"
                 else:

@@ -17,7 +17,7 @@ from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
-from pytest_concurrency.measurement import worker_indices
+from pytest_concurrency.measurement import batch_size, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.other_threads import OtherThreads
 from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
@@ -26,6 +26,7 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 
 _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
+_SHORT_ROUNDS = 3  # in a row after which a batch is sized anew: where calls vary, one may be short by chance
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
 _USED_UP = (
     "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
@@ -63,6 +64,8 @@ class WorkerBench(BaseBench):
         self._groups: dict[str, tuple[int, WorkerGroup]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
+        self._serial_calls: dict[str, int] = {}  # in a round of batches of one call
+        self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
@@ -89,7 +92,7 @@ class WorkerBench(BaseBench):
         if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
             long = self._expected >= _LONG_BODY
-            self._loops[setup.key] = 1 if long else self._calibrate(setup, "body")
+            self._loops[setup.key] = 1 if long or setup.key in self._serial_calls else self._calibrate(setup, "body")
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         group = self._groups[setup.key][1]
@@ -113,7 +116,9 @@ class WorkerBench(BaseBench):
             self.prepare(setup)
             round_ = self._pair(setup, self._loops[setup.key], "body")
         self._first_serial.clear()  # by then, anything else has become old
-        if round_.serial.wall < self._batch / 4:
+        short = round_.serial.wall < self._batch / 4 and setup.key not in self._serial_calls
+        self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
+        if self._short[setup.key] >= _SHORT_ROUNDS:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
             self._expected = 0.0
             del self._loops[setup.key]
@@ -206,10 +211,25 @@ class WorkerBench(BaseBench):
             self._loops.clear()
             self._control_loops.clear()
 
+    def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
+        """Make one call a batch, and so many one after the other; calls that are very short keep their batch."""
+        if self._expected < batch_size.SHORTEST_CALL:
+            return False
+        longer = self._loops.get(setup.key, 1) > 1
+        self._loops[setup.key] = 1
+        # What setup= makes is for one batch, and bodies that depend on their worker's index all run in each batch.
+        one_batch = self._body.prepare is not None or self._by_index
+        self._serial_calls[setup.key] = 1 if one_batch else serial_calls
+        return longer
+
     def stagger(self, setup: WorkerSetup) -> None:
         """Let a random number of workers run the body once more: every n-th call must not always be the same arm's."""
         self.prepare(setup)
-        if some := self._random.randint(0, setup.workers or 1):
+        if setup.key in self._serial_calls:
+            # Calls that vary and wait for each other would take as long as a whole round of them.
+            if some := self._random.randint(0, 2):
+                self._run(setup, 1, some)
+        elif some := self._random.randint(0, setup.workers or 1):
             self._run(setup, some, 1)
 
     def note(self, setup: WorkerSetup) -> str:
@@ -238,12 +258,15 @@ class WorkerBench(BaseBench):
             return self._round_of(serial or self._run(setup, 1, loops, job), None)
         return self._round_of(
             *self._ordered(
-                lambda: self._run(setup, 1, loops, job),
+                lambda: self._serial(setup, loops, job),
                 lambda: self._run(setup, workers, loops, job),
                 (setup.key, job),
                 measured=serial,
             )
         )
+
+    def _serial(self, setup: WorkerSetup, loops: int, job: str) -> Sample:
+        return self._run(setup, 1, self._serial_calls.get(setup.key, loops) if job == "body" else loops, job)
 
     def _run(
         self,
@@ -268,7 +291,10 @@ class WorkerBench(BaseBench):
                 self._make_inputs(group, workers, deadline, turns)
             may_hand_out = job == "body" and group.one_process and not beside
             watch = self._others.watch() if may_hand_out else None
-            sample = group.run(workers, loops, deadline, job, turns)
+            if workers == 1 and job == "body" and setup.key in self._serial_calls:
+                sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(loops)])
+            else:
+                sample = group.run(workers, loops, deadline, job, turns)
             if watch is not None:
                 judged = self._others.judge(
                     watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
@@ -307,6 +333,7 @@ class WorkerBench(BaseBench):
             if seconds >= 0.8 * self._batch:
                 if loops == 1 and job == "body":
                     self._first_serial[setup.key] = sample
-                return loops
+                # One short call is followed by ten times as many, which may be far more than a batch.
+                return loops if seconds < 2 * self._batch else max(1, math.ceil(loops * self._batch / seconds))
             # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
             loops = min(loops * 10, max(loops + 1, math.ceil(loops * self._batch / seconds)))

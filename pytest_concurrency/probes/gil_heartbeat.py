@@ -66,7 +66,7 @@ class Wakeup:
 class Wakeups:
     """All beats beside one batch.
 
-    ``coarse`` is how late sleeps are here anyway, where no run delay tells that. ``others`` is for how long, in seconds,
+    ``coarse`` is how late sleeps are here anyway, where no run delay tells that. ``others`` is for how many seconds
     threads were running or ready to run that are not the body's: in this time the GIL may have been theirs.
     """
 

@@ -31,7 +31,11 @@ def record_of(
         "expectations": [_expectation(outcome) for outcome in outcomes],
         "bound": asdict(last.bound) if last.bound else None,
         "arms": [plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
-        "interference": asdict(last.interference),
+        "interference": {
+            name: value
+            for name, value in asdict(last.interference).items()
+            if name in ("foreign", "steal", "throttled")
+        },
         "traced_by": list(traced_by),
         "quiet_host": dict(quiet_host) if quiet_host else None,
     }

@@ -230,3 +230,13 @@ def test_a_share_that_few_calls_make_is_told_as_that() -> None:
         case.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole), early=number < 24)
     said = undecided.words(TimeRanOut(case, [round_(reading(0.01))] * 40, Interference(), CpuSite(2), 10.0))
     assert "all rounds together come to 27 %, since few calls take most of the time" in said
+
+
+def test_an_undecided_figure_has_the_interval_of_most_of_its_rounds() -> None:
+    case = Decision(SpeedupClaim(2, 1.3, 0.25, at_most=True))
+    for number in range(9):
+        case.take(cast(Interval(0.87, 0.9 if number < 4 else 2.0), 1.45, 0.02))
+    case.verdict = None
+    estimate = case.estimate()
+    assert estimate is not None
+    assert estimate.high == 2.0

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_concurrency.core.model import GilProbe, Interference, Interval, Reading, Round, Sample
+from pytest_concurrency.core.model import Body, GilProbe, Interference, Interval, Reading, Round, Sample
 from pytest_concurrency.engine.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Settlement
+from pytest_concurrency.expectations import io_bound
 from pytest_concurrency.expectations.base import Tolerances, speedup_plan
 from pytest_concurrency.expectations.compare import ComparisonClaim
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
@@ -520,3 +521,34 @@ def test_one_cpu_cannot_show_what_a_gil_allows_that_is_held_in_part() -> None:
     assert (
         settle(speedup_plan(WorkerSetup("threads", 2), 1.25, None, Tolerances()), bench, 10.0).verdict == "unmeasurable"
     )
+
+
+def test_a_block_in_one_call_of_ten_is_found_within_two_seconds() -> None:
+    bench = ScriptedBench(lambda bench: ScriptedBody(wait=0.005, stretch=0.08 if bench.rounds % 10 == 9 else 0.001))
+    found = settle(Plan(WorkerSetup("tasks", method="block"), (LongestClaim("block", 0.05, 0.25),)), bench, 10.0)
+    assert found.verdict == "not_met"
+    blocked = 0.08 * len(found.rounds) / 10  # a scripted block takes no time of its own
+    assert found.seconds + blocked < 2.0
+
+
+def test_too_few_cpus_come_before_a_slow_verdict_while_the_gil_question_is_open() -> None:
+    class Untold(ScriptedBench):
+        """A body that hands its computing to threads of its own: beside a heartbeat it computes nothing itself."""
+
+        def probe_gil(self) -> GilProbe | None:
+            found = super().probe_gil()
+            return None if found is None else replace(found, cpu=1e-9)
+
+    wanted = replace(plan(SpeedupClaim(4, 4.0, 0.25)), unmeasurable=lambda rounds, known: "it needs 4 CPUs")
+    found = settle(wanted, Untold(ScriptedBody(cpu=0.01), cpus=2.0), 10.0)
+    assert (found.verdict, found.known.gil) == ("unmeasurable", "unknown")
+
+
+def test_waits_that_do_not_show_beside_the_computing_are_said_at_once() -> None:
+    arguments = {"min_wait": 0.3, "threads": 4}
+    wanted = io_bound.KIND.plan(arguments, Body(lambda: None), Tolerances())
+    found = settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0055, wait=0.0045)), 10.0)
+    assert (found.verdict, found.seconds < 1.0) == ("unmeasurable", True)
+    assert "that takes 56 % of waiting" in words(found.results[0].reason)
+    assert settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0095, wait=0.0005)), 10.0).verdict == "not_met"
+    assert settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0025, wait=0.0075)), 10.0).verdict == "met"
