@@ -223,15 +223,9 @@ def concurrency_tmp_path(tmp_path: pathlib.Path) -> Any:
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
-    # Nothing is asked of values that are not ours: any attribute of theirs may be a property that raises.
-    ours = (side for side in (left, right) if type(side).__module__ == "pytest_concurrency.session.fixture")
-    outcome = getattr(next(ours, None), "outcome", None)
-    if outcome is None:
-        return None
-    # pytest cuts explanations after some lines: the first paragraph says what the repr says already.
-    # Of the others, what to do comes first.
-    details = sorted(outcome.reason.split("\n\n")[1:], key=lambda part: not part.startswith("What to try"))
-    return [f"{left!r} {op} {right!r}", *(line for part in details for line in part.splitlines())]
+    from pytest_concurrency.session import explanations
+
+    return explanations.explanation(op, left, right)
 
 
 @pytest.hookimpl(wrapper=True)

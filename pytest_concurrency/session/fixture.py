@@ -12,7 +12,7 @@ from typing import Any
 from pytest_concurrency.backends.batch import ALONE, WithInput, current_worker
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.core.model import Body, BoundKind, Estimate, Outcome
+from pytest_concurrency.core.model import Body, BoundKind, Estimate, Finding, Outcome
 from pytest_concurrency.core.units import count, number
 from pytest_concurrency.engine.bound_type import COMPUTES, WAITS
 from pytest_concurrency.engine.claims import OverlapClaim, ShareClaim
@@ -24,11 +24,12 @@ from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement import callable_bench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
+from pytest_concurrency.session.explanations import Compared
 from pytest_concurrency.session.in_flight import Gauge
 from pytest_concurrency.session.same_result import check_same
 from pytest_concurrency.session.unused_comparisons import is_discarded
-from pytest_concurrency.verdicts import not_met, undecided
-from pytest_concurrency.verdicts.outcome import judge
+from pytest_concurrency.verdicts import not_met
+from pytest_concurrency.verdicts.outcome import bound_differs, bound_undecided, judge, met
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 _KINDS = ("io", "cpu", "mixed", "serialized")
@@ -224,7 +225,7 @@ class Concurrency:
         return self._circumstances.defaults.overridden(arguments)
 
 
-class Speedup:
+class Speedup(Compared):
     """A speedup that is measured when it is compared with a number."""
 
     COMPARISON = ">= 2"
@@ -282,7 +283,7 @@ class Speedup:
         return _short(self.outcome) if self.outcome else "<speedup, not measured yet: compare it with >= or <=>"
 
 
-class BoundFinding:
+class BoundFinding(Compared):
     """A bound type that is measured when it is asked for; equal to its name.
 
     Undecided findings follow the undecided policy. In the report, it is not met if no comparison with it was true.
@@ -305,6 +306,11 @@ class BoundFinding:
         self.asked = False  # whether it was compared with anything
 
     @property
+    def finding(self) -> Finding | None:
+        """Why the last comparison is false; None if none was."""
+        return self._reported.finding if self._reported is not None else None
+
+    @property
     def kind(self) -> str:
         """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``: the likeliest, if it is undecided."""
         self._tell()
@@ -324,8 +330,7 @@ class BoundFinding:
             expected = " or ".join(self._expected)
             outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
             if outcome.verdict == "met" and outcome.bound is not None and not any(self._expected.values()):
-                found = f"expected bound {expected}, found {outcome.bound.kind!r}: {outcome.bound.evidence}"
-                outcome = replace(outcome, verdict="not_met", reason=found)
+                outcome = bound_differs(outcome, expected)
         if outcome != self._reported:
             self._report(outcome, self._reported)
             self._reported = outcome
@@ -383,12 +388,10 @@ def _bound_outcome(outcome: Outcome, results: Sequence[Result]) -> Outcome:
     elif said[0] == "not_met" and said[2] in ("met", "not_met"):
         kind = "io" if said[2] == "met" else "serialized"
     else:
-        still_open = (undecided.words(result.reason) for result in results if result.verdict == "undecided")
-        reason = next(still_open, "it lies between two kinds")
-        return replace(outcome, verdict="undecided", reason=reason)
+        return bound_undecided(outcome, results)
     share = Estimate(outcome.bound.cpu_share, outcome.bound.cpu_share, outcome.bound.cpu_share, "share")
     found = replace(outcome.bound, kind=kind)
-    return replace(outcome, verdict="met", reason="", bound=found, estimate=share, threshold=None, claim="computing")
+    return met(outcome, bound=found, estimate=share, threshold=None, claim="computing", unit="share")
 
 
 def _body(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Body:

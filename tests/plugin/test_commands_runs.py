@@ -84,8 +84,8 @@ def test_show(storage: store.Storage, capsys: Said) -> None:
 def test_compare(storage: store.Storage, capsys: Said) -> None:
     assert main(["compare", "fast", "slow"]) == 0
     text = capsys.readouterr().out
-    assert "SLOWER  test_a.py::test_a\n        speedup, 4 threads: 3.90x -> 1.00x (-74 %)" in text
-    assert "1 compared: 1 slower" in text
+    assert "REGRESSED test_a.py::test_a\n          speedup, 4 threads: 3.90x -> 1.00x (-74%)" in text
+    assert "1 compared: 1 regressed" in text
     assert main(["compare", "fast", "slow", "--fail", "speedup:10%"]) == 1
     assert main(["compare", "fast", "slow", "--fail", "speedup:90%,efficiency:0.9"]) == 0
     assert main(["compare", "slow", "fast", "--fail", "speedup:10%"]) == 0

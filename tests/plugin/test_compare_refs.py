@@ -82,8 +82,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def test_a_lock_added_between_two_revisions(repository: Repository) -> None:
     done = repository.compare("first", "locked")
     assert done.returncode == 1, done.stderr
-    assert "SLOWER  tests/test_fetch.py::test_fetch\n        speedup, 4 threads:" in done.stdout
-    assert "1 compared: 1 slower" in done.stdout
+    assert "REGRESSED tests/test_fetch.py::test_fetch\n          speedup, 4 threads:" in done.stdout
+    assert "1 compared: 1 regressed" in done.stdout
     # In turns, so that what drifts does so for both.
     turns = [line.rpartition(" ")[2] for line in done.stderr.splitlines() if line.startswith("session")]
     assert turns == ["first", "locked", "locked", "first"]
@@ -94,7 +94,7 @@ def test_a_comment_is_no_change(repository: Repository) -> None:
     done = repository.compare("first", "same", "--times", "1", below="tests")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 compared: 1 " in done.stdout
-    assert "slower" not in done.stdout
+    assert "regressed" not in done.stdout
 
 
 def test_environments_come_from_a_command(repository: Repository) -> None:
@@ -102,7 +102,7 @@ def test_environments_come_from_a_command(repository: Repository) -> None:
     setup = f"mkdir own && printf '#!/bin/sh\\nexec {sys.executable} \"$@\"\\n' > own/python && chmod +x own/python"
     done = repository.compare("locked", "same", "--times=1", "--setup", setup, "--python", "own/python")
     assert done.returncode == 0, done.stderr
-    assert "FASTER" in done.stdout
+    assert "IMPROVED" in done.stdout
     repository.check_clean()
 
 

@@ -167,7 +167,8 @@ def test_a_broken_comparison_repeats_what_to_try(suite: Suite, options: list[str
     start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ concurrency =+", line))
     broken = next(number for number, line in enumerate(lines) if line.startswith("NOT MET test_suite.py::test_asked"))
     assert broken > start
-    assert lines[broken + 1].startswith("  What to try: The workers wait for each other: look for a Lock")
+    below = lines[broken + 1 : broken + 6]
+    assert any(line.startswith("  Try:   remove or narrow the lock") for line in below)
 
 
 def test_a_broken_marker_is_not_told_twice(suite: Suite) -> None:
@@ -175,7 +176,7 @@ def test_a_broken_marker_is_not_told_twice(suite: Suite) -> None:
         "LOCK = threading.Lock()\n\n@pytest.mark.expect_speedup(threads=4, at_least=3)\n"
         "def test_body():\n    with LOCK:\n        time.sleep(0.004)\n"
     )
-    assert text_of(result).count("What to try:") == 1
+    assert text_of(result).count("Try:   ") == 1
     assert_other_passed(result)
 
 
