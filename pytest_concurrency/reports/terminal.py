@@ -76,7 +76,7 @@ def _table(reporter: Any, rows: Sequence[Row], layout: Layout, width: int) -> No
     if not rows:
         return
     for line in verdict_table.lines_of(ordered(rows, layout.sort), layout.columns, bool(layout.sort), width):
-        reporter.write_line(line.text, **{_COLORS[line.row.verdict] if line.row else "bold": True})
+        reporter.write_line(printable(line.text), **{_COLORS[line.row.verdict] if line.row else "bold": True})
 
 
 def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:

@@ -159,7 +159,7 @@ def change_of(
         workers,
         verdicts,
         reason,
-        labelled_workers=after.get("worker_count"),
+        labelled_workers=workers if len(new) == 1 else after.get("worker_count"),
     )
 
 

