@@ -300,11 +300,39 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What one call took on one ``side`` of a measurement: ``1 thread``, ``4 threads``."""
+
+    side: str
+    each: PerBody
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a verdict is other than met, in the parts that every message and report is made of.
+
+    ``kind`` names the section of the documentation about it, ``label`` the expectation as its author wrote it.
+    ``place`` is a line of code, ``evidence`` the median call of each side over ``rounds`` rounds.
+    """
+
+    kind: str
+    headline: str
+    label: str = ""
+    cause: str = ""
+    place: str = ""
+    try_next: str = ""
+    certainty: str = ""
+    evidence: tuple[Spent, ...] = ()
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What a look at the baseline found while the test ran: ``regression``, or a loss that was not ``confirmed``."""
+    """What a check against the baseline found: a ``regression``, or a loss that is ``unconfirmed``."""
 
     kind: Literal["regression", "unconfirmed"]
     text: str
+    headline: str = ""  # the text in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,3 +359,8 @@ class Outcome:
     curve: tuple[Point, ...] = ()
     series: tuple[Series, ...] = ()
     change: Change | None = None  # how it stands to the baseline, where one was asked for
+    finding: Finding | None = None  # what ``reason`` is made of
+    unit: str = "ratio"  # of the threshold and the estimate
+    backend: str = ""
+    worker_count: int | None = None  # None: one worker was measured, or two callables
+    tool: str = ""  # what ``advice`` recommends, by itself

@@ -178,7 +178,7 @@ class OverlapClaim:
         return _ratio_vote(interval, self.cut(share, longest), round_, self, known)
 
     def shows(self, cpu_share: float, longest: float = 1.0) -> bool:
-        """Whether the two can be told apart: not beside much computing, or where one body waits for most of the time."""
+        """Whether the two can be told apart: not beside much computing, nor where one body waits most of the time."""
         overlapping, queueing = self.expected(cpu_share, longest)
         return overlapping >= queueing * _APART
 

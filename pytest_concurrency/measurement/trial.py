@@ -17,7 +17,7 @@ from pytest_concurrency.engine.settlement import Settlement
 from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.worker_bench import WorkerBench
-from pytest_concurrency.verdicts.outcome import combine, comparison_of, judge, loses_time, workers_of
+from pytest_concurrency.verdicts.outcome import combine, judge, loses_time, not_measured
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -148,7 +148,7 @@ class Trial:
         try:
             settlement = self.settle(self._circumstances.extended(plan), question.limits)
         except CannotMeasure as reason:
-            return _unmeasured(question, str(reason)), None
+            return not_measured(question.label, question.marker, question.arguments, plan, str(reason)), None
         lost_at = self._bench.lost_at(plan.setup) if loses_time(plan, settlement) else None
         return judge(
             question.label,
@@ -160,23 +160,6 @@ class Trial:
             note=self._bench.note(plan.setup),
             interference=self._bench.interference(),
         ), settlement
-
-
-def _unmeasured(question: Request, reason: str) -> Outcome:
-    """The outcome of a question about which nothing could be measured."""
-    plan = question.plan
-    return Outcome(
-        marker=question.marker,
-        arguments=dict(question.arguments),
-        verdict="unmeasurable",
-        reason=reason,
-        estimate=None,
-        threshold=plan.claims[0].threshold,
-        rounds=0,
-        seconds=0.0,
-        workers=workers_of(plan.setup),
-        comparison=comparison_of(plan.claims[0]),
-    )
 
 
 def with_note(raised: Raised) -> BaseException:

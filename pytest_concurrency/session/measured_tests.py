@@ -20,6 +20,7 @@ from pytest_concurrency.runs import record
 from pytest_concurrency.session import (
     async_plugins,
     captured_output,
+    explanations,
     hook_calls,
     instruments,
     items,
@@ -147,15 +148,7 @@ class MeasuredTests:
     def pytest_assertrepr_compare(
         self, config: pytest.Config, op: str, left: object, right: object
     ) -> list[str] | None:
-        # An attribute of a value that is not ours may be a property that raises, so only the type is looked at.
-        ours = (side for side in (left, right) if type(side).__module__.startswith(_OWN))
-        outcome = getattr(next(ours, None), "outcome", None)
-        if outcome is None:
-            return None
-        # pytest cuts explanations after some lines. The first paragraph repeats the repr and is left out, and of
-        # the others what to do comes first, so that it is not cut.
-        details = sorted(outcome.reason.split("\n\n")[1:], key=lambda part: not part.startswith("What to try"))
-        return [f"{left!r} {op} {right!r}", *(line for part in details for line in part.splitlines())]
+        return explanations.explanation(op, left, right)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

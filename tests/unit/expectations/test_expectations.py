@@ -96,7 +96,7 @@ def test_a_slip_of_the_pen_is_guessed() -> None:
         ("expect_speedup", "threads", True, 'whole number of workers or "auto"'),
         ("expect_speedup", "threads", 0, "between 1 and 512"),
         ("expect_speedup", "threads", 10_000, "between 1 and 512"),
-        ("expect_speedup", "margin", 25, "0.25 stands for 25 %"),
+        ("expect_speedup", "margin", 25, "0.25 stands for 25%"),
         ("expect_speedup", "max_time", "fast", "must be a duration: write seconds"),
         ("expect_speedup", "max_time", -1, "must be a duration"),
         ("expect_speedup", "undecided", "ignore", "'skip', 'fail', 'pass'"),
