@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_concurrency.session.host_lock import HostLock
+from pytest_concurrency.session.host.host_lock import HostLock
 
 SUITE_PROMISE = 1.15
 SUITE = """

@@ -41,11 +41,19 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(why)
     for line in marker_lines():
         config.addinivalue_line("markers", line)
+    config.addinivalue_line(
+        "markers",
+        "concurrency_allow_blocking(reason): let this test block its event loop under --concurrency-max-block",
+    )
     try:
         settings = options.read(config)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
+    if settings.max_block and not config.option.collectonly:
+        from pytest_concurrency.session import loop_guard
+
+        loop_guard.start(config, settings)
     if (settings.save or settings.compare) and not xdist.is_worker(config) and not config.option.collectonly:
         from pytest_concurrency.core.errors import CommandError
         from pytest_concurrency.session import items

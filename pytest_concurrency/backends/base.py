@@ -73,9 +73,10 @@ class WorkerGroup(abc.ABC):
         return None
 
     @abc.abstractmethod
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Let the first ``workers`` of the group run ``job`` ``loops`` times each.
 
+        :param turns: how many workers' jobs a single worker runs, one after the other, in each of its loops.
         :raises Raised: the body raised.
         :raises WorkerLost: a worker died, hung for ``deadline`` seconds, or answered nonsense.
         """

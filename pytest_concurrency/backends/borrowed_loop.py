@@ -20,6 +20,7 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 _GOODBYE = 10.0  # seconds that measuring gets to end its workers when the loop is gone
+_CALL_POLL = 0.1  # seconds between looks whether the loop has gone while a call in it is waited for
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
@@ -110,6 +111,29 @@ class BorrowedLoop(ABC):
             self._call_soon(request.cancel)
             request.answered.acquire(timeout=seconds)
 
+    @property
+    def in_main_thread(self) -> bool:
+        """Whether the loop runs in the process's main thread, the only one in which signals can be handled."""
+        return self._ident == threading.main_thread().ident
+
+    def call(self, function: Callable[[], object]) -> None:
+        """From the measuring thread: call a plain function in the loop's thread, and wait until it has returned.
+
+        :raises Abandoned: the loop has gone.
+        """
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                function()
+            finally:
+                done.set()
+
+        self._call_soon(run)
+        while not done.wait(_CALL_POLL):
+            if self._abandoned:
+                raise Abandoned
+
     def stack(self) -> tuple[stack_locations.Place, ...] | None:
         """Return where the loop's thread is at this moment, innermost first; None if it has ended."""
         return stack_locations.of_thread(self._ident)
@@ -192,8 +216,8 @@ class BorrowedLoopWorker:
         self._loop = loop
         self._jobs = jobs
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
-        """Run a job once.
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
+        """Run a job once; the jobs know by themselves of whose bodies they consist.
 
         :raises Raised: the job raised.
         :raises Hung: it did not end in time.

@@ -9,9 +9,10 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import CancelledError, Executor, Future
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from contextvars import copy_context
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from pytest_concurrency.backends import executor_task, hung
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.batch import jobs_of
 from pytest_concurrency.backends.executor_task import Origin, Report, WorkItem, stack_location, work
-from pytest_concurrency.backends.serialization import exception_of, load_error, pack, session_modules
+from pytest_concurrency.backends.executors import Pool, processes_of, start_method_of, threads_of
+from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
+from pytest_concurrency.backends.serialization import exception_of, load_error, pack, pack_state, session_modules
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, Reading, Sample
@@ -41,13 +44,11 @@ _LATE = 0.0005  # seconds after the common start that do not matter
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """An executor, what ends it (nothing, if it is the user's own), and what to say of it."""
-
-    executor: Executor
-    end: Callable[[], None] | None = None
-    note: str = ""
+_FORKED = (
+    "This pool forks its workers from the test process. Threads of that are missing in them: what the body gives to a "
+    "pool of threads that was used before is never done, and a lock that such a thread held stays locked. Make the "
+    "executor with mp_context=multiprocessing.get_context('forkserver')."
+)
 
 
 class ExecutorWorkers(WorkerGroup):
@@ -77,7 +78,7 @@ class ExecutorWorkers(WorkerGroup):
         self._used_before: dict[int, float] = {}
         self._costs: list[float] = []
         self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
-        executor_task.here[self._key] = jobs_of(body)
+        executor_task.here[self._key] = executor_task.Known(jobs_of(body), copy_context())
         try:
             self._assemble()
         except BaseException:
@@ -123,7 +124,7 @@ class ExecutorWorkers(WorkerGroup):
             notes.append("other hosts take part: their interference is not seen, their clocks are estimated")
         return "; ".join(notes)
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Run one batch in ``workers`` tasks; ``deadline`` is in seconds.
 
         :raises Raised: the body's own exception, with the worker that it came from.
@@ -132,7 +133,7 @@ class ExecutorWorkers(WorkerGroup):
         if job == "prepare":  # is part of every work item: who gets the next one is not known before
             return Sample(1, ())
         for attempt in itertools.count(1):
-            start_at, reports = self._send(workers, loops, deadline, job)
+            start_at, reports = self._send(workers, loops, deadline, job, turns)
             late = max(self._here_time(report, report.arrived) for report in reports) - start_at
             overlapping = _overlapping(reports)
             missed = overlapping < workers <= self.at_once
@@ -186,8 +187,8 @@ class ExecutorWorkers(WorkerGroup):
             self._lead = min(self._lead * 2, _LONGEST_LEAD)
         self._lead = _FIRST_LEAD
 
-    def _send(self, workers: int, loops: int, deadline: float, job: str) -> tuple[float, list[Report]]:
-        work_item = replace(self._errand, job=job, loops=loops, count=workers, offsets=dict(self._offsets))
+    def _send(self, workers: int, loops: int, deadline: float, job: str, turns: int = 1) -> tuple[float, list[Report]]:
+        work_item = replace(self._errand, job=job, loops=loops, count=workers, turns=turns, offsets=dict(self._offsets))
         sent = CLOCKS.wall()
         start_at = sent + self._lead
         received: dict[int, float] = {}
@@ -213,7 +214,7 @@ class ExecutorWorkers(WorkerGroup):
             if self._errand.packed is not None:
                 raise WorkerLost(f"{self._backend}: a worker has lost the body that was sent to it")
             self._pack()
-            return self._send(workers, loops, deadline, job)
+            return self._send(workers, loops, deadline, job, turns)
         self._last = reports
         self._learn(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
         return start_at, reports
@@ -239,7 +240,7 @@ class ExecutorWorkers(WorkerGroup):
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
         """Say where each part stands, and take back those that no one has begun."""
         found = []
-        hint = ""
+        hint = _FORKED if start_method_of(self._pool.executor) == "fork" else ""
         for index, future in enumerate(futures):
             if future.done():
                 found.append("finished")
@@ -258,9 +259,15 @@ class ExecutorWorkers(WorkerGroup):
 
     def _pack(self) -> None:
         """Some worker is not of this interpreter: from now on the body travels."""
-        packed = pack(self._body)
         modules = session_modules(self._root)
-        self._errand = replace(self._errand, packed=packed, modules=modules, path=tuple(sys.path))
+        refuse_what_only_fork_shares(
+            self._body, modules, f"Workers of {self._backend} import it", "they are not forks of the test process"
+        )
+        packed = pack(self._body)
+        # The fork server of a pool that is ours has the environment of the first test that needed it.
+        stale = self._pool.end is not None and start_method_of(self._pool.executor) == "forkserver"
+        state = pack_state(environment=stale)
+        self._errand = replace(self._errand, packed=packed, state=state, modules=modules, path=tuple(sys.path))
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:
         try:
@@ -328,20 +335,6 @@ class ExecutorWorkers(WorkerGroup):
 
 def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> None:
     received[index] = CLOCKS.wall()
-
-
-def threads_of(executor: Executor) -> list[threading.Thread]:
-    """Return the threads of an executor that keeps them as the standard library's does; none of another."""
-    threads = getattr(executor, "_threads", None)
-    known = list(threads) if isinstance(threads, Collection) else []
-    return [thread for thread in known if isinstance(thread, threading.Thread)]
-
-
-def processes_of(executor: Executor) -> list[BaseProcess]:
-    """Return the processes of an executor that keeps them as the standard library's does; none of another."""
-    processes = getattr(executor, "_processes", None)
-    known = list(processes.values()) if isinstance(processes, Mapping) else []
-    return [process for process in known if isinstance(process, BaseProcess)]
 
 
 def _overlapping(reports: Sequence[Report]) -> int:

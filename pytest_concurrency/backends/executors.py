@@ -6,15 +6,19 @@ import contextlib
 import difflib
 import functools
 import inspect
+import threading
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.environment import WorkerEnvironment
-from pytest_concurrency.backends.executor_group import Pool, processes_of
+from pytest_concurrency.backends.start_methods import default_start_method
 from pytest_concurrency.core.errors import BadArgument, CannotMeasure
 from pytest_concurrency.core.model import ExecutorChoice
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -24,6 +28,15 @@ _ENDING = 1.0  # seconds that processes get to end of themselves, and then after
 _DASK_ANSWERS = 5.0  # seconds that a scheduler gets
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """An executor, what ends it (nothing, if it is the user's own), and what to say of it."""
+
+    executor: Executor
+    end: Callable[[], None] | None = None
+    note: str = ""
+
+
 def open_pool(choice: ExecutorChoice, workers: int, around: WorkerEnvironment) -> Pool:
     """Return the executor that was asked for.
 
@@ -31,11 +44,11 @@ def open_pool(choice: ExecutorChoice, workers: int, around: WorkerEnvironment) -
     :raises CannotMeasure: its library is not installed.
     """
     if choice.given is not None:
-        return _pool_of(choice.given, workers, f"executor={choice.name}")
+        return _pool_of(choice.given, workers, f"executor={choice.name}", around.start_method)
     registered = around.executors()
     check(choice, registered)
     if choice.name in registered:
-        return _pool_of(registered[choice.name], workers, f"executor={choice.name!r}")
+        return _pool_of(registered[choice.name], workers, f"executor={choice.name!r}", around.start_method)
     return _BUILT_IN[choice.name](workers, around)
 
 
@@ -55,12 +68,13 @@ def check(choice: ExecutorChoice, registered: Mapping[str, Any]) -> None:
     )
 
 
-def _pool_of(given: Any, workers: int, where: str) -> Pool:
+def _pool_of(given: Any, workers: int, where: str, start_method: str) -> Pool:
     if isinstance(given, Executor):
         return Pool(given, note="an executor of the test's own")
     name = getattr(given, "__name__", type(given).__name__)
     try:
-        made = _call(given, workers)
+        with default_start_method(start_method) as said:
+            made = _call(given, workers)
     except Exception as error:
         # Shown without a traceback, as all errors of this plugin are: so the message has the place.
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -71,7 +85,8 @@ def _pool_of(given: Any, workers: int, where: str) -> Pool:
         ) from error
     if not isinstance(made, Executor):
         raise BadArgument(f"{where}: {name} gave {made!r:.100}, and a concurrent.futures.Executor is needed.")
-    return Pool(made, functools.partial(end, made), f"made by {name}")
+    note = f"made by {name}"
+    return Pool(made, functools.partial(end, made), f"{note}; {said}" if said and start_method_of(made) else note)
 
 
 def _call(function: Callable[..., Any], workers: int) -> Any:
@@ -125,6 +140,26 @@ def _shut_down(shutdown: Callable[..., object]) -> None:
         shutdown(wait=False)
     else:
         shutdown(wait=False)
+
+
+def threads_of(executor: Executor) -> list[threading.Thread]:
+    """Return the threads of an executor that keeps them as the standard library's does; none of another."""
+    threads = getattr(executor, "_threads", None)
+    known = list(threads) if isinstance(threads, Collection) else []
+    return [thread for thread in known if isinstance(thread, threading.Thread)]
+
+
+def processes_of(executor: Executor) -> list[BaseProcess]:
+    """Return the processes of an executor that keeps them as the standard library's does; none of another."""
+    processes = getattr(executor, "_processes", None)
+    known = list(processes.values()) if isinstance(processes, Mapping) else []
+    return [process for process in known if isinstance(process, BaseProcess)]
+
+
+def start_method_of(executor: Executor) -> str | None:
+    """Return how an executor starts processes of multiprocessing; None if it does not, as far as is known."""
+    context = getattr(executor, "_mp_context", None)
+    return str(context.get_start_method()) if isinstance(context, BaseContext) else None
 
 
 def _loky(workers: int, around: WorkerEnvironment) -> Pool:

@@ -53,10 +53,10 @@ class PipeWorkers(WorkerGroup):
     def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         """Say of each worker where it stands; some are waited for, the others have finished."""
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Run one batch on the first ``workers``; ``deadline`` is in seconds."""
         assert not self._lost, "a worker group that has lost a worker cannot be used again"
-        task = pickle.dumps((job, loops, workers))
+        task = pickle.dumps((job, loops, workers, turns))
         for index in range(workers):
             try:
                 self._pipes[index].send_bytes(task)

@@ -9,8 +9,16 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pytest_concurrency.backends import framing
-from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
-from pytest_concurrency.backends.serialization import Answer, Modules, filter_warnings, raised, unpack
+from pytest_concurrency.backends.batch import bodies_of, run_batch
+from pytest_concurrency.backends.serialization import (
+    Answer,
+    Modules,
+    raised,
+    take_context_variables,
+    take_surroundings,
+    take_warning_filters,
+    unpack,
+)
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.probes.helper_threads import UsedCpu
 from pytest_concurrency.probes.thread_clock import ThreadClock
@@ -23,11 +31,13 @@ def _plainly(run: Callable[[], Reading]) -> Reading:
     return run()
 
 
-def load(connection: Connection, packed: bytes, modules: Modules, warning_filters: bytes) -> Jobs | None:
+def load(connection: Connection, packed: bytes, modules: Modules, state: bytes) -> Jobs | None:
     """Return the body's jobs; None if it cannot be loaded here, which the session has been told then."""
     try:
+        take_surroundings(state)
         jobs = unpack(packed, modules)
-        filter_warnings(warning_filters)
+        take_warning_filters(state)
+        take_context_variables(state)
     except BaseException as error:
         framing.send(connection, pickle.dumps(raised(error)))
         return None
@@ -52,10 +62,10 @@ def serve(
             task = connection.recv()
             if task is None:
                 return
-            job, loops, workers = task
-            current_worker.set(Worker(index, workers, backend))
+            job, loops, workers, turns = task
+            bodies = bodies_of(index, workers, backend, turns)
             try:
-                reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay))
+                reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies))
                 message = _packed(reading, UsedCpu.now().total if own_process else 0.0)
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:
@@ -78,6 +88,9 @@ def _packed(reading: Reading, used: float) -> bytes:
             reading.late,
             reading.switches,
             reading.accounting,
+            reading.ends,
+            reading.by_index,
+            reading.each,
             used,
         ),
         protocol=5,
@@ -87,7 +100,7 @@ def _packed(reading: Reading, used: float) -> bytes:
 def answer_in(message: bytes) -> object:
     """Return the :class:`Answer` in a message, or whatever else is in there."""
     value = pickle.loads(message)
-    if type(value) is tuple and len(value) == 8:
+    if type(value) is tuple and len(value) == 11:
         *reading, used = value
         return Answer("reading", Reading(*reading), used=used)
     return value

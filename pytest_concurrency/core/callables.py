@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import re
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +34,30 @@ def takes_nothing(function: Callable[..., Any]) -> bool:
 def name_of(function: Callable[..., Any]) -> str:
     """Return the name by which a message speaks of it."""
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+def spelled_call(function: Callable[..., Any], args: tuple[Any, ...] = ()) -> str:
+    """Return a call as its author would write it, the same one in every session: ``fetch('small')``.
+
+    Long arguments are shortened, and addresses of objects are left out: they differ from session to session.
+    """
+    named: dict[str, Any] = {}
+    while isinstance(function, functools.partial):
+        args, named = (*function.args, *args), {**function.keywords, **named}
+        function = function.func
+    name = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
+    inside = [_spelled(arg) for arg in args] + [f"{key}={_spelled(value)}" for key, value in named.items()]
+    return f"{name}({', '.join(inside)})"
+
+
+def _spelled(value: object) -> str:
+    if callable(value):
+        return spelled_call(value).removesuffix("()")
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", _short.repr(value))
+
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 60
 
 
 def _faces(function: Callable[..., Any]) -> list[Any]:

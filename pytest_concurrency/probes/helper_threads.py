@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import process_usage
+from pytest_concurrency.probes.bystanders import Bystanders
 
 _NOTABLE = 0.1  # part of a batch's time
 _PAUSE = 0.01  # seconds in which it shows what goes on without any body
@@ -84,10 +85,11 @@ def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ..
     )
 
 
-def background() -> float:
-    """Return how many CPUs this process and its children use while no body runs."""
+def background(known: Bystanders) -> float:
+    """Return how many CPUs this process and its children use while no body runs, besides the ``known`` threads."""
     began = CLOCKS.wall()
+    before = known.used()
     idle = HelperThreads(children=True)
     CLOCKS.sleep(_PAUSE)
-    idle.finish()
+    idle.finish(known.computed(before))
     return idle.cpu / (CLOCKS.wall() - began)

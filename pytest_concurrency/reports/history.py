@@ -32,7 +32,12 @@ def figures_of(run: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "nodeid": record["nodeid"],
                 "expectations": [
-                    {"marker": expectation["marker"], "estimate": expectation["estimate"]}
+                    {
+                        "marker": expectation["marker"],
+                        "arguments": expectation["arguments"],
+                        "subject": expectation.get("subject", ""),
+                        "estimate": expectation["estimate"],
+                    }
                     for expectation in record["expectations"]
                 ],
             }

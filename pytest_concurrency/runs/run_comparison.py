@@ -51,7 +51,8 @@ class Change:
     """One expectation in two runs.
 
     ``before`` and ``after`` are the median speedups where there are any, ``workers`` the count at which
-    they differ most surely. ``reason`` says why a change is unsure.
+    they differ most surely. ``reason`` says why a change is unsure. ``labelled_workers`` is the count that
+    ``expectation``, the label, names.
     """
 
     nodeid: str
@@ -63,6 +64,7 @@ class Change:
     verdicts: tuple[str, str] = ("", "")
     reason: str = ""
     key: Key = ("", "", 0)
+    labelled_workers: int | None = None
 
     @property
     def is_regression(self) -> bool:
@@ -116,16 +118,20 @@ def expectations_of(record: Mapping[str, Any]) -> dict[Key, Mapping[str, Any]]:
     """Return a record's expectations by what they measure: a threshold may change, the workers may not."""
     found: dict[Key, Mapping[str, Any]] = {}
     for expectation in record["expectations"]:
-        marker, arguments = expectation["marker"], identity(expectation["arguments"])
-        number = sum(key[:2] == (marker, arguments) for key in found)
-        found[marker, arguments, number] = expectation
+        marker, what = expectation["marker"], identity(expectation["arguments"], expectation.get("subject", ""))
+        number = sum(key[:2] == (marker, what) for key in found)
+        found[marker, what, number] = expectation
     return found
 
 
-def identity(arguments: Mapping[str, Any]) -> str:
-    """Return those of an expectation's arguments that say what is measured, as text."""
+def identity(arguments: Mapping[str, Any], subject: str = "") -> str:
+    """Return what identifies a measurement beside its marker, as text: the call, and the arguments of it that matter.
+
+    Without the call, the calls of a test would be paired by their order: a new one before an old one would be a false
+    regression, and a removed one could hide a loss.
+    """
     kept = {name: value for name, value in arguments.items() if name not in _ABOUT_VERDICTS}
-    return json.dumps(kept, sort_keys=True, default=repr)
+    return subject + json.dumps(kept, sort_keys=True, default=repr)
 
 
 def label(expectation: Mapping[str, Any]) -> str:
@@ -148,7 +154,17 @@ def change_of(
     (kind, reason), workers = min(found, key=lambda each: (_ORDER.index(each[0].kind), -(each[1] or 0)))
     if kind in ("same", "noise", "unsure") and verdicts[0] != verdicts[1]:
         kind = "verdict"
-    return Change(nodeid, label(after), kind, middle(old[workers]), middle(new[workers]), workers, verdicts, reason)
+    return Change(
+        nodeid,
+        label(after),
+        kind,
+        middle(old[workers]),
+        middle(new[workers]),
+        workers,
+        verdicts,
+        reason,
+        labelled_workers=workers if len(new) == 1 else after.get("worker_count"),
+    )
 
 
 def series_of(expectation: Mapping[str, Any]) -> dict[int | None, list[tuple[float, float]]]:

@@ -212,7 +212,7 @@ _EXPECTATION = _object(
         "seconds": _number,
     },
     {
-        **dict.fromkeys(("claim", "workers", "advice", "hint"), _text),
+        **dict.fromkeys(("claim", "workers", "advice", "hint", "subject"), _text),
         "comparison": _one_of(">=", "<="),
         "bound": _or_null(_KIND),
         "curve": _list_of(_POINT),

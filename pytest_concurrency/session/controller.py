@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_concurrency.session.options import Settings
     from pytest_concurrency.session.run_archive import Kept
 
+_WORTH_SAYING = 2.0  # seconds of waiting from which on the summary says so
 _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 # What a test report carries its record by; plain JSON types, so that it crosses from xdist's workers.
 REPORT_ATTRIBUTE = "concurrency_record"
@@ -45,6 +46,7 @@ class Controller:
         self._collected = RecordCollector()
         self._collects = False
         self._complaints: list[str] = []
+        self._waited = 0.0  # seconds that tests of xdist's workers have waited for other sessions and workers
         self._kept: Kept | None = None
 
     def collect(self) -> None:
@@ -99,6 +101,13 @@ class Controller:
             if (found := items.baseline_of(self._config, self._settings)) is not None:
                 node.workerinput[items.WORKER_KEY] = found.name
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take from a worker of xdist how long its tests have waited for others."""
+        from pytest_concurrency.session.host import sharing
+
+        self._waited += getattr(node, "workeroutput", {}).get(sharing.WAITED, 0.0)
+
     def _environment(self) -> dict[str, Any]:
         from pytest_concurrency.machine.cpus import environment
         from pytest_concurrency.probes import availability
@@ -124,11 +133,25 @@ class Controller:
             settings = self._settings
             layout = terminal.Layout(settings.full_report, settings.columns, settings.sort)
             terminal.show(terminalreporter, self._collected.records, layout, self._complaints, reasons)
+        self._show_waiting(terminalreporter)
         for nodeid, text in self._collected.profiles:
             terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")
             terminalreporter.write_line(text)
         if self._kept is not None:
             self._show_kept(terminalreporter, self._kept)
+
+    def _show_waiting(self, reporter: Any) -> None:
+        if not self._collects:
+            return
+        from pytest_concurrency.session.host import sharing
+
+        waited = self._waited + sharing.waited(self._config)
+        if waited >= _WORTH_SAYING:
+            reporter.ensure_newline()
+            reporter.write_line(
+                f"tests waited {waited:.0f} s in all for measurements and tests of other sessions and xdist workers; "
+                "see --concurrency-quiet-host"
+            )
 
     def _show_kept(self, reporter: Any, kept: Kept) -> None:
         reporter.ensure_newline()

@@ -21,6 +21,7 @@ from pytest_concurrency.core.errors import (
     UndecidedExpectation,
 )
 from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.text import wrap
 from pytest_concurrency.core.units import spelled
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Tolerances
@@ -31,10 +32,11 @@ from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
 from pytest_concurrency.runs import baseline, run_comparison
 from pytest_concurrency.runs.baseline import Baseline
 from pytest_concurrency.runs.store import Storage
-from pytest_concurrency.session import host_lock_plugin, other_plugins
+from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
-from pytest_concurrency.verdicts import not_met
+from pytest_concurrency.verdicts.outcome import met
 
 PROFILES = pytest.StashKey[list[Profile]]()
 
@@ -83,7 +85,7 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
 
 def _refusal(item: pytest.Item, why: str) -> BaseException:
     """Return the error of a test whose markers cannot be heeded; the cause first, for it is what a summary shows."""
-    return pytest.fail.Exception(f"{not_met.wrap(why)}\nin {item.nodeid}", pytrace=False)
+    return pytest.fail.Exception(f"{wrap(why)}\nin {item.nodeid}", pytrace=False)
 
 
 def _is_unittest(item: pytest.Item) -> bool:
@@ -118,7 +120,7 @@ def circumstances_of(
             borrowed_loop,
         ),
         progress=progress,
-        alone=host_lock_plugin.alone(item, progress),
+        alone=sharing.exclusive(item, progress, borrowed_loop),
         profiler=_profiler_for(item, settings),
         comparable=run_comparison.enough if settings.save or settings.compare else None,
         gate=gate.look if gate is not None else None,
@@ -200,7 +202,7 @@ def as_answered(outcome: Outcome) -> Outcome:
     if outcome.verdict != "not_met" or outcome.marker not in ("speedup", "compare"):
         return outcome
     opposite = "<=" if outcome.comparison == ">=" else ">="
-    return replace(outcome, verdict="met", comparison=opposite, reason="", hint="")
+    return met(outcome, comparison=opposite, hint="")
 
 
 def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
@@ -221,7 +223,7 @@ def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], rep
     if shown.reprcrash is not None:
         shown.reprcrash.path = str(item.path)
         shown.reprcrash.lineno = (item.location[1] or 0) + 1
-        shown.reprcrash.message = str(excinfo.value).partition("\n\n")[0].replace("\n", " ")
+        shown.reprcrash.message = " ".join((getattr(excinfo.value, "summary", "") or str(excinfo.value)).split())
         place = {"path": item.location[0], "message": type(excinfo.value).__name__}
         shown.reprtraceback.reprentries[-1].reprfileloc = replace(shown.reprcrash, **place)
     report.longrepr = shown

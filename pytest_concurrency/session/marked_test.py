@@ -14,6 +14,8 @@ from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
+from pytest_concurrency.probes import bystanders
+from pytest_concurrency.verdicts import message
 
 
 def run_once(body: Body) -> bool | None:
@@ -37,6 +39,8 @@ def run_marked(
     __tracebackhide__ = True
     if body.prepare is not None:
         prepare_input(body.prepare)
+    # Before the first call, which may start threads for the calls that are measured.
+    threads_before = None if body.is_async else bystanders.native_ids()
     began = CLOCKS.wall()
     if not body.is_async:
         answer = body.call()  # what it raises, it raises here as in any plain test
@@ -53,7 +57,7 @@ def run_marked(
     pending: list[tuple[Outcome, str]] = []
     each = [(expectation, expectation.limits(circumstances.defaults)) for expectation in expectations]
     patience = max(limits.max_time for _, limits in each)
-    with circumstances.alone(), Trial.of_body(body, circumstances, patience, expected=seconds) as trial:
+    with circumstances.alone(), Trial.of_body(body, circumstances, patience, seconds, threads_before) as trial:
         for expectation, limits in each:
             plan = expectation.plan(body, limits)
             outcome, _ = trial.decide(
@@ -63,21 +67,32 @@ def run_marked(
             pending.append((outcome, limits.undecided))
     if circumstances.profiler is not None:
         circumstances.profiler(body, [outcome for outcome, _ in pending])
-    # All verdicts are in before the first one that is not met speaks: each goes into the report.
-    not_met = [outcome.reason for outcome, _ in pending if outcome.verdict == "not_met"]
-    not_met += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
-    if not_met:
-        raise ExpectationNotMet("\n\n".join(not_met))
+    # All expectations are decided before the first one that is not met fails the test: each goes into the report.
+    messages = [outcome.reason for outcome, _ in pending if outcome.verdict == "not_met"]
+    messages += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
+    if messages:
+        raise _failure("\n\n".join(messages), [outcome for outcome, _ in pending])
     # What fails speaks before what skips.
     for outcome, policy in sorted(pending, key=lambda each: (each[0].verdict, each[1]) != ("undecided", "fail")):
         follow_policy(outcome, policy)
+
+
+def _failure(text: str, outcomes: Sequence[Outcome]) -> ExpectationNotMet:
+    """Return the error of a test, with the line that a log's summary shows."""
+    failure = ExpectationNotMet(text)
+    findings = [outcome.finding for outcome in outcomes if outcome.verdict == "not_met" and outcome.finding]
+    changes = [
+        outcome.change.headline for outcome in outcomes if outcome.change and outcome.change.kind == "regression"
+    ]
+    failure.summary = " ".join([*map(message.summary, findings), *changes])
+    return failure
 
 
 def follow_policy(outcome: Outcome, policy: str) -> bool:
     """Return whether an outcome counts as met; skip or fail the test if it is neither met nor not met."""
     __tracebackhide__ = True
     if outcome.change is not None and outcome.change.kind == "regression":
-        raise ExpectationNotMet(outcome.change.text)
+        raise _failure(outcome.change.text, [outcome])
     if outcome.verdict in ("met", "not_met"):
         return outcome.verdict == "met"
     if outcome.verdict == "unmeasurable":

@@ -20,8 +20,9 @@ from pytest_concurrency.runs import record
 from pytest_concurrency.session import (
     async_plugins,
     captured_output,
+    explanations,
     hook_calls,
-    host_lock_plugin,
+    instruments,
     items,
     live_line,
     marked_test,
@@ -32,6 +33,7 @@ from pytest_concurrency.session import (
 from pytest_concurrency.session.controller import REPORT_ATTRIBUTE, Controller
 from pytest_concurrency.session.disabled import PlainConcurrency
 from pytest_concurrency.session.fixture import Concurrency
+from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 
 NAME = "concurrency_perf_measured_tests"
@@ -58,7 +60,7 @@ def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
     plugin = MeasuredTests(settings, terminal)
     config.pluginmanager.register(plugin, NAME)
     if settings.quiet_host and not settings.disable:
-        host_lock_plugin.start(config, settings.quiet_host)
+        sharing.start(config, settings.quiet_host, plugin.live_line)
     return plugin
 
 
@@ -108,7 +110,7 @@ class MeasuredTests:
     def _run_marked(self, item: pytest.Function, borrowed_loop: BorrowedLoop | None = None) -> None:
         __tracebackhide__ = True
         expectations = item.stash[EXPECTATIONS]
-        with self._live_line(item.config) as progress:
+        with self.live_line(item.config) as progress:
             marked_test.run_marked(
                 items.body_of(item, item.stash[FUNCTION], expectations),
                 expectations,
@@ -120,13 +122,15 @@ class MeasuredTests:
     def fixture_of(self, item: pytest.Item) -> Iterator[Concurrency | PlainConcurrency]:
         """Yield the value of the fixture ``concurrency`` of one test; warn of what the test forgot to compare."""
         if self._settings.disable:
-            yield PlainConcurrency()
+            with instruments.of(item, self._settings.undecided) as made:
+                yield PlainConcurrency(made)
             return
-        with self._live_line(item.config) as progress:
+        with self.live_line(item.config) as progress, instruments.of(item, self._settings.undecided) as made:
             asked = Concurrency(
                 items.circumstances_of(item, self._settings, progress),
                 functools.partial(_keep, item),
                 marked_test.follow_policy,
+                made,
             )
             yield asked
             for forgotten in asked.never_asked():
@@ -134,7 +138,8 @@ class MeasuredTests:
             if asked.gauge_says_nothing():
                 items.warn_gauge(item)
 
-    def _live_line(self, config: pytest.Config) -> Any:
+    def live_line(self, config: pytest.Config) -> Any:
+        """Return what yields a function that shows progress behind the test's name; None without a terminal."""
         if self._terminal is None:
             return live_line.live(None, 0)
         writer = config.get_terminal_writer()
@@ -143,15 +148,7 @@ class MeasuredTests:
     def pytest_assertrepr_compare(
         self, config: pytest.Config, op: str, left: object, right: object
     ) -> list[str] | None:
-        # An attribute of a value that is not ours may be a property that raises, so only the type is looked at.
-        ours = (side for side in (left, right) if type(side).__module__.startswith(_OWN))
-        outcome = getattr(next(ours, None), "outcome", None)
-        if outcome is None:
-            return None
-        # pytest cuts explanations after some lines. The first paragraph repeats the repr and is left out, and of
-        # the others what to do comes first, so that it is not cut.
-        details = sorted(outcome.reason.split("\n\n")[1:], key=lambda part: not part.startswith("What to try"))
-        return [f"{left!r} {op} {right!r}", *(line for part in details for line in part.splitlines())]
+        return explanations.explanation(op, left, right)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -183,7 +180,7 @@ def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -
 def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
     if report.passed:
         outcomes = [items.as_answered(outcome) for outcome in outcomes]
-    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), host_lock_plugin.told(item))
+    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item))
     items.add_profiles(item, report, value)
     # Of the item's own conftest files only: those of other folders are not about this test.
     update = item.ihook.pytest_concurrency_update_record

@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import IMPORTS, REPORT, Suite, assert_other_passed, rerun, text_of
 
-from pytest_concurrency.backends import processes
+from pytest_concurrency.backends import start_methods
 
 METHODS = ("fork", "forkserver", "spawn")
 
@@ -82,11 +82,11 @@ def test_body():
 def test_a_thread_that_was_joined_is_no_reason_not_to_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system takes a moment to end it: workers of another expectation have just been closed."""
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(processes.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(start_methods.threading, "active_count", lambda: 1)
     for counts, method in (([3, 2, 1], "fork"), ([2] * 100, "forkserver")):
         seen = iter(counts)
-        monkeypatch.setattr(processes, "_threads_alive", lambda seen=seen: next(seen))
-        assert processes.choose_start_method("auto")[0] == method
+        monkeypatch.setattr(start_methods, "_threads_alive", lambda seen=seen: next(seen))
+        assert start_methods.choose_start_method("auto")[0] == method
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")

@@ -36,6 +36,43 @@ def test_zz_nothing_is_left():
 """
 
 
+ASYNC_TESTS_THAT_WAIT = """
+import subprocess
+
+OTHER = '''
+import time
+from pytest_concurrency.session.host import file_lock, host_lock
+host = host_lock.HostLock(file_lock.folder(), 1.0)
+host.enter()
+print("running", flush=True)
+time.sleep(5)
+host.leave()
+'''
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
+
+@pytest.fixture
+def other_session():
+    with subprocess.Popen([sys.executable, "-c", OTHER], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "running\\n"
+        yield
+
+@pytest.mark.timeout(4, func_only=True)
+@pytest.mark.RUNNER
+@pytest.mark.expect_io_bound(max_time="300ms", undecided="pass")
+async def test_waits_for_the_host(other_session):
+    await asyncio.sleep(0.005)
+
+@pytest.mark.timeout(1)
+@pytest.mark.RUNNER
+@pytest.mark.expect_io_bound
+async def test_hangs():
+    await asyncio.Event().wait()
+"""
+
+
 def plugin(name: str) -> tuple[str, str]:
     """The option that loads a plugin by its entry point; skips where it is not installed."""
     if not any(found.name == name for found in importlib.metadata.entry_points(group="pytest11")):
@@ -112,6 +149,21 @@ class TestTimeout:
         result = suite(source + body + NOTHING_LEFT, *options, subprocess=True)
         result.assert_outcomes(passed=2, failed=1)
         assert "Timeout (>1.0s) from pytest-timeout" in text_of(result)
+
+    @pytest.mark.parametrize("method", ["signal", "thread"])
+    @pytest.mark.parametrize("runner", ["asyncio", "anyio"])
+    def test_waiting_for_exclusive_host_access_is_not_limited_in_async_tests(
+        self, suite: Suite, pytester: pytest.Pytester, runner: str, method: str
+    ) -> None:
+        mode = ("--asyncio-mode=strict", "-o", "asyncio_default_fixture_loop_scope=function")
+        options = (*plugin("timeout"), "-o", f"timeout_method={method}", *plugin(runner))
+        source = ASYNC_TESTS_THAT_WAIT.replace("RUNNER", runner)
+        if method == "thread":  # which ends the session when a test hangs
+            source = source.partition("@pytest.mark.timeout(1)")[0]
+        result = suite(source, *options, *(mode if runner == "asyncio" else ()), REPORT, subprocess=True)
+        result.assert_outcomes(passed=2, failed=int(method == "signal"))
+        assert_outcome(result, "test_waits_for_the_host", "PASSED")
+        assert records(pytester)[0]["quiet_host"]["waited"] > 4
 
     def test_one_that_does_not_hang_is_measured(self, suite: Suite) -> None:
         result = suite("pytestmark = pytest.mark.timeout(20)\n" + WAITS + ASKS, *plugin("timeout"), subprocess=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -15,7 +17,7 @@ from typing import NamedTuple
 import pytest
 from conftest import ALONE, IMPORTS, REPORT, Suite, assert_outcome, records, rerun, text_of
 
-from pytest_concurrency.session import host_lock
+from pytest_concurrency.session.host import host_lock
 
 TWO = ("-p", "xdist", "-n", "2")
 
@@ -299,7 +301,7 @@ def test_measured():
 def test_a_plain_session_takes_no_part(suite: Suite, own_host: Path) -> None:
     source = """
 def test_plain():
-    unused = {"pytest_concurrency.session.host_lock", "pytest_concurrency.session.host_lock_plugin", "sqlite3"}
+    unused = {"pytest_concurrency.session.host.host_lock", "pytest_concurrency.session.host.sharing", "sqlite3"}
     assert not unused & set(sys.modules)
 """
     suite(source, subprocess=True).assert_outcomes(passed=2)
@@ -321,7 +323,7 @@ def test_the_lock_is_taken_and_nothing_is_said(suite: Suite, own_host: Path, pyt
     assert record["quiet_host"]["alone"]
     assert record["quiet_host"]["reason"] == ""
     assert "quiet" not in text_of(result)
-    assert len(list(own_host.glob("*perf*/room.db"))) == 1
+    assert len(list(own_host.glob("*perf*/active.db"))) == 1
 
 
 def test_a_session_inside_a_test_does_not_wait_for_that_test(suite: Suite, pytester: pytest.Pytester) -> None:
@@ -357,19 +359,19 @@ def test_a_test_that_does_not_end_is_not_waited_for_for_ever(
     other.leave()
     other.close()
     result.assert_outcomes(passed=2)
-    assert "1 test measured without a quiet host (test_measured): other tests did not end within 50.0 ms" in text_of(
+    assert "1 test measured without a quiet host (test_measured): other tests did not end within 50 ms" in text_of(
         result
     )
 
 
 TIMED = """
 import subprocess
-from pytest_concurrency.session import host_lock
+from pytest_concurrency.session.host import file_lock, host_lock
 
 OTHER = '''
 import sys, time
-from pytest_concurrency.session import host_lock
-host = host_lock.HostLock(host_lock.folder(), 1.0)
+from pytest_concurrency.session.host import file_lock, host_lock
+host = host_lock.HostLock(file_lock.folder(), 1.0)
 host.enter()
 print("running", flush=True)
 time.sleep(4)
@@ -438,3 +440,58 @@ def test_the_ini_key(suite: Suite, pytester: pytest.Pytester) -> None:
     assert records(pytester)[0]["quiet_host"] is None
     rerun(pytester, REPORT, "--concurrency-quiet-host=auto", subprocess=True)
     assert records(pytester)[0]["quiet_host"]["alone"]
+
+
+BUSY_SESSION = """
+import os, sys, time
+from pytest_concurrency.session.host import file_lock, host_lock
+
+host = host_lock.HostLock(file_lock.folder(), 30.0)
+host.enter()
+for turn in range(20):
+    with host.alone():
+        print("measuring", flush=True)
+        time.sleep(0.5)
+host.leave()
+"""
+
+
+def test_a_session_beside_one_that_measures_again_and_again_gets_as_much_time(suite: Suite) -> None:
+    other = subprocess.Popen([sys.executable, "-c", BUSY_SESSION], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "measuring\n"
+        ordinary = "@pytest.mark.parametrize('n', range(30))\ndef test_ordinary(n):\n    time.sleep(0.02)\n"
+        result = suite(ordinary + MEASURED, subprocess=True)
+    finally:
+        other.kill()
+        other.communicate()
+    result.assert_outcomes(passed=32)
+    found = re.search(r"tests waited (\d+) s in all for measurements and tests of other sessions", text_of(result))
+    # One measurement for each of the tests would be 15 s.
+    assert found is None or int(found[1]) < 8
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process as POSIX does")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_stopped_measurement_costs_each_later_test_less_and_that_is_told(suite: Suite, workers: int) -> None:
+    if workers and not importlib.util.find_spec("xdist"):
+        pytest.skip("needs pytest-xdist")
+    other = subprocess.Popen([sys.executable, "-c", BUSY_SESSION], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "measuring\n"
+        os.kill(other.pid, signal.SIGSTOP)
+        ordinary = "@pytest.mark.parametrize('n', range(12))\ndef test_ordinary(n):\n    pass\n"
+        distributed = ("-p", "xdist", "-n", str(workers)) if workers else ()
+        result = suite(ordinary + MEASURED, "--concurrency-quiet-host=2s", *distributed, subprocess=True)
+    finally:
+        os.kill(other.pid, signal.SIGCONT)
+        other.kill()
+        other.communicate()
+    result.assert_outcomes(passed=14)
+    found = re.search(r"tests waited (\d+) s in all", text_of(result))
+    assert found is not None
+    # Twelve tests that wait 2 s each would make 24 s and more.
+    assert 4 <= int(found[1]) <= 14
+    assert "see --concurrency-quiet-host" in text_of(result)

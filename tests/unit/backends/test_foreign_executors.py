@@ -15,7 +15,8 @@ import pytest
 
 from pytest_concurrency.backends import executors, hung
 from pytest_concurrency.backends.environment import WorkerEnvironment
-from pytest_concurrency.backends.executor_group import ExecutorWorkers, Pool
+from pytest_concurrency.backends.executor_group import ExecutorWorkers
+from pytest_concurrency.backends.executors import Pool
 from pytest_concurrency.core.errors import BadArgument, WorkerLost
 from pytest_concurrency.core.model import Body, ExecutorChoice
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from pytest_concurrency.session.in_flight import Gauge
+from pytest_concurrency.instruments.gauge import Gauge
 
 
 def test_a_block_around_the_workers_says_nothing() -> None:

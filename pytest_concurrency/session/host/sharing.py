@@ -1,0 +1,154 @@
+"""How a session shares the host with others: a plugin around each test, only where there are tests that measure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.session.host import file_lock, host_lock
+
+HOST = pytest.StashKey["host_lock.HostLock | str"]()  # or why there is none
+LEASES = pytest.StashKey[list[host_lock.Lease]]()
+TIME_LIMIT = pytest.StashKey[Any]()
+# What xdist's workers say to their controller in the end: the seconds that their tests have waited for others.
+WAITED = "concurrency_waited"
+
+Progress = Callable[[str], None]
+LiveLine = Callable[[pytest.Config], AbstractContextManager["Progress | None"]]
+
+
+class HostLockPlugin:
+    """A plugin: every test of the session shares the host with other sessions' and workers' tests."""
+
+    def __init__(self, config: pytest.Config, host: host_lock.HostLock, live_line: LiveLine) -> None:
+        self._config = config
+        self._host = host
+        self._live_line = live_line
+
+    # Around everything, other plugins' time limits too: waiting is not the test's own time.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        with self._live_line(self._config) as progress:
+            self._host.enter(progress)
+        try:
+            return (yield)
+        finally:
+            self._host.leave()
+
+    # pytest-timeout calls these when it begins and ends to time a test.
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> None:
+        item.stash[TIME_LIMIT] = settings
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_cancel_timer(self, item: pytest.Item) -> None:
+        if TIME_LIMIT in item.stash:
+            del item.stash[TIME_LIMIT]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[WAITED] = self._host.waited
+
+
+def waited(config: pytest.Config) -> float:
+    """Return the seconds that tests of this process have waited for other sessions and workers."""
+    host = config.stash.get(HOST, None)
+    return host.waited if isinstance(host, host_lock.HostLock) else 0.0
+
+
+@contextlib.contextmanager
+def _untimed(item: pytest.Item, borrowed_loop: BorrowedLoop | None) -> Iterator[None]:
+    """Wait without pytest-timeout's limit, which is started anew afterwards: others' tests are not this test's time."""
+    settings = item.stash.get(TIME_LIMIT, None)
+    # A test of another plugin's loop is measured in a thread of its own, while the main thread runs the loop. The alarm
+    # of the method "signal" can be set in the main thread only.
+    in_this_thread = (
+        threading.current_thread() is threading.main_thread() or getattr(settings, "method", "") == "thread"
+    )
+    if settings is None or not (in_this_thread or (borrowed_loop is not None and borrowed_loop.in_main_thread)):
+        yield
+        return
+
+    def call(change: Callable[[], object]) -> None:
+        if in_this_thread:
+            change()
+        else:
+            assert borrowed_loop is not None
+            borrowed_loop.call(change)
+
+    # As pytest-timeout calls them: for the conftest files of all folders.
+    hook = item.config.hook
+    call(lambda: hook.pytest_timeout_cancel_timer(item=item))
+    try:
+        yield
+    finally:
+        call(lambda: hook.pytest_timeout_set_timer(item=item, settings=settings))
+
+
+def start(config: pytest.Config, patience: float, live_line: LiveLine) -> None:
+    """Take part from now on, with at most so many seconds of waiting at a time."""
+    if host_lock.VARIABLE in os.environ:
+        config.stash[HOST] = "this session was started by a test of another one"
+        return
+    try:
+        folder = file_lock.folder()
+        host = host_lock.HostLock(folder, patience)
+    except file_lock.Unavailable as error:
+        config.stash[HOST] = str(error)
+        return
+    config.stash[HOST] = host
+    config.pluginmanager.register(HostLockPlugin(config, host, live_line), "concurrency_perf_host_lock")
+    os.environ[host_lock.VARIABLE] = str(folder)
+
+    def stop() -> None:
+        os.environ.pop(host_lock.VARIABLE, None)
+        host.close()
+
+    config.add_cleanup(stop)
+
+
+def exclusive(
+    item: pytest.Item, progress: Progress | None, borrowed_loop: BorrowedLoop | None = None
+) -> Callable[[], AbstractContextManager[None]]:
+    """Return what a measurement of a test is made in."""
+    host = item.config.stash.get(HOST, None)
+    if host is None:
+        return contextlib.nullcontext
+
+    @contextlib.contextmanager
+    def measuring() -> Iterator[None]:
+        leases = item.stash.setdefault(LEASES, [])
+        if isinstance(host, str):
+            leases.append(host_lock.Lease(False, 0.0, host))
+            yield
+            return
+        with _untimed(item, borrowed_loop):
+            leases.append(host.begin(progress))
+        try:
+            yield
+        finally:
+            with _untimed(item, borrowed_loop):
+                host.end()
+
+    return measuring
+
+
+def record_of(item: pytest.Item) -> dict[str, Any] | None:
+    """Return what a test's record says of its leases, and forget them; None if exclusive access was not asked for."""
+    leases = item.stash.get(LEASES, [])
+    if not leases:
+        return None
+    del item.stash[LEASES]  # a plugin may run the item again
+    return {
+        "alone": all(lease.alone for lease in leases),
+        "waited": round(sum(lease.waited for lease in leases), 6),
+        "reason": next((lease.reason for lease in leases if not lease.alone), ""),
+    }
