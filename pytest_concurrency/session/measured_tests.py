@@ -16,6 +16,7 @@ import pytest
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.probes import tracers
 from pytest_concurrency.runs import record
 from pytest_concurrency.session import (
     async_plugins,
@@ -24,9 +25,8 @@ from pytest_concurrency.session import (
     items,
     live_line,
     marked_test,
+    other_plugins,
     selection,
-    tracers,
-    xdist,
 )
 from pytest_concurrency.session.controller import REPORT_ATTRIBUTE, Controller
 from pytest_concurrency.session.disabled import PlainConcurrency
@@ -49,7 +49,7 @@ def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
         assert isinstance(known, MeasuredTests)
         return known
     terminal = None
-    if not xdist.is_worker(config):
+    if not other_plugins.is_xdist_worker(config):
         controller = config.pluginmanager.get_plugin(Controller.NAME)
         assert isinstance(controller, Controller)
         controller.collect()
