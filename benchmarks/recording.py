@@ -98,6 +98,10 @@ class Replay:
     def lengthen(self, setup: WorkerSetup) -> None:
         pass
 
+    def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
+        """Rounds are those that were recorded."""
+        return False
+
     def stagger(self, setup: WorkerSetup) -> None:
         pass
 

@@ -67,7 +67,7 @@ def test_three_fetches_are_under_way_at_the_same_time(concurrency, pages):
     assert under_way.peak == 3
 
 
-# At every count, each thread must be worth at least 60 % of one.
+# At every count, each thread must be worth at least 60% of one.
 @pytest.mark.expect_scaling(threads=(1, 2, 3), efficiency=0.6)
 def test_each_thread_is_worth_its_while(pages, concurrency_worker):
     fetch(pages[concurrency_worker.index % 3])

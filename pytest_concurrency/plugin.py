@@ -41,16 +41,21 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(why)
     for line in marker_lines():
         config.addinivalue_line("markers", line)
+    config.addinivalue_line(
+        "markers",
+        "concurrency_allow_blocking(reason): let this test block its event loop under --concurrency-max-block",
+    )
     try:
         settings = options.read(config)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
-    if (
-        (settings.save or settings.compare)
-        and not other_plugins.is_xdist_worker(config)
-        and not config.option.collectonly
-    ):
+    if settings.max_block and not config.option.collectonly:
+        from pytest_concurrency.session import loop_guard
+
+        loop_guard.start(config, settings)
+    writes = not other_plugins.is_xdist_worker(config) and not config.option.collectonly
+    if (settings.save or settings.compare) and writes:
         from pytest_concurrency.core.errors import CommandError
         from pytest_concurrency.session import items
 
@@ -58,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
             items.check_storage(config, settings)
         except CommandError as error:
             raise pytest.UsageError(str(error)) from None
-    if settings.report_files and not other_plugins.is_xdist_worker(config) and not config.option.collectonly:
+    if settings.report_files and writes:
         from pytest_concurrency.reports import files
 
         try:

@@ -17,7 +17,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import accumulate, islice
 from statistics import fmean
 
 from pytest_concurrency.core.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
@@ -137,6 +137,7 @@ class ScriptedBench:
     refreshed: int = field(default=0, init=False)
     lengthened: int = field(default=0, init=False)
     staggered: int = field(default=0, init=False)
+    serial_calls: int = field(default=0, init=False)
     controls: int = field(default=0, init=False)
     probed: int = field(default=0, init=False)
 
@@ -200,6 +201,11 @@ class ScriptedBench:
     def lengthen(self, setup: WorkerSetup) -> None:
         self.lengthened += 1
         self._batch = min(self._batch * 2, batch_size.LONGEST)
+
+    def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
+        """Bodies vary from batch to batch only."""
+        self.serial_calls = serial_calls
+        return False
 
     def stagger(self, setup: WorkerSetup) -> None:
         self.staggered += 1
@@ -334,11 +340,19 @@ class RandomLatency:
 
     latency: Callable[[random.Random], float]
     workers: int = 4
+    serial_calls: int = 1
+    lock: bool = False  # whether calls wait for each other
 
     def rounds(self, rng: random.Random) -> Iterator[tuple[float, list[float]]]:
         """A serial call's time, and those of all workers, without end."""
+        for alone, *_, together in self._drawn(rng):
+            yield alone, together
+
+    def _drawn(self, rng: random.Random) -> Iterator[tuple[float, list[float], list[float]]]:
         while True:
-            yield self.latency(rng), [self.latency(rng) for _ in range(self.workers)]
+            alone, *others = (self.latency(rng) for _ in range(self.serial_calls))
+            together = [self.latency(rng) for _ in range(self.workers)]
+            yield alone, others, list(accumulate(together)) if self.lock else together
 
     def speedup(self) -> float:
         """What a test of it would have to expect."""
@@ -349,11 +363,13 @@ class RandomLatency:
         """Let so many rounds vote at most, on a machine that does nothing else."""
         claim = SpeedupClaim(self.workers, at_least, margin)
         case = Decision(claim)
-        for alone, together in islice(self.rounds(rng), rounds):
-            figure = self.workers * alone / max(together)
-            vote = cast(Interval(figure, figure), margin_cut(claim.margin), alone, alone, half(claim.margin))
-            faster = together[0] if together[0] < alone else 0.0
-            case.take(replace(vote, faster=faster, calls=Calls(alone, tuple(together))))
+        for alone, others, together in islice(self._drawn(rng), rounds):
+            work = fmean([alone, *others])
+            figure = self.workers * work / max(together)
+            vote = cast(Interval(figure, figure), margin_cut(claim.margin), work, work, half(claim.margin))
+            faster = together[0] if together[0] < work else 0.0
+            calls = Calls(alone, tuple(together), tuple(others))
+            case.take(replace(vote, faster=faster, calls=calls, draws=self.serial_calls))
             if case.verdict is not None:
                 return case.verdict
         return "undecided"

@@ -10,6 +10,7 @@ from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import BlockProbe, Sample
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.machine.stack_locations import Place
+from pytest_concurrency.probes.helper_threads import UsedCpu
 
 
 class WorkerGroup(abc.ABC):
@@ -29,6 +30,20 @@ class WorkerGroup(abc.ABC):
     def one_process(self) -> bool:
         """Whether the CPU time of the workers is this process's own."""
         return True
+
+    @property
+    def workers_cpu(self) -> float:
+        """CPU time, in seconds, that the processes of the workers have used in all, with their ended children.
+
+        Whatever for: the body, ``setup=``, imports. Without this it would count as the load of other programs. 0 where
+        the workers are threads of this process, or on other hosts.
+        """
+        return 0.0
+
+    @property
+    def begun(self) -> UsedCpu | None:
+        """What this process had used as the workers of the last batch had their input; None: as it was asked for."""
+        return None
 
     @property
     def cpus(self) -> float | None:
@@ -58,9 +73,10 @@ class WorkerGroup(abc.ABC):
         return None
 
     @abc.abstractmethod
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Let the first ``workers`` of the group run ``job`` ``loops`` times each.
 
+        :param turns: how many workers' jobs a single worker runs, one after the other, in each of its loops.
         :raises Raised: the body raised.
         :raises WorkerLost: a worker died, hung for ``deadline`` seconds, or answered nonsense.
         """

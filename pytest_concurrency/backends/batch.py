@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from types import CoroutineType
@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body, Reading
+from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -54,6 +55,37 @@ class WorkerFolder:
         return str(self.path)
 
 
+# The workers whose body has asked for its index since their batch began.
+_asked_index: set[Worker] = set()
+
+
+def index_of_worker() -> int:
+    """Return the index of the worker that asks, and note that it has asked: its body is one of its own."""
+    worker = current_worker.get()
+    _asked_index.add(worker)
+    return worker.index
+
+
+def forget_index(*workers: Worker) -> None:
+    """Begin a batch of these workers: none of them has asked for its index."""
+    _asked_index.difference_update(workers)
+
+
+def asked_index(*workers: Worker) -> bool:
+    """Whether the body has asked for its index in one of these workers since their batch began."""
+    return not _asked_index.isdisjoint(workers)
+
+
+def bodies_of(index: int, count: int, backend: str, turns: int) -> tuple[Worker, ...]:
+    """Return the workers whose bodies one worker runs in its batch.
+
+    Its own; or those of ``turns`` workers one after the other, if these are more than one.
+    """
+    if turns > 1:
+        return tuple(Worker(each, turns, backend) for each in range(turns))
+    return (Worker(index, count, backend),)
+
+
 # What a body's ``setup=`` made for this batch, of each worker in this process.
 _inputs: dict[tuple[str, int], Any] = {}
 
@@ -71,10 +103,10 @@ def prepare_input(prepare: Callable[[], Any]) -> None:
     _inputs[worker.backend, worker.index] = prepare()
 
 
-def prepare_inputs_of_tasks(prepare: Callable[[], Any], count: int) -> None:
+def prepare_inputs_of_tasks(prepare: Callable[[], Any], workers: Sequence[Worker]) -> None:
     """Make fresh input for each of some tasks, one after the other: they share a thread."""
-    for index in range(count):
-        current_worker.set(Worker(index, count, "tasks"))
+    for worker in workers:
+        current_worker.set(worker)
         prepare_input(prepare)
 
 
@@ -101,18 +133,65 @@ def jobs_of(body: Body) -> dict[str, Callable[[], Any]]:
     return jobs
 
 
-def run_batch(call: Callable[[], Any], loops: int, clock: ThreadClock, idle_delay: float | None) -> Reading:
-    """Call the body ``loops`` times between two stamps.
+def run_batch(
+    call: Callable[[], Any], loops: int, clock: ThreadClock, idle_delay: float | None, bodies: Sequence[Worker]
+) -> Reading:
+    """Call the body ``loops`` times between two stamps, as each of some workers.
 
     :raises BadArgument: it returns coroutines instead of doing its work.
     """
     answer = None
+    forget_index(*bodies)
+    current_worker.set(bodies[0])
+    if len(bodies) > 1:
+        return _run_in_turn(call, loops, clock, idle_delay, bodies)
     begun = clock.begin()
     for _ in repeat(None, loops):
         answer = call()
     reading = clock.finish(begun, idle_delay)
     refuse_coroutine(answer)
-    return reading
+    return replace(reading, by_index=True) if asked_index(*bodies) else reading
+
+
+def _run_in_turn(
+    call: Callable[[], Any], loops: int, clock: ThreadClock, idle_delay: float | None, bodies: Sequence[Worker]
+) -> Reading:
+    answer = None
+    seconds = [0.0] * len(bodies)
+    begun = clock.begin()
+    before = CLOCKS.wall()
+    for _ in repeat(None, loops):
+        for worker in bodies:
+            current_worker.set(worker)
+            answer = call()
+            now = CLOCKS.wall()
+            seconds[worker.index] += now - before
+            before = now
+    reading = clock.finish(begun, idle_delay)
+    refuse_coroutine(answer)
+    return replace(reading, by_index=True, each=tuple(time / loops for time in seconds))
+
+
+async def await_as(call: Callable[[], Awaitable[Any]], loops: int, bodies: Sequence[Worker]) -> tuple[float, ...]:
+    """Await an ``async def`` body ``loops`` times, as each of some workers.
+
+    Return what one body of each took, in seconds, if these are several.
+    """
+    current_worker.set(bodies[0])
+    if len(bodies) == 1:
+        for _ in repeat(None, loops):
+            await call()
+        return ()
+    seconds = [0.0] * len(bodies)
+    before = CLOCKS.wall()
+    for _ in repeat(None, loops):
+        for worker in bodies:
+            current_worker.set(worker)
+            await call()
+            now = CLOCKS.wall()
+            seconds[worker.index] += now - before
+            before = now
+    return tuple(time / loops for time in seconds)
 
 
 def refuse_coroutine(answer: object) -> None:

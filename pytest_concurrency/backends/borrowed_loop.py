@@ -216,8 +216,8 @@ class BorrowedLoopWorker:
         self._loop = loop
         self._jobs = jobs
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
-        """Run a job once.
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
+        """Run a job once; the jobs know by themselves of whose bodies they consist.
 
         :raises Raised: the job raised.
         :raises Hung: it did not end in time.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_concurrency.backends.batch import current_input, current_worker
+from pytest_concurrency.backends.batch import current_input, current_worker, index_of_worker
 
 
 class CurrentWorker:
@@ -12,8 +12,8 @@ class CurrentWorker:
 
     @property
     def index(self) -> int:
-        """Number of this worker, from 0."""
-        return current_worker.get().index
+        """Number of this worker, from 0; a body that reads it is measured against the bodies of all N workers."""
+        return index_of_worker()
 
     @property
     def count(self) -> int:

@@ -9,9 +9,10 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Executor, Future
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from contextvars import copy_context
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from pytest_concurrency.backends import executor_task, hung
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.batch import jobs_of
 from pytest_concurrency.backends.executor_task import Origin, Report, WorkItem, stack_location, work
-from pytest_concurrency.backends.serialization import exception_of, load_error, pack, session_modules
+from pytest_concurrency.backends.executors import Pool, processes_of, start_method_of, threads_of
+from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
+from pytest_concurrency.backends.serialization import exception_of, load_error, pack, pack_state, session_modules
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, Reading, Sample
@@ -27,6 +30,7 @@ from pytest_concurrency.core.units import count as counted
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.helper_threads import UsedCpu
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -40,13 +44,11 @@ _LATE = 0.0005  # seconds after the common start that do not matter
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """An executor, what ends it (nothing, if it is the user's own), and what to say of it."""
-
-    executor: Executor
-    end: Callable[[], None] | None = None
-    note: str = ""
+_FORKED = (
+    "This pool forks its workers from the test process. Threads of that are missing in them: what the body gives to a "
+    "pool of threads that was used before is never done, and a lock that such a thread held stays locked. Make the "
+    "executor with mp_context=multiprocessing.get_context('forkserver')."
+)
 
 
 class ExecutorWorkers(WorkerGroup):
@@ -71,9 +73,12 @@ class ExecutorWorkers(WorkerGroup):
         self._offsets = {self._here.host: 0.0}
         self._slack: dict[str, float] = {}
         self._reports: dict[int, Report] = {}  # the last one of each worker
+        self._last: Sequence[Report] = ()  # of the last batch
+        self._used: dict[int, float] = {}  # CPU time since it was first seen, by process, of those of this host
+        self._used_before: dict[int, float] = {}
         self._costs: list[float] = []
         self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
-        executor_task.here[self._key] = jobs_of(body)
+        executor_task.here[self._key] = executor_task.Known(jobs_of(body), copy_context())
         try:
             self._assemble()
         except BaseException:
@@ -92,6 +97,17 @@ class ExecutorWorkers(WorkerGroup):
         return processes <= {self._here.process} or bool(self._elsewhere())
 
     @property
+    def workers_cpu(self) -> float:
+        """Of the processes on this machine that have answered, as of the last answer of each."""
+        return sum(self._used.values())
+
+    @property
+    def begun(self) -> UsedCpu | None:
+        """As of the worker of this process that had its input last, in the last batch."""
+        here = [report.begun for report in self._last if report.origin.process == self._here.process]
+        return UsedCpu(max(each.process for each in here), max(each.ended for each in here)) if here else None
+
+    @property
     def cpus(self) -> float | None:
         hosts = {report.origin.host: report.origin.cpus for report in self._reports.values()}
         return sum(hosts.values()) if set(hosts) - {self._here.host} else None
@@ -108,7 +124,7 @@ class ExecutorWorkers(WorkerGroup):
             notes.append("other hosts take part: their interference is not seen, their clocks are estimated")
         return "; ".join(notes)
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Run one batch in ``workers`` tasks; ``deadline`` is in seconds.
 
         :raises Raised: the body's own exception, with the worker that it came from.
@@ -117,7 +133,7 @@ class ExecutorWorkers(WorkerGroup):
         if job == "prepare":  # is part of every work item: who gets the next one is not known before
             return Sample(1, ())
         for attempt in itertools.count(1):
-            start_at, reports = self._send(workers, loops, deadline, job)
+            start_at, reports = self._send(workers, loops, deadline, job, turns)
             late = max(self._here_time(report, report.arrived) for report in reports) - start_at
             overlapping = _overlapping(reports)
             missed = overlapping < workers <= self.at_once
@@ -157,11 +173,7 @@ class ExecutorWorkers(WorkerGroup):
 
     def _who_may_be_at(self, index: int) -> Sequence[threading.Thread | BaseProcess]:
         """Return that thread; or, of workers in other processes and interpreters, all."""
-        executor = self._pool.executor
-        return self._thread_at(index) or [
-            *(getattr(executor, "_threads", None) or ()),
-            *(getattr(executor, "_processes", None) or {}).values(),
-        ]
+        return self._thread_at(index) or [*threads_of(self._pool.executor), *processes_of(self._pool.executor)]
 
     def _assemble(self) -> None:
         """Wait until as many workers as are wanted run at the same time, or for as many as there will be."""
@@ -175,19 +187,21 @@ class ExecutorWorkers(WorkerGroup):
             self._lead = min(self._lead * 2, _LONGEST_LEAD)
         self._lead = _FIRST_LEAD
 
-    def _send(self, workers: int, loops: int, deadline: float, job: str) -> tuple[float, list[Report]]:
-        work_item = replace(self._errand, job=job, loops=loops, count=workers, offsets=dict(self._offsets))
+    def _send(self, workers: int, loops: int, deadline: float, job: str, turns: int = 1) -> tuple[float, list[Report]]:
+        work_item = replace(self._errand, job=job, loops=loops, count=workers, turns=turns, offsets=dict(self._offsets))
         sent = CLOCKS.wall()
         start_at = sent + self._lead
         received: dict[int, float] = {}
         futures: list[Future[Report]] = []
         try:
             for index in range(workers):
-                future = self._pool.executor.submit(work, replace(work_item, index=index, start_at=start_at))
-                future.add_done_callback(functools.partial(_stamp, received, index))
-                futures.append(future)
-        except Exception as error:
-            raise WorkerLost(self._broken(error)) from None
+                futures.append(self._submit(replace(work_item, index=index, start_at=start_at)))
+                futures[-1].add_done_callback(functools.partial(_stamp, received, index))
+        except BaseException:
+            # Parts that were submitted before would wait in the pool for workers, and run when nothing is measured.
+            for future in futures:
+                future.cancel()
+            raise
         try:
             _, missing = concurrent.futures.wait(futures, timeout=deadline + self._lead)
         except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
@@ -200,14 +214,33 @@ class ExecutorWorkers(WorkerGroup):
             if self._errand.packed is not None:
                 raise WorkerLost(f"{self._backend}: a worker has lost the body that was sent to it")
             self._pack()
-            return self._send(workers, loops, deadline, job)
+            return self._send(workers, loops, deadline, job, turns)
+        self._last = reports
         self._learn(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
         return start_at, reports
+
+    def _submit(self, work_item: WorkItem) -> Future[Report]:
+        """Give the executor one part of a batch.
+
+        :raises WorkerLost: it refuses, with an exception of its own choice, or gives no future of the standard library.
+        """
+        try:
+            future = self._pool.executor.submit(work, work_item)
+        except KeyboardInterrupt:  # Ctrl-C reaches the main thread wherever it is
+            raise
+        except BaseException as error:
+            raise WorkerLost(self._broken(error)) from None
+        if not isinstance(future, Future):
+            raise WorkerLost(
+                f"{self._backend}: submit() of the executor returned {future!r:.100}, and a concurrent.futures.Future "
+                "is needed. Wrap the executor in one whose submit() returns such a future."
+            )
+        return future
 
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
         """Say where each part stands, and take back those that no one has begun."""
         found = []
-        hint = ""
+        hint = _FORKED if start_method_of(self._pool.executor) == "fork" else ""
         for index, future in enumerate(futures):
             if future.done():
                 found.append("finished")
@@ -226,15 +259,25 @@ class ExecutorWorkers(WorkerGroup):
 
     def _pack(self) -> None:
         """Some worker is not of this interpreter: from now on the body travels."""
-        packed = pack(self._body)
         modules = session_modules(self._root)
-        self._errand = replace(self._errand, packed=packed, modules=modules, path=tuple(sys.path))
+        refuse_what_only_fork_shares(
+            self._body, modules, f"Workers of {self._backend} import it", "they are not forks of the test process"
+        )
+        packed = pack(self._body)
+        # The fork server of a pool that is ours has the environment of the first test that needed it.
+        stale = self._pool.end is not None and start_method_of(self._pool.executor) == "forkserver"
+        state = pack_state(environment=stale)
+        self._errand = replace(self._errand, packed=packed, state=state, modules=modules, path=tuple(sys.path))
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:
         try:
-            report = future.result()
-        except (Exception, CancelledError) as error:
+            # Not raised here: what an executor sets, as SystemExit, might end the session.
+            error = future.exception()
+        except CancelledError as cancelled:
+            error = cancelled
+        if error is not None:
             raise WorkerLost(f"worker {index + 1} of {workers}: {self._broken(error)}") from None
+        report = future.result()
         if not isinstance(report, Report):
             raise WorkerLost(f"{self._backend}: worker {index + 1} of {workers} answered {report!r:.200}")
         answer = report.answer
@@ -255,7 +298,11 @@ class ExecutorWorkers(WorkerGroup):
         """Set the lead by how long the tasks took to arrive, and the clocks of other hosts."""
         for index, (report, back) in enumerate(zip(reports, received, strict=True)):
             self._reports[index] = report
-            host = report.origin.host
+            host, process = report.origin.host, report.origin.process
+            if host == self._here.host and process != self._here.process:
+                # A user's pool may have worked before, which was no part of this measurement.
+                before = self._used_before.setdefault(process, report.begun.total)
+                self._used[process] = max(report.ended.total - before, self._used.get(process, 0.0))
             if host != self._here.host:
                 # As the Network Time Protocol does (RFC 5905): the round with the least to spare says most.
                 spare = (back - sent) - (report.done - report.arrived)
@@ -293,18 +340,3 @@ def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> No
 def _overlapping(reports: Sequence[Report]) -> int:
     """How many workers there were: one that had two errands did them one after the other."""
     return len({report.origin for report in reports})
-
-
-def end_of(executor: Executor) -> Callable[[], None]:
-    """Return what ends an executor and its processes, whatever they are doing."""
-
-    def end() -> None:
-        processes = list((getattr(executor, "_processes", None) or {}).values())
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.join(0.2)
-            if process.is_alive():
-                process.kill()
-                process.join(1.0)
-
-    return end

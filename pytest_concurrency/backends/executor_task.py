@@ -8,21 +8,37 @@ import platform
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
-from pytest_concurrency.backends.serialization import Answer, Modules, raised, unpack
+from pytest_concurrency.backends.batch import asked_index, bodies_of, current_worker, forget_index, run_batch
+from pytest_concurrency.backends.serialization import (
+    Answer,
+    Modules,
+    raised,
+    take_context_variables,
+    take_surroundings,
+    unpack,
+)
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import usable_cpus
-from pytest_concurrency.probes.helper_threads import watched
+from pytest_concurrency.probes.helper_threads import UsedCpu, watched
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
 
-# Bodies of worker groups of this very process and interpreter: they need not travel.
-here: dict[str, Jobs] = {}
-_unpacked: dict[str, Jobs] = {}
+
+class Known(NamedTuple):
+    """A body's jobs, and the context to run them in: what fixtures have set is seen, and what the body sets is not."""
+
+    jobs: Jobs
+    context: Context
+
+
+# Bodies of worker groups of this very process and interpreter, which are not pickled.
+here: dict[str, Known] = {}
+_unpacked: dict[str, Known] = {}
 _mine = threading.local()
 
 # Which thread of this interpreter is at which worker's part: {(key of the group, index): ident}.
@@ -44,8 +60,10 @@ class WorkItem:
     offsets: Mapping[str, float]  # by which the clocks of hosts are ahead of it, as far as known
     home: int  # the session's process
     packed: bytes | None = None
+    state: bytes = b""
     modules: Modules = field(default_factory=dict)
     path: tuple[str, ...] = ()
+    turns: int = 1  # how many workers' parts this one does, one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,38 +85,52 @@ class Report:
     arrived: float
     done: float
     origin: Origin
+    begun: UsedCpu  # what its process had used when the worker had its input
+    ended: UsedCpu
 
 
 def work(work_item: WorkItem) -> Report:
     """Run one work item; every exception of the body is an answer."""
-    jobs = _jobs(work_item)
+    known = _known(work_item)
     origin = stack_location()
-    arrived = CLOCKS.wall()
-    if jobs is None:
-        return Report(None, arrived, arrived, origin)
-    if isinstance(jobs, Answer):
-        return Report(jobs, arrived, arrived, origin)
+    arrived, begun = CLOCKS.wall(), UsedCpu.now()
+    if known is None:
+        return Report(None, arrived, arrived, origin, begun, begun)
+    if isinstance(known, Answer):
+        return Report(known, arrived, arrived, origin, begun, begun)
+    # A copy: one context cannot be entered by two threads at a time.
+    return known.context.copy().run(_work, work_item, known.jobs, origin, arrived, begun)
+
+
+def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun: UsedCpu) -> Report:
     clock = _clock()
-    before = current_worker.set(Worker(work_item.index, work_item.count, work_item.backend))
+    bodies = bodies_of(work_item.index, work_item.count, work_item.backend, work_item.turns)
+    current_worker.set(bodies[0])
     part = work_item.key, work_item.index
     at_work[part] = origin.thread
+    input_by_index = False
     try:
         if "prepare" in jobs and work_item.job == "body":
-            jobs["prepare"]()
-            arrived = CLOCKS.wall()
+            forget_index(*bodies)
+            for worker in bodies:
+                current_worker.set(worker)
+                jobs["prepare"]()
+            input_by_index = asked_index(*bodies)
+            arrived, begun = CLOCKS.wall(), UsedCpu.now()
         idle_delay = clock.delay()
         offset = work_item.offsets.get(origin.host)
         if offset is not None:
             CLOCKS.sleep(max(0.0, work_item.start_at + offset - CLOCKS.wall()))
-        run = functools.partial(run_batch, jobs.get(work_item.job, _idle), work_item.loops, clock, idle_delay)
-        answer = Answer("reading", watched(run) if _has_a_process_to_itself(work_item) else run())
+        call = jobs.get(work_item.job, _idle)
+        run = functools.partial(run_batch, call, work_item.loops, clock, idle_delay, bodies)
+        reading = watched(run) if _has_a_process_to_itself(work_item) else run()
+        answer = Answer("reading", replace(reading, by_index=reading.by_index or input_by_index))
     except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
         answer = raised(error)
     finally:
         with at_work_lock:
             del at_work[part]
-        current_worker.reset(before)
-    return Report(answer, arrived, CLOCKS.wall(), origin)
+    return Report(answer, arrived, CLOCKS.wall(), origin, begun, UsedCpu.now())
 
 
 def _has_a_process_to_itself(work_item: WorkItem) -> bool:
@@ -110,19 +142,22 @@ def _idle() -> None:
     """What a worker does to show that it is there."""
 
 
-def _jobs(work_item: WorkItem) -> Jobs | Answer | None:
+def _known(work_item: WorkItem) -> Known | Answer | None:
     known = here.get(work_item.key) or _unpacked.get(work_item.key)
     if known is not None or work_item.packed is None:
         return known
     sys.path.extend(folder for folder in work_item.path if folder not in sys.path)
+    context = copy_context()
     try:
+        take_surroundings(work_item.state)
         jobs = unpack(work_item.packed, work_item.modules)
+        context.run(take_context_variables, work_item.state)
     except BaseException as error:
         found = raised(error)
         return Answer("lost", error=found.error, text=found.text)
     _unpacked.clear()  # one body at a time
-    _unpacked[work_item.key] = jobs
-    return jobs
+    _unpacked[work_item.key] = Known(jobs, context)
+    return _unpacked[work_item.key]
 
 
 def stack_location() -> Origin:

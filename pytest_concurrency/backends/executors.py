@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import inspect
-from collections.abc import Callable, Mapping
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from typing import Any
 
+from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.environment import WorkerEnvironment
-from pytest_concurrency.backends.executor_group import Pool, end_of
+from pytest_concurrency.backends.start_methods import default_start_method
 from pytest_concurrency.core.errors import BadArgument, CannotMeasure
 from pytest_concurrency.core.model import ExecutorChoice
+from pytest_concurrency.machine.clocks import CLOCKS
 
+_BY_KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+_ENDING = 1.0  # seconds that processes get to end of themselves, and then after they were killed
 _DASK_ANSWERS = 5.0  # seconds that a scheduler gets
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """An executor, what ends it (nothing, if it is the user's own), and what to say of it."""
+
+    executor: Executor
+    end: Callable[[], None] | None = None
+    note: str = ""
 
 
 def open_pool(choice: ExecutorChoice, workers: int, around: WorkerEnvironment) -> Pool:
@@ -24,11 +44,11 @@ def open_pool(choice: ExecutorChoice, workers: int, around: WorkerEnvironment) -
     :raises CannotMeasure: its library is not installed.
     """
     if choice.given is not None:
-        return _pool_of(choice.given, workers, f"executor={choice.name}")
+        return _pool_of(choice.given, workers, f"executor={choice.name}", around.start_method)
     registered = around.executors()
     check(choice, registered)
     if choice.name in registered:
-        return _pool_of(registered[choice.name], workers, f"executor={choice.name!r}")
+        return _pool_of(registered[choice.name], workers, f"executor={choice.name!r}", around.start_method)
     return _BUILT_IN[choice.name](workers, around)
 
 
@@ -48,24 +68,98 @@ def check(choice: ExecutorChoice, registered: Mapping[str, Any]) -> None:
     )
 
 
-def _pool_of(given: Any, workers: int, where: str) -> Pool:
+def _pool_of(given: Any, workers: int, where: str, start_method: str) -> Pool:
     if isinstance(given, Executor):
         return Pool(given, note="an executor of the test's own")
-    made = given(workers) if _takes_an_argument(given) else given()
-    if not isinstance(made, Executor):
-        raise BadArgument(
-            f"{where}: {getattr(given, '__name__', given)!s} gave {made!r:.100}, "
-            "and a concurrent.futures.Executor is needed."
-        )
-    return Pool(made, end_of(made), f"made by {getattr(given, '__name__', type(given).__name__)}")
-
-
-def _takes_an_argument(function: Callable[..., Any]) -> bool:
+    name = getattr(given, "__name__", type(given).__name__)
     try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return True
-    return any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in parameters)
+        with default_start_method(start_method) as said:
+            made = _call(given, workers)
+    except Exception as error:
+        # Shown without a traceback, as all errors of this plugin are: so the message has the place.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise BadArgument(
+            f"{where}: {name} raised {type(error).__name__}: {error} ({place.filename}:{place.lineno}).\n"
+            f"It is called with the number of workers, here {workers}. If it takes something else, give a function: "
+            "executor=lambda workers: ..."
+        ) from error
+    if not isinstance(made, Executor):
+        raise BadArgument(f"{where}: {name} gave {made!r:.100}, and a concurrent.futures.Executor is needed.")
+    note = f"made by {name}"
+    return Pool(made, functools.partial(end, made), f"{note}; {said}" if said and start_method_of(made) else note)
+
+
+def _call(function: Callable[..., Any], workers: int) -> Any:
+    """Call what makes an executor with the number of workers, in the way in which it takes one."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # written in C: no one knows
+        return function(workers)
+    if "max_workers" in (parameter.name for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY):
+        return function(max_workers=workers)
+    positional = [parameter for parameter in parameters if parameter.kind not in _BY_KEYWORD]
+    if isinstance(function, functools.partial):
+        # partial(ThreadPoolExecutor, 4) has its number: what comes next is the threads' name.
+        positional = [parameter for parameter in positional if parameter.default is parameter.empty]
+    return function(workers) if positional else function()
+
+
+def end(executor: Executor) -> None:
+    """End an executor and its processes, whatever they are doing.
+
+    All that is assumed of ``shutdown`` is its name. An error of it becomes a warning: it is not the test's, and would
+    take the place of what the test itself has raised.
+    """
+    processes = processes_of(executor)  # after its shutdown an executor may no longer know them
+    try:
+        _shut_down(executor.shutdown)
+    except Exception as error:
+        # Where warnings are errors, one raised here would leave the workers of other executors running.
+        with contextlib.suppress(RuntimeWarning):
+            warnings.warn(
+                f"{type(executor).__name__}.shutdown() raised {type(error).__name__}: {error}. Its workers may still "
+                "run: see what ends them, and let shutdown() do that.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+    limit = CLOCKS.wall() + _ENDING
+    for process in processes:
+        process.join(max(0.0, limit - CLOCKS.wall()))
+        if process.is_alive():
+            hung.kill(process)
+            process.join(_ENDING)
+
+
+def _shut_down(shutdown: Callable[..., object]) -> None:
+    """Call it without waiting for what hangs, if it can be told so: some take no argument but ``self``."""
+    try:
+        inspect.signature(shutdown).bind(wait=False)
+    except TypeError:
+        shutdown()
+    except ValueError:  # written in C: no one knows
+        shutdown(wait=False)
+    else:
+        shutdown(wait=False)
+
+
+def threads_of(executor: Executor) -> list[threading.Thread]:
+    """Return the threads of an executor that keeps them as the standard library's does; none of another."""
+    threads = getattr(executor, "_threads", None)
+    known = list(threads) if isinstance(threads, Collection) else []
+    return [thread for thread in known if isinstance(thread, threading.Thread)]
+
+
+def processes_of(executor: Executor) -> list[BaseProcess]:
+    """Return the processes of an executor that keeps them as the standard library's does; none of another."""
+    processes = getattr(executor, "_processes", None)
+    known = list(processes.values()) if isinstance(processes, Mapping) else []
+    return [process for process in known if isinstance(process, BaseProcess)]
+
+
+def start_method_of(executor: Executor) -> str | None:
+    """Return how an executor starts processes of multiprocessing; None if it does not, as far as is known."""
+    context = getattr(executor, "_mp_context", None)
+    return str(context.get_start_method()) if isinstance(context, BaseContext) else None
 
 
 def _loky(workers: int, around: WorkerEnvironment) -> Pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import mmap
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -9,6 +10,8 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from pytest_concurrency.backends.batch import WithInput
+from pytest_concurrency.core.errors import CannotMeasure
+from pytest_concurrency.core.model import Body
 
 _SHARED = {
     f"multiprocessing.{name}"
@@ -29,17 +32,38 @@ def first(functions: Collection[Callable[..., Any]], modules: Collection[str]) -
 
     :param modules: names of the modules whose functions and objects are looked into: the session's own.
     """
+    for name, value in _reached([("", function) for function in functions], modules):
+        if isinstance(value, mmap.mmap) or any(kind.__module__ in _SHARED for kind in type(value).__mro__):
+            return Found(name, f"{type(value).__module__}.{type(value).__qualname__}")
+    return None
+
+
+def _reached(ahead: list[tuple[str, Any]], modules: Collection[str]) -> _Named:
+    """Yield all that some values refer to, with its name."""
     seen: set[int] = set()
-    ahead: list[tuple[str, Any]] = [("", function) for function in functions]
     while ahead:
         name, value = ahead.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, mmap.mmap) or any(kind.__module__ in _SHARED for kind in type(value).__mro__):
-            return Found(name, f"{type(value).__module__}.{type(value).__qualname__}")
+        yield name, value
         ahead.extend(_referred(name, value, modules))
-    return None
+
+
+def refuse_what_only_fork_shares(body: Body, modules: Collection[str], otherwise: str, why: str) -> None:
+    """See to it that workers share what they would share if the process were forked, as a lock.
+
+    :param otherwise: how these workers start instead, as the beginning of a sentence.
+    :raises CannotMeasure: the body refers to something that each worker would have one of its own of.
+    """
+    functions = [function for function in (body.function, body.prepare) if function is not None]
+    found = first(functions, modules)
+    if found is not None:
+        raise CannotMeasure(
+            f"{body.label} uses {found.name} ({found.kind}), which only forked processes share. {otherwise}, and have "
+            f"one each: {why}. Make it in a fixture, by multiprocessing.Manager(), or use "
+            "--concurrency-start-method=fork if the other threads do no harm, as idle ones of a library like NumPy"
+        )
 
 
 def _referred(name: str, value: Any, modules: Collection[str]) -> _Named:
@@ -59,19 +83,37 @@ def _referred(name: str, value: Any, modules: Collection[str]) -> _Named:
 
 
 def _by_code(function: FunctionType, modules: Collection[str]) -> _Named:
-    """Yield the globals and the outer variables that a function's code names."""
-    names = set(_names(function.__code__))
-    for name in names & function.__globals__.keys():
-        value = function.__globals__[name]
+    """Yield the globals and the outer variables that a function's code loads."""
+    for name, value in _globals(function.__code__, function.__globals__, modules):
         if not isinstance(value, ModuleType):
             yield name, value
-        elif value.__name__ in modules:
-            yield from ((f"{name}.{inner}", vars(value)[inner]) for inner in names & vars(value).keys())
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
         except ValueError:  # empty as yet
             continue
+
+
+def _globals(code: CodeType, names: Mapping[str, Any], modules: Collection[str]) -> _Named:
+    """Yield the globals that a code object and those within it load, and what they take from modules of the session.
+
+    An attribute that has the name of a global is something else, so instructions are read and not ``co_names``.
+    """
+    path, module = "", None  # the module that the instruction before has loaded
+    for instruction in dis.get_instructions(code):
+        name = instruction.argval
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in names:
+            path, value = name, names[name]
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and module is not None and name in vars(module):
+            path, value = f"{path}.{name}", vars(module)[name]
+        else:
+            module = module if instruction.opname in ("PUSH_NULL", "EXTENDED_ARG", "CACHE") else None
+            continue
+        yield path, value
+        module = value if isinstance(value, ModuleType) and value.__name__ in modules else None
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _globals(constant, names, modules)
 
 
 def _attributes(name: str, value: Any) -> _Named:
@@ -84,11 +126,3 @@ def _attributes(name: str, value: Any) -> _Named:
 
 def _home(value: Any) -> str:
     return str((value if isinstance(value, type) else type(value)).__module__)
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names that a code object and those within it look up."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)

@@ -46,6 +46,14 @@ def interrupt(thread: threading.Thread) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
 
 
+def kill(process: BaseProcess) -> None:
+    """End a process at once."""
+    try:
+        process.kill()
+    except AttributeError:  # loky's processes have only this one
+        process.terminate()
+
+
 def leave(left: AbandonedWorker) -> None:
     """Let the session end without this, should it still hang by then."""
     global _registered_in
@@ -76,7 +84,7 @@ def _let_python_end() -> None:
     workers = [worker for left in hanging for worker in left.workers()]
     for worker in workers:
         if isinstance(worker, BaseProcess):
-            worker.kill()
+            kill(worker)
     if threads := {worker for worker in workers if isinstance(worker, threading.Thread)}:
         # Should a later Python have other names for these, then the error ends the waiting too: what this function
         # raises is printed, and no thread is waited for.

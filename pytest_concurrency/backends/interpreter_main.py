@@ -11,10 +11,10 @@ from multiprocessing import connection
 from pytest_concurrency.backends.pipe_main import load, serve
 
 
-def main(handle: int, index: int, packed: bytes, modules: bytes, warning_filters: bytes) -> None:
+def main(handle: int, index: int, packed: bytes, modules: bytes, state: bytes) -> None:
     """Serve one pipe, whose end belongs to the thread that runs this: what is closed here is a copy of it."""
     with _opened(handle) as pipe, contextlib.suppress(EOFError, OSError):  # a pipe that is closed, or lost
-        jobs = load(pipe, packed, pickle.loads(modules), warning_filters)
+        jobs = load(pipe, packed, pickle.loads(modules), state)
         if jobs is not None:
             serve(pipe, jobs, index, "interpreters")
 

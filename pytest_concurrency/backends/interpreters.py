@@ -18,7 +18,7 @@ from typing import Any
 from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.base import not_started
 from pytest_concurrency.backends.pipe_group import PipeWorkers
-from pytest_concurrency.backends.serialization import Answer, load_error, pack, pack_warning_filters, session_modules
+from pytest_concurrency.backends.serialization import Answer, load_error, pack, pack_state, session_modules
 from pytest_concurrency.core.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -30,8 +30,8 @@ _GOODBYE = 1.0  # seconds that interpreters get to end
 _CODE = """
 import sys
 sys.path.extend(folder for folder in path if folder not in sys.path)
-from pytest_concurrency.backends import interpreter_worker
-interpreter_worker.main(handle, index, packed, modules, warning_filters)
+from pytest_concurrency.backends import interpreter_main
+interpreter_main.main(handle, index, packed, modules, state)
 """
 
 
@@ -58,7 +58,7 @@ class InterpreterWorkers(PipeWorkers):
             "path": tuple(sys.path),
             "packed": pack(body),
             "modules": pickle.dumps(session_modules(root)),
-            "warning_filters": pack_warning_filters(),
+            "state": pack_state(),
         }
 
         def start(index: int) -> None:

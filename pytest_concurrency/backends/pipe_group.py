@@ -34,6 +34,12 @@ class PipeWorkers(WorkerGroup):
         self._inboxes: list[Inbox] = []
         self._watch = Watch()
         self._lost = False
+        self._used: dict[int, float] = {}  # CPU time of each worker's process so far
+
+    @property
+    def workers_cpu(self) -> float:
+        """As of the last answer of each worker."""
+        return sum(self._used.values())
 
     @abc.abstractmethod
     def _ended(self, index: int) -> bool:
@@ -47,10 +53,10 @@ class PipeWorkers(WorkerGroup):
     def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         """Say of each worker where it stands; some are waited for, the others have finished."""
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Run one batch on the first ``workers``; ``deadline`` is in seconds."""
         assert not self._lost, "a worker group that has lost a worker cannot be used again"
-        task = pickle.dumps((job, loops, workers))
+        task = pickle.dumps((job, loops, workers, turns))
         for index in range(workers):
             try:
                 self._pipes[index].send_bytes(task)
@@ -66,6 +72,7 @@ class PipeWorkers(WorkerGroup):
             if answer.kind == "raised":
                 raise Raised(exception_of(answer), self.backend, index, workers)
             assert answer.reading is not None
+            self._used[index] = answer.used
             readings.append(answer.reading)
         return Sample(loops, tuple(readings))
 

@@ -9,9 +9,18 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pytest_concurrency.backends import framing
-from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
-from pytest_concurrency.backends.serialization import Answer, Modules, filter_warnings, raised, unpack
+from pytest_concurrency.backends.batch import bodies_of, run_batch
+from pytest_concurrency.backends.serialization import (
+    Answer,
+    Modules,
+    raised,
+    take_context_variables,
+    take_surroundings,
+    take_warning_filters,
+    unpack,
+)
 from pytest_concurrency.core.model import Reading
+from pytest_concurrency.probes.helper_threads import UsedCpu
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
@@ -22,21 +31,26 @@ def _plainly(run: Callable[[], Reading]) -> Reading:
     return run()
 
 
-def load(connection: Connection, packed: bytes, modules: Modules, warning_filters: bytes) -> Jobs | None:
+def load(connection: Connection, packed: bytes, modules: Modules, state: bytes) -> Jobs | None:
     """Return the body's jobs; None if it cannot be loaded here, which the session has been told then."""
     try:
+        take_surroundings(state)
         jobs = unpack(packed, modules)
-        filter_warnings(warning_filters)
+        take_warning_filters(state)
+        take_context_variables(state)
     except BaseException as error:
         framing.send(connection, pickle.dumps(raised(error)))
         return None
     return jobs
 
 
-def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Look = _plainly) -> None:
+def serve(
+    connection: Connection, jobs: Jobs, index: int, backend: str, look: Look = _plainly, own_process: bool = False
+) -> None:
     """Answer batches.
 
     :param look: runs one, and counts what the worker's process does for it elsewhere than in this thread.
+    :param own_process: whether all CPU time of this process is the worker's.
     :raises EOFError, OSError: the pipe is closed, or lost: no one is there any more.
     """
     no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))
@@ -48,10 +62,11 @@ def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Lo
             task = connection.recv()
             if task is None:
                 return
-            job, loops, workers = task
-            current_worker.set(Worker(index, workers, backend))
+            job, loops, workers, turns = task
+            bodies = bodies_of(index, workers, backend, turns)
             try:
-                message = _packed(look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay)))
+                reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies))
+                message = _packed(reading, UsedCpu.now().total if own_process else 0.0)
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:
                     message = pickle.dumps(raised(error))
@@ -62,7 +77,7 @@ def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Lo
         clock.close()
 
 
-def _packed(reading: Reading) -> bytes:
+def _packed(reading: Reading, used: float) -> bytes:
     """Every batch has its readings, and dataclasses are slow to pickle."""
     return pickle.dumps(
         (
@@ -73,6 +88,10 @@ def _packed(reading: Reading) -> bytes:
             reading.late,
             reading.switches,
             reading.accounting,
+            reading.ends,
+            reading.by_index,
+            reading.each,
+            used,
         ),
         protocol=5,
     )
@@ -81,4 +100,7 @@ def _packed(reading: Reading) -> bytes:
 def answer_in(message: bytes) -> object:
     """Return the :class:`Answer` in a message, or whatever else is in there."""
     value = pickle.loads(message)
-    return Answer("reading", Reading(*value)) if type(value) is tuple and len(value) == 7 else value
+    if type(value) is tuple and len(value) == 11:
+        *reading, used = value
+        return Answer("reading", Reading(*reading), used=used)
+    return value

@@ -15,14 +15,14 @@ from pytest_concurrency.probes.helper_threads import watched
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """All that a worker process needs to start. ``jobs`` is set under fork, ``packed`` elsewhere."""
+    """All that a worker process needs to start. ``jobs`` is set under fork, ``packed`` and ``state`` elsewhere."""
 
     index: int
     stack_file: str
     jobs: Jobs | None = None
     packed: bytes = b""
     modules: Modules = field(default_factory=dict)
-    warning_filters: bytes = b""
+    state: bytes = b""
     # Ends of other workers' pipes that fork would keep open, so that they never see the end of file.
     inherited: tuple[Connection, ...] = ()
 
@@ -35,9 +35,9 @@ def main(connection: Connection, work_item: WorkItem) -> None:
         other.close()
     with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, OSError):  # a pipe that is closed, or lost
         _tell_where_on_request(stack, work_item.stack_file)
-        jobs = work_item.jobs or load(connection, work_item.packed, work_item.modules, work_item.warning_filters)
+        jobs = work_item.jobs or load(connection, work_item.packed, work_item.modules, work_item.state)
         if jobs is not None:
-            serve(connection, jobs, work_item.index, "processes", watched)
+            serve(connection, jobs, work_item.index, "processes", watched, own_process=True)
 
 
 def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:

@@ -7,9 +7,7 @@ import multiprocessing
 import os
 import re
 import signal
-import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -17,13 +15,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
-from pytest_concurrency.backends import fork_only, process_main
+from pytest_concurrency.backends import process_main
 from pytest_concurrency.backends.base import not_started
 from pytest_concurrency.backends.batch import jobs_of
+from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
 from pytest_concurrency.backends.pipe_group import PipeWorkers
 from pytest_concurrency.backends.process_main import WorkItem
-from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_warning_filters, session_modules
-from pytest_concurrency.core.errors import CannotMeasure, WorkerLost
+from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_state, session_modules
+from pytest_concurrency.backends.start_methods import choose_start_method
+from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -35,7 +35,6 @@ _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _GOODBYE = 0.5  # seconds between asking, terminating and killing
 _LONG_GOODBYE = 5.0  # the same for workers that are known to be idle
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.01  # seconds between looks whether a process has ended
-_ENDING = 5  # milliseconds in which a thread that was joined is gone
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 _CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
 _EXITED = "Look for os._exit, or for a library that ends the process, in what the body calls."
@@ -47,62 +46,6 @@ class _Starter(Protocol):
 
     def Process(self, *, target: Callable[..., object], args: tuple[object, ...], name: str) -> BaseProcess: ...  # noqa: N802
     def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]: ...  # noqa: N802
-
-
-def choose_start_method(wanted: str) -> tuple[str, str]:
-    """Return the start method and the reason for it, to be said in the record.
-
-    ``fork`` needs no pickling, but copies whatever locks other threads hold at that moment: ``auto``
-    takes it on Linux in a process of one thread only. Elsewhere it takes ``forkserver`` or ``spawn``.
-
-    :raises CannotMeasure: the platform does not know the method that was asked for.
-    """
-    known = multiprocessing.get_all_start_methods()
-    if wanted != "auto":
-        if wanted not in known:
-            raise CannotMeasure(f"start method {wanted!r} is not available here; this platform has {', '.join(known)}")
-        threads = _threads_alive() if wanted == "fork" else 1
-        return wanted, "asked for" + (f", though the test process has {threads} threads" if threads > 1 else "")
-    safe = "forkserver" if "forkserver" in known else "spawn"
-    if sys.platform == "linux" and "fork" in known:
-        threads = _threads_that_stay()
-        if threads == 1:
-            return "fork", "the test process has one thread"
-        return safe, f"the test process has {threads} threads, so forking it is not safe"
-    return safe, "forking is not safe on this platform"
-
-
-def _refuse_what_only_fork_shares(body: Body, modules: Modules, method: str, why: str) -> None:
-    """See to it that workers share what they would share if the process were forked, as a lock.
-
-    :raises CannotMeasure: the body refers to something that each worker would have one of its own of.
-    """
-    functions = [function for function in (body.function, body.prepare) if function is not None]
-    found = fork_only.first(functions, modules)
-    if found is not None:
-        raise CannotMeasure(
-            f"{body.label} uses {found.name} ({found.kind}), which only forked processes share. Workers would be "
-            f"started by {method}, and have one each: {why}. Make it in a fixture, by multiprocessing.Manager(), or "
-            "use --concurrency-start-method=fork if the other threads do no harm, as idle ones of a library like NumPy"
-        )
-
-
-def _threads_that_stay() -> int:
-    """Count the threads of this process, but not those that Python has joined and the system is about to end."""
-    for _ in range(_ENDING):
-        threads = _threads_alive()
-        if threads == threading.active_count():
-            break
-        CLOCKS.sleep(0.001)
-    return threads
-
-
-def _threads_alive() -> int:
-    """Count all threads of this process, those that Python did not start too."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return threading.active_count()
 
 
 class ProcessWorkers(PipeWorkers):
@@ -118,15 +61,16 @@ class ProcessWorkers(PipeWorkers):
         method, why = choose_start_method(start_method)
         modules = {} if method == "fork" else session_modules(root)
         if start_method == "auto" and method != "fork":
-            _refuse_what_only_fork_shares(body, modules, method, why)
+            refuse_what_only_fork_shares(body, modules, f"Workers would be started by {method}", why)
         self.note = f"start method {method}: {why}"
         self._processes: list[BaseProcess] = []
         self._resources = contextlib.ExitStack()
         packed = b"" if method == "fork" else pack(body)
+        state = b"" if method == "fork" else pack_state(environment=True)
         self._stack_files = self._make_stack_files(count)
 
         def start(index: int) -> None:
-            self._start(body, index, count, method, packed, modules)
+            self._start(body, index, count, method, packed, state, modules)
 
         def refusal(index: int, answer: Answer) -> Exception:
             return WorkerLost(
@@ -161,7 +105,9 @@ class ProcessWorkers(PipeWorkers):
         self._resources.callback(_remove, files)
         return files
 
-    def _start(self, body: Body, index: int, count: int, method: str, packed: bytes, modules: Modules) -> None:
+    def _start(
+        self, body: Body, index: int, count: int, method: str, packed: bytes, state: bytes, modules: Modules
+    ) -> None:
         starter: _Starter = multiprocessing.get_context(method)  # type: ignore[assignment]
         theirs: Connection | None = None
         try:
@@ -173,7 +119,7 @@ class ProcessWorkers(PipeWorkers):
                 jobs=jobs_of(body) if method == "fork" else None,
                 packed=packed,
                 modules=modules,
-                warning_filters=b"" if method == "fork" else pack_warning_filters(),
+                state=state,
                 inherited=tuple(self._pipes) if method == "fork" else (),
             )
             process = starter.Process(

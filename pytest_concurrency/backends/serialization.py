@@ -9,11 +9,13 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import os
 import pickle
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from multiprocessing.connection import Connection
@@ -21,7 +23,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
 
-from pytest_concurrency.backends.batch import jobs_of
+from pytest_concurrency.backends.batch import current_worker, jobs_of
 from pytest_concurrency.core.errors import CannotMeasure, NotPicklable, WorkerLost
 from pytest_concurrency.core.model import Body, Reading
 
@@ -37,6 +39,7 @@ class Answer:
     reading: Reading | None = None
     error: bytes = b""
     text: str = ""
+    used: float = 0.0  # CPU time of the worker's process so far, in seconds; 0 of a worker without one of its own
 
 
 def pack(body: Body) -> bytes:
@@ -66,23 +69,66 @@ def _blame(body: Body, error: Exception) -> str:
     return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
 
 
-def pack_warning_filters() -> bytes:
-    """Return what the test has to say on warnings, as ``filterwarnings`` marks and ``-W`` do, as bytes."""
-    import cloudpickle
+def pack_state(environment: bool = False) -> bytes:
+    """Return as bytes what a worker that is no fork takes over from the test: warning filters and context variables.
 
-    found = [
+    :param environment: also the environment variables and the current folder. A fork server gives its workers those of
+        the first test that needed it.
+    """
+    filters = [
         (action, getattr(message, "pattern", message) or "", category, getattr(module, "pattern", module) or "", line)
         for action, message, category, module, line in warnings.filters
     ]
-    packed: bytes = cloudpickle.dumps(found)
-    return packed
+    folder = None
+    with contextlib.suppress(OSError):  # it was removed
+        folder = str(Path.cwd())
+    surroundings = (dict(os.environ), folder) if environment else None
+    return _dumps((surroundings, _dumps(filters), _context_variables()))
 
 
-def filter_warnings(packed: bytes) -> None:
-    """Let this process treat warnings as the test does."""
+def take_surroundings(packed: bytes) -> None:
+    """Take over environment variables and the folder, before anything is imported that looks at them."""
+    surroundings, _, _ = pickle.loads(packed)
+    if surroundings is None:
+        return
+    variables, folder = surroundings
+    for name in os.environ.keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
+    if folder is not None:
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
+
+
+def take_warning_filters(packed: bytes) -> None:
+    """Let this process treat warnings as the test does, with its ``filterwarnings`` marks and ``-W``."""
+    _, filters, _ = pickle.loads(packed)
     warnings.resetwarnings()
-    for action, message, category, module, line in pickle.loads(packed):
+    for action, message, category, module, line in pickle.loads(filters):
         warnings.filterwarnings(action, message, category, module, line, append=True)
+
+
+def take_context_variables(packed: bytes) -> None:
+    """Set context variables, in the context of the caller, to what fixtures have set them to."""
+    _, _, variables = pickle.loads(packed)
+    for module, name, value in variables:
+        with contextlib.suppress(Exception):  # a body that needs this one is told so as it asks for it
+            getattr(importlib.import_module(module), name).set(pickle.loads(value))
+
+
+def _context_variables() -> list[tuple[str, str, bytes]]:
+    """Return the context variables that have a value here, by the name of a global: they have no other that is known.
+
+    Those whose value cannot be pickled are left out.
+    """
+    values = {variable: value for variable, value in copy_context().items() if variable is not current_worker}
+    found: list[tuple[str, str, bytes]] = []
+    for module_name, module in list(sys.modules.items()) if values else ():
+        for name, variable in list(getattr(module, "__dict__", {}).items()):
+            if isinstance(variable, ContextVar) and variable in values:
+                with contextlib.suppress(Exception):
+                    found.append((module_name, name, _dumps(values.pop(variable))))
+    return found
 
 
 def unpack(packed: bytes, modules: Modules) -> Mapping[str, Callable[[], Any]]:
@@ -137,11 +183,18 @@ def session_modules(below: Path) -> dict[str, tuple[str | None, tuple[str, ...]]
 
 
 def raised(error: BaseException) -> Answer:
-    """Return an exception as it travels."""
+    """Return an exception in a form that can be sent."""
     try:
         text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
     except Exception as second:  # a __str__ that fails; no memory, or no files left to read the source with
         text = f"{type(error).__qualname__} ({type(second).__qualname__} while its traceback was written)"
+    if isinstance(error, LookupError) and error.args and isinstance(error.args[0], ContextVar):
+        # As ContextVar.get() raises it: with the variable itself, which cannot be pickled.
+        error = LookupError(
+            f"the context variable {error.args[0].name!r} has no value in this worker. "
+            "What a fixture sets it to reaches workers in other processes and interpreters if the variable is a global "
+            "of a module, and the value can be pickled. Otherwise set it in the body."
+        )
     try:
         packed = _dumps(error)
         pickle.loads(packed)  # many exceptions can be written and not be read again

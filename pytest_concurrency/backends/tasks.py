@@ -5,17 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from itertools import repeat
 from typing import Any
 
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup, not_started
-from pytest_concurrency.backends.batch import Worker, control_body, current_worker, prepare_inputs_of_tasks
+from pytest_concurrency.backends.batch import (
+    Worker,
+    asked_index,
+    await_as,
+    bodies_of,
+    control_body,
+    forget_index,
+    prepare_inputs_of_tasks,
+)
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
 from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.errors import WorkerLost
@@ -72,7 +80,9 @@ class TaskWorkers(WorkerGroup):
         self._prepare = body.prepare
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
-        self._size = (1, 1)  # tasks, loops
+        self._bodies: list[tuple[Worker, ...]] = []  # whose bodies each task of the last batch runs
+        self._loops = 1
+        self._each: tuple[float, ...] = ()  # seconds of each of several bodies that a single task ran in turn
         self._ends: list[float] = []  # when each task of the last batch was done
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
@@ -93,10 +103,13 @@ class TaskWorkers(WorkerGroup):
             calls = {name: functools.partial(self._complete, job) for name, job in jobs.items()}
             self._thread = ThreadWorkers({**calls, "close": self._end_loop}, 1, "tasks")
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
-        self._size = (workers, loops)
+        self._bodies = [bodies_of(index, workers, "tasks", turns) for index in range(workers)]
+        self._loops = loops
+        self._each = ()
         self._ends = [0.0] * workers
+        forget_index(*itertools.chain(*self._bodies))
         try:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
@@ -118,7 +131,9 @@ class TaskWorkers(WorkerGroup):
             raise
         self._tell_unhandled(workers)
         ends = tuple(self._ends) if job == "body" else ()
-        return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
+        by_index = asked_index(*itertools.chain(*self._bodies))
+        readings = (replace(one, ends=ends, by_index=by_index, each=self._each) for one in sample.readings)
+        return Sample(loops, tuple(readings))
 
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
         """Where the tasks wait; all of them wait for what one of them has the loop's thread do."""
@@ -142,14 +157,14 @@ class TaskWorkers(WorkerGroup):
             closing.join(2 * _CANCEL)
 
     async def _batch(self) -> None:
-        await self._gather(*self._size)
+        await self._gather()
 
     async def _control(self) -> None:
         control_body()
 
     async def _make_inputs(self) -> None:
         assert self._prepare is not None
-        prepare_inputs_of_tasks(self._prepare, self._size[0])
+        prepare_inputs_of_tasks(self._prepare, list(itertools.chain(*self._bodies)))
 
     def _complete(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None:
@@ -203,14 +218,14 @@ class TaskWorkers(WorkerGroup):
 
     async def _body_beside_beat(self) -> None:
         with LoopHeartbeat(asyncio.get_running_loop()) as beat:
-            await self._one(0, 1, 1)
+            await self._one(0)
             await asyncio.sleep(0)  # what the body did last may still keep the beat waiting
         self.block = beat.result()
 
-    async def _gather(self, tasks: int, loops: int) -> None:
+    async def _gather(self) -> None:
         self._failed = None
         start = asyncio.get_running_loop().create_task
-        self._workers = started = [start(self._one(index, tasks, loops)) for index in range(tasks)]
+        self._workers = started = [start(self._one(index)) for index in range(len(self._bodies))]
         try:
             await asyncio.gather(*started)
         except GeneratorExit:
@@ -221,11 +236,9 @@ class TaskWorkers(WorkerGroup):
             await asyncio.gather(*started, return_exceptions=True)
             raise
 
-    async def _one(self, index: int, tasks: int, loops: int) -> None:
-        current_worker.set(Worker(index, tasks, "tasks"))
+    async def _one(self, index: int) -> None:
         try:
-            for _ in repeat(None, loops):
-                await self._call()
+            self._each = await await_as(self._call, self._loops, self._bodies[index])
             self._ends[index] = CLOCKS.wall()
         except GeneratorExit:  # nothing runs here any more, see _abandon()
             raise

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import Any
 
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup, not_started
-from pytest_concurrency.backends.batch import Worker, current_worker, run_batch
+from pytest_concurrency.backends.batch import bodies_of, run_batch
 from pytest_concurrency.backends.hung import STAYS, interrupt
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Reading, Sample
@@ -33,7 +33,7 @@ class ThreadWorkers(WorkerGroup):
         thread_clock.require()
         self._jobs = jobs
         self._backend = backend
-        self._task: tuple[Callable[[], Any], int, int] | None = None
+        self._task: tuple[Callable[[], Any], int, int, int] | None = None
         self._answers: list[Reading | BaseException | None] = [None] * count
         self._doors = [threading.Lock() for _ in range(count)]
         self._owing = [False] * count  # whose answer the running batch still waits for
@@ -65,14 +65,14 @@ class ThreadWorkers(WorkerGroup):
         """Where the threads are; nothing of one that has ended."""
         return [stack_locations.of_thread(thread.ident) or () for thread in self._threads[:workers]]
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Run one batch on the first ``workers`` threads; ``deadline`` is in seconds.
 
         :raises Raised: the body's own exception, with the worker that it came from.
         :raises Hung: some worker did not answer in time.
         """
         assert not self._broken, "a worker group with a hung worker cannot be used again"
-        self._task = (self._jobs[job], loops, workers)
+        self._task = (self._jobs[job], loops, workers, turns)
         with self._counting:  # a thread that ends before is seen here, one that ends later counts itself off
             for index in range(workers):
                 if self._ends[index] is not None:
@@ -173,11 +173,11 @@ class ThreadWorkers(WorkerGroup):
                 task = self._task
                 if task is None:
                     return
-                call, loops, workers = task
-                current_worker.set(Worker(index, workers, self._backend))
+                call, loops, workers, turns = task
+                bodies = bodies_of(index, workers, self._backend, turns)
                 answer: Reading | BaseException
                 try:
-                    answer = run_batch(call, loops, clock, idle_delay)
+                    answer = run_batch(call, loops, clock, idle_delay, bodies)
                 except BaseException as error:  # pytest's outcomes, SystemExit: all are the body's answer
                     answer = error
                 self._answers[index] = answer

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import repeat
 from typing import Any
 
 import trio
 
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
-from pytest_concurrency.backends.batch import Worker, control_body, current_worker, prepare_inputs_of_tasks
+from pytest_concurrency.backends.batch import (
+    Worker,
+    asked_index,
+    await_as,
+    bodies_of,
+    control_body,
+    forget_index,
+    prepare_inputs_of_tasks,
+)
 from pytest_concurrency.backends.borrowed_loop import Abandoned, BorrowedLoop, BorrowedLoopWorker, Request
 from pytest_concurrency.core.model import BlockProbe, Body, Sample
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -78,7 +86,9 @@ class TrioWorkers(WorkerGroup):
     def __init__(self, body: Body, borrowed_loop: BorrowedLoop) -> None:
         self._call = body.call
         self._prepare = body.prepare
-        self._size = (1, 1)  # tasks, loops
+        self._bodies: list[tuple[Worker, ...]] = []  # whose bodies each task of the last batch runs
+        self._loops = 1
+        self._each: tuple[float, ...] = ()  # seconds of each of several bodies that a single task ran in turn
         self._ends: list[float] = []  # when each task of the last batch was done
         self._failure: tuple[int, BaseException] | None = None
         self._worker = BorrowedLoopWorker(
@@ -91,10 +101,13 @@ class TrioWorkers(WorkerGroup):
             },
         )
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body") -> Sample:
+    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
-        self._size = (workers, loops)
+        self._bodies = [bodies_of(index, workers, "tasks", turns) for index in range(workers)]
+        self._loops = loops
+        self._each = ()
         self._ends = [0.0] * workers
+        forget_index(*itertools.chain(*self._bodies))
         self._failure = None
         try:
             sample = self._worker.run(1, 1, deadline, job)
@@ -107,23 +120,24 @@ class TrioWorkers(WorkerGroup):
             self._worker.recover(_CANCEL)
             raise Hung("tasks", workers, deadline, [hung.places[0]] * workers) from None
         ends = tuple(self._ends) if job == "body" else ()
-        return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
+        by_index = asked_index(*itertools.chain(*self._bodies))
+        readings = (replace(one, ends=ends, by_index=by_index, each=self._each) for one in sample.readings)
+        return Sample(loops, tuple(readings))
 
     def close(self) -> None:
         """Leave the loop as it is: it belongs to someone else."""
 
     async def _batch(self) -> None:
-        tasks, loops = self._size
         async with trio.open_nursery() as nursery:
-            for index in range(tasks):
-                nursery.start_soon(self._one, index, tasks, loops, nursery.cancel_scope)
+            for index in range(len(self._bodies)):
+                nursery.start_soon(self._one, index, nursery.cancel_scope)
         if self._failure is not None:
             raise _Failed
 
     async def _body_beside_beat(self) -> None:
         async with trio.open_nursery() as nursery:
             with LoopHeartbeat(_Timers(nursery)) as beat:
-                await self._one(0, 1, 1, nursery.cancel_scope)
+                await self._one(0, nursery.cancel_scope)
                 await trio.lowlevel.checkpoint()  # what the body did last may still keep the beat waiting
             nursery.cancel_scope.cancel()
         self.block = beat.result()
@@ -132,16 +146,14 @@ class TrioWorkers(WorkerGroup):
 
     async def _make_inputs(self) -> None:
         assert self._prepare is not None
-        prepare_inputs_of_tasks(self._prepare, self._size[0])
+        prepare_inputs_of_tasks(self._prepare, list(itertools.chain(*self._bodies)))
 
     async def _control(self) -> None:
         control_body()
 
-    async def _one(self, index: int, tasks: int, loops: int, together: trio.CancelScope) -> None:
-        current_worker.set(Worker(index, tasks, "tasks"))
+    async def _one(self, index: int, together: trio.CancelScope) -> None:
         try:
-            for _ in repeat(None, loops):
-                await self._call()
+            self._each = await await_as(self._call, self._loops, self._bodies[index])
             self._ends[index] = CLOCKS.wall()
         except trio.Cancelled:
             raise

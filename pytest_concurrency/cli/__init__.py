@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import pytest_concurrency
 from pytest_concurrency.cli import commands
 from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.core.text import printable
 from pytest_concurrency.session import package_conflict
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
@@ -46,14 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status = arguments.run(arguments)
     except CommandError as error:
-        print(f"pytest-concurrency-perf {arguments.command}: {error}", file=sys.stderr)
+        message = "\n".join(map(printable, str(error).split("\n")))
+        print(f"pytest-concurrency-perf {arguments.command}: {message}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        return 0
+    except OSError as error:  # a path that no file can have, a disk that is full
+        print(f"pytest-concurrency-perf {arguments.command}: {printable(str(error))}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         print(f"pytest-concurrency-perf {arguments.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `| head` has seen enough
-        sys.stderr.close()
-        return 0
     return int(status)
 
 

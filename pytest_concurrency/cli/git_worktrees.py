@@ -68,22 +68,21 @@ def checked_out(refs: Sequence[str]) -> Iterator[list[Tree]]:
         raise CommandError(f"this is no folder of a git repository ({error})") from None
     commits = [commit_of(ref) for ref in refs]
     with tempfile.TemporaryDirectory(prefix="concurrency-refs-", ignore_cleanup_errors=True) as temporary:
-        trees = []
+        roots = [Path(temporary, name) for name in ("base", "head")]
+        trees = [Tree(ref, commit, root, root / inside) for ref, commit, root in zip(refs, commits, roots, strict=True)]
         try:
-            for number, (ref, commit) in enumerate(zip(refs, commits, strict=True)):
-                root = Path(temporary, f"{'base' if number == 0 else 'head'}")
-                git("worktree", "add", "--detach", "--quiet", str(root), commit)
-                trees.append(Tree(ref, commit, root, root / inside))
+            for tree in trees:
+                git("worktree", "add", "--detach", "--quiet", str(tree.root), tree.commit)
             for tree in trees:
                 if not tree.folder.is_dir():
                     raise CommandError(f"{tree.ref} has no folder {inside}: start from one that both revisions have")
             yield trees
         finally:
-            for tree in trees:
+            # Only these two: `git worktree prune` would also forget the user's own worktrees on a disk that is not
+            # mounted. Forced twice, git removes one that was interrupted while it was added, too.
+            for root in roots:
                 with contextlib.suppress(CommandError):
-                    git("worktree", "remove", "--force", str(tree.root))
-            with contextlib.suppress(CommandError):
-                git("worktree", "prune")
+                    git("worktree", "remove", "--force", "--force", str(root))
 
 
 def set_up(tree: Tree, command: str) -> None:
@@ -114,7 +113,10 @@ def measure(tree: Tree, python: str, arguments: Sequence[str]) -> dict[str, Any]
     """
     with tempfile.TemporaryDirectory(prefix="concurrency-run-") as storage:
         # What a project's own settings keep or compare is about another folder.
-        ours = [f"--concurrency-storage={storage}", "--concurrency-save=measured", "-p", "no:cacheprovider", "-q"]
+        # A cache of its own for each session: with --lf in a project's addopts, the second would run failures only.
+        # Without the cache's plugin, that option would be unknown.
+        cache = Path(storage, "cache")
+        ours = ["-o", f"cache_dir={cache}", f"--concurrency-storage={storage}", "--concurrency-save=measured", "-q"]
         command = [*_python(tree, python), "-m", "pytest", *arguments, *ours]
         try:
             done = subprocess.run(

@@ -1,0 +1,1 @@
+"""Values, units, statistics and errors (pure)."""

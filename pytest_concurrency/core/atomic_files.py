@@ -16,7 +16,7 @@ def check_writable(target: Path) -> None:
     """
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder")
-    if _is_stream(target):
+    if is_stream(target):
         if not os.access(target, os.W_OK):
             raise PermissionError(f"{target} cannot be written to")
         return
@@ -30,13 +30,14 @@ def check_writable(target: Path) -> None:
 def write_whole(path: Path, chunks: Iterable[str], replace: bool = True) -> None:
     """Write a text file that appears whole or not at all; what is no file, as a pipe or a device, is written to.
 
-    :raises FileExistsError: it is there already, and ``replace`` is false.
+    :raises FileExistsError: it is there already, and ``replace`` is false; a symbolic link to nowhere is there, too.
     """
-    if replace and _is_stream(path):
+    if replace and is_stream(path):
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             file.writelines(chunks)
         return
-    path = path.resolve()  # of a symbolic link, the file behind it is meant
+    if replace:
+        path = path.resolve()  # of a symbolic link, the file behind it is meant
     temporary = path.with_name(f".{path.name[:50]}.{uuid.uuid4().hex}")
     try:
         with open(temporary, "x", encoding="utf-8", newline="\n") as file:
@@ -49,7 +50,8 @@ def write_whole(path: Path, chunks: Iterable[str], replace: bool = True) -> None
         temporary.unlink(missing_ok=True)
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(path: Path) -> bool:
+    """Whether a path is neither a file nor free: a pipe, a device."""
     return path.exists() and not path.is_file()
 
 

@@ -32,11 +32,16 @@ class NotPicklable(ConcurrencyError):
 
 
 class ExpectationNotMet(AssertionError):
-    """The measured code is surely not as concurrent as its test expects."""
+    """The measured code is not as concurrent as its test expects: the message says figure, requirement and cause.
+
+    ``summary`` is the message in one line, for a log's list of failures.
+    """
+
+    summary: str = ""
 
 
 class UndecidedExpectation(AssertionError):
-    """No sure verdict in ``max_time``, and ``undecided="fail"`` was asked for."""
+    """There was no verdict within ``max_time``, and ``undecided="fail"`` was asked for."""
 
 
 class CommandError(ConcurrencyError):

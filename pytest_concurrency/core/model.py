@@ -9,8 +9,11 @@ from typing import Any, Literal, NoReturn
 
 BackendName = str
 BoundKind = Literal["io", "cpu", "mixed", "serialized"]
-GilUse = Literal["held", "released", "disabled", "unknown"]
-Accounting = Literal["one", "seen", "native", "unseen"]
+# Who has the GIL while a body computes. ``held``: the body, nearly all the time. ``released``: threads beside it can
+# compute in parallel. ``briefly_released``: the body lets it go often and for microseconds, as SQLite does at each row,
+# so that a thread beside it can have it, and two such bodies are no faster than one (a convoy).
+GilUse = Literal["held", "released", "briefly_released", "disabled", "unknown"]
+Accounting = Literal["one", "seen", "native", "unseen", "unclear"]
 VerdictName = Literal["met", "not_met", "undecided", "unmeasurable"]
 
 
@@ -61,8 +64,10 @@ class Reading:
 
     ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
-    they wait; or others too, whose run delay is ``unseen``. ``ends`` says of tasks, which share a thread, when each was
-    done.
+    they wait; or others too, whose run delay is ``unseen``; or it is ``unclear`` what threads that computed beside it
+    did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was done.
+    ``by_index`` says that the body has asked which worker runs it, ``each`` what one body of each worker took where a
+    single worker ran the bodies of several, one after the other, in seconds.
     """
 
     start: float
@@ -73,6 +78,8 @@ class Reading:
     switches: int | None = None
     accounting: Accounting = "seen"
     ends: tuple[float, ...] = ()
+    by_index: bool = False
+    each: tuple[float, ...] = ()
 
     @property
     def wall(self) -> float:
@@ -129,17 +136,30 @@ class Interval:
 class Interference:
     """What else the machine did during a round, as CPUs (1.0 is one CPU kept busy).
 
-    ``None``: not readable here.
+    ``None``: not readable here. ``cpus`` is how many CPUs the first two were counted over.
     """
 
     foreign: float | None = None
     steal: float | None = None
     throttled: float | None = None
+    cpus: float = 2.0
 
     @property
     def taken(self) -> float:
-        """CPUs that a hypervisor or a quota took away, as far as that is known; no run delay shows it."""
-        return (self.steal or 0.0) + (self.throttled or 0.0)
+        """CPUs that a hypervisor or a quota took away, as far as that is known; no run delay shows it.
+
+        Of every two: one in a hundred of each of 64 CPUs is one in a hundred of a worker's time, and not most of it.
+        """
+        return (self.steal or 0.0) / self._pairs + (self.throttled or 0.0)
+
+    @property
+    def others(self) -> float | None:
+        """CPUs that other programs kept busy, of every two."""
+        return None if self.foreign is None else self.foreign / self._pairs
+
+    @property
+    def _pairs(self) -> float:
+        return max(1.0, self.cpus / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +180,8 @@ class GilProbe:
     # The longest hold that beats with a CPU at hand saw, and their part of all the time.
     witnessed: float = 0.0
     coverage: float = 0.0
+    # How many of the beats found the GIL taken, however short the wait for it was; None where that cannot be read.
+    taken: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +300,39 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What one call took on one ``side`` of a measurement: ``1 thread``, ``4 threads``."""
+
+    side: str
+    each: PerBody
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a verdict is other than met, in the parts that every message and report is made of.
+
+    ``kind`` names the section of the documentation about it, ``label`` the expectation as its author wrote it.
+    ``place`` is a line of code, ``evidence`` the median call of each side over ``rounds`` rounds.
+    """
+
+    kind: str
+    headline: str
+    label: str = ""
+    cause: str = ""
+    place: str = ""
+    try_next: str = ""
+    certainty: str = ""
+    evidence: tuple[Spent, ...] = ()
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What a look at the baseline found while the test ran: ``regression``, or a loss that was not ``confirmed``."""
+    """What a check against the baseline found: a ``regression``, or a loss that is ``unconfirmed``."""
 
     kind: Literal["regression", "unconfirmed"]
     text: str
+    headline: str = ""  # the text in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,3 +359,8 @@ class Outcome:
     curve: tuple[Point, ...] = ()
     series: tuple[Series, ...] = ()
     change: Change | None = None  # how it stands to the baseline, where one was asked for
+    finding: Finding | None = None  # what ``reason`` is made of
+    unit: str = "ratio"  # of the threshold and the estimate
+    backend: str = ""
+    worker_count: int | None = None  # None: one worker was measured, or two callables
+    tool: str = ""  # what ``advice`` recommends, by itself

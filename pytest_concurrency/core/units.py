@@ -34,12 +34,12 @@ def parse_duration(value: object) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Three significant digits and the unit that reads best: ``1.25 ms``."""
+    """Three significant digits and the unit that reads best: ``1.25 ms``, ``10 s``."""
     size = abs(seconds)
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if size >= scale * 0.9995:
-            return f"{_digits(seconds / scale)} {unit}"
-    return "0 s" if size < 0.5e-9 else f"{_digits(seconds / 1e-9)} ns"
+            return f"{_whole(_digits(seconds / scale))} {unit}"
+    return "0 s" if size < 0.5e-9 else f"{_whole(_digits(seconds / 1e-9))} ns"
 
 
 def ratio(value: float) -> str:
@@ -48,9 +48,9 @@ def ratio(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A part of a whole: ``97 %``."""
+    """A part of a whole: ``97%``."""
     text = f"{value * 100:.0f}"
-    return f"{'0' if text == '-0' else text} %"
+    return f"{'0' if text == '-0' else text}%"
 
 
 def formatter(unit: str) -> Callable[[float], str]:
@@ -61,8 +61,19 @@ def formatter(unit: str) -> Callable[[float], str]:
 def interval(low: float, high: float, unit: str, between: str = ", ") -> str:
     """``[3.91, 4.02]``, beside a figure that says the unit; of durations each says its own."""
     say = formatter(unit)
-    ends = [say(end) if unit == "seconds" else say(end).rstrip("x% ") for end in (low, high)]
+    ends = [say(end) if unit == "seconds" else say(end).rstrip("x%") for end in (low, high)]
     return f"[{between.join(ends)}]"
+
+
+def figure(value: float, low: float, high: float, unit: str) -> str:
+    """A figure in a table, with its interval: ``3.97x [3.91, 4.02]``."""
+    return f"{formatter(unit)(value)} {interval(low, high, unit)}"
+
+
+def within(low: float, high: float, unit: str) -> str:
+    """``0.80x to 1.12x``: an interval in a sentence, with the unit at both ends."""
+    say = formatter(unit)
+    return f"{say(low)} to {say(high)}"
 
 
 def number(value: float) -> str:
@@ -86,6 +97,11 @@ ONE = {"threads": "thread", "processes": "process", "tasks": "task", "interprete
 def count(amount: int, noun: str, plural: str = "") -> str:
     """``1 round``, ``2 rounds``."""
     return f"{amount} {noun if amount == 1 else plural or noun + 's'}"
+
+
+def _whole(digits: str) -> str:
+    """``10.0`` as ``10``: zeros after the point say nothing of a duration."""
+    return digits.partition(".")[0] if not digits.partition(".")[2].strip("0") else digits
 
 
 def _digits(value: float) -> str:

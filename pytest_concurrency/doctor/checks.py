@@ -122,7 +122,8 @@ def _gate(body: Body, circumstances: SessionContext, backend: str, workers: int,
     plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
     with Trial.of_body(body, circumstances) as trial:
         outcome, _ = trial.decide(Request("the gate", "expect_speedup", {}, plan, circumstances.defaults))
-    return Ruling(outcome.verdict, CLOCKS.wall() - began, outcome.reason)
+    headline = outcome.finding.headline if outcome.finding is not None else ""
+    return Ruling(outcome.verdict, CLOCKS.wall() - began, headline)
 
 
 def _wait() -> None:

@@ -208,4 +208,4 @@ def _ruling(label: str, ruling: Ruling) -> Line:
     if ruling.verdict == "met":
         return Line(label, f"met after {duration(ruling.seconds)}")
     said = f"{ruling.verdict.replace('_', ' ')} after {duration(ruling.seconds)}"
-    return Line(label, said + (f": {ruling.reason.partition(chr(10))[0]}" if ruling.reason else ""), "bad")
+    return Line(label, said + (f": {ruling.reason}" if ruling.reason else ""), "bad")

@@ -49,9 +49,10 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
             figures = [stats.middle(interval) for interval in found if interval is not None]
             if figures:
                 claim = OverlapClaim(workers, slack=0.0)  # its cut does not depend on the margin
-                overlapping, _ = claim.expected(computing)
+                longest = stats.median([intervals.longest_body(round_.serial) for round_ in rounds])
+                overlapping, _ = claim.expected(computing, longest)
                 finish = duration(per_body(together).wall)
-                if stats.median(figures) < claim.cut(computing):
+                if stats.median(figures) < claim.cut(computing, longest) and claim.shows(computing, longest):
                     kind = "serialized"
                     evidence += f", and the waits of {setup.who()} queue: all are done after {finish}"
                 else:
@@ -77,6 +78,7 @@ def _gil(known: Knowledge) -> str:
     return {
         "held": "; a thread beside it cannot get the GIL meanwhile",
         "released": "; a thread beside it can have the GIL meanwhile",
+        "briefly_released": "; it lets the GIL go often and only briefly, so that threads do not gain by it",
         "disabled": "; this interpreter runs without a GIL",
         "unknown": "",
     }[known.gil]

@@ -28,10 +28,20 @@ _LEFT_OUT = 6  # serial calls that may have been long ones
 
 
 class Calls(NamedTuple):
-    """A round's calls, in seconds per body: the serial one's, and those of the concurrent workers."""
+    """A round's calls, in seconds per body: the serial one's, and those of the concurrent workers.
+
+    ``others`` are further serial ones. Of many workers ``concurrent`` may have the first ones only; ``workers`` is
+    how many there were, 0 for as many as are listed.
+    """
 
     alone: float
     concurrent: tuple[float, ...]
+    others: tuple[float, ...] = ()
+    workers: int = 0
+
+    @property
+    def serial(self) -> tuple[float, ...]:
+        return (self.alone, *self.others)
 
 
 def chance(rounds: Sequence[Calls]) -> float:
@@ -52,10 +62,11 @@ def drawn(rounds: Sequence[Calls]) -> float:
     serial calls do not differ: what they were compared with was no chance.
     """
     latest = rounds[-_LATEST:]
-    if max(calls.alone for calls in latest) <= _LEVEL * min(calls.alone for calls in latest):
+    serial = [time for calls in latest for time in calls.serial]
+    if max(serial) <= _LEVEL * min(serial):
         return math.inf
-    pool = sorted(time for calls in latest for time in (calls.alone, *calls.concurrent))
-    workers, size = len(latest[0].concurrent), len(pool)
+    pool = sorted(serial + [time for calls in latest for time in calls.concurrent])
+    workers, size = latest[0].workers or len(latest[0].concurrent), len(pool)
     longest = sum(
         time * ((rank / size) ** workers - ((rank - 1) / size) ** workers) for rank, time in enumerate(pool, 1)
     )
@@ -67,7 +78,7 @@ def by_ranks(rounds: Sequence[Calls]) -> float:
 
     A few serial calls may be left out as long ones; each choice gets its part of the error.
     """
-    alone = sorted((calls.alone for calls in rounds), reverse=True)
+    alone = sorted((time for calls in rounds for time in calls.serial), reverse=True)
     concurrent = [time for calls in rounds for time in calls.concurrent]
     best = 1.0
     for left_out, limit in enumerate(alone[:_LEFT_OUT]):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Estimate, Interval, VerdictName
-from pytest_concurrency.engine import chance, voting
+from pytest_concurrency.engine import chance, mean_ratio, voting
 from pytest_concurrency.engine.claims import Claim, margin_cut
 from pytest_concurrency.engine.voting import Spread, Vote, VoteCount
 
@@ -71,6 +72,8 @@ class Decision:
         if early and not self.claim.never:
             return False
         side = self._side(count, self._enough(1), self._enough(-1), early)
+        if not side and self.means:
+            side = mean_ratio.side(self.counted, self._error(1), self._error(-1))
         if side and self.needs_confirmation(side):
             self.confirming, self.confirmation, self.counted = side, VoteCount(), []
             return True
@@ -83,6 +86,8 @@ class Decision:
     def _confirm(self, count: VoteCount, early: bool) -> bool:
         self.confirmation = count
         side = self._side(count, voting.CONFIRM, voting.CONFIRM, early)
+        if not side and self.means:
+            side = mean_ratio.side(self.counted, mean_ratio.CONFIRMING_ERROR, mean_ratio.CONFIRMING_ERROR)
         if side == self.confirming:
             self._decide(side)
             return False
@@ -117,6 +122,20 @@ class Decision:
     def _enough(self, side: int) -> float:
         return voting.ENOUGH + (voting.MORE if self.needs_confirmation(side) else 0.0)
 
+    def _error(self, side: int) -> float:
+        return mean_ratio.FIRST_ERROR if self.needs_confirmation(side) else mean_ratio.ERROR
+
+    @property
+    def means(self) -> bool:
+        """Whether the ratio of mean times may decide: where calls of one body vary."""
+        return self.claim.unit == "ratio" and self.spread.varies and not any(vote.apart for vote in self.votes)
+
+    def calls_vary(self, loops: int) -> bool:
+        """Whether single calls of this body differ by much, where a batch is so many of them."""
+        if self.claim.unit != "ratio" or any(vote.apart for vote in self.votes):
+            return False
+        return self.spread.seen > voting.UNEVEN and self.spread.seen * math.sqrt(loops) > voting.VARIES
+
     def _decide(self, side: int) -> None:
         """Come to a verdict, unless it may well be chance."""
         self.by_chance = self._may_be_chance(side)
@@ -136,6 +155,9 @@ class Decision:
         margin = self.claim.margin
         if len(self.votes) < _SETTLED or margin.low >= margin.high:
             return False
+        if self.means:
+            mean = mean_ratio.figure(self.votes, confidence=2.58)
+            return mean is not None and stats.inside(mean[1], margin)
         # What others did to a round may put its figure anywhere between its bounds.
         figures = [figure for figure, interval in self._said() if stats.close(interval)]
         return len(figures) >= _SETTLED and stats.inside(stats.median_interval(figures, 0.99), margin)
@@ -156,14 +178,19 @@ class Decision:
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""
+        if self.means and (found := mean_ratio.figure(self.votes)) is not None:
+            return Estimate(found[0], found[1].low, found[1].high, self.claim.unit)
         said = self._said()
         figures = self._figures(said)
-        found = stats.estimate(figures, self.claim.unit)
-        if found is None or len(figures) < len(said) or all(stats.close(interval) for _, interval in said):
-            return found
+        middle = stats.estimate(figures, self.claim.unit)
+        few = self.verdict is None and 2 * len(figures) <= len(said)  # most rounds were less clear than these
+        if middle is None or (len(figures) < len(said) and not few):
+            return middle
+        if all(stats.close(interval) for _, interval in said):
+            return middle
         low = stats.median([interval.low for _, interval in said])
         high = stats.median([interval.high for _, interval in said])
-        return Estimate(found.value, low, high, self.claim.unit)
+        return Estimate(middle.value, low, high, self.claim.unit)
 
     def _said(self) -> list[tuple[float, Interval]]:
         """What the rounds said, in groups where they voted so and there are some."""

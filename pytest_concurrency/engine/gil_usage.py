@@ -6,6 +6,7 @@ import math
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
+from pytest_concurrency.engine import gil_overlap
 from pytest_concurrency.engine.claims import gil_vote
 from pytest_concurrency.engine.voting import VoteCount
 
@@ -18,7 +19,10 @@ _OVERLAPS = 1.15  # CPU time in a unit of wall time above which computing did ov
 class GilUsage:
     """Collects heartbeats, and what contradicts them."""
 
-    def __init__(self, has_gil: bool) -> None:
+    def __init__(self, has_gil: bool, cpus: float = 1.0) -> None:
+        """``cpus``: how many CPUs the workers have together, of which one shows no gain."""
+        self._cpus = cpus
+        self._gains = VoteCount()  # +1: none, by what threads computed at the same time
         self._has_gil = has_gil
         self._tally = VoteCount()
         self._asked = 0
@@ -29,6 +33,7 @@ class GilUsage:
     def heed(self, round_: Round) -> None:
         """Look whether the computing of workers that share the GIL did overlap: then not all of it held that."""
         together = round_.concurrent
+        self._gains = self._gains.add(gil_overlap.vote(round_, self._cpus))
         if together is not None and together.workers > 1 and together.cpu > 0:
             self._most = min(self._most, together.wall / together.cpu)
 
@@ -48,11 +53,22 @@ class GilUsage:
     def answer(self) -> GilUse:
         if not self._has_gil:
             return "disabled"
-        side = self._tally.decided(_KNOWN, _KNOWN)
+        side = self._side
         # More CPU time than wall time: whatever the probe thread says, the computing did overlap.
         if side > 0 and self._most * _OVERLAPS > 1:
             return "held"
+        if side > 0:
+            return "unknown"
+        if gil_overlap.let_go_briefly(self._probes):
+            # A thread beside the body could have it, and threads that want it for as long as the body may not gain.
+            gain = self._gains.decided(_KNOWN, _KNOWN)
+            return "briefly_released" if gain > 0 else "released" if gain < 0 and side < 0 else "unknown"
         return "released" if side < 0 else "unknown"
+
+    @property
+    def _side(self) -> int:
+        """What the probes say: +1 held, -1 not held, 0 not known yet."""
+        return self._tally.decided(_KNOWN, _KNOWN)
 
     @property
     def held(self) -> Interval:
@@ -70,4 +86,4 @@ class GilUsage:
     @property
     def open(self) -> bool:
         """Whether another heartbeat may still bring an answer."""
-        return self._askable and self._asked < _PROBES and self.answer == "unknown"
+        return self._askable and self._asked < _PROBES and self._side == 0 and self.answer == "unknown"

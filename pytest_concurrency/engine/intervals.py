@@ -22,17 +22,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
-from pytest_concurrency.core.stats import median
+from pytest_concurrency.core.stats import mean, median
 from pytest_concurrency.engine.chance import Calls
 
 HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
 DELIVERED = 0.75  # part of its CPUs that a reference workload must get for the machine to count as delivering them
-QUIET = 0.25  # foreign CPUs below which a round without run delay readings counts
+QUIET = 0.25  # foreign CPUs, of every two, below which a round without run delay readings counts
 _SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
-_TAKEN = 0.2  # CPUs that steal and throttling may take before a round does not count: two ticks of a window
-NOTICED = 0.05  # CPUs that these may take before wake-ups are late for it
+# CPUs, of every two, that steal and throttling may take before a round does not count: two ticks of a window.
+_TAKEN = 0.2
+NOTICED = 0.05  # CPUs, of every two, that these may take before wake-ups are late for it
+_WAITS_OFTEN = 3  # times that a batch gives up its CPU, from which its run delay may be waiting for an answer
 _CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was in the way
 _COMPUTES = 0.1  # share of computing above which that matters
 _UNLIKE = 3.0  # factor between batches of the same bodies from which one of them was of another kind
@@ -59,7 +62,7 @@ def faster_concurrently(round_: Round) -> float:
     Of tasks, which share a thread: what all of them took.
     """
     together = round_.concurrent
-    if together is None:
+    if together is None or round_.serial.readings[0].each:  # the first worker's body is another than their mean
         return 0.0
     time = quiet_time(together.readings[0]) / together.loops
     return time if time < body_time(round_) else 0.0
@@ -77,6 +80,20 @@ def most_cpu_share(round_: Round) -> float:
     return min(1.0, (reading.cpu + taken) / quiet_time(reading))
 
 
+def least_cpu_share(round_: Round) -> float:
+    """The same at the least, where a wait for someone else may have been read as a wait for a CPU.
+
+    The other side of a connection, woken by a request, may take this worker's CPU before the worker begins to wait for
+    the answer. Then the kernel takes the worker to be running, and its wait is run delay. What hardly ever gives up its
+    CPU waits for no one.
+    """
+    reading = round_.serial.readings[0]
+    delay = reading.delay or 0.0
+    if delay <= _CALM * reading.wall or reading.switches is None or reading.switches < _WAITS_OFTEN:
+        return cpu_share(round_.serial)
+    return min(1.0, reading.cpu / max(reading.cpu + reading.blocked + delay, TINY))
+
+
 def taken_seconds(round_: Round) -> float:
     """How long a hypervisor or a quota may have kept a single worker from its CPU, unseen by any run delay."""
     return round_.interference.taken * round_.serial.wall if round_.interference.taken > NOTICED else 0.0
@@ -85,6 +102,12 @@ def taken_seconds(round_: Round) -> float:
 def median_cpu_share(rounds: Sequence[Round]) -> float:
     """The same over some rounds."""
     return median([cpu_share(round_.serial) for round_ in rounds])
+
+
+def mean_cpu_share(rounds: Sequence[Round]) -> float:
+    """The same over all time of some rounds, where calls that compute and calls that wait may take turns."""
+    readings = [round_.serial.readings[0] for round_ in rounds]
+    return min(1.0, sum(reading.cpu for reading in readings) / sum(map(quiet_time, readings)))
 
 
 def mean_cpu(rounds: Sequence[Round]) -> float:
@@ -106,14 +129,21 @@ def seen_in_concurrent_only(rounds: Sequence[Round]) -> bool:
 
 
 def readable(round_: Round) -> bool:
-    """Whether a round counts: run delay was read, or the machine was quiet without it."""
+    """Whether a round counts: run delay was read, or the machine was quiet without it.
+
+    One in which a thread computed does not, of which it is not known whether it works for the body, or which may have
+    taken the GIL from it.
+    """
+    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+    if any(reading.accounting == "unclear" for sample in samples for reading in sample.readings):
+        return False
     return round_.serial.readings[0].delay is not None or not beside_others(round_)
 
 
 def beside_others(round_: Round) -> bool:
     """Whether other programs may have wanted the CPUs: that is seen, or cannot be read."""
-    foreign = round_.interference.foreign
-    return foreign is None or foreign > QUIET
+    others = round_.interference.others
+    return others is None or others > QUIET
 
 
 def cpu_taken(round_: Round) -> bool:
@@ -157,7 +187,7 @@ def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OV
     together = round_.concurrent
     if together is None or not readable(round_) or cpu_taken(round_):
         return None
-    alone = round_.serial.readings[0]
+    alone = _for_as_many_calls(round_.serial, together.loops)
     work = workers * quiet_time(alone)
     late = helpers_late(round_)
     least_work = workers * _least_alone(alone, cpus, in_turn.low) if late else work
@@ -172,6 +202,21 @@ def speedup(round_: Round, workers: int, cpus: float, in_turn: Interval = ALL_OV
     floor = max(together.cpu / max(1.0, at_once), min(together.cpu * in_turn.low, together.wall))
     high = work / max(fastest, floor, TINY)
     return Interval(min(low, high), max(low, high))
+
+
+def _for_as_many_calls(serial: Sample, loops: int) -> Reading:
+    """The single worker's reading, as if it had made so many calls of the mean length."""
+    reading, part = serial.readings[0], loops / serial.loops
+    if part == 1:
+        return reading
+    return replace(
+        reading,
+        end=reading.start + reading.wall * part,
+        cpu=reading.cpu * part,
+        delay=None if reading.delay is None else reading.delay * part,
+        switches=None if reading.switches is None else round(reading.switches * part),
+        ends=(),
+    )
 
 
 def _least_time(cpu: float, at_once: float, in_turn: float) -> float:
@@ -228,7 +273,7 @@ def most_by_computing(round_: Round, workers: int, cpus: float, in_turn: Interva
     if each > _OTHER_KIND * serial:
         return math.inf
     least = _least_time(together.cpu, min(cpus, len(together.readings)), in_turn.low)
-    return workers * quiet_time(alone.readings[0]) / max(least, TINY)
+    return workers * quiet_time(_for_as_many_calls(alone, together.loops)) / max(least, TINY)
 
 
 def calls(round_: Round, workers: int) -> Calls | None:
@@ -236,9 +281,10 @@ def calls(round_: Round, workers: int) -> Calls | None:
 
     Of many workers, the first ones.
     """
-    together, alone = round_.concurrent, round_.serial.readings[0]
+    together = round_.concurrent
     if together is None or not readable(round_) or cpu_taken(round_):
         return None
+    alone = _for_as_many_calls(round_.serial, together.loops)
     first = together.readings[0]
     if first.ends:
         running = quiet_time(first) / max(first.wall, TINY)
@@ -247,7 +293,27 @@ def calls(round_: Round, workers: int) -> Calls | None:
         return None
     else:
         times = [_optimistic(reading, together, alone) for reading in together.readings]
-    return Calls(body_time(round_), tuple(time / together.loops for time in times[:_FIRST]))
+    each = [time / together.loops for time in times]
+    usual, *others = _single_calls(round_.serial)
+    if alone.each:  # bodies that differ are compared each with itself, as what it took more than that
+        each = [max(TINY, usual + time - serial) for time, serial in zip(each, alone.each, strict=False)]
+    return Calls(usual, tuple(each[:_FIRST]), tuple(others), workers)
+
+
+def longest_body(serial: Sample) -> float:
+    """Return how many times the mean of N workers' bodies the longest of them takes; 1 where they are the same one."""
+    each = serial.readings[0].each
+    return max(1.0, max(each) / max(mean(each), TINY)) if each else 1.0
+
+
+def _single_calls(serial: Sample) -> tuple[float, ...]:
+    """What each call of a single worker took, undisturbed, where that was read; else what they took in the mean."""
+    reading = serial.readings[0]
+    if serial.loops == 1 or len(reading.ends) != serial.loops:
+        return (quiet_time(reading) / serial.loops,)
+    running = quiet_time(reading) / max(reading.wall, TINY)
+    starts = (reading.start, *reading.ends)
+    return tuple((end - start) * running for start, end in zip(starts, reading.ends, strict=False))
 
 
 def cpu_growth(round_: Round) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_concurrency.core.model import GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.core.units import formatter
-from pytest_concurrency.engine import drift, intervals, reference_workload
+from pytest_concurrency.engine import drift, intervals, mean_ratio, reference_workload
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.gil_usage import GilUsage
@@ -26,6 +26,7 @@ _NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
 _SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
 _CONTROLS = 5  # runs of a reference workload after rounds that other runs are compared with
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
+_SIZING = (3, 8, 16, 32)  # rounds after which the batches of calls that vary are sized
 _REFINING = 0.1  # seconds of batches up to which a decided figure that is still rough is measured on
 
 
@@ -49,13 +50,16 @@ class _Loop:
     def _begin(self, site: CpuSite) -> None:
         """Forget all rounds so far."""
         self._site = site
-        self._cases = [Decision(claim) for claim in self._plan.claims]
-        self._rounds: list[Round] = []
-        self._gil = GilUsage(site.has_gil)
+        self._forget_rounds()
+        self._gil = GilUsage(site.has_gil, site.cpus)
         self._update_knowledge()
         # A pool that is smaller than claimed keeps a reference workload from the CPUs too, and is not the machine.
         self._delivery = ReferenceRuns(self._bench, self._plan.setup, site.usable)
         self._suspects_slow_cpus = False
+
+    def _forget_rounds(self) -> None:
+        self._cases = [Decision(claim) for claim in self._plan.claims]
+        self._rounds: list[Round] = []
         self._measuring = self._bench.now()
 
     def run(self) -> Settlement:
@@ -71,6 +75,8 @@ class _Loop:
             if why := self._unmeasurable():
                 return self._settlement("unmeasurable", why)
             fresh, bad = self._judge()
+            if why := self._too_few_cpus():
+                return self._settlement("unmeasurable", why)
             if self._progress is not None:
                 self._progress(self._line())
             if self._done():
@@ -117,6 +123,14 @@ class _Loop:
         if len(self._rounds) < 2 or (self._site.one_interpreter and self._wonders()):
             return None
         return self._plan.unmeasurable(self._rounds, self._known)
+
+    def _too_few_cpus(self) -> str | None:
+        """Why a slow verdict may be the machine's doing, though it is still open who holds the GIL.
+
+        A probe says nothing of computing that the body hands to other threads, however often it is asked.
+        """
+        slow = any(case.verdict == "not_met" and case.claim.met_when > 0 for case in self._cases)
+        return self._plan.unmeasurable(self._rounds, self._known) if slow and len(self._rounds) >= 2 else None
 
     def _judge(self) -> tuple[bool, bool]:
         """Let the round vote; return whether fresh workers are due, and whether it was a bad round."""
@@ -202,8 +216,21 @@ class _Loop:
             self._bench.lengthen(self._plan.setup)
         if fresh and self._bench.now() < self._end:
             self._bench.refresh(self._plan.setup)
+        self._separate_calls()
         if self._may_keep_step():
             self._bench.stagger(self._plan.setup)
+
+    def _separate_calls(self) -> None:
+        """Make one call a batch where calls vary: the longest of some sums is nearer to the mean than that of calls."""
+        together = self._rounds[-1].concurrent
+        if together is None or self._plan.setup.method != "pair" or len(self._rounds) not in _SIZING:
+            return
+        for case in self._cases:
+            if case.open and case.calls_vary(together.loops):
+                calls = mean_ratio.best_serial_calls(case.votes, together.workers)
+                if self._bench.one_call(self._plan.setup, calls):
+                    self._forget_rounds()
+                    return
 
     def _may_keep_step(self) -> bool:
         """Whether one arm may always get what happens every n-th time; shares have one arm, and are best in order."""

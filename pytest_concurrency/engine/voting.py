@@ -25,7 +25,8 @@ _FAR = 1.30
 _LONG = ((1.0, 0.001), (0.2, 0.01))
 
 _NOW_AND_THEN = (0.2, 0.05)  # parts of the rounds
-_VARIES = 0.2  # spread from which a body is not the same from call to call
+VARIES = 0.2  # spread from which a body is not the same from call to call
+UNEVEN = 0.1  # spread of batches from which that is asked of the calls in them
 _TOO_WIDE = 0.3  # spread above which rounds vote in groups
 _ALIKE = 8  # groups that must be alike for their size to be enough
 # Lower 5 % points of chi-square by its degrees of freedom, 1 to 5, per degree. Three rounds may decide, so two or
@@ -58,6 +59,7 @@ class Vote:
     whole: float = 0.0  # seconds per body of which the figure is a share
     faster: float = 0.0  # seconds per body of a worker concurrently, where it took less than the serial one
     read: Interval | None = None  # what the round alone says, where the interval allows for more
+    draws: int = 1  # serial calls behind ``work``, for each one that a worker made concurrently
     calls: Calls | None = None  # what each worker took, where calls that differ could look slow concurrently
 
 
@@ -103,7 +105,7 @@ class Spread:
     @property
     def varies(self) -> bool:
         """Whether calls differ by so much that it takes many rounds."""
-        return self.seen > _VARIES
+        return self.seen > VARIES
 
     @property
     def group(self) -> int:
@@ -146,11 +148,18 @@ def spread_of(votes: Sequence[Vote]) -> Spread:
         return Spread()
     if said[0][0].whole > 0:
         return _spread_of_shares([vote for vote, _ in said])
-    pairs = [(work, time) for vote, time in said for work in (vote.work, vote.faster) if work > 0]
+    draws = stats.mean([vote.draws for vote, _ in said])
+    pairs = [
+        (work, time)
+        for vote, time in said
+        for work in ((vote.work, vote.faster) if draws == 1 else (vote.work,))
+        if work > 0
+    ]
     works, times = [work for work, _ in pairs], [time for _, time in pairs]
     above, below = stats.mean(works), stats.mean(times)
     # Each as logarithms, in which very short times count much, and as parts of the mean, in which long ones do.
     alone = min(stats.deviation([math.log(work) for work in works]), stats.deviation(works) / above)
+    alone *= math.sqrt(draws)  # a mean of some calls varies less than one of them
     figure = min(
         stats.deviation([math.log(work / time) for work, time in pairs]),
         stats.deviation([work / above - time / below for work, time in pairs]),

@@ -11,7 +11,7 @@ from pytest_concurrency.engine.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.settlement import Result
 from pytest_concurrency.expectations.base import Tolerances
-from pytest_concurrency.verdicts import undecided
+from pytest_concurrency.verdicts.outcome import bound_undecided, met
 
 
 def plan_for(setup: WorkerSetup, limits: Tolerances) -> Plan:
@@ -66,12 +66,10 @@ def outcome_of(outcome: Outcome, results: Sequence[Result]) -> Outcome:
     quarter, three_quarters, overlap = (result.verdict for result in results)
     kind = kind_by(above_a_quarter=quarter, above_three_quarters=three_quarters, waits_overlap=overlap)
     if kind is None:
-        still_open = (undecided.words(result.reason) for result in results if result.verdict == "undecided")
-        reason = next(still_open, "it lies between two kinds")
-        return replace(outcome, verdict="undecided", reason=reason)
+        return bound_undecided(outcome, results)
     share = Estimate(outcome.bound.cpu_share, outcome.bound.cpu_share, outcome.bound.cpu_share, "share")
     found = replace(outcome.bound, kind=kind)
-    return replace(outcome, verdict="met", reason="", bound=found, estimate=share, threshold=None, claim="computing")
+    return met(outcome, bound=found, estimate=share, threshold=None, claim="computing", unit="share")
 
 
 def _answered(verdicts: Sequence[VerdictName | None]) -> bool:

@@ -11,7 +11,7 @@ from pytest_concurrency.engine.claims import Claim, GilClaim, Knowledge, ShareCl
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
-from pytest_concurrency.machine.cpus import gil_enabled
+from pytest_concurrency.machine.cpus import gil_enabled, usable_cpus
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
@@ -32,7 +32,11 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
         return None
 
     return Plan(
-        setup=WorkerSetup("tasks" if body.is_async else "threads"),
+        # Who holds the GIL shows in what two threads gain, too, where there is a CPU for each of them.
+        setup=WorkerSetup(
+            "tasks" if body.is_async else "threads",
+            2 if use is not None and has_gil and usable_cpus() >= 2 else None,
+        ),
         claims=claims,
         needs_gil=use is not None and has_gil,
         unmeasurable=unmeasurable,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_concurrency.core.model import Body
-from pytest_concurrency.engine.claims import OverlapClaim, ShareClaim
+from pytest_concurrency.core.model import Body, Round
+from pytest_concurrency.core.units import share
+from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.claims import Knowledge, OverlapClaim, ShareClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.expectations.placement import overlap_parsers, overlapping
+
+_ENOUGH = 8  # rounds after which the share of waiting is known well enough to stop
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
@@ -19,13 +23,21 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
 
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     backend, workers = overlapping(KIND.name, arguments, body.is_async)
-    return Plan(
-        setup=WorkerSetup(backend, workers),
-        claims=(
-            ShareClaim("wait", arguments.get("min_wait", 0.5), limits.margin),
-            OverlapClaim(workers, limits.margin),
-        ),
-    )
+    setup = WorkerSetup(backend, workers)
+    waits = ShareClaim("wait", arguments.get("min_wait", 0.5), limits.margin)
+    overlap = OverlapClaim(workers, limits.margin)
+
+    def unmeasurable(rounds: Sequence[Round], known: Knowledge) -> str | None:
+        computing = intervals.mean_cpu_share(rounds)
+        if len(rounds) < _ENOUGH or overlap.shows(computing) or 1 - computing < waits.threshold:
+            return None
+        return (
+            f"it waits for {share(1 - computing)} of its time, and computes so much that it does not show whether the "
+            f"waits of {setup.who()} overlap: that takes {share(overlap.least_wait)} of waiting. Let the body do less "
+            "besides its waits, or say how much it computes with expect_cpu_bound(min_cpu=...)"
+        )
+
+    return Plan(setup=setup, claims=(waits, overlap), unmeasurable=unmeasurable)
 
 
 KIND = Kind(

@@ -58,12 +58,12 @@ def _between(value: object, above: float, most: float, rule: str) -> float:
 
 def part(value: object) -> float:
     """Accept a share between 0 and 1."""
-    return _between(value, 0, 1, "must be a share above 0 and at most 1 (0.5 stands for 50 %)")
+    return _between(value, 0, 1, "must be a share above 0 and at most 1 (0.5 stands for 50%)")
 
 
 def margin(value: object) -> float:
     """Accept a margin: how far below the threshold a loss must be caught for sure."""
-    return _between(value, math.nextafter(0.05, 0), 2, "must be between 0.05 and 2 (0.25 stands for 25 %)")
+    return _between(value, math.nextafter(0.05, 0), 2, "must be between 0.05 and 2 (0.25 stands for 25%)")
 
 
 def time(value: object) -> float:

@@ -15,6 +15,7 @@ from pytest_concurrency.expectations import keywords
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 BACKENDS = ("threads", "processes", "tasks", "interpreters")
+_RESERVED = (*BACKENDS, "compare", "serial")
 OVERLAPPING = ("threads", "tasks")  # where one interpreter's waits can overlap
 CHOICE = ", ".join(f"{backend}=N" for backend in BACKENDS) + ", executor="
 
@@ -64,9 +65,11 @@ def chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> list[Plac
     choice: ExecutorChoice | None = arguments.get("executor")
     if choice is not None:
         size = arguments.get("workers", getattr(choice.given, "_max_workers", None))
-        if size is None:
+        if not isinstance(size, (int, tuple)):  # an executor of another library may keep anything under that name
             raise BadArgument(f"{name}(executor={choice.name}) does not say how many workers: add workers=N.")
-        found.append(Placement(choice.name, size, choice))
+        # A backend's own name would let the engine judge these workers as that backend's.
+        backend = f"{choice.name}-executor" if choice.name in _RESERVED else choice.name
+        found.append(Placement(backend, size, choice))
     elif "workers" in arguments:
         raise BadArgument(f"{name}: workers= belongs to executor=; without one, write {CHOICE}.")
     for where in found:

@@ -1,0 +1,1 @@
+"""One function in every back-end, and which tool to use."""

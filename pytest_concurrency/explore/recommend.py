@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_concurrency.core.model import Bound, Estimate, PerBody
 from pytest_concurrency.core.units import duration, number, ratio
-from pytest_concurrency.verdicts import advice
+from pytest_concurrency.verdicts import advice, causes
 
 # The simpler tool comes first, and what most libraries can live in; what is not named here comes last.
 _SIMPLEST = ("threads", "tasks", "processes", "interpreters")
@@ -57,7 +57,8 @@ def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
     """One or two sentences: which tool, and what the figures say for it."""
     if side is None:
         backend = next((side.backend for side in sides if side.speedup), "threads")
-        return f"No tool made it faster here. {advice.what_to_try(bound, backend, wants_speed=True)}"
+        cause = causes.of_speedup(bound, backend, "the workers")
+        return f"No tool made it faster here. Cause: {cause.why} Try: {cause.try_next}"
     rest = [other for other in sides if other.speedup and other.backend != side.backend]
     if bound.kind == "serialized" and side.backend not in ("threads", "tasks"):
         return (

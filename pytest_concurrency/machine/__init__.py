@@ -1,0 +1,1 @@
+"""Clocks, CPUs, topology and stack locations."""

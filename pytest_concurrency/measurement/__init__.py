@@ -1,0 +1,1 @@
+"""Real benches: workers, batches, rounds, and one trial of a test."""

@@ -56,6 +56,10 @@ class BaseBench(ABC):
         """Warm up, and find out how many calls make a batch."""
 
     @abstractmethod
+    def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
+        """Make one call a batch, where calls vary; return whether batches had several until now."""
+
+    @abstractmethod
     def site(self, setup: WorkerSetup) -> CpuSite:
         """Return where the workers of a prepared setup run."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +17,7 @@ from pytest_concurrency.engine.settlement import Settlement
 from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.worker_bench import WorkerBench
-from pytest_concurrency.verdicts.outcome import combine, comparison_of, judge, loses_time, workers_of
+from pytest_concurrency.verdicts.outcome import combine, judge, loses_time, not_measured
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -69,12 +69,19 @@ class Trial:
 
     @classmethod
     def of_body(
-        cls, body: Body, circumstances: SessionContext, max_time: float | None = None, expected: float = 0.0
+        cls,
+        body: Body,
+        circumstances: SessionContext,
+        max_time: float | None = None,
+        expected: float = 0.0,
+        threads_before: Collection[int] | None = None,
     ) -> Trial:
         """Return a trial with workers of one body; none is started yet.
 
         :param max_time: seconds that a verdict may take, if not the session's: a batch that takes longer has hung.
         :param expected: seconds that one body takes, as far as known.
+        :param threads_before: the system's numbers of the threads that were there before the body was first called;
+            None if it has not been called yet.
         """
         bench = WorkerBench(
             body,
@@ -82,6 +89,7 @@ class Trial:
             patience=patience(max_time or circumstances.defaults.max_time),
             progress=circumstances.progress,
             expected=expected,
+            threads_before=threads_before,
         )
         return cls(bench, circumstances)
 
@@ -140,7 +148,7 @@ class Trial:
         try:
             settlement = self.settle(self._circumstances.extended(plan), question.limits)
         except CannotMeasure as reason:
-            return _unmeasured(question, str(reason)), None
+            return not_measured(question.label, question.marker, question.arguments, plan, str(reason)), None
         lost_at = self._bench.lost_at(plan.setup) if loses_time(plan, settlement) else None
         return judge(
             question.label,
@@ -152,23 +160,6 @@ class Trial:
             note=self._bench.note(plan.setup),
             interference=self._bench.interference(),
         ), settlement
-
-
-def _unmeasured(question: Request, reason: str) -> Outcome:
-    """The outcome of a question about which nothing could be measured."""
-    plan = question.plan
-    return Outcome(
-        marker=question.marker,
-        arguments=dict(question.arguments),
-        verdict="unmeasurable",
-        reason=reason,
-        estimate=None,
-        threshold=plan.claims[0].threshold,
-        rounds=0,
-        seconds=0.0,
-        workers=workers_of(plan.setup),
-        comparison=comparison_of(plan.claims[0]),
-    )
 
 
 def with_note(raised: Raised) -> BaseException:

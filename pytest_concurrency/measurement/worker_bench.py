@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -17,15 +17,16 @@ from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
+from pytest_concurrency.measurement import batch_size, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
-from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat, helper_threads, thread_clock
+from pytest_concurrency.measurement.other_threads import OtherThreads
+from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
-_LOOKS = 5  # at what goes on in this process without any body
-_OTHER = 0.25  # part of what goes on beside the workers from which it is not the body's
+_SHORT_ROUNDS = 3  # in a row after which a batch is sized anew: where calls vary, one may be short by chance
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
 _USED_UP = (
     "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
@@ -45,7 +46,13 @@ class WorkerBench(BaseBench):
         patience: float,
         progress: Progress | None = None,
         expected: float = 0.0,
+        threads_before: Collection[int] | None = None,
     ) -> None:
+        """Make no workers yet.
+
+        :param threads_before: the system's numbers of the threads that were there before the body was first called;
+            None if it has not been called yet.
+        """
         super().__init__()
         self._body = body
         self._around = around
@@ -57,29 +64,35 @@ class WorkerBench(BaseBench):
         self._groups: dict[str, tuple[int, WorkerGroup]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
+        self._serial_calls: dict[str, int] = {}  # in a round of batches of one call
+        self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
-        self._background = 0.0  # CPUs that this process uses of itself, found out when that matters
-        self._looks = 0
         self._hold_at: str | None = None  # the place of a long hold; found out once
+        self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
+        self._by_index = False  # whether the body depends on the index of its worker
+        self._workers = 1  # of the latest setup that has several
         self._cores = topology.cores()
         self._gil = GilWatch()
-        self._others = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
+        if threads_before is None:
+            threads_before = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
+        self._others = OtherThreads(threads_before)
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
+        self._workers = setup.workers or self._workers
         size, group = self._groups.get(setup.key, (0, None))
         if group is None or size < setup.group_size:
             if self._progress is not None:
                 self._progress(f"starting {setup.who()}")
             self._close_group(setup.key)
-            if setup.backend == "processes":
+            if setup.backend == "processes" or setup.executor is not None:
                 self._close_group("threads")  # so that fork finds a process of one thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._run(setup, setup.group_size, 1)
         if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
             long = self._expected >= _LONG_BODY
-            self._loops[setup.key] = 1 if long else self._calibrate(setup, "body")
+            self._loops[setup.key] = 1 if long or setup.key in self._serial_calls else self._calibrate(setup, "body")
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         group = self._groups[setup.key][1]
@@ -91,13 +104,21 @@ class WorkerBench(BaseBench):
         """Measure what the setup's method says a round is."""
         self.prepare(setup)
         self._number += 1
+        self._in_threads = self._groups[setup.key][1].one_interpreter
         if setup.method == "hold":
             return self._beside_heartbeat(setup)
         if setup.method == "block":
             return self._beside_loop_beat(setup)
+        known = self._by_index
         round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
+        if self._by_index and not known:  # the serial batch was one of the first worker's bodies only
+            self._loops.clear()
+            self.prepare(setup)
+            round_ = self._pair(setup, self._loops[setup.key], "body")
         self._first_serial.clear()  # by then, anything else has become old
-        if round_.serial.wall < self._batch / 4:
+        short = round_.serial.wall < self._batch / 4 and setup.key not in self._serial_calls
+        self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
+        if self._short[setup.key] >= _SHORT_ROUNDS:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
             self._expected = 0.0
             del self._loops[setup.key]
@@ -106,19 +127,25 @@ class WorkerBench(BaseBench):
     def _beside_heartbeat(self, setup: WorkerSetup) -> Round:
         """One body, not a batch: bodies one after the other would read as one long hold."""
         ident = self._groups[setup.key][1].idents[0]
-        sample, probe = gil_heartbeat.probe(lambda: self._run(setup, 1, 1, beside=True), ident, self._others)
+        sample, probe = self._probe_hold(setup, 1, longest=True)
         if self._hold_at is None and probe.longest.low > gil_heartbeat.NOTABLE:
             self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), ident)
         probe = replace(probe, where=self._hold_at or probe.where)
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
     def _beside_loop_beat(self, setup: WorkerSetup) -> Round:
-        before = thread_clock.computed_by(self._others)
+        before, active = self._others.bystanders.used(), self._others.bystanders.active()
         sample = self._run(setup, 1, 1, "beat")
+        if (
+            self._others.bystanders.ask(before, sample.wall, lambda: self._run(setup, 1, 1, "beat").wall)
+            == "the body's"
+        ):
+            active = self._others.bystanders.active()
+            sample = self._run(setup, 1, 1, "beat")
         probe = self._groups[setup.key][1].block
         if probe is not None:
-            # While these computed, they may have had the GIL that the loop needs, too.
-            least = probe.longest.low - (thread_clock.computed_by(self._others) - before)
+            # While these were running, they may have had the GIL that the loop needs, too.
+            least = probe.longest.low - (self._others.bystanders.active() - active)
             probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
         return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
@@ -130,14 +157,31 @@ class WorkerBench(BaseBench):
         return self._pair(setup, self._control_loops[setup.key], "control")
 
     def probe_gil(self) -> GilProbe | None:
-        """Run one batch in one thread beside a heartbeat; None without a GIL or with an async body."""
-        if self._body.is_async or gil_heartbeat.unavailable() is not None:
+        """Run one batch in one thread beside a heartbeat.
+
+        None without a GIL, of an async body, and where the workers are processes or interpreters: a body that works in
+        a main thread only (it handles signals, or uses a connection that is bound to its thread) would raise here,
+        though no one has asked for threads.
+        """
+        if self._body.is_async or not self._in_threads or gil_heartbeat.unavailable() is not None:
             return None
         setup = WorkerSetup("threads")
         self.prepare(setup)
+        return self._probe_hold(setup, self._loops[setup.key], longest=False)[1]
+
+    def _probe_hold(self, setup: WorkerSetup, loops: int, longest: bool) -> tuple[Sample, GilProbe]:
+        """Run one batch of one worker beside a heartbeat; again, if a thread was the body's that seemed to be none."""
         ident = self._groups[setup.key][1].idents[0]
-        loops = self._loops[setup.key]
-        return gil_heartbeat.probe(lambda: self._run(setup, 1, loops, beside=True), ident, self._others)[1]
+        bodies = None if longest else self._workers
+
+        def run() -> Sample:
+            return self._run(setup, 1, loops, beside=True, bodies=bodies)
+
+        before = self._others.bystanders.used()
+        found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
+        if self._others.bystanders.ask(before, found[0].wall, lambda: run().wall) == "the body's":
+            found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
+        return found
 
     def lost_at(self, setup: WorkerSetup) -> str | None:
         """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
@@ -167,15 +211,31 @@ class WorkerBench(BaseBench):
             self._loops.clear()
             self._control_loops.clear()
 
+    def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
+        """Make one call a batch, and so many one after the other; calls that are very short keep their batch."""
+        if self._expected < batch_size.SHORTEST_CALL:
+            return False
+        longer = self._loops.get(setup.key, 1) > 1
+        self._loops[setup.key] = 1
+        # What setup= makes is for one batch, and bodies that depend on their worker's index all run in each batch.
+        one_batch = self._body.prepare is not None or self._by_index
+        self._serial_calls[setup.key] = 1 if one_batch else serial_calls
+        return longer
+
     def stagger(self, setup: WorkerSetup) -> None:
         """Let a random number of workers run the body once more: every n-th call must not always be the same arm's."""
         self.prepare(setup)
-        if some := self._random.randint(0, setup.workers or 1):
+        if setup.key in self._serial_calls:
+            # Calls that vary and wait for each other would take as long as a whole round of them.
+            if some := self._random.randint(0, 2):
+                self._run(setup, 1, some)
+        elif some := self._random.randint(0, setup.workers or 1):
             self._run(setup, some, 1)
 
     def note(self, setup: WorkerSetup) -> str:
         entry = self._groups.get(setup.key)
-        notes = (entry[1].note if entry else "", self._gil.note())
+        differ = worker_indices.NOTE if self._by_index and setup.workers else ""
+        notes = (entry[1].note if entry else "", differ, self._gil.note())
         return "; ".join(note for note in notes if note)
 
     def close(self) -> None:
@@ -198,56 +258,69 @@ class WorkerBench(BaseBench):
             return self._round_of(serial or self._run(setup, 1, loops, job), None)
         return self._round_of(
             *self._ordered(
-                lambda: self._run(setup, 1, loops, job),
+                lambda: self._serial(setup, loops, job),
                 lambda: self._run(setup, workers, loops, job),
                 (setup.key, job),
                 measured=serial,
             )
         )
 
-    def _run(self, setup: WorkerSetup, workers: int, loops: int, job: str = "body", beside: bool = False) -> Sample:
-        """Run one batch; ``beside``: a thread of ours runs meanwhile, which is no helper of the body's."""
+    def _serial(self, setup: WorkerSetup, loops: int, job: str) -> Sample:
+        return self._run(setup, 1, self._serial_calls.get(setup.key, loops) if job == "body" else loops, job)
+
+    def _run(
+        self,
+        setup: WorkerSetup,
+        workers: int,
+        loops: int,
+        job: str = "body",
+        beside: bool = False,
+        bodies: int | None = None,
+    ) -> Sample:
+        """Run one batch.
+
+        :param beside: a thread of ours runs meanwhile, which is no helper of the body's.
+        :param bodies: of how many workers a single one runs the bodies, if they differ; else of those of the setup.
+        """
         group = self._groups[setup.key][1]
-        deadline = max(self._patience, _PATIENCE * self._expected * loops * workers)
+        in_turn = workers == 1 and job == "body" and self._by_index
+        turns = (bodies or setup.group_size) if in_turn else 1
+        deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":
-                self._make_inputs(group, workers, deadline)
+                self._make_inputs(group, workers, deadline, turns)
             may_hand_out = job == "body" and group.one_process and not beside
-            watch = helper_threads.HelperThreads(children=True) if may_hand_out else None
-            sample = group.run(workers, loops, deadline, job)
+            watch = self._others.watch() if may_hand_out else None
+            if workers == 1 and job == "body" and setup.key in self._serial_calls:
+                sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(loops)])
+            else:
+                sample = group.run(workers, loops, deadline, job, turns)
             if watch is not None:
-                watch.finish(sample.cpu)
-                sample = self._credit(sample, watch)
+                judged = self._others.judge(
+                    watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
+                )
+                self._meter.add_own(watch.helpers.living_children)
+                if judged is None:
+                    return self._run(setup, workers, loops, bodies=bodies)
+                sample = judged
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = _USED_UP.format(loops=loops)
             raise
-        if not group.one_process:
-            self._told[setup.key] = self._told.get(setup.key, 0.0) + sample.cpu
-            self._meter.add_own(sample.cpu)
-        return sample
+        used = group.workers_cpu
+        self._meter.add_own(used - self._told.get(setup.key, 0.0))
+        self._told[setup.key] = used
+        self._by_index = self._by_index or worker_indices.depends_on_index(sample)
+        return worker_indices.mean_body(sample)
 
-    @staticmethod
-    def _make_inputs(group: WorkerGroup, workers: int, deadline: float) -> None:
+    def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:
-            group.run(workers, 1, deadline, "prepare")
+            sample = group.run(workers, 1, deadline, "prepare", turns)
+            self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         except Raised as raised:
             raised.hint = "in the function given as setup="
             raise
-
-    def _credit(self, sample: Sample, watch: helper_threads.HelperThreads) -> Sample:
-        """Count for the workers what this process and its children did for them meanwhile."""
-        self._meter.add_own(watch.living_children)
-        readings = helper_threads.credit(sample.readings, watch.cpu)
-        if readings == sample.readings:
-            return sample
-        if self._looks < _LOOKS:
-            self._looks += 1
-            self._background = max(self._background, helper_threads.background())
-        # What this process does without a body as well is no one's help.
-        mostly_other = self._background * sample.wall > _OTHER * watch.cpu
-        return sample if mostly_other else replace(sample, readings=readings)
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
@@ -260,6 +333,7 @@ class WorkerBench(BaseBench):
             if seconds >= 0.8 * self._batch:
                 if loops == 1 and job == "body":
                     self._first_serial[setup.key] = sample
-                return loops
+                # One short call is followed by ten times as many, which may be far more than a batch.
+                return loops if seconds < 2 * self._batch else max(1, math.ceil(loops * self._batch / seconds))
             # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
             loops = min(loops * 10, max(loops + 1, math.ceil(loops * self._batch / seconds)))

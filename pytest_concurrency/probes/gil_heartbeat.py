@@ -2,7 +2,9 @@
 
 A thread that computes in Python gives the GIL up when another asks for it, but only after the switch
 interval (5 ms). During the probe that interval is long, so that the probe thread beats late by as long as
-the body really holds on: whether the computing inside releases the GIL shows in few milliseconds.
+the body really holds on: whether the computing inside releases the GIL shows in few milliseconds. Once the GIL had to
+be asked back, the usual interval is enough: a body that polls for what a thread of its own does would wait for the
+long one at each turn.
 One CPU is enough, since what counts is when the GIL could be had, not who ran.
 """
 
@@ -20,10 +22,11 @@ from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
-from pytest_concurrency.probes.thread_clock import ThreadClock, computed_by
+from pytest_concurrency.probes.thread_clock import ThreadClock, active_of
 
 # Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
 _PATIENCE = 2.0
+_SHARE_PATIENCE = 0.05  # the same where only the part of all computing is asked for, whatever the longest hold is
 _BEAT = 0.0005
 NOTABLE = 0.002  # seconds of a hold from which on its place is worth a second look
 _ASKING = NOTABLE / 2  # switch interval with which the GIL is asked back before such a hold has ended
@@ -63,8 +66,8 @@ class Wakeup:
 class Wakeups:
     """All beats beside one batch.
 
-    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is what threads computed
-    meanwhile that are not the body's, seconds in which the GIL may have been theirs.
+    ``coarse`` is how late sleeps are here anyway, where no run delay tells that. ``others`` is for how many seconds
+    threads were running or ready to run that are not the body's: in this time the GIL may have been theirs.
     """
 
     beats: tuple[Wakeup, ...]
@@ -75,12 +78,13 @@ class Wakeups:
 class Heartbeat:
     """Beats between ``start`` and ``stop``; made for one probe of one thread."""
 
-    def __init__(self, watched: int | None, others: Collection[int]) -> None:
+    def __init__(self, watched: int | None, others: Collection[int], switch_interval: float = _PATIENCE) -> None:
         self._watched = watched
+        self._interval, self._usual = switch_interval, sys.getswitchinterval()
         self._others = others
         self._beats: list[Wakeup] = []
         self._tried: list[Wakeup] = []
-        self._computed = 0.0
+        self._active = 0.0
         self._longest = 0.0
         self._stood: tuple[stack_locations.Place, ...] = ()
         self._stopping = threading.Event()
@@ -90,18 +94,29 @@ class Heartbeat:
     def start(self) -> None:
         self._thread.start()
         self._beating.wait(_PATIENCE)
-        self._computed = computed_by(self._others)
+        self._active = active_of(self._others)
 
     @property
     def place(self) -> str | None:
         """Where the body stood in its longest hold; source files are read here, not beside the body."""
         return stack_locations.in_body(self._stood)
 
+    def run(self, run_one: Callable[[], Sample]) -> tuple[Sample, Wakeups]:
+        """Run one batch while the thread beats."""
+        self.start()
+        try:
+            sys.setswitchinterval(self._interval)
+            sample = run_one()
+        finally:
+            sys.setswitchinterval(self._usual)
+            beats = self.stop()
+        return sample, beats
+
     def stop(self) -> Wakeups:
         self._stopping.set()
-        computed = computed_by(self._others) - self._computed
+        active = active_of(self._others) - self._active
         self._thread.join(_PATIENCE)
-        return Wakeups(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, computed))
+        return Wakeups(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, active))
 
     def _live(self) -> None:
         clock = ThreadClock()
@@ -112,7 +127,11 @@ class Heartbeat:
             self._beating.set()
             with contextlib.suppress(OSError):  # the watched thread has ended
                 while not self._stopping.is_set():
-                    self._beats.append(self._beat(clock, watched_cpu))
+                    beat = self._beat(clock, watched_cpu)
+                    self._beats.append(beat)
+                    if self._interval > self._usual and beat.found_taken and beat.late >= self._interval:
+                        self._interval = self._usual
+                        sys.setswitchinterval(self._usual)
 
     def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Wakeup:
         cpu = watched_cpu() if watched_cpu else 0.0
@@ -135,13 +154,16 @@ class Heartbeat:
         return stack_locations.of_thread(self._watched) or ()
 
 
-def probe(run_one: Callable[[], Sample], watched: int | None, others: Collection[int]) -> tuple[Sample, GilProbe]:
+def probe(
+    run_one: Callable[[], Sample], watched: int | None, others: Collection[int], longest: bool
+) -> tuple[Sample, GilProbe]:
     """Run one batch of one worker (thread ``watched``) beside a heartbeat.
 
     :param others: threads that are not the body's, as the system numbers them.
+    :param longest: whether the longest hold is asked for; otherwise a hold is ended sooner.
     """
-    probe_thread = Heartbeat(watched, others)
-    sample, beats = _beside(probe_thread, _PATIENCE, run_one)
+    probe_thread = Heartbeat(watched, others, _PATIENCE if longest else _SHARE_PATIENCE)
+    sample, beats = probe_thread.run(run_one)
     return sample, summarize(sample.readings[0], beats, probe_thread.place)
 
 
@@ -151,33 +173,22 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
     During a probe no one asks for the GIL back, so that a body goes on after a call that held it, and
     is found wherever it waits next.
     """
-    probe_thread = Heartbeat(watched, ())
-    _beside(probe_thread, _ASKING, run_one)
+    probe_thread = Heartbeat(watched, (), _ASKING)
+    probe_thread.run(run_one)
     return probe_thread.place
-
-
-def _beside(probe_thread: Heartbeat, switch_interval: float, run_one: Callable[[], Sample]) -> tuple[Sample, Wakeups]:
-    usual = sys.getswitchinterval()
-    probe_thread.start()
-    try:
-        sys.setswitchinterval(switch_interval)
-        sample = run_one()
-    finally:
-        sys.setswitchinterval(usual)
-        beats = probe_thread.stop()
-    return sample, beats
 
 
 def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> GilProbe:
     """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
     slack = max(_SLACK, beside.coarse)
     surely = perhaps = least = most = witnessed = alert = total = 0.0
-    seen = 0
+    seen = taken = 0
     for beat in beside.beats:
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         if waited <= -_BEAT or beat.due > reading.end:
             continue
         seen += 1
+        taken += beat.found_taken
         total += _BEAT + beat.late
         if beat.delay < _ALERT:
             alert += _BEAT + beat.late
@@ -208,6 +219,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         coverage=alert / total if total else 0.0,
         beats=seen,
         where=place,
+        taken=None if any(beat.switches is None for beat in beside.beats) else taken,
     )
 
 

@@ -6,6 +6,7 @@ The counters tick every 10 ms on most systems, so they are read over a window, n
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class _Counters:
     own: float
     steal: float
     throttled: float | None
+    cpus: int
 
 
 class InterferenceMeter:
@@ -69,7 +71,7 @@ class InterferenceMeter:
         import psutil
 
         try:
-            times: Any = psutil.cpu_times()
+            times, cpus = _usable_times()
         except (OSError, psutil.Error):
             return None
         idle = times.idle + getattr(times, "iowait", 0.0)
@@ -80,7 +82,21 @@ class InterferenceMeter:
             own=CLOCKS.process_cpu() + CLOCKS.children_cpu() + self._workers,
             steal=getattr(times, "steal", 0.0),
             throttled=_throttled(),
+            cpus=cpus,
         )
+
+
+def _usable_times() -> tuple[Any, int]:
+    """Return the times of the CPUs that this process may use, and their number: the others cannot get in its way."""
+    import psutil
+
+    machine = psutil.cpu_count() or 1
+    if not hasattr(os, "sched_getaffinity") or len(usable := os.sched_getaffinity(0)) >= machine:
+        return psutil.cpu_times(), machine
+    each = [times for number, times in enumerate(psutil.cpu_times(percpu=True)) if number in usable]
+    if len(each) < len(usable):  # some CPU is offline, so that the numbers are no positions
+        return psutil.cpu_times(), machine
+    return type(each[0])(*(sum(values) for values in zip(*each, strict=True))), len(each)
 
 
 def _between(before: _Counters, after: _Counters) -> Interference:
@@ -92,6 +108,7 @@ def _between(before: _Counters, after: _Counters) -> Interference:
         foreign=max(0.0, after.busy - before.busy - (after.own - before.own)) / wall,
         steal=max(0.0, after.steal - before.steal) / wall,
         throttled=throttled,
+        cpus=after.cpus,
     )
 
 

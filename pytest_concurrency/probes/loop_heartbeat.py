@@ -54,7 +54,7 @@ class LoopHeartbeat:
         )
         self._watcher.start()
         # Only now: to start a thread is to wait until it has had a CPU, which is no block by the body.
-        self._last, self._last_delay = CLOCKS.wall(), self._clock.delay()
+        self._last_delay, self._last = self._clock.delay(), CLOCKS.wall()
         self._handle = self._loop.call_later(_BEAT, self._beat)
         return self
 
@@ -76,12 +76,14 @@ class LoopHeartbeat:
         self._handle = self._loop.call_later(_BEAT, self._beat)
 
     def _note(self) -> None:
-        now, delay = CLOCKS.wall(), self._clock.delay()
+        # The delay is read on both sides of the wall clock: what falls between two readings would otherwise count as
+        # part of the gap and not as run delay, and look like a block.
+        before, now, delay = self._clock.delay(), CLOCKS.wall(), self._clock.delay()
         gap = now - self._last
         waited = 0.0 if delay is None or self._last_delay is None else delay - self._last_delay
         self._most = max(self._most, gap)
         self._least = max(self._least, gap - waited - _BEAT - _SLACK)
-        self._last, self._last_delay = now, delay
+        self._last, self._last_delay = now, before
 
     def _watch(self, ident: int) -> None:
         while not self._stop.wait(_OVERDUE / 2):

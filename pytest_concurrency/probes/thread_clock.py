@@ -65,11 +65,23 @@ def lifetime_delay() -> float:
 
 def computed_by(threads: Collection[int]) -> float:
     """Return the CPU time, in seconds, that these threads of this process have used; 0 where it cannot be read."""
+    return _sum_of(threads, 1)
+
+
+def active_of(threads: Collection[int]) -> float:
+    """Return for how long, in seconds, these threads were running or ready to run; 0 where it cannot be read.
+
+    A thread that is ready to run and has no CPU may hold the GIL all the while.
+    """
+    return _sum_of(threads, 2)
+
+
+def _sum_of(threads: Collection[int], fields: int) -> float:
     total = 0
     if threads and unavailable() is None:
         for thread in threads:
             with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
-                total += int(file.read().split()[0])
+                total += sum(map(int, file.read().split()[:fields]))
     return total * 1e-9
 
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_concurrency.core.text import printable
 from pytest_concurrency.core.units import count, ratio, share
 from pytest_concurrency.reports.rows import label_of
 from pytest_concurrency.reports.text_table import shorten
 from pytest_concurrency.runs.run_comparison import Change, Comparison, ImpreciseBaseline, Kind
 
 _WORDS: dict[Kind, tuple[str, str]] = {
-    "regression": ("SLOWER", "red"),
+    "regression": ("REGRESSED", "red"),
     "verdict": ("VERDICT", "yellow"),
-    "improvement": ("FASTER", "green"),
-    "unsure": ("UNSURE", "yellow"),
+    "improvement": ("IMPROVED", "green"),
+    "unsure": ("UNDECIDED", "yellow"),
     "new": ("NEW", ""),
-    "gone": ("GONE", ""),
+    "gone": ("REMOVED", ""),
 }
-_MOST = 10  # of one kind, but for what is slower
+_MOST = 10  # of one kind; of regressions, all
+_IMPRECISE = "IMPRECISE"
+_WIDE = 9  # columns of the longest word
 
 
 class Line(NamedTuple):
@@ -39,10 +43,10 @@ def lines_of(comparison: Comparison, width: int = 80, brief: bool = False) -> li
         shown = changes if kind == "regression" else changes[:_MOST]
         for change in shown:
             tint = "red" if change.is_regression else color
-            lines.append(Line(f"{word:7} {shorten(change.nodeid, width - 8)}", tint))
+            lines.append(_named(word, change.nodeid, tint, width))
             lines.extend(_below(_said(change), width))
         if len(shown) < len(changes):
-            lines.append(Line(f"{word:7} and {len(changes) - len(shown)} more", color))
+            lines.append(Line(f"{word:{_WIDE}} and {len(changes) - len(shown)} more", color))
     lines.append(Line(tally(comparison)))
     return lines
 
@@ -51,19 +55,22 @@ def imprecise_lines(figures: Sequence[ImpreciseBaseline], width: int = 80) -> li
     """Return what a saved run is too uncertain of, and what to do about that."""
     lines: list[Line] = []
     for figure in figures[:_MOST]:
-        lines.append(Line(f"BLUNT   {shorten(figure.nodeid, width - 8)}", "yellow"))
-        certain = f"only a loss of {share(figure.loss)}" if figure.loss < 1 else "no loss"
-        text = f"{figure.expectation}: {figure.reason}, so that later {certain} would be certain"
-        lines.extend(_below(text, width))
+        lines.append(_named(_IMPRECISE, figure.nodeid, "yellow", width))
+        detects = f"only a loss of {share(figure.loss)} or more" if figure.loss < 1 else "no loss"
+        lines.extend(_below(f"{figure.expectation}: {figure.reason}, so that later {detects} can be detected", width))
     if len(figures) > _MOST:
-        lines.append(Line(f"BLUNT   and {len(figures) - _MOST} more", "yellow"))
+        lines.append(Line(f"{_IMPRECISE} and {len(figures) - _MOST} more", "yellow"))
     if figures:
         advice = (
-            "What is blunt was measured while the machine was busy, or in too little time: to hold later runs "
-            "against it, save it again when the machine does less, or raise max_time."
+            "These results are too noisy to be a useful baseline. Save the run again on a quieter machine, or raise "
+            "max_time."
         )
         lines.extend(wrapped([Line(advice)], width))
     return lines
+
+
+def _named(word: str, nodeid: str, color: str, width: int) -> Line:
+    return Line(f"{word:{_WIDE}} {shorten(nodeid, width - _WIDE - 1)}", color)
 
 
 def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
@@ -95,26 +102,29 @@ def comparison_of(comparison: Comparison, name: str, baseline: Mapping[str, Any]
 
 
 def tally(comparison: Comparison) -> str:
-    """``12 compared: 10 as before, 1 slower, 1 inside the noise; 2 new``."""
+    """``12 compared: 10 unchanged, 1 regressed, 1 without a significant change; 2 new``."""
     names: dict[Kind, str] = {
-        "same": "as before",
-        "regression": "slower",
-        "improvement": "faster",
+        "same": "unchanged",
+        "regression": "regressed",
+        "improvement": "improved",
         "verdict": "with another verdict",
-        "noise": "inside the noise",
-        "unsure": "unsure",
+        "noise": "without a significant change",
+        "unsure": "undecided",
     }
-    amounts = {kind: len(comparison.of(kind)) for kind in (*names, "new", "gone")}
+    amounts = Counter(change.kind for change in comparison.changes)
     compared = sum(amounts[kind] for kind in names)
     parts = ", ".join(f"{amounts[kind]} {name}" for kind, name in names.items() if amounts[kind])
     text = f"{compared} compared: {parts}" if compared else "nothing to compare"
-    others = [f"{amounts[kind]} {kind}" for kind in ("new", "gone") if amounts[kind]]
+    apart: dict[Kind, str] = {"new": "new", "gone": "removed"}
+    others = [f"{amounts[kind]} {name}" for kind, name in apart.items() if amounts[kind]]
     return "; ".join([text, *others])
 
 
 def _below(text: str, width: int) -> list[Line]:
     """Return what belongs to the name above it."""
-    return [Line(f"        {line}") for line in textwrap.wrap(text, max(20, width - 8), subsequent_indent="  ")]
+    indent = " " * (_WIDE + 1)
+    wide = max(20, width - len(indent))
+    return [Line(indent + line) for line in textwrap.wrap(printable(text), wide, subsequent_indent="  ")]
 
 
 def _said(change: Change) -> str:
@@ -124,7 +134,8 @@ def _said(change: Change) -> str:
         return f"{text}: {ratio(figure)}" if figure is not None else text
     parts = []
     if change.before is not None and change.after is not None:
-        at = f" at {count(change.workers, 'worker')}" if change.workers and not _says(text, change.workers) else ""
+        said_already = change.workers in (None, change.labelled_workers)
+        at = "" if said_already else f" with {count(change.workers or 0, 'worker')}"
         parts.append(f"{ratio(change.before)} -> {ratio(change.after)}{at} ({percent(change.before, change.after)})")
     if change.verdicts[0] != change.verdicts[1]:
         parts.append(f"{label_of(change.verdicts[0])} -> {label_of(change.verdicts[1])}")
@@ -133,10 +144,6 @@ def _said(change: Change) -> str:
     return f"{text}: {', '.join(parts)}"
 
 
-def _says(expectation: str, workers: int) -> bool:
-    return f", {workers} " in expectation
-
-
 def percent(before: float, after: float) -> str:
-    """``-74 %``."""
-    return f"{(after / before - 1) * 100:+.0f} %" if before > 0 else "?"
+    """``-74%``."""
+    return f"{(after / before - 1) * 100:+.0f}%" if before > 0 else "?"

@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 from pytest_concurrency.core.units import count
 from pytest_concurrency.reports.rows import rows_of
 
-_WORDS = {"regression": "slower", "improvement": "faster", "verdict": "other verdict"}
+_REGRESSED, _WORSE = "regressed", "worse"
+_WORDS = {
+    "regression": _REGRESSED,
+    "improvement": "improved",
+    "verdict": "other verdict",
+    "unsure": "undecided",
+    "noise": "no significant change",
+    "gone": "removed",
+}
 # In the colors of verdicts.
 _TONES = {"improvement": "met", "verdict": "undecided", "unsure": "undecided"}
 
@@ -58,7 +66,7 @@ def _of_parts(run: Mapping[str, Any]) -> Compared | None:
     if not texts:
         return None
     baseline = "its baseline"
-    worse = tuple(Told(nodeid, "slower", "not_met", text) for nodeid, text in texts.items())
+    worse = tuple(Told(nodeid, _REGRESSED, "not_met", text) for nodeid, text in texts.items())
     return Compared(baseline, _headline(worse, baseline), "", worse, ())
 
 
@@ -72,8 +80,11 @@ def _headline(worse: tuple[Told, ...], baseline: str) -> str:
     if not worse:
         return ""
     tests = len({change.nodeid for change in worse})
-    return f"{count(tests, 'test')} {'is' if tests == 1 else 'are'} {_word(worse)} than in {baseline}."
+    verb = ("is" if tests == 1 else "are") if _word(worse) == _WORSE else ("has" if tests == 1 else "have")
+    return (
+        f"{count(tests, 'test')} {verb} {_word(worse)} {'than in' if _word(worse) == _WORSE else 'since'} {baseline}."
+    )
 
 
 def _word(worse: tuple[Told, ...]) -> str:
-    return "slower" if all(change.word == "slower" for change in worse) else "worse"
+    return _REGRESSED if all(change.word == _REGRESSED for change in worse) else _WORSE

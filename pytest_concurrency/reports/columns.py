@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pytest_concurrency.core.units import count, duration, number, share
+from pytest_concurrency.core.units import duration, number, share
 from pytest_concurrency.reports.rows import Row, label_of
 
-DEFAULT = ("test", "verdict", "expects", "figure", "needed", "bound", "workers", "rounds", "time")
+DEFAULT = ("test", "verdict", "expects", "figure", "required", "bound", "workers", "rounds", "time")
 _Key = Callable[[Row], Any]
 
 
@@ -35,10 +35,9 @@ def _efficiency(row: Row) -> float | None:
     curve = row.curve
     if curve:
         return float(min(point["efficiency"] for point in curve))
-    amount = row.workers.partition(" ")[0]
-    if row.claim != "speedup" or row.value is None or not amount.isdecimal():
+    if row.claim != "speedup" or row.value is None or not row.worker_count:
         return None
-    return row.value / int(amount)
+    return row.value / row.worker_count
 
 
 def _foreign(row: Row) -> float | None:
@@ -69,7 +68,7 @@ COLUMNS: dict[str, Column] = {
     "figure": Column("what was measured, with its interval", lambda row: row.figure, _estimate),
     "value": Column("what was measured", lambda row: row.bare_figure, _estimate, right=True),
     "interval": Column("its interval", lambda row: row.interval or "-", _estimate),
-    "needed": Column("what the figure must be", lambda row: row.needed, lambda row: row.expectation["threshold"]),
+    "required": Column("what the figure must be", lambda row: row.required, lambda row: row.expectation["threshold"]),
     "threshold": Column(
         "the threshold alone", lambda row: row.threshold, lambda row: row.expectation["threshold"], right=True
     ),
@@ -137,7 +136,7 @@ def parse_sort(value: object) -> str:
 
 
 def _no_columns(names: Sequence[str]) -> str:
-    return f"there is no {count(len(names), 'column').partition(' ')[2]} {', '.join(map(repr, names))}"
+    return f"there is no {'column' if len(names) == 1 else 'columns'} {', '.join(map(repr, names))}"
 
 
 def ordered(rows: Sequence[Row], by: str) -> list[Row]:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pytest_concurrency.core.atomic_files import check_writable, write_whole
+from pytest_concurrency.core.atomic_files import check_writable, is_stream, write_whole
 from pytest_concurrency.reports import formats
 
 _JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -20,17 +20,25 @@ def check(reports: Sequence[tuple[str, str]], storage: str) -> None:
     :param storage: the folder of saved runs, which a report may not overwrite.
     :raises ValueError: names the report and the reason.
     """
+    taken: dict[Path, str] = {}
     for kind, path in reports:
         if reason := formats.load(kind).unavailable():
             raise ValueError(f"--concurrency-report={kind}:{path} cannot be made: {reason} Nothing was run.")
         try:
             check_writable(Path(path))
             keep_out(Path(path), storage)
+            other = taken.setdefault(Path(path).resolve(), f"{kind}:{path}")
+            overwritten = not (is_stream(Path(path)) or _is_job_summary(Path(path)))
         except OSError as error:
             raise ValueError(
                 f"--concurrency-report={kind}:{path} cannot be written: {error}. Nothing was run. "
                 "Name a file in a folder that can be written to."
             ) from None
+        if other != f"{kind}:{path}" and overwritten:
+            raise ValueError(
+                f"--concurrency-report={other} and --concurrency-report={kind}:{path} name the same file, and one "
+                "would be lost. Nothing was run. Name two files."
+            )
 
 
 def keep_out(path: Path, storage: str | Path) -> None:

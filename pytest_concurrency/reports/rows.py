@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import fields
+from typing import Any, NamedTuple, TypeVar
 
-from pytest_concurrency.core.units import count, duration, formatter, interval, number, share
+from pytest_concurrency.core.addresses import KINDS, about
+from pytest_concurrency.core.units import count, formatter, interval, number
 
 ORDER = ("not_met", "undecided", "unmeasurable", "met")  # what a reader must see comes first
-_TRY = "What to try:\n"
-_SAID_ALREADY = ("raise max_time", "move the threshold", "Start each call")
-_UNDECIDED = (
-    "Run it when the machine is less busy, give it more time (max_time), or choose a threshold farther from the figure."
-)
+
+_T = TypeVar("_T")
 
 
 class Row(NamedTuple):
@@ -63,14 +62,30 @@ class Row(NamedTuple):
         return str(self.expectation.get("workers", ""))
 
     @property
+    def backend(self) -> str:
+        """Where several workers ran: ``threads``; empty if it is not known."""
+        return str(self.expectation.get("backend", ""))
+
+    @property
+    def worker_count(self) -> int | None:
+        """How many workers there were; None for a single one that was measured, and for two callables."""
+        amount: int | None = self.expectation.get("worker_count")
+        return amount
+
+    @property
     def bound(self) -> str:
         """The bound type; empty if it is not known."""
         return str(self.expectation.get("bound") or "")
 
     @property
     def advice(self) -> str:
-        """The tool for this kind of work."""
+        """The kind of work, and the tool for it."""
         return str(self.expectation.get("advice", ""))
+
+    @property
+    def tool(self) -> str:
+        """The tool for this kind of work."""
+        return str(self.expectation.get("tool", ""))
 
     @property
     def hint(self) -> str:
@@ -86,17 +101,22 @@ class Row(NamedTuple):
     @property
     def change(self) -> str:
         """How the figure stands to that of the run it was compared with, in one line; empty if it was not."""
-        return " ".join(self.change_message.partition("\n\n")[0].split())
+        return " ".join(str(self._change.get("headline", self.change_message)).split())
 
     @property
     def change_message(self) -> str:
         """The same with everything that tells why."""
-        return str((self.expectation.get("change") or {}).get("text", ""))
+        return str(self._change.get("text", ""))
+
+    @property
+    def _change(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.expectation.get("change") or {}
+        return found
 
     @property
     def is_regression(self) -> bool:
-        """Whether the gate has found it slower, for certain."""
-        return (self.expectation.get("change") or {}).get("kind") == "regression"
+        """Whether the regression check has found it slower, for certain."""
+        return self._change.get("kind") == "regression"
 
     @property
     def value(self) -> float | None:
@@ -127,31 +147,41 @@ class Row(NamedTuple):
     @property
     def threshold(self) -> str:
         """The threshold alone, with its unit; ``-`` without one."""
-        threshold, claim = self.expectation["threshold"], self.claim
+        threshold, unit = self.expectation["threshold"], self.unit
         if threshold is None:
             return "-"
-        if claim.startswith("longest"):
-            return duration(threshold)
-        return share(threshold) if claim in ("waiting", "computing", "GIL") else f"{number(threshold)}x"
+        return f"{number(threshold)}x" if unit == "ratio" else formatter(unit)(threshold)
 
     @property
-    def needed(self) -> str:
-        """The comparison that decides: ``>= 3x``, ``GIL released``."""
-        threshold, claim = self.expectation["threshold"], self.claim
+    def unit(self) -> str:
+        """Of figure and threshold: ``ratio``, ``share`` or ``seconds``."""
+        return str(self.expectation.get("unit") or (self.expectation["estimate"] or {}).get("unit", "ratio"))
+
+    @property
+    def gil(self) -> str:
+        """Which use of the GIL is required: ``held``, ``released``; empty if none is."""
+        about_gil = self.expectation["threshold"] is None or self.claim == "GIL"
+        return str(self.expectation["arguments"].get("gil") or "") if about_gil else ""
+
+    @property
+    def requires_overlap(self) -> bool:
+        """Whether the waits must overlap, whatever the figure."""
+        return self.claim == "overlap" and self.expectation["threshold"] is not None
+
+    @property
+    def required(self) -> str:
+        """The comparison that decides: ``>= 3x``, ``GIL released``; ``-`` if there is none."""
         if self.marker == "bound":
             return str(self.expectation["arguments"].get("expected", "-")).replace("'", "")
-        if threshold is None or claim == "GIL":
-            use = self.expectation["arguments"].get("gil")
-            return f"GIL {use}" if use else "-"
-        if claim == "overlap":
-            return "overlap"
-        return f"{self.comparison} {self.threshold}"
+        if self.gil:
+            return f"GIL {self.gil}"
+        if self.expectation["threshold"] is None or self.claim == "GIL":
+            return "-"
+        return "overlap" if self.requires_overlap else f"{self.comparison} {self.threshold}"
 
     @property
     def comparison(self) -> str:
         """How the figure must stand to the threshold."""
-        if self.claim.startswith("longest"):
-            return "<="
         return str(self.expectation.get("comparison", ">="))
 
     @property
@@ -159,24 +189,35 @@ class Row(NamedTuple):
         return str(self.expectation["reason"])
 
     @property
+    def finding(self) -> Mapping[str, Any]:
+        """The parts of the reason; empty for a verdict that is met."""
+        found: Mapping[str, Any] = self.expectation.get("finding") or {}
+        return found
+
+    @property
     def headline(self) -> str:
-        """The first paragraph of the reason, in one line."""
-        return " ".join(self.reason.partition("\n\n")[0].split())
+        """What was found, in one line."""
+        return " ".join(str(self.finding.get("headline", self.reason)).split())
 
     @property
-    def what_to_try(self) -> str:
-        """What a verdict of not met's message tells to look at; empty for others."""
-        for paragraph in self.reason.split("\n\n"):
-            if paragraph.startswith(_TRY):
-                return " ".join(paragraph.removeprefix(_TRY).split())
-        return ""
+    def cause(self) -> str:
+        return str(self.finding.get("cause", ""))
 
     @property
-    def what_to_do(self) -> str:
-        """The next step of whichever program reads a verdict that is not met; empty if the reason says it already."""
-        if self.verdict == "undecided" and not any(words in self.reason for words in _SAID_ALREADY):
-            return _UNDECIDED
-        return self.what_to_try
+    def place(self) -> str:
+        """The line of code where time is lost; empty if it was not found out."""
+        return str(self.finding.get("place", ""))
+
+    @property
+    def try_next(self) -> str:
+        """What to try; empty for a verdict that is met."""
+        return str(self.finding.get("try_next", ""))
+
+    @property
+    def more(self) -> str:
+        """The address of the page that says more; empty for a verdict that is met."""
+        kind = self.finding.get("kind")  # a file is not trusted with an address of its own
+        return about(kind) if kind in KINDS else ""
 
 
 def rows_of(records: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
@@ -184,6 +225,12 @@ def rows_of(records: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     for record in records:
         for expectation in record["expectations"]:
             yield Row(record, expectation)
+
+
+def known_fields(kind: type[_T], value: Mapping[str, Any]) -> _T:
+    """Return a value of a dataclass from a record, without the properties that hooks or later versions have added."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: part for name, part in value.items() if name in names})
 
 
 def counts_of(rows: Sequence[Row]) -> dict[str, int]:

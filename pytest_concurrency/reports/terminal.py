@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_concurrency.core.model import Estimate, Point
+from pytest_concurrency.core.text import printable, sentence
 from pytest_concurrency.core.units import count
 from pytest_concurrency.machine.cpus import describe
 from pytest_concurrency.reports import verdict_table
 from pytest_concurrency.reports.columns import ordered
-from pytest_concurrency.reports.rows import Row, label_of, name_of, rows_of, shorten, tally
-from pytest_concurrency.verdicts.not_met import curve
+from pytest_concurrency.reports.rows import Row, known_fields, label_of, name_of, rows_of, shorten, tally
+from pytest_concurrency.verdicts.curves import curve
 
 _COLORS = {"met": "green", "not_met": "red", "undecided": "yellow", "unmeasurable": "yellow"}
 
@@ -75,7 +76,7 @@ def _table(reporter: Any, rows: Sequence[Row], layout: Layout, width: int) -> No
     if not rows:
         return
     for line in verdict_table.lines_of(ordered(rows, layout.sort), layout.columns, bool(layout.sort), width):
-        reporter.write_line(line.text, **{_COLORS[line.row.verdict] if line.row else "bold": True})
+        reporter.write_line(printable(line.text), **{_COLORS[line.row.verdict] if line.row else "bold": True})
 
 
 def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
@@ -93,15 +94,14 @@ def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
     for row in rows_of(records):
         # The failure message of a verdict "not met" has the curve already.
         if row.verdict != "not_met" and (points := [_point(point) for point in row.curve]):
-            backend = row.workers.partition(" ")[2]
-            reporter.write_line(f"scaling of {row.name} in {backend}:", bold=True)
+            reporter.write_line(f"scaling of {row.name} in {row.backend}:", bold=True)
             for line in curve(points).splitlines():
                 reporter.write_line(line)
             reporter.write_line("")
 
 
 def _point(value: Mapping[str, Any]) -> Point:
-    return Point(**{**value, "speedup": Estimate(**value["speedup"])})
+    return known_fields(Point, {**value, "speedup": known_fields(Estimate, value["speedup"])})
 
 
 def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
@@ -126,7 +126,7 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
 
 def _knows(row: Row) -> int:
     """How much a verdict has seen of what its test does: whether waits overlap shows with several workers only."""
-    return (row.bound == "serialized") + (row.workers != "alone")
+    return (row.bound == "serialized") + (row.worker_count is not None)
 
 
 def _listed(names: Sequence[str], width: int) -> Iterator[str]:
@@ -156,16 +156,32 @@ def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) 
 
 
 def _line(reporter: Any, row: Row, width: int) -> None:
-    found = f"{row.expects} {row.figure}" + (f", needed {row.needed}" if row.needed != "-" else "")
-    test = f"{label_of(row.verdict).upper()} {row.nodeid}"
+    found = f"{row.expects} {row.figure}" + (f", required {row.required}" if row.required != "-" else "")
+    test = f"{label_of(row.verdict).upper()} {printable(row.nodeid)}"
     for text in [f"{test} {found}"] if len(test) + 1 + len(found) <= width else [test, f"  {found}"]:
         reporter.write_line(text, **{_COLORS[row.verdict]: True})
-    said = row.reason
-    if row.verdict == "not_met":
-        # Told in full where pytest shows failures; but of a failed comparison it shows the first lines only.
-        said = f"What to try: {row.what_to_try}" if row.of_fixture and row.what_to_try else ""
-    for line in textwrap.wrap(said, max(40, width - 2)):
-        reporter.write_line(f"  {line}")
+    parts = [("", sentence(row.headline))] if row.verdict != "not_met" else [("Cause: ", row.cause)]
+    parts.append(("Where: ", row.place))
+    if row.verdict != "not_met" or row.of_fixture:
+        # pytest shows the whole message of a marker, and only the first lines of a failed comparison's.
+        parts.append(("Try:   ", row.try_next))
+    if row.verdict != "not_met":
+        parts.append(("More:  ", row.more))
+    for label, text in parts:
+        for line in _below(label, text, max(40, width)) if text else ():
+            reporter.write_line(line)
+
+
+def _below(label: str, text: str, width: int) -> list[str]:
+    first = f"  {label}"
+    return textwrap.wrap(
+        printable(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def traced_by(records: Sequence[Mapping[str, Any]]) -> str | None:

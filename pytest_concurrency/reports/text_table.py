@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from pytest_concurrency.core.text import printable
 from pytest_concurrency.reports import rows
 
 _NARROWEST = 12
@@ -14,22 +15,25 @@ def shorten(text: str, width: int) -> str:
 
     What a terminal would not print as one character becomes a question mark: names are not trusted.
     """
-    return rows.shorten("".join(char if char.isprintable() else "?" for char in text), width)
+    return rows.shorten(printable(text), width)
 
 
 def table(
-    heads: Sequence[str], lines: Sequence[Sequence[str]], width: int, elastic: int, right: Collection[int] = ()
+    heads: Sequence[str], lines: Sequence[Sequence[str]], width: int, right: Collection[int] = ()
 ) -> Iterator[str]:
-    """Return the lines of a table; where it is too wide, the column ``elastic`` gives way."""
-    widths = [max(len(row[column]) for row in (heads, *lines)) for column in range(len(heads))]
-    others = sum(widths) - widths[elastic] + 2 * (len(heads) - 1)
-    widths[elastic] = max(_NARROWEST, min(widths[elastic], width - others))
-    for row in (heads, *lines):
-        cells = [
-            shorten(cell, wide) if column == elastic else cell
-            for column, (cell, wide) in enumerate(zip(row, widths, strict=True))
-        ]
+    """Return the lines of a table; a name in the first column that does not fit has a line of its own above its row.
+
+    A name that is cut cannot be told from others. Control characters, which a file may hold, become question marks.
+    """
+    rows_ = [[printable(cell) for cell in row] for row in (heads, *lines)]
+    widths = [max(len(row[column]) for row in rows_) for column in range(len(heads))]
+    room = max(_NARROWEST, width - sum(widths[1:]) - 2 * (len(heads) - 1))
+    widths[0] = max(len(row[0]) for row in rows_ if len(row[0]) <= room)
+    for name, *cells in rows_:
+        if len(name) > room:
+            yield shorten(name, width)
+            name = ""
         yield "  ".join(
             cell.rjust(wide) if column in right else cell.ljust(wide)
-            for column, (cell, wide) in enumerate(zip(cells, widths, strict=True))
+            for column, (cell, wide) in enumerate(zip([name, *cells], widths, strict=True))
         ).rstrip()

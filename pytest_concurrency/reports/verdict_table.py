@@ -10,8 +10,8 @@ from pytest_concurrency.reports.columns import COLUMNS, DEFAULT
 from pytest_concurrency.reports.rows import Row, shorten
 
 # What a narrow terminal loses, in this order, before names of tests are cut short: it can be read elsewhere.
-_LESS = {"rounds": None, "workers": None, "time": None, "figure": "value", "needed": None}
-_NAME = 24  # as much of a name as is worth a column
+_LESS = {"rounds": None, "workers": None, "time": None, "figure": "value", "required": None}
+_NAME = 23  # as much of a name as is worth a column
 _NARROWEST = 12
 _INDENT = "  "
 
@@ -38,16 +38,22 @@ def lines_of(rows: Sequence[Row], chosen: Sequence[str], ordered: bool, width: i
         cells["test"] = [_INDENT + _in_file(row.nodeid) if grouped else row.name for row in rows]
         if not chosen:
             cells = _fitting(rows, cells, width)
-        room = width - _total({**_widths(cells), "test": 0})
-        cells["test"] = [shorten(test, max(_NARROWEST, room)) for test in cells["test"]]
+    names = cells.get("test", [])
+    room = max(_NARROWEST, width - _total({**_widths(cells), "test": 0}))
+    if any(len(name) > room for name in names):
+        # A name that is cut cannot be told from others: one that does not fit has a line of its own.
+        cells["test"] = [name if len(name) <= room else "" for name in names]
     # Made once: a table may have thousands of rows.
     form = "  ".join(f"{{:{'>' if COLUMNS[name].right else '<'}{wide}}}" for name, wide in _widths(cells).items())
     yield Line(form.format(*cells).rstrip())
-    lines = zip(rows, zip(*cells.values(), strict=True), strict=True)
+    whole = names or [""] * len(rows)
+    lines = zip(rows, whole, zip(*cells.values(), strict=True), strict=True)
     for file, together in groupby(lines, key=lambda each: _file(each[0].nodeid)):
         if grouped:
             yield Line(shorten(file, width))
-        for row, line in together:
+        for row, name, line in together:
+            if len(name) > room:
+                yield Line(shorten(name, width), row)
             yield Line(form.format(*line).rstrip(), row)
 
 

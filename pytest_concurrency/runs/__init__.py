@@ -1,0 +1,1 @@
+"""Saved runs: records, schema, storage, baselines and their comparison."""

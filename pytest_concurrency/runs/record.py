@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pytest_concurrency.core.model import Outcome, Series
+from pytest_concurrency.core.addresses import about
+from pytest_concurrency.core.model import Finding, Outcome, Series
 from pytest_concurrency.core.units import spelled
 
 SCHEMA = 1
@@ -31,7 +32,11 @@ def record_of(
         "expectations": [_expectation(outcome) for outcome in outcomes],
         "bound": asdict(last.bound) if last.bound else None,
         "arms": [plain(asdict(arm)) for outcome in outcomes for arm in outcome.arms],
-        "interference": asdict(last.interference),
+        "interference": {
+            name: value
+            for name, value in asdict(last.interference).items()
+            if name in ("foreign", "steal", "throttled")
+        },
         "traced_by": list(traced_by),
         "quiet_host": dict(quiet_host) if quiet_host else None,
     }
@@ -48,16 +53,27 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "estimate": asdict(outcome.estimate) if outcome.estimate else None,
         "threshold": outcome.threshold,
+        "unit": outcome.unit,
         "workers": outcome.workers,
+        "backend": outcome.backend,
+        "worker_count": outcome.worker_count,
         "rounds": outcome.rounds,
         "seconds": round(outcome.seconds, 6),
         "bound": outcome.bound.kind if outcome.bound else None,
         "advice": outcome.advice,
+        "tool": outcome.tool,
         "hint": outcome.hint,
         "curve": [asdict(point) for point in outcome.curve] if len(outcome.curve) > 1 else [],
         "series": [_series(series) for series in outcome.series],
         "change": asdict(outcome.change) if outcome.change else None,
+        "finding": _finding(outcome.finding) if outcome.finding else None,
     }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    parts = {name: value for name, value in asdict(finding).items() if name != "evidence"}
+    evidence = [{"side": spent.side, **asdict(spent.each)} for spent in finding.evidence]
+    return {**parts, "evidence": evidence, "more": about(finding.kind)}
 
 
 def _series(series: Series) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency.core.model import Change, Outcome, Series
+from pytest_concurrency.core.model import Change, Finding, Outcome, Series
+from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, ratio, share
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.runs import record, run_comparison
 from pytest_concurrency.runs.allowed_loss import AllowedLoss
-from pytest_concurrency.verdicts import not_met
+from pytest_concurrency.verdicts import message
 
 _LOOK = 0.01  # how often one look may be wrong: two are needed, and compare.ERROR holds for both together
 _PAUSE = 0.2  # seconds between the looks, in which a burst of interference passes
@@ -51,10 +52,11 @@ class RegressionCheck:
             outcome, series=pooled, rounds=outcome.rounds + second.rounds, seconds=outcome.seconds + second.seconds
         )
         if sure:
-            text = self._message(outcome, before, max(sure, key=lambda workers: workers or 0))
-            return replace(outcome, change=Change("regression", text))
-        text = f"it looked slower than in {self._baseline}, and a second look did not confirm it"
-        return replace(outcome, change=Change("unconfirmed", text))
+            finding, figures = self._finding(outcome, before, max(sure, key=lambda workers: workers or 0))
+            text = message.render(finding, figures)
+            return replace(outcome, change=Change("regression", text, message.summary(finding)))
+        text = f"it looked slower than in {self._baseline}, and a second measurement did not confirm it"
+        return replace(outcome, change=Change("unconfirmed", text, text))
 
     def _before(self, outcome: Outcome) -> dict[int | None, list[tuple[float, float]]] | None:
         arguments = record.plain(dict(outcome.arguments))
@@ -73,32 +75,28 @@ class RegressionCheck:
             == "regression"
         }
 
-    def _message(self, outcome: Outcome, before: Mapping[int | None, Any], workers: int | None) -> str:
+    def _finding(self, outcome: Outcome, before: Mapping[int | None, Any], workers: int | None) -> tuple[Finding, str]:
+        """Return what the failure says, and both figures with the rounds behind them."""
         now = _bounds(next(points for points in outcome.series if points.workers == workers))
         old, new = run_comparison.middle(before[workers]), run_comparison.middle(now)
         given = [f"{name}={value!r}" for name, value in outcome.arguments.items()]
-        what = f"{outcome.marker}({', '.join([outcome.subject, *given] if outcome.subject else given)})"
-        at = f" at {count(workers, 'worker')}" if len(outcome.series) > 1 and workers else ""
-        limits = ",".join(map(str, self._limits))
-        parts = [
-            not_met.wrap(
-                f"slower than in {self._baseline}: {ratio(new)}{at}, and it was {ratio(old)} ({share(new / old - 1)}). "
-                f"That is surely more than {limits} of {what}."
+        arguments = ", ".join([outcome.subject, *given] if outcome.subject else given)
+        at = f" with {count(workers, 'worker')}" if len(outcome.series) > 1 and workers else ""
+        allowed = ", ".join(map(str, self._limits))
+        finding = Finding(
+            kind="regression",
+            headline=(
+                f"{outcome.marker}({arguments}) REGRESSED from {self._baseline}: {ratio(new)}{at}, and it was "
+                f"{ratio(old)} ({share(new / old - 1)}); allowed loss: {allowed}."
             ),
-            f"Measured:\n  {_line(self._baseline, before[workers])}\n  {_line('this run', now)}",
-        ]
-        if outcome.bound is not None:
-            parts.append(f"Bound type: {outcome.bound.kind}\n" + not_met.wrap(outcome.bound.evidence + ".", "  "))
-        parts.append(
-            "What to try:\n"
-            + not_met.wrap(
-                "Look for what the workers share since then: a lock, a pool with fewer places, a call that holds the "
-                "GIL. If the loss is meant, save a new baseline with --concurrency-save.",
-                "  ",
-            )
+            cause=f"{outcome.bound.kind}. {sentence(outcome.bound.evidence)}" if outcome.bound is not None else "",
+            try_next=(
+                "look for what the workers share since then: a lock, a smaller pool, a call that holds the GIL. If the "
+                "loss is intended, save a new baseline with --concurrency-save."
+            ),
+            certainty="Confirmed by two measurements, the second with freshly started workers after a pause.",
         )
-        parts.append("Certain: two looks agree, the second after a pause.")
-        return "\n\n".join(parts)
+        return finding, f"Measured:\n  {_line(self._baseline, before[workers])}\n  {_line('this run', now)}"
 
 
 def _pooled(first: Sequence[Series], second: Sequence[Series]) -> tuple[Series, ...]:
@@ -112,5 +110,5 @@ def _bounds(series: Series) -> list[tuple[float, float]]:
 
 def _line(name: str, rounds: Sequence[tuple[float, float]]) -> str:
     sure = run_comparison.spread(rounds, run_comparison.ERROR)
-    within = f", surely {ratio(sure.low).rstrip('x')} to {ratio(sure.high)}" if sure else ""
+    within = f" (interval {ratio(sure.low)} to {ratio(sure.high)})" if sure else ""
     return f"{name}: {ratio(run_comparison.middle(rounds))}{within}, {count(len(rounds), 'round')}"

@@ -51,7 +51,8 @@ class Change:
     """One expectation in two runs.
 
     ``before`` and ``after`` are the median speedups where there are any, ``workers`` the count at which
-    they differ most surely. ``reason`` says why a change is unsure.
+    they differ most surely. ``reason`` says why a change is unsure. ``labelled_workers`` is the count that
+    ``expectation``, the label, names.
     """
 
     nodeid: str
@@ -63,6 +64,7 @@ class Change:
     verdicts: tuple[str, str] = ("", "")
     reason: str = ""
     key: Key = ("", "", 0)
+    labelled_workers: int | None = None
 
     @property
     def is_regression(self) -> bool:
@@ -152,7 +154,17 @@ def change_of(
     (kind, reason), workers = min(found, key=lambda each: (_ORDER.index(each[0].kind), -(each[1] or 0)))
     if kind in ("same", "noise", "unsure") and verdicts[0] != verdicts[1]:
         kind = "verdict"
-    return Change(nodeid, label(after), kind, middle(old[workers]), middle(new[workers]), workers, verdicts, reason)
+    return Change(
+        nodeid,
+        label(after),
+        kind,
+        middle(old[workers]),
+        middle(new[workers]),
+        workers,
+        verdicts,
+        reason,
+        labelled_workers=workers if len(new) == 1 else after.get("worker_count"),
+    )
 
 
 def series_of(expectation: Mapping[str, Any]) -> dict[int | None, list[tuple[float, float]]]:

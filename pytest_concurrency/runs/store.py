@@ -19,6 +19,8 @@ from pytest_concurrency.runs import fingerprint, record, schema
 DEFAULT = ".concurrency"
 _SUFFIX = ".json"
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
+_RESERVED = ("latest", "auto")
+_NAME_BYTES = 200  # a file name has at most 255, and a suffix and a number are added
 _CREATED = re.compile(r'"created":\s*"([^"]*)"')
 _HEAD_BYTES = 4096
 MOST_BYTES = 1_000_000_000  # of a file
@@ -182,8 +184,9 @@ class Storage:
 
         :raises CommandError: the folder is a file.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise CommandError(f"{self.path} is a file, and saved runs need a folder: name another one")
+        with self._readable():
+            if self.path.exists() and not self.path.is_dir():
+                raise CommandError(f"{self.path} is a file, and saved runs need a folder: name another one")
 
     def check(self, name: str | None = None) -> None:
         """Find out before a long run whether it can be saved.
@@ -191,16 +194,25 @@ class Storage:
         :raises CommandError: the folder is a file or cannot be written to, or the name is taken or no name.
         """
         self.check_folder()
-        above = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        with self._readable():
+            above = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not above.is_dir() or not os.access(above, os.W_OK):
             raise CommandError(f"{self.path} cannot be written to: {above} does not allow it")
         if name is not None:
             _check_name(name)
-            if self._file(name).exists():
+            if os.path.lexists(self._file(name)):
                 raise CommandError(
                     f"a run named {name} is there already: {self._file(name)}. "
                     "Saved runs are never overwritten: choose another name, or delete that file"
                 )
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Turn what the file system says of the folder's path (too long, not permitted) into a clear error."""
+        try:
+            yield
+        except OSError as error:
+            raise CommandError(f"{self.path!s:.120} cannot be used: {error.strerror or error}") from None
 
     def save(self, run: Mapping[str, Any], name: str | None = None) -> Path:
         """Save a run under a name of its own, and return its file.
@@ -219,7 +231,8 @@ class Storage:
                 head = {"name": name, "created": now.isoformat(timespec="microseconds").replace("+00:00", "Z")}
                 kept = {"schema": run["schema"], **head, **{key: run[key] for key in run if key not in head}}
                 try:
-                    if not self._file(name).exists():
+                    # A symbolic link to nowhere is taken, too: the run would be written to wherever it points.
+                    if not os.path.lexists(self._file(name)):
                         write_whole(self._file(name), record.text_of(kept), replace=False)
                         return self._file(name)
                 except FileExistsError:
@@ -239,9 +252,12 @@ class Storage:
         """Whether there is a run of this name, or such a file."""
         text = str(name_or_path)
         try:
-            return bool(_NAME.fullmatch(text) and self._file(text).is_file()) or Path(text).exists()
+            return self._is_saved(text) or Path(text).exists()
         except OSError:  # too long for any file
             return False
+
+    def _is_saved(self, name: str) -> bool:
+        return bool(_NAME.fullmatch(name)) and len(name.encode()) <= _NAME_BYTES and self._file(name).is_file()
 
     def load(self, name_or_path: str | Path) -> dict[str, Any]:
         """Return a run by its name, or by its file's path; the newest one by ``latest``.
@@ -250,7 +266,7 @@ class Storage:
         :raises CommandError: there is none, and the folder is a file.
         """
         text = str(name_or_path)
-        if _NAME.fullmatch(text) and self._file(text).is_file():
+        if self._is_saved(text):
             return load(self._file(text))
         if text == "latest" and not self.has(text):
             if (run := self.latest()) is not None:
@@ -293,10 +309,10 @@ def check_name(name: str) -> None:
 
     :raises ValueError: it cannot.
     """
-    if not _NAME.fullmatch(name) or name in ("latest", "auto"):
+    if not _NAME.fullmatch(name) or name in _RESERVED or len(name.encode()) > _NAME_BYTES:
         raise ValueError(
-            f"{name!r:.120} cannot be a run's name: letters, digits and . _ + - only, at most 100, "
-            "beginning with a letter or a digit, and not latest or auto"
+            f"{name!r:.120} cannot be a run's name: letters, digits and . _ + - only, at most 100 (and "
+            f"{_NAME_BYTES} bytes in UTF-8), beginning with a letter or a digit, and not latest or auto"
         )
 
 

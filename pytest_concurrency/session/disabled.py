@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-from pytest_concurrency.session.in_flight import Gauge
+from pytest_concurrency.instruments.gauge import Gauge
+from pytest_concurrency.instruments.rendezvous import Rendezvous
+from pytest_concurrency.session.instruments import Instruments
 from pytest_concurrency.session.same_result import check_same
 from pytest_concurrency.session.unused_comparisons import EitherWay
 
@@ -17,8 +20,8 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 class PlainConcurrency:
     """Takes every call that :class:`~pytest_concurrency.session.fixture.Concurrency` takes."""
 
-    def __init__(self) -> None:
-        self._gauge = Gauge()
+    def __init__(self, instruments: Instruments | None = None) -> None:
+        self._instruments = instruments or Instruments()
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
         return _run(function, args, options.get("setup"))
@@ -37,8 +40,22 @@ class PlainConcurrency:
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
         return _run(function, args, options.get("setup"))
 
-    def in_flight(self) -> Gauge:
-        return self._gauge
+    def in_flight(
+        self, *, meet: int | None = None, limit: int | None = None, timeout: float | str = "30s"
+    ) -> Gauge | Rendezvous:
+        return self._instruments.in_flight(meet, limit, timeout)
+
+    def nonblocking(self, max_block: float | str = "50ms") -> UnguardedBlock:
+        return UnguardedBlock()
+
+    def pause(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+
+class UnguardedBlock(contextlib.nullcontext[None]):
+    """Guards nothing; ``with`` or ``async with``."""
+
+    blocks = ()
 
 
 class AlwaysTrue:

@@ -8,17 +8,19 @@ from dataclasses import replace
 from types import FrameType
 
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.core.model import Finding, Outcome
 from pytest_concurrency.core.units import count, number
 from pytest_concurrency.expectations import keywords
+from pytest_concurrency.session.explanations import Compared
 from pytest_concurrency.session.unused_comparisons import is_discarded
 from pytest_concurrency.verdicts import not_met
+from pytest_concurrency.verdicts.outcome import bound_differs
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 _KINDS = ("io", "cpu", "mixed", "serialized")
 
 
-class Speedup:
+class Speedup(Compared):
     """A speedup that is measured when it is compared with a number."""
 
     COMPARISON = ">= 2"
@@ -76,7 +78,7 @@ class Speedup:
         return _short(self.outcome) if self.outcome else "<speedup, not measured yet: compare it with >= or <=>"
 
 
-class BoundFinding:
+class BoundFinding(Compared):
     """A bound type that is measured when it is asked for; equal to its name.
 
     Undecided findings follow the undecided policy. In the report, it is not met if no comparison with it was true.
@@ -99,6 +101,11 @@ class BoundFinding:
         self.asked = False  # whether it was compared with anything
 
     @property
+    def finding(self) -> Finding | None:
+        """Why the last comparison is false; None if none was."""
+        return self._reported.finding if self._reported is not None else None
+
+    @property
     def kind(self) -> str:
         """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``: the likeliest, if it is undecided."""
         self._tell()
@@ -118,8 +125,7 @@ class BoundFinding:
             expected = " or ".join(self._expected)
             outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
             if outcome.verdict == "met" and outcome.bound is not None and not any(self._expected.values()):
-                found = f"expected bound {expected}, found {outcome.bound.kind!r}: {outcome.bound.evidence}"
-                outcome = replace(outcome, verdict="not_met", reason=found)
+                outcome = bound_differs(outcome, expected)
         if outcome != self._reported:
             self._report(outcome, self._reported)
             self._reported = outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,12 +12,16 @@ from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.expectations import bound, compare, keywords, placement, speedup
 from pytest_concurrency.expectations.base import Tolerances
+from pytest_concurrency.instruments.block_guard import NonblockingBlock
+from pytest_concurrency.instruments.gauge import Gauge
+from pytest_concurrency.instruments.loop_monitor import pause
+from pytest_concurrency.instruments.rendezvous import Rendezvous
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.session.call_arguments import body_of, refuse_generator, refuse_nested
 from pytest_concurrency.session.findings import BoundFinding, Speedup, label
-from pytest_concurrency.session.in_flight import Gauge
+from pytest_concurrency.session.instruments import Instruments
 from pytest_concurrency.session.same_result import check_same
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -34,11 +39,12 @@ class Concurrency:
         circumstances: SessionContext,
         report: Callable[..., None],
         follow: Callable[[Outcome, str], bool],
+        instruments: Instruments | None = None,
     ) -> None:
+        self._instruments = instruments or Instruments()
         self._circumstances = circumstances
         self._report = report
         self._follow = follow
-        self._gauge = Gauge()
         self._made: list[tuple[str, Speedup | BoundFinding]] = []
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
@@ -160,17 +166,65 @@ class Concurrency:
         with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
             return measure_figures(trial, setups, limits)
 
-    def in_flight(self) -> Gauge:
-        """Return this test's gauge: a ``with`` block that counts how many are inside at the same time.
+    def in_flight(
+        self, *, meet: int | None = None, limit: int | None = None, timeout: float | str = "30s"
+    ) -> Gauge | Rendezvous:
+        """Count how many are inside a block at the same time, which needs no clock and holds on a busy machine.
 
-        The same one at each call, so that workers can enter it where they work and the test reads
-        ``.peak`` afterwards.
+        Without arguments, return this test's gauge, the same one at each call: workers enter it where they work
+        (``with`` in threads, ``async with`` in tasks), and the test reads ``.peak`` afterwards.
+
+        With ``meet``, return a new rendezvous: whoever enters waits until so many are inside at one moment; then all
+        go on, and it counts on. If they do not meet, all who wait raise an ``AssertionError``, and the test fails.
+        Pass it as an argument to other processes; there it works too.
+
+        :param meet: 2 or more. At most as many as the pool that feeds it has workers.
+        :param limit: prove a cap both ways: so many are inside at once (``meet`` is this number, if it is not given),
+            and never more. Those who met stay inside for 20 looks of 5 ms, in which one too many would be seen.
+        :param timeout: seconds, or text such as ``"30s"``: how long one waits for the others.
+        :raises BadArgument: an argument has no meaning; or at entering: twice in one worker, by ``with`` in the
+            thread of an event loop, inside a measured body, in another test than the one that made it.
+
+        ::
+
+            meeting = concurrency.in_flight(meet=3)
+
+            def fetch(url):
+                with meeting:
+                    return client.get(url)
+
+            with ThreadPoolExecutor(3) as pool:
+                list(pool.map(fetch, urls))
         """
-        return self._gauge
+        return self._instruments.in_flight(meet, limit, timeout)
+
+    def nonblocking(self, max_block: float | str = "50ms") -> NonblockingBlock:
+        """Return a ``with`` or ``async with`` block that must leave its event loop free, in this one ordinary run.
+
+        It fails with an ``AssertionError`` that names the line if the loop could surely not run what was due for
+        longer. What else made the loop late is taken off: run-queue delay, the hypervisor, the GIL in other threads,
+        collections of the garbage collector that no line has called. Where one sighting cannot tell (within 2.5 ms
+        above the limit, or if any of these took part), the test is undecided at its end.
+
+        :param max_block: seconds, or text such as ``"20ms"``; 5 ms or more.
+        :raises BadArgument: ``max_block`` has no meaning; or at entering, no event loop runs there.
+
+        ::
+
+            async def test_handler(concurrency, request):
+                prepare()  # may block
+                async with concurrency.nonblocking("20ms"):
+                    await handler(request)
+        """
+        return self._instruments.nonblocking(max_block)
+
+    def pause(self) -> contextlib.AbstractContextManager[None]:
+        """Return a ``with`` block that may block its event loop under ``--concurrency-max-block`` and nonblocking()."""
+        return pause()
 
     def gauge_says_nothing(self) -> bool:
         """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
-        return self._gauge.says_nothing
+        return self._instruments.plain_gauge.says_nothing
 
     def never_asked(self) -> list[tuple[str, str]]:
         """Return the calls whose findings no one has compared with anything, each with a comparison that would do."""

@@ -1,71 +1,55 @@
-"""A witness of overlap that needs no clock: how many were inside at the same time."""
+"""The gauges of one test: the arguments of ``concurrency.in_flight()``, and what its end says of them."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from types import TracebackType
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.core.units import parse_duration
+from pytest_concurrency.instruments.gauge import Gauge
+from pytest_concurrency.instruments.rendezvous import Rendezvous
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+__all__ = ["Gauge", "Gauges"]
 
 
-class Gauge:
-    """Counts who is inside a ``with`` block; safe in threads and in tasks, for one process.
+class Gauges:
+    """Makes them, and closes those that let workers wait."""
 
-    If ``peak`` is 4, four workers were inside at one moment: no measurement, no noise, no threshold.
-    It says that work did overlap, not that it became faster.
-    """
+    def __init__(self, label: str) -> None:
+        self.plain = Gauge()
+        self._label = label
+        self._meetings: list[Rendezvous] = []
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._peak = 0
-        self._entered = 0
-        self._maker = threading.get_ident()
-        self._around = False  # whether the test's own code has entered, and no worker's
-        self._asked = False
+    def make(self, meet: int | None, limit: int | None, timeout: float | str) -> Rendezvous:
+        """Return a new rendezvous.
 
-    @property
-    def peak(self) -> int:
-        """The most that were inside at one moment."""
-        self._asked = True
-        return self._peak
+        :raises BadArgument: an argument has no meaning.
+        """
+        arguments = ", ".join(f"{name}={value!r}" for name, value in (("meet", meet), ("limit", limit)) if value)
+        title = f"concurrency.in_flight({arguments})"
+        _check_count(title, "meet", meet, 2, "a meeting needs two at least: write meet=2 or more, or in_flight()")
+        _check_count(title, "limit", limit, 1, "write limit=1 or more")
+        if meet is not None and limit is not None and meet > limit:
+            raise BadArgument(f"{title}: more would have to meet than may be inside. Give a meet= of at most limit=.")
+        try:
+            seconds = parse_duration(timeout)
+        except ValueError as error:
+            raise BadArgument(f"{title}: timeout={error}.") from None
+        meeting = Rendezvous(title, meet or limit or 0, limit, seconds, self._label)
+        self._meetings.append(meeting)
+        return meeting
 
-    @property
-    def says_nothing(self) -> bool:
-        """Whether the peak was asked for, and the one block was around the workers instead of in them."""
-        return self._asked and self._around and self._entered == 1
+    def complaint(self) -> str | None:
+        """Return why a test whose body has ended fails: a meeting that did not take place, a limit exceeded."""
+        return next((why for meeting in self._meetings if (why := meeting.complaint()) is not None), None)
 
-    @property
-    def inside(self) -> int:
-        """How many are inside now."""
-        return self._inside
+    def close(self) -> None:
+        """Free all who still wait."""
+        for meeting in self._meetings:
+            meeting.close()
 
-    @property
-    def entered(self) -> int:
-        """How many have ever entered."""
-        return self._entered
 
-    def __enter__(self) -> Gauge:
-        with self._lock:
-            if not self._entered:
-                self._around = threading.get_ident() == self._maker and asyncio._get_running_loop() is None
-            self._entered += 1
-            self._inside += 1
-            self._peak = max(self._peak, self._inside)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._lock:
-            self._inside -= 1
-
-    async def __aenter__(self) -> Gauge:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, trace)
-
-    def __repr__(self) -> str:
-        return f"<in flight: peak {self._peak}, now {self._inside}, entered {self._entered} times>"
+def _check_count(title: str, name: str, value: object, least: int, instead: str) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise BadArgument(f"{title}: {name}={value!r} cannot be used: {instead}.")

@@ -22,6 +22,7 @@ from pytest_concurrency.core.errors import (
     UndecidedExpectation,
 )
 from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.text import wrap
 from pytest_concurrency.core.units import spelled
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Tolerances
@@ -36,7 +37,7 @@ from pytest_concurrency.session import other_plugins, selection
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
-from pytest_concurrency.verdicts import not_met
+from pytest_concurrency.verdicts.outcome import met
 
 PROFILES = pytest.StashKey[list[Profile]]()
 
@@ -92,7 +93,7 @@ def _refuse_misspelt(item: pytest.Item, marks: list[pytest.Mark]) -> None:
 
 def _refusal(item: pytest.Item, why: str) -> BaseException:
     """Return the error of a test whose markers cannot be heeded; the cause first, for it is what a summary shows."""
-    return pytest.fail.Exception(f"{not_met.wrap(why)}\nin {item.nodeid}", pytrace=False)
+    return pytest.fail.Exception(f"{wrap(why)}\nin {item.nodeid}", pytrace=False)
 
 
 def _is_unittest(item: pytest.Item) -> bool:
@@ -229,7 +230,7 @@ def as_answered(outcome: Outcome) -> Outcome:
     if outcome.verdict != "not_met" or outcome.marker not in ("speedup", "compare"):
         return outcome
     opposite = "<=" if outcome.comparison == ">=" else ">="
-    return replace(outcome, verdict="met", comparison=opposite, reason="", hint="")
+    return met(outcome, comparison=opposite, hint="")
 
 
 def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
@@ -250,7 +251,7 @@ def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], rep
     if shown.reprcrash is not None:
         shown.reprcrash.path = str(item.path)
         shown.reprcrash.lineno = (item.location[1] or 0) + 1
-        shown.reprcrash.message = str(excinfo.value).partition("\n\n")[0].replace("\n", " ")
+        shown.reprcrash.message = " ".join((getattr(excinfo.value, "summary", "") or str(excinfo.value)).split())
         place = {"path": item.location[0], "message": type(excinfo.value).__name__}
         shown.reprtraceback.reprentries[-1].reprfileloc = replace(shown.reprcrash, **place)
     report.longrepr = shown

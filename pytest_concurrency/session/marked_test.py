@@ -15,7 +15,9 @@ from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
+from pytest_concurrency.probes import bystanders
 from pytest_concurrency.session.unused_comparisons import EitherWay
+from pytest_concurrency.verdicts import message
 
 _REPEATABLE = (
     "The first, plain call of the body passed. A measured body runs again and again, in several workers at once, so it "
@@ -45,6 +47,8 @@ def run_marked(
     __tracebackhide__ = True
     if body.prepare is not None:
         prepare_input(body.prepare)
+    # Before the first call, which may start threads for the calls that are measured.
+    threads_before = None if body.is_async else bystanders.native_ids()
     began = CLOCKS.wall()
     if not body.is_async:
         answer = body.call()  # what it raises, it raises here as in any plain test
@@ -64,7 +68,7 @@ def run_marked(
     with (
         _Repeatable(first_call_passed=not body.is_async),
         circumstances.alone(),
-        Trial.of_body(body, circumstances, patience, expected=seconds) as trial,
+        Trial.of_body(body, circumstances, patience, seconds, threads_before) as trial,
     ):
         for expectation, limits in each:
             plan = expectation.plan(body, limits)
@@ -75,14 +79,25 @@ def run_marked(
             pending.append((outcome, limits.undecided))
     if circumstances.profiler is not None:
         circumstances.profiler(body, [outcome for outcome, _ in pending])
-    # All verdicts are in before the first one that is not met speaks: each goes into the report.
-    not_met = [outcome.reason for outcome, _ in pending if outcome.verdict == "not_met"]
-    not_met += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
-    if not_met:
-        raise ExpectationNotMet("\n\n".join(not_met))
+    # All expectations are decided before the first one that is not met fails the test: each goes into the report.
+    messages = [outcome.reason for outcome, _ in pending if outcome.verdict == "not_met"]
+    messages += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
+    if messages:
+        raise _failure("\n\n".join(messages), [outcome for outcome, _ in pending])
     # What fails speaks before what skips.
     for outcome, policy in sorted(pending, key=lambda each: (each[0].verdict, each[1]) != ("undecided", "fail")):
         follow_policy(outcome, policy)
+
+
+def _failure(text: str, outcomes: Sequence[Outcome]) -> ExpectationNotMet:
+    """Return the error of a test, with the line that a log's summary shows."""
+    failure = ExpectationNotMet(text)
+    findings = [outcome.finding for outcome in outcomes if outcome.verdict == "not_met" and outcome.finding]
+    changes = [
+        outcome.change.headline for outcome in outcomes if outcome.change and outcome.change.kind == "regression"
+    ]
+    failure.summary = " ".join([*map(message.summary, findings), *changes])
+    return failure
 
 
 class _Repeatable:
@@ -111,7 +126,7 @@ def follow_policy(outcome: Outcome, policy: str) -> Any:
     """
     __tracebackhide__ = True
     if outcome.change is not None and outcome.change.kind == "regression":
-        raise ExpectationNotMet(outcome.change.text)
+        raise _failure(outcome.change.text, [outcome])
     if outcome.verdict in ("met", "not_met"):
         return outcome.verdict == "met"
     if outcome.verdict == "unmeasurable":

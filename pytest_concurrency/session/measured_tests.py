@@ -20,10 +20,10 @@ from pytest_concurrency.probes import tracers
 from pytest_concurrency.runs import record
 from pytest_concurrency.session import (
     async_plugins,
-    captured_output,
+    explanations,
     hook_calls,
+    instruments,
     items,
-    live_line,
     marked_test,
     other_plugins,
     selection,
@@ -33,6 +33,7 @@ from pytest_concurrency.session.disabled import PlainConcurrency
 from pytest_concurrency.session.fixture import Concurrency
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
+from pytest_concurrency.session.output import captured_output, live_line
 
 NAME = "concurrency_perf_measured_tests"
 OUTCOMES = pytest.StashKey[list[Outcome]]()
@@ -120,13 +121,15 @@ class MeasuredTests:
     def fixture_of(self, item: pytest.Item) -> Iterator[Concurrency | PlainConcurrency]:
         """Yield the value of the fixture ``concurrency`` of one test; warn of what the test forgot to compare."""
         if self._settings.disable:
-            yield PlainConcurrency()
+            with instruments.of(item, self._settings.undecided) as made:
+                yield PlainConcurrency(made)
             return
-        with self.live_line(item.config) as progress:
+        with self.live_line(item.config) as progress, instruments.of(item, self._settings.undecided) as made:
             asked = Concurrency(
                 items.circumstances_of(item, self._settings, progress),
                 functools.partial(_keep, item),
                 marked_test.follow_policy,
+                made,
             )
             yield asked
             for forgotten in asked.never_asked():
@@ -144,15 +147,7 @@ class MeasuredTests:
     def pytest_assertrepr_compare(
         self, config: pytest.Config, op: str, left: object, right: object
     ) -> list[str] | None:
-        # An attribute of a value that is not ours may be a property that raises, so only the type is looked at.
-        ours = (side for side in (left, right) if type(side).__module__.startswith(_OWN))
-        outcome = getattr(next(ours, None), "outcome", None)
-        if outcome is None:
-            return None
-        # pytest cuts explanations after some lines. The first paragraph repeats the repr and is left out, and of
-        # the others what to do comes first, so that it is not cut.
-        details = sorted(outcome.reason.split("\n\n")[1:], key=lambda part: not part.startswith("What to try"))
-        return [f"{left!r} {op} {right!r}", *(line for part in details for line in part.splitlines())]
+        return explanations.explanation(op, left, right)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PROFILERS = ("cprofile", "line")
 START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 _QUIET_WAIT = 30.0  # seconds
+_LEAST_BLOCK = 0.005  # seconds
 
 
 class Settings:
@@ -42,6 +43,8 @@ class Settings:
     compare: str | None = None
     compare_fail: tuple[Any, ...] = ()
     storage: str = ".concurrency"
+    max_block: float = 0.0  # seconds; 0 is off
+    max_block_warn: bool = False
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
@@ -93,6 +96,17 @@ def _quiet_host(value: object) -> float:
         return _QUIET_WAIT if value == "auto" else parse_duration(value)
     except ValueError:
         raise ValueError('must be auto, off, or the longest wait, such as "2min"') from None
+
+
+def _max_block(value: object) -> float:
+    """Seconds; 0 is off."""
+    from pytest_concurrency.core.units import parse_duration
+
+    if value == "off":
+        return 0.0
+    if (seconds := parse_duration(value)) < _LEAST_BLOCK:
+        raise ValueError("shorter blocks than 5ms cannot be seen: write 5ms or more, or off")
+    return seconds
 
 
 def _number(value: object) -> object:
@@ -202,6 +216,14 @@ OPTIONS = (
         "cprofile:always and line:always profile every measured test",
         alone="cprofile",
     ),
+    Option(
+        "max_block",
+        _max_block,
+        0.0,
+        "TIME",
+        "fail each async test whose event loop cannot run what is due for longer than that in its ordinary run, such "
+        "as 50ms; off [off]",
+    ),
     Option("dask_address", str, "", "ADDRESS", "scheduler for executor='dask' [a local cluster for each test]"),
     Option(
         "columns",
@@ -238,6 +260,7 @@ FLAGS = (
     ("only", "run only the tests that measure"),
     ("skip", "leave out the tests that measure"),
     ("disable", "run marked bodies once, as plain tests"),
+    ("max_block_warn", "with --concurrency-max-block: warn of long blocks of the event loop, and fail no test"),
 )
 
 
@@ -266,6 +289,14 @@ def add_options(parser: pytest.Parser) -> None:
     for name, text in FLAGS:
         group.addoption(f"--concurrency-{name.replace('_', '-')}", action="store_true", default=None, help=text)
         parser.addini(f"concurrency_{name}", text, type="bool", default=False)
+
+    parser.addini(
+        "concurrency_max_block_allow",
+        "blocks of event loops that concurrency_max_block lets pass: paths of test modules or of code (src/legacy/*), "
+        "or text of a line as the report shows it (shop/pdf.py:*in render), with * and ?",
+        type="linelist",
+        default=[],
+    )
 
 
 def _report(value: str) -> str:

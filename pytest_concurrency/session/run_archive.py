@@ -25,7 +25,7 @@ class Kept:
         self._baseline = baseline
         self._comparison: Comparison | None = None
         self._after: list[Line] = []
-        self._blunt: Sequence[run_comparison.ImpreciseBaseline] = ()  # of what was saved
+        self._imprecise: Sequence[run_comparison.ImpreciseBaseline] = ()  # of what was saved
         self.failed = False  # whether the run was to be saved, and could not be
 
     @property
@@ -47,7 +47,7 @@ class Kept:
         unconfirmed, gated = _unconfirmed(run), bool(self._settings.compare_fail)
         found = replace(found, changes=tuple(_heed(change, unconfirmed, gated) for change in found.changes))
         if found.of("improvement") and self._settings.save is None:
-            hint = "Something is faster for sure: save a new baseline with --concurrency-save"
+            hint = "Some tests have improved: save a new baseline with --concurrency-save"
             self._after.append(Line(hint, "green"))
         self._comparison = found
         return {**run, "comparison": comparison_of(found, self._baseline.name, self._baseline.run)}
@@ -74,7 +74,7 @@ class Kept:
             self.failed = True
             return
         self._after.append(Line(f"saved as {path.stem} in {short_path(self._settings.storage)}"))
-        self._blunt = run_comparison.imprecise_baselines(run, self._settings.compare_fail or allowed_loss.DEFAULT)
+        self._imprecise = run_comparison.imprecise_baselines(run, self._settings.compare_fail or allowed_loss.DEFAULT)
         if regressions:
             self._after.append(
                 Line(f"It has regressions, so it is a baseline only by name: --concurrency-compare={path.stem}")
@@ -83,7 +83,7 @@ class Kept:
     def lines(self, width: int, brief: bool) -> list[Line]:
         """Return all that is to say."""
         notes = [Line(note, "yellow") for note in self._baseline.notes] if self._baseline is not None else []
-        after = [*wrapped(self._after, width), *imprecise_lines(self._blunt, width)]
+        after = [*wrapped(self._after, width), *imprecise_lines(self._imprecise, width)]
         if self._comparison is None:
             if notes and self._settings.save is None:
                 notes.append(

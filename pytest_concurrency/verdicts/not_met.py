@@ -1,44 +1,34 @@
-"""What a person reads when a verdict is not met (pure)."""
+"""Why an expectation is not met, as a finding: figure, requirement, evidence, cause, place, what to try (pure)."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
-
-from pytest_concurrency.core.model import Bound, Estimate, PerBody, Point, Sample
-from pytest_concurrency.core.units import count, duration, formatter, interval, number, share
+from pytest_concurrency.core import units
+from pytest_concurrency.core.model import Bound, Estimate, Finding, GilUse, Sample, Spent
+from pytest_concurrency.core.units import count, duration, formatter, number, share, within
 from pytest_concurrency.engine.bound_type import per_body
 from pytest_concurrency.engine.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.plan import WorkerSetup
-from pytest_concurrency.engine.scaling_laws import fit_usl, reading_of
 from pytest_concurrency.engine.settlement import Result, Settlement
-from pytest_concurrency.verdicts import advice
+from pytest_concurrency.verdicts import causes
 
-_WIDTH = 76
 KINDS = {
-    "io": "io (it waits)",
-    "cpu": "cpu (it computes)",
+    "io": "I/O-bound (it waits)",
+    "cpu": "CPU-bound (it computes)",
     "mixed": "mixed (it waits and computes)",
-    "serialized": "serialized (it waits, and its waits queue)",
+    "serialized": "serialized (it waits, and its waits do not overlap)",
 }
 _AS_EXPECTED = ("threads", "tasks", "compare")  # of whose workers a note says nothing that a figure could come from
+PROMISE = "A healthy test fails less than once in 10,000 runs if its calls are alike or vary smoothly"
 
 
 def figure(estimate: Estimate | None) -> str:
-    """A figure with its interval: ``3.97x [3.91 to 4.02]``."""
+    """A figure with its interval: ``3.97x [3.91, 4.02]``."""
     if estimate is None:
         return "no figure"
-    value = formatter(estimate.unit)(estimate.value)
-    return f"{value} {interval(estimate.low, estimate.high, estimate.unit, ' to ')}"
+    return units.figure(estimate.value, estimate.low, estimate.high, estimate.unit)
 
 
-def _times(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "an unknown number of"
-    return figure(estimate).replace("x", "", 1)
-
-
-def message(
+def finding(
     label: str,
     setup: WorkerSetup,
     result: Result,
@@ -46,107 +36,86 @@ def message(
     bound: Bound,
     lost_at: str | None = None,
     note: str = "",
-) -> str:
-    """The message of a failed test: figure, threshold, what each side did, why, what to try.
+) -> Finding:
+    """Return what the message of a failed test is made of.
 
     :param lost_at: where the workers lose time to each other, if that was found out.
     :param note: how the workers were started, and how many there were.
     """
-    parts = [
-        wrap(f"{label} is not met: {headline(setup, result, settlement)}"),
-        arms_table(setup, settlement),
-        f"Bound type: {KINDS[bound.kind]}\n{wrap(bound.evidence + '.', '  ')}",
-        f"Where {setup.who()} lose time to each other, in an extra round:\n{wrap(lost_at, '  ')}" if lost_at else "",
-        "What to try:\n" + wrap(_advice(setup, result, bound, settlement), "  "),
-        wrap(_certainty(settlement, setup), ""),
-        wrap(f"Workers: {note}.") if note and setup.backend not in _AS_EXPECTED else "",
-    ]
-    return "\n\n".join(part for part in parts if part)
+    claim = result.claim
+    cause = _cause(setup, result, bound, settlement)
+    place = (longest_at(settlement, claim) if isinstance(claim, LongestClaim) else lost_at) or ""
+    return Finding(
+        kind=cause.kind,
+        label=label,
+        headline=headline(setup, result, settlement.known.gil),
+        cause=cause.why,
+        place=place,
+        try_next=cause.try_next,
+        certainty=_certainty(settlement, setup, note),
+        # A share is of a single worker's own time: what several did says nothing of it.
+        evidence=evidence_of(setup, settlement)[: 1 if isinstance(claim, ShareClaim) else 2],
+        rounds=len(settlement.rounds),
+    )
 
 
-def headline(setup: WorkerSetup, result: Result, settlement: Settlement) -> str:
-    """One sentence: what was measured against what was expected."""
-    claim, estimate = result.claim, figure(result.estimate)
+def headline(setup: WorkerSetup, result: Result, gil: GilUse = "unknown") -> str:
+    """One sentence: what was measured, and what is required."""
+    claim, estimate = result.claim, result.estimate
     if isinstance(claim, SpeedupClaim):
-        bound = f"at most {number(claim.threshold)}" if claim.at_most else f"at least {number(claim.threshold)}"
-        if setup.backend == "compare":
-            return f"the second function is {_times(result.estimate)} times as fast as the first; expected {bound}."
-        bodies = count(claim.workers, "body", "bodies")
-        return (
-            f"{setup.who()} got {bodies} done {_times(result.estimate)} times as fast "
-            f"as one {setup.who(1).removeprefix('1 ')} does one after the other; expected {bound}."
-        )
+        required = f"at {'most' if claim.at_most else 'least'} {number(claim.threshold)}x"
+        return f"{_fast(setup, estimate)}; required: {required}."
     if isinstance(claim, OverlapClaim):
-        return (
-            f"the body waits, but the waits of {setup.who()} do not overlap: together they are done "
-            f"{_times(result.estimate)} times as fast as one after the other."
-        )
+        return f"the waits of {setup.who()} do not overlap: {_fast(setup, estimate)}; required: overlapping waits."
     if isinstance(claim, ShareClaim):
-        keyword = "min_wait" if claim.kind == "wait" else "min_cpu"
+        keyword, verb = ("min_wait", "waits") if claim.kind == "wait" else ("min_cpu", "computes")
         return (
-            f"the body spends {estimate} of its time {claim.name}; expected at least "
-            f"{share(claim.threshold)} ({keyword}={number(claim.threshold)})."
+            f"the code {verb} for {_value(estimate)} of its time{_interval(estimate)}; "
+            f"required: at least {share(claim.threshold)} ({keyword})."
         )
     if isinstance(claim, GilClaim):
-        if claim.use == "released":
+        if claim.use == "released" and gil == "briefly_released":
             return (
-                f"the body holds the GIL for {estimate} of its computing, so other threads cannot run Python "
-                'meanwhile; expected gil="released".'
+                "the code releases the GIL often, but only briefly, so that two threads hardly compute at the same "
+                f"time: {_value(estimate)} of its CPU time{_interval(estimate)} is serialized; "
+                'required: gil="released".'
             )
+        only, effect = ("", "are blocked") if claim.use == "released" else ("only ", "can run")
         return (
-            f"the body holds the GIL for only {estimate} of its computing, so other threads can run Python "
-            'meanwhile; expected gil="held".'
+            f"the code holds the GIL for {only}{_value(estimate)} of its CPU time{_interval(estimate)}, so that other "
+            f'Python threads {effect} meanwhile; required: gil="{claim.use}".'
         )
     if isinstance(claim, LongestClaim):
-        what = (
-            "the body keeps its event loop from running for"
+        what, keyword = (
+            ("the event loop was blocked for", "max_block")
             if claim.kind == "block"
-            else "with Python's own switching between threads turned off, the body holds the GIL for"
+            else ("the GIL was held without a break for", "max_hold")
         )
-        keyword = "max_block" if claim.kind == "block" else "max_hold"
-        where = place(settlement, claim)
-        stands = f", at {where}" if where else ", while another thread holds the GIL" if _idle(settlement) else ""
-        return f"{what} {estimate} at a stretch{stands}; expected at most {duration(claim.threshold)} ({keyword})."
-    return f"measured {estimate}, expected {number(claim.threshold)}."
-
-
-def curve(points: Sequence[Point]) -> str:
-    """The scaling curve as text: a line per count, a bar for efficiency, and what grew."""
-    rows = [("workers", "speedup", "efficiency", "serial %", "+CPU", "+waiting")]
-    for point in points:
-        serial = f"{share(point.serial_part)} {interval(point.serial_part_low, point.serial_part_high, 'share')}"
-        rows.append(
-            (
-                str(point.workers),
-                figure(point.speedup).replace(" to ", ", "),
-                f"{share(point.efficiency).rjust(5)} {bar(point.efficiency, 8)}",
-                serial.replace(" %", ""),
-                _more(point.more_cpu),
-                _more(point.more_blocked),
-            )
+        return (
+            f"{what} {_value(estimate)}{_interval(estimate)}; "
+            f"required: at most {duration(claim.threshold)} ({keyword})."
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    parts = [line.rstrip() for line in lines]
-    usl = fit_usl([(point.workers, point.speedup.value) for point in points])
-    if usl is not None:
-        parts.append(f"  contention {share(usl.contention)}, coherency {usl.coherency:.4f} (Universal Scalability Law)")
-    if said := reading_of(points):
-        parts.append(wrap(said, "  "))
-    return "\n".join(parts)
+    return f"measured {_value(estimate)}{_interval(estimate)}; required: {number(claim.threshold)}."
 
 
-def bar(part: float, width: int = 10) -> str:
-    """A bar of tenths: ``########..``."""
-    full = round(max(0.0, min(1.0, part)) * width)
-    return "#" * full + "." * (width - full)
+def _fast(setup: WorkerSetup, estimate: Estimate | None) -> str:
+    """``4 threads were 1.08x as fast as 1 thread (interval 0.80x to 1.12x)``."""
+    figure = f"{_value(estimate)} as fast"
+    if setup.backend == "compare":
+        return f"the second function was {figure} as the first{_interval(estimate)}"
+    verb = "was" if setup.group_size == 1 else "were"
+    return f"{setup.who()} {verb} {figure} as {setup.who(1)}{_interval(estimate)}"
 
 
-def _more(seconds: float) -> str:
-    return f"{'+' if seconds >= 0 else '-'}{duration(abs(seconds))}"
+def _value(estimate: Estimate | None) -> str:
+    return "an unknown figure" if estimate is None else formatter(estimate.unit)(estimate.value)
 
 
-def place(settlement: Settlement, claim: LongestClaim) -> str | None:
+def _interval(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f" (interval {within(estimate.low, estimate.high, estimate.unit)})"
+
+
+def longest_at(settlement: Settlement, claim: LongestClaim) -> str | None:
     """Where in the code the longest stretch of most rounds was caught, if it was."""
     probes = [round_.gil if claim.kind == "hold" else round_.block for round_ in settlement.rounds]
     places = [probe.where for probe in probes if probe is not None and probe.where is not None]
@@ -161,64 +130,40 @@ def _idle(settlement: Settlement) -> bool:
     return sum(probe.idle for probe in seen) > sum(probe.where is not None for probe in seen)
 
 
-def arms_table(setup: WorkerSetup, settlement: Settlement) -> str:
-    """What one body cost on each side: wall, CPU, waiting; medians of all rounds."""
-    together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
-    rows = [("", "until all done", "computing", "waiting", "waiting for a CPU")]
+def evidence_of(setup: WorkerSetup, settlement: Settlement) -> tuple[Spent, ...]:
+    """What one call took on each side, as medians of all rounds."""
     compared = setup.backend == "compare"
-    one = "first" if compared else setup.who(1)
-    rows.append(_row(one, [round_.serial for round_ in settlement.rounds], 1))
+    sides = [_spent("first" if compared else setup.who(1), [round_.serial for round_ in settlement.rounds], 1)]
+    together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
     if together and setup.workers:
+        # All tasks of an event loop run in its one thread.
         tasks = setup.workers if setup.backend == "tasks" else 1
-        rows.append(_row("second" if compared else setup.who(), together, tasks))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = [
-        "  " + row[0].ljust(widths[0]) + "".join("  " + row[column].rjust(widths[column]) for column in range(1, 5))
-        for row in rows
-    ]
-    each = "Each call" if compared else "Each body"
-    return f"{each}, median of {count(len(settlement.rounds), 'round')}:\n" + "\n".join(lines)
+        sides.append(_spent("second" if compared else setup.who(), together, tasks))
+    return tuple(sides)
 
 
-def _row(name: str, samples: Sequence[Sample], tasks: int) -> tuple[str, str, str, str, str]:
-    each: PerBody = per_body(samples, tasks)
-    delay = duration(each.delay) if each.delay is not None else "not readable"
-    return name, duration(each.wall), duration(each.cpu), duration(each.blocked), delay
+def _spent(side: str, samples: list[Sample], tasks: int) -> Spent:
+    return Spent(side, per_body(samples, tasks))
 
 
-def _advice(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlement) -> str:
-    claim = result.claim
+def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlement) -> causes.Cause:
+    claim, estimate = result.claim, result.estimate
     if isinstance(claim, GilClaim):
-        if claim.use == "released":
-            return "Use a library that releases the GIL while it computes, or processes instead of threads."
-        return 'The expectation can be turned: gil="released" holds, and threads will compute in parallel.'
+        return causes.GIL_HELD if claim.use == "released" else causes.GIL_RELEASED
     if isinstance(claim, LongestClaim):
-        return advice.what_holds(claim.kind, _idle(settlement))
+        return causes.of_longest(claim.kind, _idle(settlement))
     if isinstance(claim, ShareClaim):
-        if claim.kind == "wait":
-            return (
-                f"This is computing, not waiting; for such work: {advice.which_tool(bound)}. "
-                "If that is right, mark it expect_cpu_bound."
-            )
-        return (
-            "This is waiting, not computing: mark it expect_io_bound, which also tells whether the waits overlap. "
-            "If they do, use threads or asyncio."
-        )
-    wants_speed = not (isinstance(claim, SpeedupClaim) and claim.at_most)
-    if setup.backend == "compare" and wants_speed and result.estimate is not None and result.estimate.high < 1:
-        return advice.SWAPPED
-    return advice.what_to_try(bound, setup.backend, wants_speed, settlement.known.one_interpreter)
+        return causes.of_share(claim.kind, bound)
+    if isinstance(claim, SpeedupClaim) and claim.at_most:
+        return causes.TOO_FAST
+    if setup.backend == "compare" and estimate is not None and estimate.high < 1:
+        return causes.SWAPPED
+    speedup = estimate.value if estimate is not None else None
+    return causes.of_speedup(bound, setup.backend, setup.who(), settlement.known.one_interpreter, speedup)
 
 
-def _certainty(settlement: Settlement, setup: WorkerSetup) -> str:
-    confirmed = "in fresh workers" if setup.renewable else "to confirm it"
-    return (
-        f"{count(len(settlement.rounds), 'round')} in {duration(settlement.seconds)}, the last ones {confirmed}. "
-        "A healthy test fails less than once in 10,000 runs, on a busy machine too: there is no need to run it again."
-    )
-
-
-def wrap(text: str, indent: str = "") -> str:
-    return textwrap.fill(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+def _certainty(settlement: Settlement, setup: WorkerSetup, note: str) -> str:
+    fresh = " with freshly started workers" if setup.renewable else ""
+    measured = f"{count(len(settlement.rounds), 'round')}, {duration(settlement.seconds)}"
+    workers = f" Workers: {note}." if note and setup.backend not in _AS_EXPECTED else ""
+    return f"Confirmed{fresh} ({measured}). {PROMISE}, so a rerun is unlikely to help.{workers}"

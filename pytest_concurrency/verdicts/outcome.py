@@ -7,14 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency.core.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample, Series
+from pytest_concurrency.core.model import (
+    Arm,
+    Estimate,
+    Finding,
+    Interference,
+    Outcome,
+    PerBody,
+    Point,
+    Round,
+    Sample,
+    Series,
+)
+from pytest_concurrency.core.text import sentence
+from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.bound_type import COMPUTES, classify, per_body
 from pytest_concurrency.engine.claims import Claim, SpeedupClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.scaling_laws import point_of
 from pytest_concurrency.engine.settlement import Result, Settlement
-from pytest_concurrency.verdicts import advice, not_met, undecided
+from pytest_concurrency.verdicts import advice, curves, message, not_met, undecided
 
 
 def judge(
@@ -35,17 +48,18 @@ def judge(
     bound = classify(settlement.rounds, setup, settlement.known)
     decisive = deciding(settlement)
     verdict = settlement.verdict
+    finding = None
     if verdict == "not_met":
-        reason = not_met.message(label, setup, decisive, settlement, bound, lost_at, note)
-    elif verdict == "met":
-        reason = ""
-    else:
-        reason = undecided.words(decisive.reason)
+        finding = not_met.finding(label, setup, decisive, settlement, bound, lost_at, note)
+    elif verdict != "met":
+        finding = undecided.finding(label, decisive.reason)
+    # A blocked event loop says nothing of what the same work would do elsewhere.
+    work, tool = ("", "") if setup.method == "block" else advice.work_and_tool(bound, together=bool(setup.workers))
     return Outcome(
         marker=marker,
         arguments=dict(arguments),
         verdict=verdict,
-        reason=reason,
+        reason=words(finding),
         # A figure from the one or two rounds before giving up would mislead.
         estimate=None if verdict == "unmeasurable" else decisive.estimate,
         threshold=decisive.claim.threshold,
@@ -55,14 +69,89 @@ def judge(
         arms=arms_of(settlement.rounds, setup, note),
         interference=interference or Interference(),
         workers=workers_of(setup),
-        # A blocked event loop says nothing of what the same work would do elsewhere.
-        advice="" if setup.method == "block" else advice.which_tool(bound, together=bool(setup.workers)),
+        advice=f"{work}: {tool}" if tool else "",
+        tool=tool,
         claim=decisive.claim.name,
         hint=_hint(plan, settlement, decisive),
         comparison=comparison_of(decisive.claim),
         curve=_curve(plan, settlement, decisive.estimate),
         series=_series(plan, settlement),
+        finding=finding,
+        unit=decisive.claim.unit,
+        backend=setup.backend,
+        worker_count=count_of(setup),
     )
+
+
+def words(finding: Finding | None, extra: str = "") -> str:
+    """Return a finding as the text that a user reads: the whole message if the test fails for it.
+
+    :param extra: a block of its own below the evidence, such as a scaling curve.
+    """
+    if finding is None:
+        return ""
+    if finding.kind in ("undecided", "unmeasurable"):
+        return message.in_one_line(finding)
+    return message.render(finding, extra)
+
+
+def not_measured(label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, why: str) -> Outcome:
+    """Return the outcome of an expectation about which nothing could be measured here; ``why`` says what is missing."""
+    finding, setup, claim = undecided.unmeasurable(label, why), plan.setup, plan.claims[0]
+    return Outcome(
+        marker=marker,
+        arguments=dict(arguments),
+        verdict="unmeasurable",
+        reason=words(finding),
+        estimate=None,
+        threshold=claim.threshold,
+        rounds=0,
+        seconds=0.0,
+        workers=workers_of(setup),
+        claim=claim.name,
+        comparison=comparison_of(claim),
+        finding=finding,
+        unit=claim.unit,
+        backend=setup.backend,
+        worker_count=count_of(setup),
+    )
+
+
+def met(outcome: Outcome, **changes: Any) -> Outcome:
+    """Return an outcome as met, without what it said of why it is not."""
+    return replace(outcome, verdict="met", reason="", finding=None, **changes)
+
+
+def bound_differs(outcome: Outcome, expected: str) -> Outcome:
+    """Return the outcome of a bound type that is another than the test expects."""
+    assert outcome.bound is not None
+    finding = Finding(
+        kind="bound-type",
+        label="concurrency.bound",
+        headline=f"the bound type is {outcome.bound.kind!r}; required: {expected}.",
+        cause=sentence(outcome.bound.evidence),
+        try_next="expect what was found, or look for what has changed in the code.",
+        certainty=f"Confirmed ({count(outcome.rounds, 'round')}, {duration(outcome.seconds)}).",
+    )
+    return replace(outcome, verdict="not_met", reason=words(finding), finding=finding)
+
+
+def bound_undecided(outcome: Outcome, results: Sequence[Result]) -> Outcome:
+    """Return the outcome of a bound type of which some claim is still open."""
+    open_claims = (undecided.finding("concurrency.bound", one.reason) for one in results if one.verdict == "undecided")
+    between = Finding(
+        "undecided",
+        "it lies between two bound types",
+        "concurrency.bound",
+        try_next="expect neither, or raise max_time.",
+    )
+    finding = next(open_claims, between)
+    return replace(outcome, verdict="undecided", reason=words(finding), finding=finding)
+
+
+def count_of(setup: WorkerSetup) -> int | None:
+    """How many workers there are; None for a single worker that is measured, and for two callables."""
+    return None if setup.backend == "compare" else setup.workers
 
 
 def loses_time(plan: Plan, settlement: Settlement) -> bool:
@@ -130,7 +219,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
     series = tuple(points for outcome in outcomes for points in outcome.series)
     reason = worst.reason
     if worst.verdict == "not_met":
-        reason += "\n\n" + not_met.curve(curve)
+        reason = words(worst.finding, curves.curve(curve))
     return replace(
         worst,
         reason=reason,

@@ -1,12 +1,14 @@
-"""Why there is no verdict, in words (pure)."""
+"""Why there is no verdict, and what to try (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Interference, Round
-from pytest_concurrency.core.units import count, duration, formatter, interval, number, ratio, share
+from pytest_concurrency.core.model import Finding, Interference, Round
+from pytest_concurrency.core.units import count, duration, formatter, number, ratio, share
+from pytest_concurrency.core.units import within as within_
 from pytest_concurrency.engine import intervals, voting
 from pytest_concurrency.engine.claims import margin_cut
 from pytest_concurrency.engine.decision import Decision
@@ -18,77 +20,102 @@ _BUSY = 0.2  # foreign CPUs worth naming
 _STOLEN = 0.05  # CPUs worth naming
 
 
-def words(reason: TimeRanOut | Drifted | Unmeasurable | None) -> str:
-    """Say why a claim has no verdict."""
+class Doubt(NamedTuple):
+    """One thing that kept the rounds from a verdict, and what to try about it; either may be empty."""
+
+    said: str
+    try_next: str = ""
+
+
+def finding(label: str, reason: TimeRanOut | Drifted | Unmeasurable | None) -> Finding:
+    """Return why a claim has no verdict, and what to try."""
     if isinstance(reason, TimeRanOut):
-        return _time_ran_out(reason.case, reason.rounds, reason.interference, reason.site, reason.max_time)
-    if isinstance(reason, Drifted):
-        return _drifted(reason.factor, reason.rounds)
-    return "" if reason is None else reason.why
+        doubt = _time_ran_out(reason.case, reason.rounds, reason.interference, reason.site, reason.max_time)
+    elif isinstance(reason, Drifted):
+        doubt = _drifted(reason.factor, reason.rounds)
+    else:
+        return unmeasurable(label, reason.why if reason is not None else "")
+    return Finding("undecided", doubt.said, label, try_next=doubt.try_next)
+
+
+def unmeasurable(label: str, why: str) -> Finding:
+    """Return why this machine cannot show a figure."""
+    return Finding(
+        "unmeasurable", why, label, try_next="run this test where it can be measured, or lower what it requires."
+    )
 
 
 def _time_ran_out(
     case: Decision, rounds: Sequence[Round], interference: Interference, site: CpuSite, max_time: float
-) -> str:
+) -> Doubt:
     """Why the votes were not enough."""
     if case.verdict == "undecided":
         return _inside_margin(case)
-    within = f"no sure verdict within max_time={duration(max_time)}"
+    within = f"no verdict within {duration(max_time)} (max_time)"
     if len(rounds) < _FEW:
         walls = [round_.serial.wall + (round_.concurrent.wall if round_.concurrent else 0.0) for round_ in rounds]
         there_was = f"{within}: there was time for {count(len(rounds), 'round')} of {duration(stats.median(walls))}"
         if sum(walls) < max_time / 2:
-            return f"{there_was}, and starting the workers and warming them up took the rest; raise max_time"
-        return f"{there_was} only; raise max_time, or make the body shorter"
+            return Doubt(f"{there_was}, and starting the workers and warming them up took the rest", "raise max_time.")
+        return Doubt(f"{there_was} only", "raise max_time, or make the body shorter.")
     above = sum(vote.direction > 0 for vote in case.votes)
     below = sum(vote.direction < 0 for vote in case.votes)
     silent = len(case.votes) - above - below
     if case.undelivered > silent / 2:
-        return (
+        return Doubt(
             f"{within}: in {count(case.undelivered, 'round')} the machine did not deliver its CPUs: a reference "
-            "workload that is known to run in parallel did not" + _shared_cores(site)
+            "workload that is known to run in parallel did not" + _shared_cores(site),
+            "run it on a quieter machine, or on one whose CPUs are cores of their own.",
         )
     say = formatter(case.claim.unit)
     low, high = say(case.claim.margin.low), say(case.claim.margin.high)
-    between = f"{high} or more" if case.claim.met_when > 0 else f"{low} or less"
+    required = f"at least {high}" if case.claim.met_when > 0 else f"at most {low}"
+    support, against = (above, below) if case.claim.met_when > 0 else (below, above)
     said = (
-        f"{within}: of {count(len(case.votes), 'round')} {above if case.claim.met_when > 0 else below} spoke for "
-        f"{between}, {below if case.claim.met_when > 0 else above} against it, and {silent} could not tell"
+        f"{within}: of {count(len(case.votes), 'round')}, {support} support {required}, {against} contradict it, and "
+        f"{silent} were too noisy to count"
     )
     machine = list(_in_the_machine(interference, site))
-    return "; ".join([said, *_in_the_body(case, rounds, above - below, bool(machine)), *machine])
+    body = list(_in_the_body(case, rounds, above - below, bool(machine)))
+    tries = [doubt.try_next for doubt in body if doubt.try_next]
+    if machine or not tries:
+        tries.append("run it on a quieter machine, or choose a threshold farther from the figure")
+    sentences = [said, *(doubt.said for doubt in body), *machine]
+    return Doubt(
+        ". ".join(part[:1].upper() + part[1:] if place else part for place, part in enumerate(sentences)),
+        f"{'; '.join(dict.fromkeys(tries))}; or raise max_time.",
+    )
 
 
-def _in_the_body(case: Decision, rounds: Sequence[Round], lead: int, disturbed: bool) -> Iterator[str]:
+def _in_the_body(case: Decision, rounds: Sequence[Round], lead: int, disturbed: bool) -> Iterator[Doubt]:
     together, say = voting.pooled(case.votes), formatter(case.claim.unit)
     if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
-        yield f"all rounds together come to {say(together)}, since few calls take most of the time"
+        yield Doubt(f"all rounds together come to {say(together)}, since few calls take most of the time")
     late = any(intervals.helpers_late(round_) for round_ in rounds)
     if late:
-        yield "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
-    if case.by_chance:
-        yield (
-            "calls that merely differ, as with a cache, could look so slow by chance: let each call do the "
-            "same work, or raise max_time"
+        yield Doubt(
+            "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
         )
+    same_work = "make every call do the same work"
+    if case.by_chance:
+        yield Doubt("the calls vary in duration (a cache, for example), so this slowdown may be chance", same_work)
     if case.contradicted:
-        yield f"{count(case.contradicted, 'time')} later rounds did not confirm what those before them said"
+        yield Doubt(f"later rounds contradicted those before them ({count(case.contradicted, 'time')})")
     if case.spread.varies and case.claim.unit == "share":
-        yield "calls are not alike, some compute and others wait: let each do the same work, or raise max_time"
+        yield Doubt("the calls vary: some compute, and others wait", same_work)
     elif case.spread.varies and disturbed and any(vote.apart for vote in case.votes):
-        varies = share(case.spread.seen)
-        yield f"the ratio of the two varies by {varies} from round to round, by itself or for what follows"
-    elif case.spread.varies and not late:  # else that may be the machine
-        yield (
-            "the body itself takes longer or shorter from call to call, as with limits per second or work at each n-th "
-            f"one, so that a round's figure varies by {share(case.spread.seen)}, and some rounds may all be alike by "
-            "chance: let each call do the same work, move the threshold farther away, or raise max_time"
+        yield Doubt(f"the ratio varies by {share(case.spread.seen)} from round to round, by itself or for what follows")
+    elif case.spread.varies and not late:  # otherwise that may be the machine
+        yield Doubt(
+            "the calls vary in duration (a rate limit, or work at every n-th call), so that a round's figure varies by "
+            f"{share(case.spread.seen)}, and some rounds may be alike by chance",
+            f"{same_work}, or move the threshold farther away",
         )
 
 
 def _in_the_machine(interference: Interference, site: CpuSite) -> Iterator[str]:
     if interference.foreign is not None and interference.foreign > _BUSY:
-        yield f"other programs kept {interference.foreign:.1f} of {number(site.cpus)} CPUs busy"
+        yield f"other processes used {interference.foreign:.1f} of {number(site.cpus)} CPUs"
     for taken, whose in (
         (interference.steal, "the hypervisor took"),
         (interference.throttled, "a CPU quota held back"),
@@ -106,23 +133,23 @@ def _shared_cores(site: CpuSite) -> str:
     )
 
 
-def _drifted(factor: float, rounds: int) -> str:
+def _drifted(factor: float, rounds: int) -> Doubt:
     """The body is not the same from round to round."""
     slower = factor > 1
     change = f"{ratio(factor if slower else 1 / factor)} {'slower' if slower else 'faster'}"
     cause = "something grows with each call" if slower else "something is cached from call to call"
-    return (
-        f"the body has become {change} over {rounds} rounds: {cause}, so a figure depends on how often it has run. "
-        "Start each call from the same state"
+    return Doubt(
+        f"the body has become {change} over {rounds} rounds: {cause}, so a figure depends on how often it has run",
+        "start each call from the same state.",
     )
 
 
-def _inside_margin(case: Decision) -> str:
+def _inside_margin(case: Decision) -> Doubt:
     estimate, margin = case.estimate(), case.claim.margin
     assert estimate is not None
     say: Callable[[float], str] = formatter(case.claim.unit)
-    return (
-        f"the figure, {say(estimate.value)} {interval(estimate.low, estimate.high, case.claim.unit, ' to ')}, lies "
-        f"inside the margin between {say(margin.low)} and {say(margin.high)}, where neither answer is sure: "
-        "move the threshold away from it"
+    return Doubt(
+        f"the measured {say(estimate.value)} (interval {within_(estimate.low, estimate.high, case.claim.unit)}) lies "
+        f"inside the margin between {say(margin.low)} and {say(margin.high)}, where neither answer is certain",
+        "move the threshold away from it.",
     )

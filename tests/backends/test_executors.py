@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -246,3 +247,19 @@ def test_it():
     result = pytester.runpytest_subprocess(*ALONE, "-rs")
     result.assert_outcomes(skipped=1)
     assert f'pip install "pytest-concurrency-perf[{extra}]"' in text_of(result)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a fork is what loses threads")
+def test_a_pool_of_threads_that_the_first_call_used_works_in_made_processes(pytester: pytest.Pytester) -> None:
+    """Forked after that call, workers would have the pool without its threads, and wait for them without end."""
+    result = run(
+        pytester,
+        """
+POOL = ThreadPoolExecutor(3)
+
+@pytest.mark.expect_speedup(executor=ProcessPoolExecutor, workers=4, at_least=2, undecided="pass")
+def test_it():
+    POOL.submit(time.sleep, 0.01).result()
+""",
+    )
+    result.assert_outcomes(passed=1)

@@ -130,3 +130,32 @@ def test_waits(busy):
         REPORT,
     )
     assert_not_wrong(pytester, {"test_waits": "not_met"})
+
+
+def test_pool_that_an_earlier_test_has_started_computes_for_the_body(suite: Suite, pytester: pytest.Pytester) -> None:
+    """Beside a thread that computes for itself, too: each is told by when it computes."""
+    suite(
+        WORK
+        + """
+@pytest.fixture(scope="module", autouse=True)
+def exporter():
+    stop = threading.Event()
+    def export():
+        while not stop.wait(0.07):
+            until = time.perf_counter() + 0.01
+            while time.perf_counter() < until:
+                hashlib.sha256(BLOCK).digest()
+    thread = threading.Thread(target=export)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.expect_cpu_bound
+def test_computes(number):
+    in_a_pool(digest)
+""",
+        REPORT,
+    )
+    assert_not_wrong(pytester, {f"test_computes[{number}]": "met" for number in range(3)})

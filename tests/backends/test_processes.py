@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import IMPORTS, REPORT, Suite, assert_other_passed, rerun, text_of
 
-from pytest_concurrency.backends import processes
+from pytest_concurrency.backends import start_methods
 
 METHODS = ("fork", "forkserver", "spawn")
 
@@ -82,11 +82,11 @@ def test_body():
 def test_a_thread_that_was_joined_is_no_reason_not_to_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system takes a moment to end it: workers of another expectation have just been closed."""
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(processes.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(start_methods.threading, "active_count", lambda: 1)
     for counts, method in (([3, 2, 1], "fork"), ([2] * 100, "forkserver")):
         seen = iter(counts)
-        monkeypatch.setattr(processes, "_threads_alive", lambda seen=seen: next(seen))
-        assert processes.choose_start_method("auto")[0] == method
+        monkeypatch.setattr(start_methods, "_threads_alive", lambda seen=seen: next(seen))
+        assert start_methods.choose_start_method("auto")[0] == method
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
@@ -256,3 +256,18 @@ def test_body():
         subprocess=True,
     )
     result.assert_outcomes(passed=2)
+
+
+def test_body_that_needs_a_main_thread_runs_in_no_thread_of_the_session(suite: Suite) -> None:
+    """What holds the GIL is asked of threads only; here such a thread would raise."""
+    result = suite(
+        """
+@pytest.mark.expect_speedup(processes=2, at_least=1.2, undecided="pass", max_time=2)
+def test_body():
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sum(number * number for number in range(100_000))
+""",
+        "--concurrency-start-method=fork",
+    )
+    assert "main thread" not in text_of(result)
+    assert_other_passed(result)

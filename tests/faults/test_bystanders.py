@@ -64,3 +64,95 @@ async def test_body():
         REPORT,
     )
     assert records(pytester)[0]["expectations"][0]["verdict"] == "not_met"
+
+
+def test_what_a_pool_holds_that_the_first_call_has_started_is_the_bodys(
+    suite: Suite, pytester: pytest.Pytester
+) -> None:
+    suite(
+        """
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+POOL = ThreadPoolExecutor(1)
+
+def hold():
+    re.match("(a|a)*b", "a" * 19)  # one call that keeps the GIL
+
+@pytest.mark.parametrize("number", range(2))
+@pytest.mark.expect_gil_released(max_hold="5ms", max_time="8s")
+def test_own_pool(number):
+    POOL.submit(hold).result()
+""",
+        REPORT,
+    )
+    verdicts = [record["expectations"][0]["verdict"] for record in records(pytester)]
+    assert verdicts[0] == "not_met"
+    assert verdicts[1] in ("not_met", "undecided"), (
+        "the thread is older than this test, and is seen to work for it only"
+    )
+
+
+def test_busy_thread_of_the_session_makes_python_code_no_faster(suite: Suite, pytester: pytest.Pytester) -> None:
+    """A single worker waits for its GIL half of the time, four workers a fifth of it."""
+    suite(
+        """
+@pytest.fixture(scope="module", autouse=True)
+def busy():
+    stop = threading.Event()
+    def work():
+        number = 0
+        while not stop.is_set():
+            for _ in range(1000):
+                number += 1
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+def compute():
+    number = 0
+    for _ in range(300_000):
+        number += 1
+
+@pytest.mark.expect_speedup(threads=4, at_most=1.3, max_time="4s")
+def test_no_faster():
+    compute()
+
+@pytest.mark.expect_speedup(threads=4, at_least=1.5, max_time="4s")
+def test_faster():
+    compute()
+""",
+        REPORT,
+    )
+    no_faster, faster = [record["expectations"][0]["verdict"] for record in records(pytester)]
+    assert no_faster in ("met", "undecided")
+    assert faster in ("not_met", "undecided", "unmeasurable")
+
+
+def test_body_that_polls_its_own_thread_is_probed_in_time(suite: Suite, pytester: pytest.Pytester) -> None:
+    """During the probe, a thread that computes keeps the GIL for longer, and gives it up at each turn all the same."""
+    suite(
+        """
+import queue
+JOBS = queue.SimpleQueue()
+
+def serve():
+    while True:
+        JOBS.get().append(1)
+
+threading.Thread(target=serve, daemon=True).start()
+
+@pytest.mark.expect_cpu_bound(max_time="20s")
+def test_polls():
+    for _ in range(8):
+        done = []
+        JOBS.put(done)
+        while not done:
+            pass
+""",
+        REPORT,
+    )
+    assert records(pytester)[0]["expectations"][0]["verdict"] in ("met", "undecided")
+    assert records(pytester)[0]["expectations"][0]["rounds"] > 2

@@ -77,7 +77,7 @@ def test_an_exception_in_a_worker_keeps_type_and_traceback(suite: Suite, backend
     assert "raise KeyError('boom')" in text, "the line is not shown"
     assert f"while measuring: {backend.name} worker 3 of 4, warming up" in text
     assert "bench.py" not in text, "the plugin's own code is shown"
-    assert "process_worker.py" not in text
+    assert "process_main.py" not in text
 
 
 def test_an_exception_in_the_third_round_says_so(

@@ -37,7 +37,7 @@ def test_body(concurrency_worker):
 """
 ASKED = f"""
 def hanging():
-    from pytest_concurrency.backends.job import current_worker
+    from pytest_concurrency.backends.batch import current_worker
     if current_worker.get().backend != "serial" and current_worker.get().index == 1:
         {HANG}
     time.sleep(0.004)
@@ -100,7 +100,9 @@ def test_the_pool_is_whole():
 
 
 def test_a_pool_whose_workers_all_hang_is_told_as_such(suite: Suite, pytester: pytest.Pytester) -> None:
-    pytester.makeconftest(AT_THE_END + "from pytest_concurrency.backends import pooled\npooled._ASSEMBLING = 0.5\n")
+    pytester.makeconftest(
+        AT_THE_END + "from pytest_concurrency.backends import executor_group\nexecutor_group._ASSEMBLING = 0.5\n"
+    )
     source = """
 @pytest.fixture(autouse=True)
 def busy():

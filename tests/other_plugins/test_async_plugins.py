@@ -448,7 +448,7 @@ def test_ctrl_c_ends_the_session_and_all_threads(with_asyncio: Run, with_anyio: 
     assert "threads left: []" in text_of(result)
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "asyncio.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "asyncio.md"
 EXAMPLES = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 

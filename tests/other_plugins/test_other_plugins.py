@@ -1,4 +1,4 @@
-"""The plugins and options that measured tests meet: each row of docs/company.md, with the real thing.
+"""The plugins and options that measured tests meet: each row of docs/howto/other-plugins.md, with the real thing.
 
 A row whose plugin is not installed is skipped; ``tox -e company`` has them all. What runs async tests
 is in test_async_plugins.py, more of pytest-xdist in test_xdist.py.

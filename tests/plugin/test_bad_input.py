@@ -34,7 +34,7 @@ BAD_MARKERS = {
     "gil word": ("expect_cpu_bound(gil='maybe')", ["gil='maybe'", "must be one of 'held', 'released'"]),
     "margin percent": (
         "expect_io_bound(margin=25)",
-        ["margin=25", "must be between 0.05 and 2", "0.25 stands for 25 %"],
+        ["margin=25", "must be between 0.05 and 2", "0.25 stands for 25%"],
     ),
     "max_time words": ("expect_io_bound(max_time='soon')", ["max_time='soon'", "must be a duration", '"50ms"']),
     "max_time negative": ("expect_io_bound(max_time=-1)", ["max_time=-1", "must be a duration"]),

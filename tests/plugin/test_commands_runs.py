@@ -84,8 +84,8 @@ def test_show(storage: store.Storage, capsys: Said) -> None:
 def test_compare(storage: store.Storage, capsys: Said) -> None:
     assert main(["compare", "fast", "slow"]) == 0
     text = capsys.readouterr().out
-    assert "SLOWER  test_a.py::test_a\n        speedup, 4 threads: 3.90x -> 1.00x (-74 %)" in text
-    assert "1 compared: 1 slower" in text
+    assert "REGRESSED test_a.py::test_a\n          speedup, 4 threads: 3.90x -> 1.00x (-74%)" in text
+    assert "1 compared: 1 regressed" in text
     assert main(["compare", "fast", "slow", "--fail", "speedup:10%"]) == 1
     assert main(["compare", "fast", "slow", "--fail", "speedup:90%,efficiency:0.9"]) == 0
     assert main(["compare", "slow", "fast", "--fail", "speedup:10%"]) == 0
@@ -95,7 +95,7 @@ def test_compare(storage: store.Storage, capsys: Said) -> None:
 def test_a_verdict_that_is_broken_now_fails_whatever_the_limit(storage: store.Storage, capsys: Said) -> None:
     storage.save(a_run(a_record(verdict="not_met", workers="4 threads")), "not_met")
     assert main(["compare", "fast", "not_met", "--fail", "speedup:99%"]) == 1
-    assert "met -> not met" in capsys.readouterr().out
+    assert "met -> not met" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_later_run_without_records_does_not_pass_a_limit(storage: store.Storage, capsys: Said) -> None:
@@ -225,3 +225,54 @@ def test_a_run_without_expectations_costs_no_command(tmp_path: Path, capsys: pyt
     for command in (["show", one], ["compare", one, two], ["merge", merged, one, two], ["show", merged]):
         assert main(command) == 0, command
     assert "1 test, 0 verdicts" in capsys.readouterr().out
+
+
+ESCAPE = "\x1b]0;title\x07\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "command", [["show", "odd.json"], ["list"], ["compare", "odd.json", "fast"], ["show", "x" + ESCAPE]]
+)
+def test_control_characters_of_a_run_never_reach_the_terminal(
+    storage: store.Storage, capsys: Said, command: list[str]
+) -> None:
+    odd = a_run(a_record(f"test_a.py::{ESCAPE}", workers=ESCAPE, marker=ESCAPE), implementation="CPython")
+    odd = {**odd, "name": ESCAPE, "created": ESCAPE, "regressions": [ESCAPE]}
+    Path("odd.json").write_text(json.dumps(odd))
+    (storage.path / "odd.json").write_text(json.dumps(odd))
+    (storage.path / "bad.json").write_text(json.dumps({"schema": ESCAPE}))
+    main(command)
+    said = capsys.readouterr()
+    assert said.out + said.err
+    assert not set("\x1b\x07") & set(said.out + said.err)
+
+
+def test_show_passes_over_properties_that_it_does_not_know(storage: store.Storage, capsys: Said) -> None:
+    estimate = {"value": 3.9, "low": 3.8, "high": 4.0, "unit": "ratio", "team": "search"}
+    storage.save(a_run(a_record(estimate=estimate)), "hooked")
+    assert main(["show", "hooked"]) == 0
+    assert "3.90x [3.80, 4.00]" in capsys.readouterr().out
+
+
+def test_show_never_cuts_a_tests_id(storage: store.Storage, capsys: Said) -> None:
+    long = "tests/integration/test_checkout.py::test_totals[a basket of many things]"
+    storage.save(a_run(a_record(long), a_record("test_a.py::test_a")), "long")
+    assert main(["show", "long"]) == 0
+    assert long in capsys.readouterr().out.splitlines()
+
+
+def test_merge_does_not_write_through_a_symbolic_link_to_nowhere(
+    storage: store.Storage, tmp_path: Path, capsys: Said
+) -> None:
+    Path("out.json").symlink_to(tmp_path / "planted.json")
+    assert "is there already" in bad(capsys, "merge", "out.json", str(storage.path / "fast.json"))
+    assert not (tmp_path / "planted.json").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [["report", "fast", "-o", "x" * 300 + ".md"], ["merge", "x" * 300, ".concurrency/fast.json"]]
+)
+def test_path_that_no_file_can_have_is_one_clear_error(
+    storage: store.Storage, capsys: Said, command: list[str]
+) -> None:
+    assert "too long" in bad(capsys, *command)

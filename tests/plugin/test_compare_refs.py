@@ -82,8 +82,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def test_a_lock_added_between_two_revisions(repository: Repository) -> None:
     done = repository.compare("first", "locked")
     assert done.returncode == 1, done.stderr
-    assert "SLOWER  tests/test_fetch.py::test_fetch\n        speedup, 4 threads:" in done.stdout
-    assert "1 compared: 1 slower" in done.stdout
+    assert "REGRESSED tests/test_fetch.py::test_fetch\n          speedup, 4 threads:" in done.stdout
+    assert "1 compared: 1 regressed" in done.stdout
     # In turns, so that what drifts does so for both.
     turns = [line.rpartition(" ")[2] for line in done.stderr.splitlines() if line.startswith("session")]
     assert turns == ["first", "locked", "locked", "first"]
@@ -94,7 +94,7 @@ def test_a_comment_is_no_change(repository: Repository) -> None:
     done = repository.compare("first", "same", "--times", "1", below="tests")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 compared: 1 " in done.stdout
-    assert "slower" not in done.stdout
+    assert "regressed" not in done.stdout
 
 
 def test_environments_come_from_a_command(repository: Repository) -> None:
@@ -102,7 +102,7 @@ def test_environments_come_from_a_command(repository: Repository) -> None:
     setup = f"mkdir own && printf '#!/bin/sh\\nexec {sys.executable} \"$@\"\\n' > own/python && chmod +x own/python"
     done = repository.compare("locked", "same", "--times=1", "--setup", setup, "--python", "own/python")
     assert done.returncode == 0, done.stderr
-    assert "FASTER" in done.stdout
+    assert "IMPROVED" in done.stdout
     repository.check_clean()
 
 
@@ -141,3 +141,32 @@ def test_outside_a_repository(tmp_path: Path) -> None:
     done = Repository(tmp_path).compare("a", "b")
     assert done.returncode == 2
     assert "this is no folder of a git repository" in done.stderr
+
+
+def test_worktree_of_the_user_on_a_disk_that_is_not_mounted_is_kept(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "project")
+    repository.path.mkdir()
+    repository.git("init", "-q")
+    repository.commit("only", a="x = 1\n")
+    repository.git("worktree", "add", "-q", str(tmp_path / "disk" / "tree"), "-b", "feature")
+    (tmp_path / "disk").rename(tmp_path / "unmounted")
+    assert repository.compare("only", "only").returncode == 2
+    (tmp_path / "unmounted").rename(tmp_path / "disk")
+    assert len(repository.git("worktree", "list").splitlines()) == 2
+    assert Repository(tmp_path / "disk" / "tree").git("status", "--short") == ""
+
+
+@pytest.mark.parametrize("addopts", ["--ff", "--lf", "-p no:cacheprovider"])
+def test_options_about_the_cache_in_the_projects_settings_are_heeded(tmp_path: Path, addopts: str) -> None:
+    """A cache that one session leaves must not make the next one run failures only."""
+    repository = Repository(tmp_path)
+    repository.git("init", "-q")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = {addopts} --strict-config\n")
+    body = (
+        "import time, pytest\n@pytest.mark.expect_speedup(threads=2, at_least=1.5)\ndef test_it(): time.sleep(0.01)\n"
+    )
+    repository.commit("first", test_it=body + "def test_bad(): assert 0\n")
+    repository.commit("second", test_it=body + "\ndef test_bad(): assert 0\n")
+    done = repository.compare("first", "second", "--times=2")
+    assert done.returncode == 0, done.stderr
+    assert "1 compared: 1 " in done.stdout

@@ -316,3 +316,25 @@ def test_a_file_too_large_to_be_read_is_told_and_costs_no_other(
     assert main(["list", "--storage", str(storage.path)]) == 0
     assert "1 met" in capsys.readouterr().out
     assert path.read_bytes() == before
+
+
+def test_name_that_no_file_system_takes_is_refused_before_the_run(storage: store.Storage) -> None:
+    with pytest.raises(CommandError, match="200 bytes in UTF-8"):
+        storage.check("\u8a9e" * 100)
+    assert not storage.has("\u8a9e" * 100)
+    with pytest.raises(UnreadableRun, match="there is no file"):
+        storage.load("\u8a9e" * 100)
+
+
+def test_storage_that_no_file_system_takes_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be used: File name too long"):
+        store.Storage(tmp_path / ("x" * 300)).check("base")
+
+
+def test_symbolic_link_to_nowhere_is_a_name_that_is_taken(storage: store.Storage, tmp_path: Path) -> None:
+    storage.path.mkdir(parents=True)
+    (storage.path / "base.json").symlink_to(tmp_path / "planted.json")
+    with pytest.raises(CommandError, match="is there already"):
+        storage.check("base")
+    assert storage.save(a_run(), "base").name == "base-2.json"
+    assert not (tmp_path / "planted.json").exists()

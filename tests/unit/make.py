@@ -8,17 +8,21 @@ from pytest_concurrency.core.model import (
     Accounting,
     Bound,
     Estimate,
+    Finding,
     Interference,
     Outcome,
+    PerBody,
     Reading,
     Round,
     Sample,
+    Spent,
     VerdictName,
 )
 from pytest_concurrency.engine.claims import Claim, Knowledge
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.settlement import Result, Settlement
 from pytest_concurrency.engine.voting import VoteCount
+from pytest_concurrency.verdicts.outcome import words
 
 
 def reading(
@@ -67,13 +71,39 @@ def outcome(**changes: Any) -> Outcome:
         "threshold": 3.0,
         "rounds": 6,
         "seconds": 0.25,
-        "bound": Bound("io", 0.02, 0.98, "unknown", "alone it waits for 98 % of 8.00 ms"),
+        "bound": Bound("io", 0.02, 0.98, "unknown", "alone it waits for 98% of 8 ms"),
         "workers": "4 threads",
         "interference": Interference(0.1, 0.0, None),
         "advice": "it waits: threads or asyncio",
+        "tool": "threads or asyncio",
         "claim": "speedup",
+        "backend": "threads",
+        "worker_count": 4,
     }
+    changes = {"finding": FINDINGS.get(changes.get("verdict", "met")), **changes}
+    if changes["finding"] is not None and "reason" not in changes:
+        changes["reason"] = words(changes["finding"])
     return Outcome(**{**values, **changes})
+
+
+FINDINGS = {
+    "not_met": Finding(
+        kind="serialized",
+        label="expect_speedup(threads=4, at_least=3)",
+        headline="4 threads were 1.00x as fast as 1 thread (interval 0.99x to 1.03x); required: at least 3x.",
+        cause="serialized. The code waits 99% of its time.",
+        place="test_shop.py:10 in fetch: with LOCK:",
+        try_next="remove the lock.",
+        certainty="Confirmed.",
+        evidence=(
+            Spent("1 thread", PerBody(0.0041, 0.0, 0.0041, 0.0)),
+            Spent("4 threads", PerBody(0.016, 0, 0.012, 0)),
+        ),
+        rounds=6,
+    ),
+    "undecided": Finding("undecided", "no verdict within 10 s (max_time)", try_next="run it on a quieter machine."),
+    "unmeasurable": Finding("unmeasurable", "it needs 3 CPUs", try_next="run it where it can be measured."),
+}
 
 
 def plan(*claims: Claim, backend: str = "threads", workers: int | None = 4, **more: Any) -> Plan:

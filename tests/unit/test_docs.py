@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.cli import commands
+from pytest_concurrency.core import addresses
 from pytest_concurrency.session import options
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
 def known_options() -> set[str]:
@@ -58,3 +59,10 @@ def _only_code(text: str) -> str:
     for block in re.findall(r"^```(?:console|sh|yaml|groovy|ini)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         found += [line for line in block.splitlines() if "pip install" not in line]
     return "\n".join(found)
+
+
+@pytest.mark.parametrize("kind", addresses.KINDS)
+def test_address_of_each_kind_of_verdict_leads_to_a_section(kind: str) -> None:
+    page, _, section = addresses.about(kind).removeprefix(f"{addresses.DOCUMENTATION}/").partition("#")
+    text = (ROOT / "docs" / page.replace(".html", ".md")).read_text(encoding="utf-8")
+    assert not section or f"\n({section})=\n## " in text

@@ -17,6 +17,7 @@ from typing import Any
 from pytest_concurrency.cli import console
 from pytest_concurrency.cli.commands import time_of
 from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.core.text import bar
 from pytest_concurrency.core.units import count, duration, share
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Tolerances
@@ -29,7 +30,7 @@ from pytest_concurrency.reports import files, formats
 from pytest_concurrency.runs.record import SCHEMA
 from pytest_concurrency.session.options import START_METHODS
 from pytest_concurrency.verdicts import advice
-from pytest_concurrency.verdicts.not_met import KINDS, bar, figure
+from pytest_concurrency.verdicts.not_met import KINDS, figure
 
 SUMMARY = "what a function is bound by, every backend side by side, which tool to use"
 _RAISED = 2
@@ -168,8 +169,8 @@ def _row(side: Side) -> tuple[str, ...]:
     assert side.each is not None
     return (
         _who(side),
-        figure(side.speedup).replace(" to ", ", "),
-        f"{share(side.efficiency).rjust(5)} {bar(side.efficiency)}",
+        figure(side.speedup),
+        f"{share(side.efficiency).rjust(4)} {bar(side.efficiency)}",
         duration(side.each.cpu),
         duration(side.each.blocked),
     )

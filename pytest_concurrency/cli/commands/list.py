@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_concurrency.cli.commands import add_storage, terminal_width
 from pytest_concurrency.core.errors import UnreadableRun
+from pytest_concurrency.core.text import printable
 from pytest_concurrency.reports.rows import label_of
 from pytest_concurrency.reports.text_table import table
 from pytest_concurrency.runs import fingerprint
@@ -41,10 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
         rows.append((name, saved, fingerprint.brief(found["environment"]), _verdicts(found)))
         del found  # before the next one is read: runs may be large
     heads = ("run", "saved (UTC)", "machine", "verdicts")
-    for line in table(heads, rows, terminal_width(), elastic=3):
+    for line in table(heads, rows, terminal_width()):
         print(line)
     for reason in damaged:
-        print(f"\n{reason}")
+        print(f"\n{printable(reason)}")
     return 0
 
 
@@ -54,5 +55,5 @@ def _verdicts(found: Mapping[str, Any]) -> str:
         f"{counts[name]} {label_of(name)}" for name in ("met", "not_met", "undecided", "unmeasurable") if counts[name]
     ]
     if slower := len(found.get("regressions", ())):
-        parts.append(f"{slower} slower")
+        parts.append(f"{slower} regressed")
     return ", ".join(parts) or "none"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -43,7 +44,7 @@ class _Part(NamedTuple):
 
 def run(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
-    if out.exists():
+    if os.path.lexists(out):
         raise _taken(out)
     if not out.parent.is_dir():
         raise CommandError(f"{out} cannot be written: there is no folder {out.parent}")

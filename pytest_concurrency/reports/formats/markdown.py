@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.cpus import describe_environment
 from pytest_concurrency.reports.changes_view import Compared, compared_of
@@ -96,12 +97,12 @@ def _tools(found: Explored) -> Iterator[str]:
 
 def _told(row: Row) -> str:
     """What is not met, why, and what to do about it."""
-    what = row.headline
-    if row.verdict == "not_met":  # "expect_speedup(...) is not met: 4 threads got ..."
-        what = what.partition(" is not met: ")[2] or what
-    lines = [f"- {_SIGNS[row.verdict]} {_code(row.nodeid)} is **{label_of(row.verdict)}**: {_text(what)}"]
-    if row.what_to_do:
-        lines.append(f"  **What to try:** {_text(row.what_to_do)}")
+    lines = [f"- {_SIGNS[row.verdict]} {_code(row.nodeid)} is **{label_of(row.verdict)}**: {_text(row.headline)}"]
+    for label, text in (("Cause", row.cause), ("Where", row.place), ("Try", row.try_next)):
+        if text:
+            lines.append(f"  **{label}:** {_text(text)}")
+    if row.more:
+        lines[-1] += f" ([more about this]({row.more}))"
     if row.change:
         lines.append(f"  {_text(row.change)}")
     return "  \n".join(lines) + "\n\n"
@@ -111,14 +112,14 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     folded = len(rows) > _FOLDED_FROM
     if folded:
         yield f"<details><summary>All {count(len(rows), 'verdict')}</summary>\n\n"
-    yield "| | test | expects | figure | needed | bound | workers | time |\n|---|---|---|---|---|---|---|--:|\n"
+    yield "| | test | expects | figure | required | bound | workers | time |\n|---|---|---|---|---|---|---|--:|\n"
     for row in rows[:_MOST_ROWS]:
         cells = (
             f"{_SIGNS[row.verdict]} {label_of(row.verdict)}",
             _in_cell(_code(row.nodeid)),
             _escape(row.expects),
             row.figure,
-            _escape(row.needed),
+            _escape(row.required),
             row.bound or "-",
             _escape(row.workers),
             duration(row.expectation["seconds"]),
@@ -134,7 +135,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What was measured without an expectation, as an exploration is."""
     for test in view.tests_of({"records": records[:_MOST_TOLD]}, ()):
-        said = [sentence for sentence in (test.bound, view.sentence(test.evidence), test.interference) if sentence]
+        said = [text for text in (test.bound, sentence(test.evidence), test.interference) if text]
         yield f"{_code(test.nodeid)}: {_text(' '.join(said))}\n\n"
         if test.arms:
             yield "| who | computing | waiting | waiting for a CPU | a body done every |\n|---|--:|--:|--:|--:|\n"

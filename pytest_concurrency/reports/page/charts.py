@@ -138,7 +138,7 @@ def steps(top: float, most: int = 5) -> list[float]:
 
 
 def curve(points: Sequence[Mapping[str, Any]], efficiency: float | None, number: int, label: str) -> str:
-    """A scaling curve with its intervals, the ideal line and what is needed."""
+    """A scaling curve with its intervals, the ideal line and what is required."""
     most = max(point["workers"] for point in points)
     top = max(most, *(point["speedup"]["high"] for point in points))
     levels = steps(top)
@@ -158,11 +158,11 @@ def curve(points: Sequence[Mapping[str, Any]], efficiency: float | None, number:
     last = values[-1][1]
     apart = 0.055 * levels[-1]
     if efficiency is not None:
-        needed = efficiency * most
-        drawing.line([(1, efficiency), (most, needed)], _WARN, linewidth=1.5, linestyle=(0, (1, 2.5)))
-        drawing.text(most, needed, "needed", _WARN, dx=14, anchor="start")
-        if abs(last - needed) < apart * 1.6:
-            last = needed + math.copysign(apart * 1.6, last - needed)
+        required = efficiency * most
+        drawing.line([(1, efficiency), (most, required)], _WARN, linewidth=1.5, linestyle=(0, (1, 2.5)))
+        drawing.text(most, required, "required", _WARN, dx=14, anchor="start")
+        if abs(last - required) < apart * 1.6:
+            last = required + math.copysign(apart * 1.6, last - required)
     if abs(last - most) < apart * 1.6:
         last = most - apart * 1.6
     drawing.text(most, last, f"{values[-1][1]:.2f}x", _INK, dx=14, anchor="start", bold=True)
@@ -185,7 +185,7 @@ def history(
         drawing.line(
             [(0.5, threshold), (len(estimates) + 0.5, threshold)], _WARN, linewidth=1.5, linestyle=(0, (1, 2.5))
         )
-        drawing.text(len(estimates) + 0.5, threshold, "needed", _WARN, dx=6, anchor="start")
+        drawing.text(len(estimates) + 0.5, threshold, "required", _WARN, dx=6, anchor="start")
     places = range(1, len(estimates) + 1)
     drawing.line(
         [(place, estimate["value"]) for place, estimate in zip(places, estimates, strict=True)],

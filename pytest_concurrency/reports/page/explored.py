@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_concurrency.core.units import formatter, interval, number, share
-from pytest_concurrency.reports.page.view import Scale
+from pytest_concurrency.reports.page.scales import Scale
 from pytest_concurrency.verdicts import advice
 
 

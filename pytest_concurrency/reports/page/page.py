@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import count
@@ -12,11 +13,12 @@ import jinja2
 from markupsafe import Markup
 
 import pytest_concurrency
+from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import duration, formatter, number, ratio, share
 from pytest_concurrency.machine.cpus import describe_environment
 from pytest_concurrency.reports import changes_view
-from pytest_concurrency.reports.page import charts, explored, view
-from pytest_concurrency.reports.rows import ORDER, counts_of, rows_of, shorten
+from pytest_concurrency.reports.page import charts, explored, sentences, view
+from pytest_concurrency.reports.rows import ORDER, Row, counts_of, rows_of, shorten
 
 # Control characters, directional marks, and halves of characters from file names that are no text.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -33,7 +35,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         lstrip_blocks=True,
         finalize=_visible,
     )
-    environment.filters.update(duration=duration, ratio=ratio, share=share, sentence=view.sentence, shorten=shorten)
+    environment.filters.update(duration=duration, ratio=ratio, share=share, sentence=sentence, shorten=shorten)
     rows = list(rows_of(run["records"]))
     past = view.comparable(run, history)
     numbers = count(1)
@@ -71,9 +73,10 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         missing_readings=run["environment"].get("missing_readings", []),
         compared=comparison,
         anchors={test.nodeid: test for test in tests},
-        summary=_summary(exploration, comparison, view.summary_of(rows, len(tests)), bool(rows)),
+        summary=_summary(exploration, comparison, sentences.summary_of(rows, len(tests)), bool(rows)),
         exploration=exploration,
         counts=counts_of(rows),
+        bar=_bar(rows, comparison),
         total=len(rows),
         order=ORDER,
         tests=tests,
@@ -87,11 +90,24 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 
 
 def _summary(
-    exploration: explored.Explored | None, comparison: changes_view.Compared | None, verdicts: str, has_verdicts: bool
+    exploration: explored.Explored | None,
+    comparison: changes_view.Compared | None,
+    verdicts: str,
+    has_verdicts: bool,
 ) -> str:
     if exploration and not has_verdicts:
         return exploration.headline
     return f"{comparison.headline} {verdicts}".lstrip() if comparison else verdicts
+
+
+def _bar(rows: Sequence[Row], comparison: changes_view.Compared | None) -> list[tuple[str, int]]:
+    """Return the parts of the bar at the top, each with the verdict that it looks like; a regression is no green."""
+    worse = {change.nodeid for change in comparison.worse} if comparison else set()
+    looks = Counter(
+        "not_met" if row.verdict == "met" and (row.is_regression or row.nodeid in worse) else row.verdict
+        for row in rows
+    )
+    return [(verdict, looks[verdict]) for verdict in ORDER if looks[verdict]]
 
 
 def _visible(value: Any) -> Any:
@@ -105,5 +121,6 @@ def _interference(run: Mapping[str, Any], number: int) -> Markup | None:
         return None
     usable = run["environment"]["cpus_usable"]
     worst = max(sum(amount or 0.0 for amount in one.values()) for one in values)
-    label = f"CPUs that others used beside each test; at most {view.count_cpus(worst)} of {view.count_cpus(usable)}"
+    at_most = f"{sentences.count_cpus(worst)} of {sentences.count_cpus(usable)}"
+    label = f"CPUs that others used beside each test; at most {at_most}"
     return Markup(charts.interference(values, usable, number, label))

@@ -135,3 +135,37 @@ def test_nothing_is_found_where_nothing_is(function: Callable[..., Any]) -> None
 
 def test_functions_of_other_modules_are_not_looked_into() -> None:
     assert fork_only.first([indirect], {"elsewhere"}) is None
+
+
+def attribute_of_a_globals_name() -> None:
+    page = SimpleNamespace()
+    page.LOCK = 1
+    assert page.LOCK == SimpleNamespace(QUEUE=1, LOCK=1).LOCK
+
+
+def method_of_a_globals_name() -> None:
+    SimpleNamespace(QUEUE=len).QUEUE("")
+
+
+def attribute_of_another_module() -> None:
+    sys.LOCK = 1  # type: ignore[attr-defined]
+    helpers.OTHER.MUTEX()
+
+
+@pytest.mark.parametrize(
+    "function", [attribute_of_a_globals_name, method_of_a_globals_name, attribute_of_another_module]
+)
+def test_attribute_that_has_the_name_of_a_shared_global_is_something_else(function: Callable[..., Any]) -> None:
+    assert first(function) is None
+
+
+def test_module_within_a_module_is_looked_into() -> None:
+    helpers.inner = ModuleType("inner")
+    helpers.inner.MUTEX = LOCK
+
+    def deep() -> None:
+        helpers.inner.MUTEX.acquire()
+
+    found = fork_only.first([deep], {__name__, "helpers", "inner"})
+    assert found is not None
+    assert found.name == "helpers.inner.MUTEX"

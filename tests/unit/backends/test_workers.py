@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from pytest_concurrency.backends import serialization
+from pytest_concurrency.backends import interpreter_main, interpreters, serialization
 from pytest_concurrency.backends.tasks import TaskWorkers
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.probes import thread_clock
@@ -63,3 +64,9 @@ def test_tasks_tell_when_each_was_done() -> None:
         group.close()
     assert list(reading.ends) == sorted(reading.ends)
     assert reading.start < reading.ends[0] < reading.ends[2] <= reading.end
+
+
+def test_interpreter_code_names_modules_that_exist() -> None:
+    """It is a string that no import check reads, and that runs from Python 3.14 on only."""
+    imported = [node for node in ast.walk(ast.parse(interpreters._CODE)) if isinstance(node, ast.ImportFrom)]
+    assert [f"{node.module}.{alias.name}" for node in imported for alias in node.names] == [interpreter_main.__name__]

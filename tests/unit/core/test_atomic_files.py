@@ -60,3 +60,10 @@ def test_what_is_there_is_not_replaced_if_that_was_not_asked_for(tmp_path: Path)
     with pytest.raises(FileExistsError):
         write_whole(tmp_path / "out", ["new"], replace=False)
     assert (tmp_path / "out").read_text() == "old"
+
+
+def test_new_file_is_not_written_through_a_symbolic_link_to_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileExistsError):
+        write_whole(tmp_path / "link", ["new"], replace=False)
+    assert sorted(os.listdir(tmp_path)) == ["link"]

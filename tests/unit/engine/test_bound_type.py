@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_concurrency.core.addresses import FAILURES
 from pytest_concurrency.core.model import Bound
 from pytest_concurrency.engine.bound_type import classify, per_body
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
-from pytest_concurrency.verdicts.advice import what_to_try, which_tool
+from pytest_concurrency.verdicts.advice import which_tool
+from pytest_concurrency.verdicts.causes import of_speedup
 
 from ..make import reading, sample
 
@@ -30,11 +32,11 @@ def bound_of(body: ScriptedBody, gil: str = "unknown", backend: str = "threads",
         (ScriptedBody.of_speedup(1.4), "unknown", "threads", "serialized", "the waits of 4 threads queue"),
         (ScriptedBody.of_speedup(2.2), "unknown", "threads", "io", "the waits of 4 threads overlap"),
         (ScriptedBody(wait=0.01, lock=1.0), "unknown", "tasks", "serialized", "the waits of 4 tasks queue"),
-        (ScriptedBody(wait=0.008, cpu=0.002), "unknown", "threads", "io", "alone it waits for 80 %"),
+        (ScriptedBody(wait=0.008, cpu=0.002), "unknown", "threads", "io", "alone it waits for 80%"),
         (COMPUTES, "held", "threads", "cpu", "a thread beside it cannot get the GIL"),
         (COMPUTES, "released", "threads", "cpu", "a thread beside it can have the GIL"),
         (COMPUTES, "disabled", "threads", "cpu", "runs without a GIL"),
-        (COMPUTES, "unknown", "processes", "cpu", "alone it computes for 100 %"),
+        (COMPUTES, "unknown", "processes", "cpu", "alone it computes for 100%"),
         (ScriptedBody(cpu=0.01, growth=1.8), "released", "threads", "cpu", "they contend for"),
         (ScriptedBody(cpu=0.005, wait=0.005), "released", "threads", "mixed", "and waits for the rest"),
     ],
@@ -86,22 +88,28 @@ def test_each_bound_type_has_its_tool(kind: str, gil: str, tool: str, not_tool: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "gil", "backend", "said"),
+    ("kind", "gil", "backend", "section", "said"),
     [
-        ("serialized", "unknown", "threads", "Lock or Semaphore"),
-        ("serialized", "unknown", "tasks", "asyncio.to_thread()"),
-        ("io", "unknown", "threads", "pool size"),
-        ("cpu", "held", "threads", "global interpreter lock"),
-        ("cpu", "released", "threads", "memory bandwidth"),
-        ("cpu", "unknown", "processes", "lock or file"),
-        ("cpu", "held", "tasks", "An event loop runs in one thread"),
-        ("cpu", "held", "compare", "first function"),
-        ("mixed", "held", "threads", "ProcessPoolExecutor"),
+        ("serialized", "unknown", "threads", "serialized", "narrow the lock"),
+        ("serialized", "unknown", "tasks", "serialized", "asyncio.to_thread()"),
+        ("io", "unknown", "threads", "partial-overlap", "pool size"),
+        ("cpu", "held", "threads", "gil", "use processes"),
+        ("cpu", "released", "threads", "contention", "memory bandwidth"),
+        ("cpu", "unknown", "processes", "contention", "lock or file"),
+        ("cpu", "held", "tasks", "one-event-loop", "use processes"),
+        ("cpu", "held", "compare", "compare", "if the second does that"),
+        ("mixed", "held", "threads", "gil", "free-threaded build"),
     ],
 )
-def test_what_to_try_fits_the_cause(kind: str, gil: str, backend: str, said: str) -> None:
-    assert said in what_to_try(Bound(kind, 0.5, 0.5, gil), backend, True, one_interpreter=backend != "processes")
+def test_cause_of_low_speedup_fits_bound_type_and_backend(
+    kind: str, gil: str, backend: str, section: str, said: str
+) -> None:
+    cause = of_speedup(Bound(kind, 0.5, 0.5, gil), backend, "4 workers", one_interpreter=backend != "processes")
+    assert cause.kind == section
+    assert said in cause.try_next
+    assert cause.kind in FAILURES
 
 
-def test_too_much_speed_is_answered_with_the_bound_above() -> None:
-    assert "raise the limit" in what_to_try(Bound("io", 0.0, 1.0), "threads", wants_speed=False)
+@pytest.mark.parametrize(("speedup", "said"), [(1.02, "only one of 4 threads at a time"), (1.9, "do not overlap")])
+def test_cause_claims_one_worker_at_a_time_only_where_the_speedup_shows_it(speedup: float, said: str) -> None:
+    assert said in of_speedup(Bound("serialized", 0.0, 1.0), "threads", "4 threads", speedup=speedup).why

@@ -82,3 +82,18 @@ def test_what_draws_would_come_to() -> None:
     # Three rounds in which the serial call took as long as the longest one speak for 4.
     lucky = [Calls(5.0, (1.0, 5.0, 1.0, 1.0)), Calls(5.0, (1.0, 5.0, 5.0, 1.0)), Calls(1.0, (1.0, 1.0, 1.0, 1.0))]
     assert chance.drawn(lucky) < 2.4
+
+
+def test_draws_are_of_all_workers_where_only_the_first_are_listed() -> None:
+    listed = (0.010,) * 32
+    seen = [Calls(alone, listed, workers=100) for alone in (0.010, 0.014, 0.010)]
+    assert chance.drawn(seen) > 70
+    assert chance.drawn([calls._replace(workers=0) for calls in seen]) < 33
+
+
+def test_further_serial_calls_count_as_such() -> None:
+    rng = random.Random(2)
+    queue = [
+        Calls(rng.expovariate(1), (1.0, 4.0, 5.0, 6.0), (rng.expovariate(1), rng.expovariate(1))) for _ in range(20)
+    ]
+    assert chance.by_ranks(queue) != chance.by_ranks([calls._replace(others=()) for calls in queue])

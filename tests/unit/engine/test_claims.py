@@ -19,7 +19,7 @@ from pytest_concurrency.engine.claims import (
     margin_cut,
     shortest_batch,
 )
-from pytest_concurrency.engine.voting import spread_of
+from pytest_concurrency.engine.voting import Vote, spread_of
 
 from ..make import reading, round_
 
@@ -163,3 +163,47 @@ class TestACpuThatWasTakenAway:
             round_(Reading(0.0, 0.2, 0.1, 0.0, 0.0, 0), interference=taken), block=BlockProbe(Interval(0.08, 0.085))
         )
         assert LongestClaim("block", 0.05, 0.25).vote(blocked, None, KNOWN).direction == 0
+
+
+@pytest.mark.parametrize("kind", ["hold", "block"])
+def test_a_sighting_weighs_by_the_probe_and_not_by_its_distance_from_the_cut(kind: str) -> None:
+    near, far = (_longest(kind, seconds, 0.0) for seconds in (0.065, 0.5))
+    assert near.direction == far.direction == 1
+    assert near.weight == far.weight > 6
+    assert _longest(kind, 0.058, 0.0).weight < 2  # above the cut of 56 ms by less than the probe tells apart
+    assert _longest(kind, 0.065, None).weight < 4  # without run delay that may be someone else's
+
+
+def _longest(kind: str, seconds: float, delay: float | None) -> Vote:
+    seen = round_(Reading(0.0, 0.6, 0.1, delay, delay, 0), interference=Interference(0.0, 0.0, 0.0))
+    interval = Interval(seconds, seconds)
+    probe = GilProbe(0.6, 0.1, 0.0, 0.0, interval, 100)
+    seen = replace(seen, block=BlockProbe(interval)) if kind == "block" else replace(seen, gil=probe)
+    return LongestClaim(kind, 0.05, 0.25).vote(seen, None, KNOWN)
+
+
+def test_a_hundredth_of_each_of_many_cpus_is_no_interference() -> None:
+    stolen, known = Interference(foreign=0.1, steal=0.64, throttled=0.0, cpus=64.0), Knowledge(cpus=64.0)
+    alone = reading(cpu=0.01, late=0.0, switches=1)
+    computes = round_(alone, *[alone] * 8, interference=stolen)
+    assert SpeedupClaim(8, 6.0, 0.25).vote(computes, None, known).direction == 1
+    waits = round_(reading(cpu=0.0001, wait=0.01, late=0.0, switches=1), interference=stolen)
+    assert ShareClaim("wait", 0.5, 0.25).vote(waits, None, known).direction == 1
+    on_two = replace(computes, interference=replace(stolen, cpus=2.0))
+    assert SpeedupClaim(8, 6.0, 0.25).vote(on_two, None, known).interval is None
+
+
+def test_run_delay_of_a_body_that_often_waits_may_be_waiting() -> None:
+    answered = reading(cpu=0.006, wait=0.0001, delay=0.004, late=0.0, switches=20)
+    assert ShareClaim("cpu", 0.84, 0.25).vote(round_(answered), None, KNOWN).direction == 0
+    computes = replace(answered, switches=0)
+    assert ShareClaim("cpu", 0.84, 0.25).vote(round_(computes), None, KNOWN).direction == 1
+
+
+@given(st.floats(0.0, 1.0), st.integers(2, 64))
+def test_overlap_shows_from_the_least_share_of_waiting_on(waiting: float, workers: int) -> None:
+    claim = OverlapClaim(workers, 0.25)
+    if 0.5 < waiting < claim.least_wait - 0.01:
+        assert not claim.shows(1 - waiting)
+    elif claim.least_wait <= waiting < 0.99:
+        assert claim.shows(1 - waiting)

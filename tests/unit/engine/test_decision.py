@@ -22,6 +22,12 @@ DOWN = Vote(-1, 3.0, 1.0, Interval(0.9, 1.1))
 SILENT = Vote(0)
 
 
+def said_of(reason: TimeRanOut) -> str:
+    """What is said of a claim without a verdict, with what to try."""
+    finding = undecided.finding("", reason)
+    return f"{finding.headline}. Try: {finding.try_next}"
+
+
 def feed(case: Decision, vote: Vote, most: int = 200) -> list[bool]:
     """Votes until the case wants fresh workers or is decided; what it answered each time."""
     answers: list[bool] = []
@@ -70,10 +76,8 @@ def test_a_confirmation_that_says_nothing_starts_again() -> None:
     assert 10 < len(answers) < 100
     assert case.open
     assert case.contradicted == 1
-    said = undecided.words(
-        TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0)
-    )
-    assert "1 time later rounds did not confirm what those before them said" in said
+    said = said_of(TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0))
+    assert "ater rounds contradicted those before them (1 time)" in said
 
 
 def test_a_bound_above_confirms_the_green_side_too() -> None:
@@ -150,10 +154,8 @@ def test_a_body_that_varies_by_itself_is_told_as_why_it_is_undecided() -> None:
     for number in range(12):
         alone, figure = (0.02, 4.0) if number % 2 else (0.004, 1.0)
         case.take(cast(Interval(figure, figure), 2.5, alone, alone, 0.11))
-    said = undecided.words(
-        TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0)
-    )
-    assert "the body itself takes longer or shorter from call to call" in said
+    said = said_of(TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0))
+    assert "The calls vary in duration (a rate limit, or work at every n-th call)" in said
     assert "raise max_time" in said
 
 
@@ -196,8 +198,8 @@ def test_a_queue_that_may_be_luck_is_told_as_such() -> None:
         case.take(replace(queue, calls=Calls(0.01, (0.01, 0.02))))
         taken += 1
         if taken == 6:
-            said = undecided.words(TimeRanOut(case, [round_(reading(0.01))] * 8, Interference(), CpuSite(2), 1.0))
-            assert "calls that merely differ, as with a cache, could look so slow by chance" in said
+            said = said_of(TimeRanOut(case, [round_(reading(0.01))] * 8, Interference(), CpuSite(2), 1.0))
+            assert "he calls vary in duration (a cache, for example), so this slowdown may be chance" in said
     assert (case.verdict, taken) == ("not_met", 8)
 
 
@@ -228,5 +230,15 @@ def test_a_share_that_few_calls_make_is_told_as_that() -> None:
     for number in range(40):
         share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
         case.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole), early=number < 24)
-    said = undecided.words(TimeRanOut(case, [round_(reading(0.01))] * 40, Interference(), CpuSite(2), 10.0))
-    assert "all rounds together come to 27 %, since few calls take most of the time" in said
+    said = said_of(TimeRanOut(case, [round_(reading(0.01))] * 40, Interference(), CpuSite(2), 10.0))
+    assert "All rounds together come to 27%, since few calls take most of the time" in said
+
+
+def test_an_undecided_figure_has_the_interval_of_most_of_its_rounds() -> None:
+    case = Decision(SpeedupClaim(2, 1.3, 0.25, at_most=True))
+    for number in range(9):
+        case.take(cast(Interval(0.87, 0.9 if number < 4 else 2.0), 1.45, 0.02))
+    case.verdict = None
+    estimate = case.estimate()
+    assert estimate is not None
+    assert estimate.high == 2.0

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.core.model import GilProbe, Interval
+from pytest_concurrency.core.model import GilProbe, Interval, Round
+from pytest_concurrency.engine.claims import GilClaim, Knowledge
 from pytest_concurrency.engine.gil_usage import GilUsage
 
 from ..make import reading, round_
@@ -91,3 +92,35 @@ def test_how_much_of_the_computing_held_it(surely: float, perhaps: float, held: 
     assert (question.held.low, question.held.high) == pytest.approx(held)
     question.heed(OVERLAPPED)
     assert (question.held.low, question.held.high) == pytest.approx((0.5, 0.5))
+
+
+BRIEFLY = GilProbe(0.01, 0.01, 0.0, 0.001, Interval(0.0, 0.0005), 12, taken=8)
+BESIDE_OTHERS = round_(reading(0.01), reading(0.01, delay=0.01), reading(0.01, delay=0.01))
+
+
+@pytest.mark.parametrize(
+    ("probe", "round_", "answer"),
+    [
+        (BRIEFLY, IN_TURN, "briefly_released"),
+        (BRIEFLY, OVERLAPPED, "released"),
+        (BRIEFLY, BESIDE_OTHERS, "unknown"),
+        (FREE, IN_TURN, "released"),  # a lock keeps them apart, and not the GIL
+    ],
+)
+def test_gil_that_is_let_go_often_is_released_if_threads_gain_by_it(
+    probe: GilProbe, round_: Round, answer: str
+) -> None:
+    question = GilUsage(has_gil=True, cpus=2)
+    for _ in range(4):
+        question.heed(round_)
+        question.take(probe)
+    assert question.answer == answer
+    assert not question.open
+
+
+@pytest.mark.parametrize(
+    ("probe", "round_", "direction"),
+    [(BRIEFLY, IN_TURN, 1), (BRIEFLY, OVERLAPPED, -1), (BRIEFLY, BESIDE_OTHERS, 0), (FREE, IN_TURN, -1)],
+)
+def test_claim_on_the_gil_asks_what_threads_gain(probe: GilProbe, round_: Round, direction: int) -> None:
+    assert GilClaim("held").vote(round_, probe, Knowledge(cpus=2)).direction == direction

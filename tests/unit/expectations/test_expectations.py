@@ -13,7 +13,7 @@ from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body, Round
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.plan import Plan
-from pytest_concurrency.expectations import keywords, kind_of, read_marker
+from pytest_concurrency.expectations import keywords, kind_of, placement, read_marker
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.expectations.markers import MARKERS, marker_lines
 
@@ -96,7 +96,7 @@ def test_a_slip_of_the_pen_is_guessed() -> None:
         ("expect_speedup", "threads", True, 'whole number of workers or "auto"'),
         ("expect_speedup", "threads", 0, "between 1 and 512"),
         ("expect_speedup", "threads", 10_000, "between 1 and 512"),
-        ("expect_speedup", "margin", 25, "0.25 stands for 25 %"),
+        ("expect_speedup", "margin", 25, "0.25 stands for 25%"),
         ("expect_speedup", "max_time", "fast", "must be a duration: write seconds"),
         ("expect_speedup", "max_time", -1, "must be a duration"),
         ("expect_speedup", "undecided", "ignore", "'skip', 'fail', 'pass'"),
@@ -217,3 +217,19 @@ def test_the_cpus_that_are_asked_for_are_enough(workers: int, part: float, share
 
 def test_a_bound_above_can_be_shown_given_enough_cpus() -> None:
     assert why(plan_of("expect_speedup", at_most=1.9, threads=2), COMPUTES, 64.0) is None
+
+
+@pytest.mark.parametrize("name", [*placement.BACKENDS, "compare", "serial"])
+def test_executor_with_the_name_of_a_backend_is_not_taken_for_it(name: str) -> None:
+    def make(workers: int) -> None:
+        pass
+
+    make.__name__ = name
+    (place,) = placement.chosen("expect_speedup", {"executor": placement.executor(make), "workers": 4}, False)
+    setup = place.setup(4)
+    assert setup.backend == f"{name}-executor"
+    assert setup.renewable is False
+    assert setup.who() == f"4 {name}-executor workers"
+    registered = placement.chosen("expect_speedup", {"executor": placement.executor(name), "workers": 4}, False)
+    assert registered[0].setup(4).key != name
+    assert registered[0].executor == placement.executor(name)

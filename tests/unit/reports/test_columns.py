@@ -37,14 +37,14 @@ def cell(name: str, **changes: Any) -> str:
         ("figure", "3.97x [3.91, 4.02]"),
         ("value", "3.97x"),
         ("interval", "[3.91, 4.02]"),
-        ("needed", ">= 3x"),
+        ("required", ">= 3x"),
         ("threshold", "3x"),
         ("bound", "io"),
-        ("cpu", "2 %"),
-        ("wait", "98 %"),
+        ("cpu", "2%"),
+        ("wait", "98%"),
         ("gil", "unknown"),
         ("workers", "4 threads"),
-        ("efficiency", "99 %"),
+        ("efficiency", "99%"),
         ("rounds", "6"),
         ("time", "250 ms"),
         ("seconds", "0.25"),
@@ -71,7 +71,7 @@ def test_what_is_not_known_is_a_dash_and_no_error(name: str) -> None:
 
 
 def test_the_efficiency_of_a_curve_is_its_lowest() -> None:
-    assert cell("efficiency", curve=CURVE) == "60 %"
+    assert cell("efficiency", curve=CURVE) == "60%"
     assert cell("efficiency", claim="waiting") == "-"
 
 
@@ -118,15 +118,27 @@ def test_the_tally_counts_each_verdict() -> None:
     assert tally([]) == "0 verdicts: no test measured anything"
 
 
-def test_what_to_try_comes_from_the_message() -> None:
-    reason = "x is not met: slow.\n\nBound type: io\n\nWhat to try:\n  Look for\n  a lock.\n\n5 rounds"
-    assert row(verdict="not_met", reason=reason).what_to_try == "Look for a lock."
-    assert row(verdict="not_met", reason=reason).headline == "x is not met: slow."
-    assert row(reason="").what_to_do == ""
+def test_row_takes_what_to_try_from_the_finding_and_never_from_the_text() -> None:
+    found = row(verdict="not_met", reason="x is not met: slow.\n\nTry:   something else")
+    assert found.try_next == "remove the lock."
+    assert found.headline.startswith("4 threads were 1.00x as fast as 1 thread")
+    assert found.place == "test_shop.py:10 in fetch: with LOCK:"
+    bare = row(verdict="not_met", reason="slow\nas ever", finding=None)
+    assert (bare.headline, bare.try_next, bare.more) == ("slow as ever", "", "")
+
+
+def test_row_links_to_the_documentation_and_nowhere_else() -> None:
+    record_ = record.record_of("a", [outcome(verdict="not_met")])
+    finding = record_["expectations"][0]["finding"]
+    finding["more"] = "javascript:alert(1)"
+    (found,) = rows_of([record_])
+    assert found.more.endswith("/failed.html#serialized")
+    finding["kind"] = "x)](javascript:alert(1)"
+    assert found.more == ""
 
 
 def test_a_bound_type_alone_says_nothing_of_gil_use() -> None:
-    assert cell("needed", claim="GIL", arguments={"gil": "held"}, bound=Bound("cpu", 1, 0, "held")) == "GIL held"
+    assert cell("required", claim="GIL", arguments={"gil": "held"}, bound=Bound("cpu", 1, 0, "held")) == "GIL held"
 
 
 @pytest.mark.parametrize(

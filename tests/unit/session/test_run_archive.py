@@ -38,10 +38,10 @@ def test_a_baseline_that_says_too_little_is_told_as_it_is_saved(tmp_path: Path) 
     kept.save(run(**{"test_suite.py::test_digest": wide, "sharp": expectation()}), complete=True)
     lines = [line.text for line in kept.lines(80, brief=False)]
     assert max(len(line) for line in lines if not line.startswith("saved as base in")) <= 80
-    assert "BLUNT   test_suite.py::test_digest" in lines
+    assert "IMPRECISE test_suite.py::test_digest" in lines
     text = " ".join(" ".join(lines).split())
-    assert "1.20x to 2.00x, so that later only a loss of 46 % would be certain" in text
-    assert "save it again when the machine does less" in text
+    assert "1.20x to 2.00x, so that later only a loss of 46% or more can be detected" in text
+    assert "Save the run again on a quieter machine" in text
     assert "sharp" not in text
 
 

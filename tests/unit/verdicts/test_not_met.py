@@ -2,10 +2,22 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.core.model import BlockProbe, Bound, Estimate, GilProbe, Interval, PerBody, Round
+from pytest_concurrency.core.addresses import FAILURES
+from pytest_concurrency.core.model import (
+    BlockProbe,
+    Bound,
+    Estimate,
+    Finding,
+    GilProbe,
+    Interval,
+    PerBody,
+    Round,
+    Spent,
+    VerdictName,
+)
 from pytest_concurrency.engine.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
-from pytest_concurrency.verdicts import not_met
+from pytest_concurrency.verdicts import message, not_met
 from pytest_concurrency.verdicts.outcome import arms_of, deciding, judge
 
 from ..make import plan, reading, round_, settlement
@@ -18,124 +30,202 @@ STRETCHED = round_(
     gil=GilProbe(0.3, 0.3, 0.29, 0.3, Interval(0.2, 0.21), 3, PLACE),
     block=BlockProbe(Interval(0.2, 0.21), PLACE),
 )
-BOUND = Bound(
-    "serialized", 0.28, 0.72, "unknown", "alone it waits for 72 % of 42.0 ms, and the waits of 4 threads queue"
-)
+BOUND = Bound("serialized", 0.28, 0.72, "unknown", "alone it waits for 72% of 42 ms, and the waits of 4 threads queue")
 RATIO = Estimate(1.02, 0.99, 1.05)
 SHARE = Estimate(0.28, 0.25, 0.31, "share")
 SECONDS = Estimate(0.205, 0.2, 0.21, "seconds")
 
-CASES: list[tuple[Claim, WorkerSetup, Estimate, list[str]]] = [
+THREADS = WorkerSetup("threads", 4)
+CASES: list[tuple[Claim, WorkerSetup, Estimate, str, str]] = [
     (
         SpeedupClaim(4, 3.0, 0.25),
-        WorkerSetup("threads", 4),
+        THREADS,
         RATIO,
-        ["1.02 [0.99 to 1.05] times as fast as one thread", "at least 3."],
+        "4 threads were 1.02x as fast as 1 thread (interval 0.99x to 1.05x); required: at least 3x.",
+        "serialized",
     ),
-    (SpeedupClaim(4, 1.5, 0.25, at_most=True), WorkerSetup("processes", 4), RATIO, ["as one process", "at most 1.5."]),
-    (SpeedupClaim(4, 3.0, 0.25), WorkerSetup("tasks", 4), RATIO, ["4 tasks got 4 bodies done", "as one task"]),
+    (
+        SpeedupClaim(4, 1.5, 0.25, at_most=True),
+        WorkerSetup("processes", 4),
+        RATIO,
+        "4 processes were 1.02x as fast as 1 process (interval 0.99x to 1.05x); required: at most 1.5x.",
+        "above-at-most",
+    ),
+    (
+        SpeedupClaim(4, 3.0, 0.25),
+        WorkerSetup("tasks", 4),
+        RATIO,
+        "4 tasks were 1.02x as fast as 1 task (interval 0.99x to 1.05x); required: at least 3x.",
+        "serialized",
+    ),
     (
         SpeedupClaim(2, 2.0, 0.25),
         WorkerSetup("compare", 2),
         RATIO,
-        ["the second function is 1.02 [0.99 to 1.05] times"],
+        "the second function was 1.02x as fast as the first (interval 0.99x to 1.05x); required: at least 2x.",
+        "compare",
     ),
     (
         OverlapClaim(4, 0.25),
-        WorkerSetup("threads", 4),
+        THREADS,
         RATIO,
-        ["the waits of 4 threads do not overlap", "1.02 [0.99 to 1.05]"],
+        "the waits of 4 threads do not overlap: 4 threads were 1.02x as fast as 1 thread (interval 0.99x to 1.05x); "
+        "required: overlapping waits.",
+        "serialized",
     ),
     (
         ShareClaim("wait", 0.5, 0.25),
-        WorkerSetup("threads", 4),
+        THREADS,
         SHARE,
-        ["28 % [25 to 31]", "waiting", "50 % (min_wait=0.5)"],
+        "the code waits for 28% of its time (interval 25% to 31%); required: at least 50% (min_wait).",
+        "not-waiting",
     ),
     (
         ShareClaim("cpu", 0.5, 0.25),
         WorkerSetup("threads"),
         SHARE,
-        ["28 % [25 to 31]", "computing", "50 % (min_cpu=0.5)"],
+        "the code computes for 28% of its time (interval 25% to 31%); required: at least 50% (min_cpu).",
+        "not-computing",
     ),
-    (GilClaim("released"), WorkerSetup("threads"), SHARE, ["holds the GIL for 28 %", 'gil="released"']),
-    (GilClaim("held"), WorkerSetup("threads"), SHARE, ["only 28 %", 'gil="held"']),
+    (
+        GilClaim("released"),
+        WorkerSetup("threads"),
+        SHARE,
+        "the code holds the GIL for 28% of its CPU time (interval 25% to 31%), so that other Python threads are "
+        'blocked meanwhile; required: gil="released".',
+        "gil-not-released",
+    ),
+    (
+        GilClaim("held"),
+        WorkerSetup("threads"),
+        SHARE,
+        "the code holds the GIL for only 28% of its CPU time (interval 25% to 31%), so that other Python threads can "
+        'run meanwhile; required: gil="held".',
+        "gil-not-held",
+    ),
     (
         LongestClaim("hold", 0.005, 0.25),
         WorkerSetup("threads", method="hold"),
         SECONDS,
-        ["holds the GIL for 205 ms [200 ms to 210 ms] at a stretch", "5.00 ms (max_hold)", "test_shop.py:31 in total"],
+        "the GIL was held without a break for 205 ms (interval 200 ms to 210 ms); required: at most 5 ms (max_hold).",
+        "long-gil-hold",
     ),
     (
         LongestClaim("block", 0.05, 0.25),
         WorkerSetup("tasks", method="block"),
         SECONDS,
-        ["keeps its event loop from running for 205 ms", "50.0 ms (max_block)", "test_shop.py:31 in total"],
+        "the event loop was blocked for 205 ms (interval 200 ms to 210 ms); required: at most 50 ms (max_block).",
+        "blocked-event-loop",
     ),
 ]
 IDS = [f"{case[0].name}-{case[1].backend}-{index}" for index, case in enumerate(CASES)]
 
 
-def message(claim: Claim, setup: WorkerSetup, estimate: Estimate, round_: Round | None = None) -> str:
+def finding_of(claim: Claim, setup: WorkerSetup, estimate: Estimate, round_: Round | None = None) -> Finding:
     measured = round_ or (ROUND if setup.method == "pair" else STRETCHED)
     if setup.workers is None:
         measured = Round(1, measured.serial, None, gil=measured.gil, block=measured.block)
     ended = settlement(claim, rounds=(measured,) * 9, estimate=estimate)
-    return not_met.message("expect_it(threads=4)", setup, ended.results[0], ended, BOUND)
+    lost_at = "test_shop.py:9 in pay: with LOCK:" if claim.unit == "ratio" else None
+    return not_met.finding("expect_it(threads=4)", setup, ended.results[0], ended, BOUND, lost_at)
 
 
-@pytest.mark.parametrize(("claim", "setup", "estimate", "said"), CASES, ids=IDS)
-def test_a_failure_tells_figure_interval_and_threshold(
-    claim: Claim, setup: WorkerSetup, estimate: Estimate, said: list[str]
+@pytest.mark.parametrize(("claim", "setup", "estimate", "headline", "kind"), CASES, ids=IDS)
+def test_headline_says_figure_interval_and_requirement(
+    claim: Claim, setup: WorkerSetup, estimate: Estimate, headline: str, kind: str
 ) -> None:
-    text = " ".join(message(claim, setup, estimate).split())
-    for words in said:
-        assert words in text
-    assert text.startswith("expect_it(threads=4) is not met: ")
-    assert BOUND.evidence in text
-    assert "Bound type: serialized" in text
-    assert "9 rounds in 500 ms" in text
-    after = text.partition("What to try: ")[2]
-    assert len(after.partition(" 9 rounds in")[0]) > 40
+    found = finding_of(claim, setup, estimate)
+    assert found.headline == headline
+    assert found.kind == kind
+    assert kind in FAILURES
 
 
-@pytest.mark.parametrize(("claim", "setup", "estimate", "said"), CASES, ids=IDS)
-def test_a_failure_fits_a_terminal_of_80_columns(
-    claim: Claim, setup: WorkerSetup, estimate: Estimate, said: list[str]
+@pytest.mark.parametrize(("claim", "setup", "estimate", "headline", "kind"), CASES, ids=IDS)
+def test_message_has_the_parts_in_order(
+    claim: Claim, setup: WorkerSetup, estimate: Estimate, headline: str, kind: str
 ) -> None:
-    assert max(len(line) for line in message(claim, setup, estimate).splitlines()) <= 80
+    found = finding_of(claim, setup, estimate)
+    text = message.render(found)
+    assert " ".join(text.split()).startswith(f"expect_it(threads=4) is not met: {headline} Time per call")
+    lines = text.splitlines()
+    labels = [line.split(":")[0] for line in lines if line.split(" ")[0] in ("Cause:", "Where:", "Try:", "More:")]
+    located = claim.unit in ("ratio", "seconds")
+    assert labels == ["Cause", *(["Where"] if located else []), "Try", "More"]
+    assert "(9 rounds, 500 ms)" in text
+    assert "if its calls are alike or vary smoothly" in " ".join(text.split()), "the promise has its condition"
+    assert lines[-1].endswith(f"/failed.html#{kind}")
 
 
-def test_both_sides_are_shown_with_what_they_spent() -> None:
-    lines = message(SpeedupClaim(4, 3.0, 0.25), WorkerSetup("threads", 4), RATIO).splitlines()
-    one = next(line for line in lines if line.lstrip().startswith("1 thread "))
-    four = next(line for line in lines if line.lstrip().startswith("4 threads "))
-    assert one.split()[2:] == ["42.5", "ms", "12.0", "ms", "30.0", "ms", "500", "us"]
-    assert four.split()[2:] == ["125", "ms", "13.0", "ms", "110", "ms", "2.00", "ms"]
+@pytest.mark.parametrize(("claim", "setup", "estimate", "headline", "kind"), CASES, ids=IDS)
+def test_message_fits_80_columns_apart_from_lines_to_search_for(
+    claim: Claim, setup: WorkerSetup, estimate: Estimate, headline: str, kind: str
+) -> None:
+    lines = message.render(finding_of(claim, setup, estimate)).splitlines()
+    assert max(len(line) for line in lines if not line.startswith(("Cause:", "Where:", "Try:", "More:"))) <= 80
+
+
+def test_summary_is_one_line_with_test_figure_requirement_cause_and_place() -> None:
+    line = message.summary(finding_of(SpeedupClaim(4, 3.0, 0.25), THREADS, RATIO))
+    assert line == (
+        "expect_it(threads=4) is not met: 4 threads were 1.02x as fast as 1 thread (interval 0.99x to 1.05x); "
+        "required: at least 3x. Cause: serialized. The code waits 72% of its time, and only one of 4 threads at a "
+        "time gets through. Where: test_shop.py:9 in pay: with LOCK:"
+    )
+
+
+def test_explanation_begins_with_what_helps_most() -> None:
+    lines = message.explanation(finding_of(SpeedupClaim(4, 3.0, 0.25), THREADS, RATIO))
+    assert [line.split()[0] for line in lines[:4]] == ["Cause:", "Where:", "Try:", "Time"]
+
+
+def test_evidence_has_a_column_for_each_side_in_one_unit_and_marks_what_grew() -> None:
+    found = finding_of(SpeedupClaim(4, 3.0, 0.25), THREADS, RATIO)
+    assert message.evidence(found.evidence, found.rounds).splitlines() == [
+        "Time per call (median of 9 rounds)   1 thread   4 threads",
+        "  until all have finished             42.5 ms    125.0 ms",
+        "  CPU time                            12.0 ms     13.0 ms",
+        "  blocked (lock, network, sleep)      30.0 ms    110.0 ms   <- grew",
+        "  runnable, waiting for a CPU          0.5 ms      2.0 ms",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "four", "marked"),
+    [
+        (PerBody(0.01, 0.01, 0.0, 0.0), PerBody(0.04, 0.03, 0.001, 0.0), "CPU time"),
+        (PerBody(0.01, 0.0, 0.01, 0.0), PerBody(0.0105, 0.0, 0.0105, 0.0), ""),
+        (PerBody(0.01, 0.01, 0.0, 0.0), PerBody(0.04, 0.01, 0.0, 0.03), ""),
+    ],
+    ids=["cpu", "nothing worth a mark", "the machine's doing"],
+)
+def test_evidence_marks_growth_that_the_code_is_answerable_for(one: PerBody, four: PerBody, marked: str) -> None:
+    lines = message.evidence((Spent("1 thread", one), Spent("4 threads", four)), 5).splitlines()
+    assert [line.strip().split("  ")[0] for line in lines if "<- grew" in line] == ([marked] if marked else [])
 
 
 def test_tasks_share_what_their_thread_spent() -> None:
     measured = round_(reading(0.01), reading(0.04))
-    lines = message(SpeedupClaim(4, 3.0, 0.25), WorkerSetup("tasks", 4), RATIO, measured).splitlines()
-    four = next(line for line in lines if line.lstrip().startswith("4 tasks "))
-    assert four.split()[2:6] == ["40.0", "ms", "10.0", "ms"]
+    found = finding_of(SpeedupClaim(4, 3.0, 0.25), WorkerSetup("tasks", 4), RATIO, measured)
+    assert found.evidence[1] == Spent("4 tasks", PerBody(0.04, pytest.approx(0.01), 0.0, 0.0))
 
 
-def test_what_could_not_be_read_is_not_shown_as_nothing() -> None:
+def test_evidence_says_of_what_could_not_be_read_that_it_was_not() -> None:
     measured = round_(reading(0.01, 0.0, None), reading(0.02, 0.0, None))
-    assert "not readable" in message(SpeedupClaim(1, 3.0, 0.25), WorkerSetup("threads", 1), RATIO, measured)
+    found = finding_of(SpeedupClaim(1, 3.0, 0.25), WorkerSetup("threads", 1), RATIO, measured)
+    assert "not readable" in message.render(found)
 
 
-def test_a_lone_worker_has_one_row() -> None:
-    assert "4 threads" not in not_met.arms_table(WorkerSetup("threads"), settlement(rounds=(STRETCHED,), verdicts=()))
+def test_share_shows_the_single_worker_that_it_is_about() -> None:
+    found = finding_of(ShareClaim("wait", 0.5, 0.25), THREADS, SHARE)
+    assert [spent.side for spent in found.evidence] == ["1 thread"]
 
 
 @pytest.mark.parametrize(
     ("estimate", "text"),
     [
-        (RATIO, "1.02x [0.99 to 1.05]"),
-        (SHARE, "28 % [25 to 31]"),
-        (SECONDS, "205 ms [200 ms to 210 ms]"),
+        (RATIO, "1.02x [0.99, 1.05]"),
+        (SHARE, "28% [25, 31]"),
+        (SECONDS, "205 ms [200 ms, 210 ms]"),
         (None, "no figure"),
     ],
 )
@@ -153,31 +243,35 @@ def test_the_claim_behind_the_verdict_is_the_one_that_is_told() -> None:
     assert "do not overlap" in " ".join(found.reason.split())
 
 
-@pytest.mark.parametrize("verdict", ["met", "undecided", "unmeasurable"])
-def test_only_a_broken_expectation_is_explained_at_length(verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [("met", ""), ("undecided", "More: https://"), ("unmeasurable", "Try: run this test where it can be measured")],
+)
+def test_verdict_without_a_failure_has_a_reason_of_one_line(verdict: VerdictName, reason: str) -> None:
     claim = SpeedupClaim(4, 3.0, 0.25)
     ended = settlement(claim, rounds=(ROUND,), verdicts=(verdict,))
     found = judge(
         "it", "expect_speedup", {"threads": 4}, Plan(WorkerSetup("threads", 4), (claim,)), ended, note="pinned"
     )
-    assert (found.verdict, found.reason, found.workers) == (verdict, "", "4 threads")
+    assert (found.verdict, found.backend, found.worker_count) == (verdict, "threads", 4)
+    assert reason in found.reason
+    assert "\n" not in found.reason
     assert [(arm.workers, arm.note) for arm in found.arms] == [(1, "pinned"), (4, "pinned")]
 
 
-def test_a_loop_that_another_thread_keeps_from_running_is_told_so() -> None:
+def test_loop_that_another_thread_blocks_is_not_told_to_use_to_thread() -> None:
     stuck = Round(1, STRETCHED.serial, None, block=BlockProbe(Interval(0.2, 0.21), idle=True))
-    text = " ".join(
-        message(LongestClaim("block", 0.05, 0.25), WorkerSetup("tasks", method="block"), SECONDS, stuck).split()
-    )
-    assert "at a stretch, while another thread holds the GIL; expected at most" in text
-    assert "asyncio.to_thread() does not help" in text
+    found = finding_of(LongestClaim("block", 0.05, 0.25), WorkerSetup("tasks", method="block"), SECONDS, stuck)
+    assert "another thread that the code uses holds the GIL" in found.cause
+    assert "asyncio.to_thread() does not help" in found.try_next
+    assert found.place == ""
 
 
-def test_a_comparison_that_is_the_other_way_round_asks_whether_it_was_meant_so() -> None:
-    slower = message(SpeedupClaim(4, 2.0, 0.25), WorkerSetup("compare", 2), Estimate(0.5, 0.45, 0.55))
-    as_fast = message(SpeedupClaim(4, 2.0, 0.25), WorkerSetup("compare", 2), RATIO)
-    assert "swap them" in " ".join(slower.split())
-    assert "swap them" not in " ".join(as_fast.split())
+def test_comparison_that_is_the_other_way_round_says_to_swap() -> None:
+    slower = finding_of(SpeedupClaim(4, 2.0, 0.25), WorkerSetup("compare", 2), Estimate(0.5, 0.45, 0.55))
+    as_fast = finding_of(SpeedupClaim(4, 2.0, 0.25), WorkerSetup("compare", 2), RATIO)
+    assert "swap them" in slower.try_next
+    assert "swap them" not in as_fast.try_next
 
 
 def test_the_direction_is_that_of_the_claim_behind_the_verdict() -> None:

@@ -147,7 +147,7 @@ def test_waiting_ends_and_says_why(join: Join) -> None:
     measuring, ordinary = join(patience=0.05), join()
     ordinary.enter()
     with measuring.alone() as lease:
-        assert (lease.alone, lease.reason) == (False, "other tests did not end within 50.0 ms")
+        assert (lease.alone, lease.reason) == (False, "other tests did not end within 50 ms")
         assert lease.waited >= 0.05
     ordinary.leave()
     with measuring.alone() as lease:
@@ -168,7 +168,7 @@ def test_after_a_wait_in_vain_the_next_is_shorter_until_one_is_not(join: Join, m
     ordinary.enter()
     with measuring.alone() as lease:
         reasons.append(lease.reason.rpartition("within ")[2])
-    assert reasons == ["200 ms", "20.0 ms", "200 ms"]
+    assert reasons == ["200 ms", "20 ms", "200 ms"]
 
 
 def test_an_ordinary_test_goes_on_when_a_measurement_does_not_end(join: Join) -> None:

@@ -1,0 +1,31 @@
+"""Text that fits a message: wrapped paragraphs, labelled lines and bars."""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 76
+
+
+def wrap(text: str, indent: str = "") -> str:
+    """Break a paragraph into lines of a message; paths and long words stay whole."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def sentence(text: str) -> str:
+    """A clause as a sentence of its own."""
+    whole = text[:1].upper() + text[1:]
+    return whole if not whole or whole[-1] in ".!?:" else whole + "."
+
+
+def bar(part: float, width: int = 10) -> str:
+    """A bar of tenths: ``########..``."""
+    full = round(max(0.0, min(1.0, part)) * width)
+    return "#" * full + "." * (width - full)
+
+
+def printable(text: str) -> str:
+    """Replace control characters by question marks: what a file says must not move a terminal's cursor."""
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -1,0 +1,55 @@
+"""What threads really gain that compute at the same time (pure).
+
+A thread beside a body can have the GIL whenever the body lets it go, be it for a microsecond at each row of a result.
+Two such bodies are no faster than one: each waits for the GIL at each turn (a convoy). Only how much of their
+computing overlaps tells that from a GIL that is released.
+"""
+
+from __future__ import annotations
+
+from pytest_concurrency.core.model import GilProbe, Interval, Round
+from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.voting import Vote, cast
+
+HALF = 0.5  # part of the computing that is done in turn, from which on threads do not help
+_COULD = 1.6  # CPUs that the workers could have kept busy at least, for a round to tell anything
+_CALM = 0.1  # run delay, as a part of a batch's time, up to which computing that did not overlap could not
+_TAKEN = 0.3  # part of a probe's beats that find the GIL taken, which no body reaches that really releases it
+_BEATS = 10  # beats that tell that part
+
+
+def in_turn(round_: Round, cpus: float) -> Interval | None:
+    """Return bounds of the part of the bodies' computing that was done in turn; None if the round does not tell.
+
+    From Amdahl's law: ``n`` CPUs do one unit of it in ``part + (1 - part) / n``.
+    """
+    together = round_.concurrent
+    if together is None or together.workers < 2 or together.cpu <= 0 or not intervals.readable(round_):
+        return None
+    could = min(cpus, together.workers * intervals.cpu_share(round_.serial))
+    if could < _COULD:
+        return None
+
+    def part(overlap: float) -> float:
+        return min(1.0, max(0.0, (1 / overlap - 1 / could) / (1 - 1 / could)))
+
+    overlap = together.cpu / max(together.wall, intervals.TINY)
+    calm = (
+        together.delay <= _CALM * together.wall and not intervals.cpu_taken(round_) and intervals.side_by_side(together)
+    )
+    return Interval(part(overlap) if calm else 0.0, part(overlap))
+
+
+def vote(round_: Round, cpus: float) -> Vote:
+    """+1: threads gain next to nothing by computing at the same time; -1: they do gain."""
+    found = in_turn(round_, cpus)
+    if found is None or round_.concurrent is None:
+        return Vote(0)
+    return cast(Interval(max(found.low, 1e-6), max(found.high, 1e-6)), HALF, round_.concurrent.wall)
+
+
+def let_go_briefly(probes: list[GilProbe]) -> bool:
+    """Whether the GIL was mostly taken when a probe thread asked for it, however soon it was let go then."""
+    told = [probe for probe in probes if probe.taken is not None]
+    beats = sum(probe.beats for probe in told)
+    return beats >= _BEATS and sum(probe.taken or 0 for probe in told) >= _TAKEN * beats

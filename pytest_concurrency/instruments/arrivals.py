@@ -1,0 +1,127 @@
+"""Who may still come to a rendezvous: found from the stacks of this process's threads, without a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import concurrent.futures.thread
+import sys
+import threading
+from collections.abc import Collection, Iterator
+from types import FrameType
+from typing import Any
+
+from pytest_concurrency.core.units import count
+from pytest_concurrency.machine import stack_locations
+
+_JOIN = threading.Thread.join.__code__
+_WAITS = {
+    function.__code__
+    for function in (concurrent.futures.Future.result, concurrent.futures.Future.exception, concurrent.futures.wait)
+}
+_POOL = concurrent.futures.thread._worker.__code__
+_SHOWN = 3  # threads or tasks whose place a message tells
+
+
+def no_one_is_left(maker: int, older: Collection[int], waiting: Collection[int]) -> bool:
+    """Return whether the thread that made the gauge waits for threads that wait for others, and no other may come.
+
+    :param maker: ident of the thread that made the gauge, and may start more workers unless it waits for one.
+    :param older: idents of threads that were there before: servers and pools of fixtures, which start workers too.
+    :param waiting: idents of the threads that wait at the rendezvous.
+    """
+    if stack_locations.unreadable() is not None or not set(waiting).isdisjoint({maker, *older}):
+        return False
+    newer = {thread.ident for thread in threading.enumerate()} - {maker, *older, None}
+    others = newer - set(waiting) - _own()
+    return all(_is_idle(ident) for ident in others if ident) and _waits_for(maker, waiting)
+
+
+def _waits_for(maker: int, waiting: Collection[int]) -> bool:
+    """Whether a thread joins one of these, or waits without a timeout for the result of a pool that has them."""
+    for frame in _frames(maker):
+        if frame.f_code is _JOIN:
+            return getattr(frame.f_locals.get("self"), "ident", None) in waiting
+        if frame.f_code in _WAITS:
+            return frame.f_locals.get("timeout") is None
+    return False
+
+
+def _is_idle(ident: int) -> bool:
+    """Whether a thread of a pool waits for something to do, and there is nothing."""
+    frame = next(_frames(ident), None)
+    if frame is None:
+        return True  # it has ended
+    queue = frame.f_locals.get("work_queue") if frame.f_code is _POOL else None
+    return queue is not None and queue.empty()
+
+
+def _own() -> set[int | None]:
+    """Idents of this plugin's threads."""
+    return {thread.ident for thread in threading.enumerate() if thread.name.startswith("concurrency-")}
+
+
+def too_small_pools(meet: int, waiting: Collection[int]) -> list[str]:
+    """Describe the thread pools that feed a rendezvous and have fewer workers than have to meet."""
+    found = {}
+    for ident in waiting:
+        for frame in _frames(ident):
+            if frame.f_code is _POOL and (pool := _pool_of(frame)) is not None and pool._max_workers < meet:
+                found[id(pool)] = (
+                    f"the {type(pool).__name__} that calls it has {count(pool._max_workers, 'worker')}, so that "
+                    f"{meet} calls are never inside at once"
+                )
+    return list(found.values())
+
+
+def _pool_of(frame: FrameType) -> Any:
+    reference = frame.f_locals.get("executor_reference")
+    pool = reference() if callable(reference) else None
+    return pool if isinstance(getattr(pool, "_max_workers", None), int) else None
+
+
+def absent(older: Collection[int], waiting: Collection[int], maker: int, loop: Any) -> list[str]:
+    """Describe where the threads and tasks stand that did not come: those of this test that are alive."""
+    return [*_absent_threads(older, waiting, maker), *_absent_tasks(loop)][:_SHOWN]
+
+
+def _absent_threads(older: Collection[int], waiting: Collection[int], maker: int) -> Iterator[str]:
+    if stack_locations.unreadable() is not None:
+        return
+    known = {maker, *older, *waiting, threading.get_ident(), *_own()}
+    for thread in threading.enumerate():
+        stack = stack_locations.of_thread(thread.ident) if thread.ident not in known else None
+        if stack and stack_locations.authors(stack) is not None:
+            yield f"thread {thread.name} stands at {stack_locations.describe(stack)}"
+
+
+def _absent_tasks(loop: Any) -> Iterator[str]:
+    if loop is None:
+        return
+    for task in asyncio.all_tasks(loop) - {asyncio.current_task()}:
+        # A task that gathers others is not one that should have come.
+        if type(getattr(task, "_fut_waiter", None)).__name__ == "_GatheringFuture":
+            continue
+        places = [(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) for frame in _awaited(task)]
+        outside = [place for place in places if stack_locations.is_authors(place[0])]
+        joins = any(file.endswith("taskgroups.py") for file, _, _ in places)
+        if outside and not joins and not any(place[0].startswith(stack_locations.PACKAGE) for place in places):
+            yield f"task {task.get_name()} stands at {stack_locations.describe([outside[-1]])}"
+
+
+def _awaited(task: Any) -> Iterator[FrameType]:
+    """Yield the frames of the coroutines that a task awaits, outermost first."""
+    awaited = task.get_coro()
+    while awaited is not None:
+        if (frame := getattr(awaited, "cr_frame", None)) is not None:
+            yield frame
+        awaited = getattr(awaited, "cr_await", None)
+
+
+def _frames(ident: int) -> Iterator[FrameType]:
+    if stack_locations.unreadable() is not None:
+        return
+    frame = sys._current_frames().get(ident)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

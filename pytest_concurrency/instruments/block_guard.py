@@ -1,0 +1,87 @@
+"""A guard of one block of code: it does not keep its event loop from running for long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+from pytest_concurrency.core.errors import BadArgument, ExpectationNotMet
+from pytest_concurrency.core.units import duration, parse_duration
+from pytest_concurrency.instruments import callers
+from pytest_concurrency.instruments.block_reading import Block
+from pytest_concurrency.instruments.loop_monitor import LoopMonitor
+from pytest_concurrency.instruments.loop_watcher import LoopWatcher
+
+LEAST = 0.005  # seconds: shorter blocks go unseen between two beats
+_BEAT = 0.002
+_TO_DO = (
+    "Something in it waits or computes without an await: await an asynchronous version of the call, or move it into "
+    "asyncio.to_thread() (computing under the GIL: into a process)."
+)
+
+__tracebackhide__ = True  # a failure is told at the user's block
+
+
+class NonblockingBlock:
+    """``with`` or ``async with`` around a stretch of an async function; other tasks of the loop count too.
+
+    :raises BadArgument: ``max_block`` is no duration of 5 ms or more; or at entering, no event loop runs here.
+    :raises ExpectationNotMet: at its end, the loop was surely blocked for longer.
+    """
+
+    def __init__(self, max_block: float | str, undecided: Callable[[str], None]) -> None:
+        try:
+            self._limit = parse_duration(max_block)
+        except ValueError as error:
+            raise BadArgument(f"concurrency.nonblocking: max_block={error}.") from None
+        if self._limit < LEAST:
+            raise BadArgument(
+                f"concurrency.nonblocking({max_block!r}): shorter blocks than 5ms cannot be seen. Write 5ms or more."
+            )
+        self._undecided = undecided
+        self._monitor: LoopMonitor | None = None
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks that may have been longer than ``max_block``, in order."""
+        return list(self._monitor.blocks) if self._monitor is not None else []
+
+    def __enter__(self) -> NonblockingBlock:
+        if not callers.in_loop():
+            raise BadArgument(
+                "concurrency.nonblocking() guards a stretch of an async function, and no event loop runs at "
+                f"{callers.place()}. Enter it inside of an async def that the loop runs. For a plain function use "
+                "concurrency.measure(), or the marker expect_gil_released."
+            )
+        if self._monitor is not None:
+            raise BadArgument("concurrency.nonblocking() was entered twice: call it anew for each block.")
+        self._watcher = LoopWatcher(self._limit / 8)
+        self._monitor = LoopMonitor(self._limit, _BEAT, self._watcher).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._monitor is not None
+        self._monitor.stop()
+        self._watcher.close()
+        if kind is not None or not self._monitor.blocks:
+            return
+        longest = max(self._monitor.blocks, key=lambda block: (block.low, block.high))
+        if longest.low > self._limit:
+            raise ExpectationNotMet(
+                f"the block kept its event loop from running for {longest.told()}; expected at most "
+                f"{duration(self._limit)} (max_block).\n{_TO_DO}"
+            )
+        self._undecided(
+            f"the event loop was late by {longest.told()}: one sighting cannot tell whether the block's own code took "
+            f"longer than {duration(self._limit)} (max_block)"
+        )
+
+    async def __aenter__(self) -> NonblockingBlock:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)

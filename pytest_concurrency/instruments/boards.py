@@ -1,0 +1,111 @@
+"""Where the state of a rendezvous lies: in memory for threads and tasks, in a locked file for processes.
+
+A file needs no server, no thread beside a fork and no semaphore that outlives a killed process, and a worker of any
+executor on this host can open it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import Protocol
+
+from pytest_concurrency.instruments.ledger import Ledger
+from pytest_concurrency.machine.clocks import CLOCKS
+
+
+class Board(Protocol):
+    """Gives out the ledger to one holder at a time."""
+
+    def open(self) -> contextlib.AbstractContextManager[Ledger]: ...
+
+
+class MemoryBoard:
+    """For the threads and tasks of one process."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._lock = threading.RLock()
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Ledger]:
+        """Hold the ledger while the block runs."""
+        with self._lock:
+            yield self._ledger
+
+
+class FileBoard:
+    """For processes of one host: the ledger is a file, under a lock that ends with the process that holds it."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._ledger = os.path.join(folder, "ledger.json")
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> FileBoard:
+        """Write a ledger to a new file in a folder of its own."""
+        board = cls(tempfile.mkdtemp(prefix="pytest-concurrency-gauge-"))
+        with open(os.path.join(board.folder, "lock"), "wb"):
+            pass
+        board._write(ledger)
+        return board
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Ledger]:
+        """Hold the ledger while the block runs; what the block changes is written.
+
+        :raises FileNotFoundError: the test that it belongs to has ended.
+        """
+        with open(os.path.join(self.folder, "lock"), "r+b") as file:
+            _lock(file.fileno())
+            try:
+                with open(self._ledger, encoding="utf-8") as stored:
+                    before = json.load(stored)
+                ledger = Ledger.from_json(before)
+                yield ledger
+                if ledger.to_json() != before:
+                    self._write(ledger)
+            finally:
+                _unlock(file.fileno())
+
+    def remove(self) -> None:
+        """Remove the file and its folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, ledger: Ledger) -> None:
+        """Replace the file at once: a process that is killed while it writes would leave half a ledger."""
+        new = self._ledger + ".new"
+        with open(new, "w", encoding="utf-8") as file:
+            json.dump(ledger.to_json(), file)
+        os.replace(new, self._ledger)  # noqa: PTH105
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: int) -> None:
+        while True:
+            try:
+                msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            except OSError:
+                CLOCKS.sleep(0.001)
+            else:
+                return
+
+    def _unlock(file: int) -> None:
+        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _unlock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)

@@ -1,0 +1,69 @@
+"""Who has entered a block, and from which line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from pytest_concurrency.machine import stack_locations
+
+_CONTEXTLIB = contextlib.__file__
+
+
+def place() -> str:
+    """Describe the innermost line on this thread's stack that is outside of this package and of contextlib."""
+    return stack_locations.describe([next(_outside(sys._getframe(1)), ("not readable here", 0, ""))])
+
+
+def line() -> str:
+    """Return the file and number of that line: ``app.py:40``."""
+    file, number, _ = next(_outside(sys._getframe(1)), ("not readable here", 0, ""))
+    return f"{stack_locations.relative(file)}:{number}"
+
+
+def _outside(frame: FrameType | None) -> Iterator[stack_locations.Place]:
+    for file, line, function in stack_locations.of_frame(frame):
+        if file != _CONTEXTLIB and not file.startswith(stack_locations.PACKAGE):
+            yield file, line, function
+
+
+def current_task() -> Any:
+    """Return the task of asyncio or Trio that runs in this thread; None outside of an event loop."""
+    with contextlib.suppress(RuntimeError):
+        return asyncio.current_task()
+    return trio_task()
+
+
+def trio_task() -> Any:
+    """Return Trio's task that runs in this thread; None outside of Trio."""
+    if (trio := sys.modules.get("trio")) is None or not hasattr(trio, "lowlevel"):
+        return None
+    with contextlib.suppress(RuntimeError):
+        return trio.lowlevel.current_task()
+    return None
+
+
+def in_loop() -> bool:
+    """Whether an event loop runs in this thread, so that waiting here would stop it."""
+    return asyncio._get_running_loop() is not None or trio_task() is not None
+
+
+def key() -> str:
+    """Return what tells this thread or task from all others, in all processes of this host."""
+    task = current_task()
+    return f"{os.getpid()}/{threading.get_ident()}" + (f"/{id(task)}" if task is not None else "")
+
+
+def worker() -> str:
+    """Name this thread or task for a person: ``task Task-3``."""
+    task = current_task()
+    if task is not None:
+        name = task.get_name() if hasattr(task, "get_name") else task.name
+        return f"task {name}"
+    return f"thread {threading.current_thread().name}"

@@ -1,0 +1,65 @@
+"""How long the garbage collector has run in each thread, apart from what code has called by name."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import sys
+import threading
+
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+
+_SHORT = 0.001  # seconds: shorter collections are not asked who has called for them
+
+
+class CollectorClock:
+    """Counts while there is a user of it: between :meth:`start` and :meth:`stop`, which may nest."""
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._lock = threading.Lock()
+        self._begun: dict[int, float] = {}
+        self._spent: dict[int, float] = {}
+        self._called: dict[int, tuple[float, tuple[stack_locations.Place, ...]]] = {}  # the last called one: its end
+
+    def start(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                gc.callbacks.append(self._note)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users and self._note in gc.callbacks:  # a test may have emptied the list
+                gc.callbacks.remove(self._note)
+
+    def spent(self, ident: int) -> float:
+        """Return the seconds of collections in a thread that came of themselves."""
+        return self._spent.get(ident, 0.0)
+
+    def called_at(self, ident: int, since: float) -> tuple[stack_locations.Place, ...]:
+        """Return the stack of the last collection in a thread that code has called, if it ended after ``since``."""
+        end, stack = self._called.get(ident, (0.0, ()))
+        return stack if end > since else ()
+
+    def _note(self, phase: str, info: object) -> None:
+        ident, now = threading.get_ident(), CLOCKS.wall()
+        if phase == "start":
+            self._begun[ident] = now
+        elif (begun := self._begun.pop(ident, None)) is not None:
+            seconds = now - begun
+            if seconds >= _SHORT and _was_called():
+                self._called[ident] = now, tuple(stack_locations.of_frame(sys._getframe(1)))
+            else:
+                self._spent[ident] = self._spent.get(ident, 0.0) + seconds
+
+
+def _was_called() -> bool:
+    """Whether the line that runs at this moment calls ``gc.collect()`` itself."""
+    frame = sys._getframe(2)
+    return "collect(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+
+
+COLLECTOR_CLOCK = CollectorClock()

@@ -1,0 +1,88 @@
+"""A witness of overlap that needs no clock: how many were inside at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from types import TracebackType
+from typing import NoReturn
+
+from pytest_concurrency.core.errors import BadArgument
+
+_ONE_PROCESS = (
+    "concurrency.in_flight() counts in the process that made it only, and this {0}: its peak would not say what runs "
+    "there. Write concurrency.in_flight(meet=2), or limit=, and pass the gauge to the worker processes as an argument."
+)
+
+__tracebackhide__ = True  # a failure is told at the line of the user's block
+
+
+class Gauge:
+    """Counts who is inside a ``with`` block; safe in threads and in tasks, for one process.
+
+    If ``peak`` is 4, four workers were inside at one moment: no measurement, no noise, no threshold.
+    It says that work did overlap, not that it became faster.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._peak = 0
+        self._entered = 0
+        self._maker = threading.get_ident()
+        self._process = os.getpid()
+        self._around = False  # whether the test's own code has entered, and no worker's
+        self._asked = False
+
+    @property
+    def peak(self) -> int:
+        """The most that were inside at one moment."""
+        self._asked = True
+        return self._peak
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the peak was asked for, and the one block was around the workers instead of in them."""
+        return self._asked and self._around and self._entered == 1
+
+    @property
+    def inside(self) -> int:
+        """How many are inside now."""
+        return self._inside
+
+    @property
+    def entered(self) -> int:
+        """How many have ever entered."""
+        return self._entered
+
+    def __enter__(self) -> Gauge:
+        if os.getpid() != self._process:
+            raise BadArgument(_ONE_PROCESS.format("is another one"))
+        with self._lock:
+            if not self._entered:
+                self._around = threading.get_ident() == self._maker and asyncio._get_running_loop() is None
+            self._entered += 1
+            self._inside += 1
+            self._peak = max(self._peak, self._inside)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._inside -= 1
+
+    async def __aenter__(self) -> Gauge:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def __reduce__(self) -> NoReturn:
+        raise BadArgument(_ONE_PROCESS.format("would send it to another one"))
+
+    def __repr__(self) -> str:
+        return f"<in flight: peak {self._peak}, now {self._inside}, entered {self._entered} times>"

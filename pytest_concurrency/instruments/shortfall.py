@@ -1,0 +1,68 @@
+"""What a person reads when a rendezvous is not met, or its limit not kept (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from pytest_concurrency.core.units import count
+from pytest_concurrency.instruments.ledger import Entrant, Ledger
+
+
+def not_met(about: str, when: str, ledger: Ledger, absent: Sequence[str]) -> str:
+    """Tell of a meeting that was given up."""
+    missing = ledger.meet - len(ledger.inside)
+    lines = [
+        f"{about}, was not met {when}: {_at_most(ledger)}; waiting at {_places(ledger.inside.values())}; "
+        f"never arrived: {missing} of {ledger.meet}" + (": " + "; ".join(absent) if absent else "") + "."
+    ]
+    processes = {entrant.process for entrant in ledger.inside.values()}
+    if len(processes) > 1:
+        lines.append(f"Those inside are in {count(len(processes), 'process', 'processes')}.")
+    lines.append(
+        f"The calls do not overlap: they run one after the other, or something lets fewer than {ledger.meet} run at "
+        f"once. Look for a lock, a semaphore, or a pool of fewer than {ledger.meet} workers or connections around "
+        "them; if fewer are meant to run at once, lower the number."
+    )
+    return "\n".join(lines)
+
+
+def crossed(entrant: Entrant, gauge: str) -> str:
+    """Tell of a worker that waits at another gauge meanwhile."""
+    return (
+        f"{entrant.worker} waits at another gauge, {gauge}, at {entrant.place} - each may need those who wait at the "
+        "other, which is a deadlock: enter both in the same order"
+    )
+
+
+def never_met(about: str, ledger: Ledger) -> str:
+    """Tell of a rendezvous that its test has ended without."""
+    if not ledger.entered:
+        return (
+            f"{about}, was never entered, so it proves nothing. Enter it where the work is done, in each worker: "
+            "`with gauge:` or `async with gauge:`. A process that is started otherwise than by fork must get it as an "
+            "argument."
+        )
+    return (
+        f"{about}, was not met: {_at_most(ledger)}, at {_places(ledger.most.values())}. Its test ended before the "
+        f"others arrived: never arrived: {ledger.meet - ledger.peak} of {ledger.meet}."
+    )
+
+
+def exceeded(about: str, ledger: Ledger) -> str:
+    """Tell of a limit that was not kept."""
+    return (
+        f"{about}, is exceeded: {len(ledger.inside)} were inside at one moment, at {_places(ledger.inside.values())}. "
+        f"Nothing keeps the calls to {ledger.limit} at once: look at the semaphore or the size of the pool around them."
+    )
+
+
+def _at_most(ledger: Ledger) -> str:
+    return f"at most {ledger.peak} of {ledger.meet} {'was' if ledger.peak == 1 else 'were'} inside"
+
+
+def _places(entrants: Iterable[Entrant]) -> str:
+    counted = Counter(entrant.place for entrant in entrants)
+    return (
+        ", ".join(f"{place} ({times} times)" if times > 1 else place for place, times in counted.items()) or "no line"
+    )

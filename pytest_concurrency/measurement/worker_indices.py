@@ -1,0 +1,36 @@
+"""Bodies that depend on their worker's index: N different ones, done one after the other or at once.
+
+The single worker of a serial run does the bodies of all N workers in turn. Its sample is then made one of a single
+body, their mean: N of that take as long as the N bodies did, which is what speedups are reckoned from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pytest_concurrency.core.model import Reading, Sample
+
+NOTE = "the body depends on concurrency_worker.index: the serial run does the bodies of all workers in turn"
+
+
+def depends_on_index(sample: Sample) -> bool:
+    """Whether the body has asked which worker runs it."""
+    return any(reading.by_index for reading in sample.readings)
+
+
+def mean_body(sample: Sample) -> Sample:
+    """Return the sample of a batch in which one worker ran the bodies of several, as one of their mean."""
+    return replace(sample, readings=tuple(_mean(reading) for reading in sample.readings))
+
+
+def _mean(reading: Reading) -> Reading:
+    bodies = len(reading.each)
+    if bodies < 2:
+        return reading
+    return replace(
+        reading,
+        end=reading.start + reading.wall / bodies,
+        cpu=reading.cpu / bodies,
+        delay=None if reading.delay is None else reading.delay / bodies,
+        switches=None if reading.switches is None else reading.switches // bodies,
+    )

@@ -1,0 +1,31 @@
+"""What pytest shows below a comparison with something measured that failed."""
+
+from __future__ import annotations
+
+from pytest_concurrency.core.model import Finding, Outcome
+
+
+class Compared:
+    """Base of what a test compares with a number or a name; ``outcome`` is None before it is measured."""
+
+    outcome: Outcome | None = None
+
+    @property
+    def finding(self) -> Finding | None:
+        """Why the comparison is false; None if nothing was measured, or it is true."""
+        return self.outcome.finding if self.outcome is not None else None
+
+
+def explanation(op: str, left: object, right: object) -> list[str] | None:
+    """Return the lines below a failed comparison; None if neither side was measured here.
+
+    pytest shows the first lines only: what the repr does not say comes first, and what helps most.
+    """
+    # Of values that are not ours nothing is read: any attribute of theirs may be a property that raises.
+    ours = next((side for side in (left, right) if issubclass(type(side), Compared)), None)
+    if not isinstance(ours, Compared) or ours.outcome is None:
+        return None
+    from pytest_concurrency.verdicts import message
+
+    finding = ours.finding
+    return [f"{left!r} {op} {right!r}", *(message.explanation(finding) if finding is not None else ())]

@@ -1,0 +1,103 @@
+"""The instruments of one test, and what happens to it when its body has ended."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.core.errors import ExpectationNotMet, UndecidedExpectation
+from pytest_concurrency.instruments.block_guard import NonblockingBlock
+from pytest_concurrency.instruments.gauge import Gauge
+from pytest_concurrency.instruments.rendezvous import Rendezvous
+from pytest_concurrency.session.in_flight import Gauges
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+_NAME = "concurrency_perf_instruments"
+_KEY = pytest.StashKey["Instruments"]()
+
+
+class Instruments:
+    """What one test has asked for: its gauges."""
+
+    def __init__(self, label: str = "this test", policy: str = "skip") -> None:
+        self.policy = policy  # for what one sighting could not tell
+        self._gauges = Gauges(label)
+        self._undecided: list[str] = []
+
+    @property
+    def plain_gauge(self) -> Gauge:
+        """The gauge of ``in_flight()`` without arguments."""
+        return self._gauges.plain
+
+    def in_flight(self, meet: int | None, limit: int | None, timeout: float | str) -> Gauge | Rendezvous:
+        """Return the plain gauge, or a new rendezvous."""
+        if meet is None and limit is None:
+            return self._gauges.plain
+        return self._gauges.make(meet, limit, timeout)
+
+    def nonblocking(self, max_block: float | str) -> NonblockingBlock:
+        """Return a guard of one block of code."""
+        return NonblockingBlock(max_block, self._undecided.append)
+
+    @property
+    def undecided(self) -> list[str]:
+        """What one sighting could not tell."""
+        return self._undecided
+
+    def complaint(self) -> str | None:
+        """Return why the test fails though its body raised nothing; None if it does not."""
+        return self._gauges.complaint()
+
+    def close(self) -> None:
+        """Free all who wait."""
+        self._gauges.close()
+
+
+@contextlib.contextmanager
+def of(item: pytest.Item, policy: str) -> Iterator[Instruments]:
+    """Give a test its instruments while its fixture lives; the rest of the session pays nothing for them.
+
+    :param policy: what an undecided expectation does: skip, fail or pass.
+    """
+    manager = item.config.pluginmanager
+    if not manager.has_plugin(_NAME):
+        manager.register(EndOfBody(), _NAME)
+    made = item.stash[_KEY] = Instruments(item.nodeid, policy)
+    try:
+        yield made
+    finally:
+        item.stash[_KEY] = Instruments()
+        made.close()
+
+
+class EndOfBody:
+    """A plugin that is registered with the first test that uses the fixture."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        answer = yield
+        if _KEY not in item.stash:
+            return answer
+        instruments = item.stash[_KEY]
+        if (why := instruments.complaint()) is not None:
+            raise ExpectationNotMet(why)
+        if instruments.undecided and instruments.policy != "pass":
+            why = f"undecided: {instruments.undecided[0]}"
+            raise UndecidedExpectation(why) if instruments.policy == "fail" else pytest.skip.Exception(why)
+        return answer
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "call" and call.excinfo is not None and _KEY in item.stash:
+            from pytest_concurrency.session import items
+
+            items.point_at_test(item, report)
+            items.show_message_only(item, call.excinfo, report)
+        return report

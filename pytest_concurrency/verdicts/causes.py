@@ -1,0 +1,141 @@
+"""Why an expectation is not met, and what to try: from the bound type to one line each (pure)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pytest_concurrency.core.model import Bound
+from pytest_concurrency.core.units import share
+from pytest_concurrency.verdicts import advice
+
+_ONE_AT_A_TIME = 1.3  # speedup below which it is true that only one worker at a time gets through
+
+
+class Cause(NamedTuple):
+    """``kind`` is one of ``addresses.FAILURES``: the section of the documentation that says more."""
+
+    kind: str
+    why: str
+    try_next: str
+
+
+TOO_FAST = Cause(
+    "above-at-most",
+    "it runs more in parallel than the test allows.",
+    "raise at_most if that is intended, or look for the lock that is missing.",
+)
+SWAPPED = Cause(
+    "compare",
+    "the first function is the faster one.",
+    "swap them: compare(slow, fast). Or look for what the second does besides: starting threads, sending data.",
+)
+GIL_HELD = Cause(
+    "gil-not-released",
+    "the computing holds the GIL.",
+    "use a library that releases the GIL while it computes, or processes instead of threads.",
+)
+GIL_RELEASED = Cause(
+    "gil-not-held",
+    "the computing releases the GIL.",
+    'expect gil="released" instead: threads can compute in parallel.',
+)
+
+
+def of_speedup(
+    bound: Bound, backend: str, who: str, one_interpreter: bool = True, speedup: float | None = None
+) -> Cause:
+    """Return why several workers are not faster; ``one_interpreter``: they share it."""
+    waits, computes = share(bound.wait_share), share(bound.cpu_share)
+    if backend == "compare":
+        _, tool = advice.work_and_tool(bound)
+        return Cause(
+            "compare",
+            f"{_KINDS[bound.kind]}. The first function computes {computes} of its time; what helps such work: {tool}.",
+            "if the second does that, look for what holds it up: a lock, a pool that is too small, serial work.",
+        )
+    if bound.kind == "serialized":
+        what = f"the waits of {who} do not overlap."
+        if speedup is not None and speedup < _ONE_AT_A_TIME:
+            what = f"only one of {who} at a time gets through."
+        why = f"serialized. The code waits {waits} of its time, and {what}"
+        if backend == "tasks":
+            return Cause(
+                "serialized",
+                why,
+                "remove the asyncio.Lock, Semaphore or pool limit, or move a blocking call into asyncio.to_thread().",
+            )
+        return Cause("serialized", why, "remove or narrow the lock, or use a larger connection pool.")
+    if bound.kind == "io":
+        return Cause(
+            "partial-overlap",
+            f"I/O-bound. The code waits {waits} of its time, and the waits overlap only in part.",
+            "raise the limits of what it waits for: pool size, server workers, rate limit.",
+        )
+    kind = _KINDS[bound.kind]
+    if backend == "tasks":
+        return Cause(
+            "one-event-loop",
+            f"{kind}. The code computes {computes} of its time, and an event loop runs all tasks in one thread.",
+            "use processes, or asyncio.to_thread() for computing that releases the GIL.",
+        )
+    if one_interpreter and bound.gil == "briefly_released":
+        return Cause(
+            "gil",
+            f"{kind}. The code computes {computes} of its time and releases the GIL only for microseconds.",
+            "use processes, or do more in each call (executemany, fewer and larger pieces).",
+        )
+    if one_interpreter and bound.gil == "held":
+        return Cause(
+            "gil",
+            f"{kind}. The code computes {computes} of its time and holds the GIL: one thread at a time computes.",
+            "use processes, a library that releases the GIL while it computes, or a free-threaded build of Python.",
+        )
+    look_for = (
+        "a lock around the computing, objects that all threads write to, or memory bandwidth."
+        if one_interpreter
+        else "a lock or file that the workers share, memory bandwidth, or a pool that is too small."
+    )
+    return Cause(
+        "contention",
+        f"{kind}. The code computes {computes} of its time, and the workers slow each other down.",
+        f"look for {look_for}",
+    )
+
+
+def of_share(kind: str, bound: Bound) -> Cause:
+    """Return why a body waits, or computes, too little; ``kind`` is the claim's: "wait" or "cpu"."""
+    if kind == "wait":
+        return Cause(
+            "not-waiting",
+            f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time.",
+            "if it is meant to compute, use expect_cpu_bound; otherwise lower min_wait.",
+        )
+    return Cause(
+        "not-computing",
+        f"{_KINDS[bound.kind]}. The code waits {share(bound.wait_share)} of its time.",
+        "if it is meant to wait, use expect_io_bound, which checks that the waits overlap; otherwise lower min_cpu.",
+    )
+
+
+def of_longest(kind: str, by_another: bool = False) -> Cause:
+    """Return why the GIL is held, or a loop is blocked, for long; ``by_another``: by a thread that the body uses."""
+    if by_another:
+        return Cause(
+            "blocked-event-loop",
+            "the loop had nothing to run: another thread that the code uses holds the GIL without a break.",
+            "move the call into a process, or use a library that releases the GIL; asyncio.to_thread() does not help.",
+        )
+    if kind == "block":
+        return Cause(
+            "blocked-event-loop",
+            "a call in the async code waits or computes without an await.",
+            "await an asynchronous version of it, or move it into asyncio.to_thread() (computing: into a process).",
+        )
+    return Cause(
+        "long-gil-hold",
+        "one stretch of code keeps the GIL, and all other Python threads stop meanwhile.",
+        "release the GIL around the work if it is an extension; move pure Python computing into a process.",
+    )
+
+
+_KINDS = {"io": "I/O-bound", "cpu": "CPU-bound", "mixed": "mixed", "serialized": "serialized"}

@@ -1,0 +1,109 @@
+"""A finding as text: the failure message, and its parts for places that show less (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_concurrency.core.addresses import about
+from pytest_concurrency.core.model import Finding, Spent
+from pytest_concurrency.core.text import sentence, wrap
+from pytest_concurrency.core.units import count
+
+_GREW = 0.1  # part of a serial call's time from which a growth is marked
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
+_TIGHT = 9.995  # a table whose first figure is larger has one decimal, otherwise two
+_ROWS = (
+    ("until all have finished", "wall"),
+    ("CPU time", "cpu"),
+    ("blocked (lock, network, sleep)", "blocked"),
+    ("runnable, waiting for a CPU", "delay"),
+)
+
+
+def render(finding: Finding, extra: str = "") -> str:
+    """Return the whole message of a failed test: first what was measured and required, last where to read more.
+
+    :param extra: a block of its own below the evidence, such as a scaling curve.
+    """
+    parts = [
+        wrap(first_line(finding)),
+        evidence(finding.evidence, finding.rounds),
+        extra,
+        "\n".join(lines(finding)),
+        "\n".join(filter(None, [wrap(finding.certainty), f"More:  {about(finding.kind)}"])),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def first_line(finding: Finding) -> str:
+    """``expect_speedup(threads=4) is not met: 4 threads were 1.00x ...``, in one line."""
+    return f"{finding.label} is not met: {finding.headline}" if finding.label else finding.headline
+
+
+def summary(finding: Finding) -> str:
+    """The same with cause and place, for the one line that a log's summary has for a test."""
+    return " ".join([first_line(finding), *lines(finding)[:-1]])
+
+
+def lines(finding: Finding) -> list[str]:
+    """``Cause:``, ``Where:`` and ``Try:``, a line each; what is not known is left out."""
+    known = (("Cause:", finding.cause), ("Where:", finding.place), ("Try:", finding.try_next))
+    return [f"{name:6} {text}" for name, text in known if text]
+
+
+def explanation(finding: Finding) -> list[str]:
+    """Return what stands below a failed comparison, of which pytest shows the first lines only: what helps first."""
+    parts = ["\n".join(lines(finding)), evidence(finding.evidence, finding.rounds), about(finding.kind)]
+    return [line for part in parts if part for line in part.splitlines()]
+
+
+def in_one_line(finding: Finding) -> str:
+    """Return why there is no verdict and what to try, as the reason of a skipped test."""
+    try_next = f" Try: {finding.try_next}" if finding.try_next else ""
+    return f"{sentence_end(finding.headline)}{try_next} More: {about(finding.kind)}"
+
+
+def sentence_end(text: str) -> str:
+    """Return a clause with a point after it, and its first letter as it was."""
+    return text[:1] + sentence(text)[1:]
+
+
+def evidence(sides: Sequence[Spent], rounds: int) -> str:
+    """What a call took on each side, in one unit; the part that grew most is marked."""
+    if not sides:
+        return ""
+    scale, unit = _unit_of(sides[0].each.wall)
+    decimals = 1 if sides[0].each.wall / scale >= _TIGHT else 2
+    grew = _what_grew(sides)
+    title = f"Time per call (median of {count(rounds, 'round')})"
+    table = [(title, [side.side for side in sides], "")]
+    for name, part in _ROWS:
+        cells = [_cell(getattr(side.each, part), scale, unit, decimals) for side in sides]
+        table.append((f"  {name}", cells, "   <- grew" if part == grew else ""))
+    first = max(len(name) for name, _, _ in table)
+    widths = [max(len(cells[place]) for _, cells, _ in table) for place in range(len(sides))]
+    return "\n".join(
+        name.ljust(first) + "".join("   " + cell.rjust(wide) for cell, wide in zip(cells, widths, strict=True)) + mark
+        for name, cells, mark in table
+    )
+
+
+def _unit_of(seconds: float) -> tuple[float, str]:
+    return next(((scale, unit) for scale, unit in _UNITS if seconds >= scale * 0.9995), _UNITS[-1])
+
+
+def _cell(seconds: float | None, scale: float, unit: str, decimals: int) -> str:
+    return "not readable" if seconds is None else f"{seconds / scale:.{decimals}f} {unit}"
+
+
+def _what_grew(sides: Sequence[Spent]) -> str | None:
+    """Return the part of a call's time that grew most from the first side to the last, if it is worth a mark.
+
+    Waiting for a CPU is the machine's doing, and not what the code is to be searched for.
+    """
+    if len(sides) < 2:
+        return None
+    one, other = sides[0].each, sides[-1].each
+    growth = {"cpu": other.cpu - one.cpu, "blocked": other.blocked - one.blocked}
+    part = max(growth, key=growth.__getitem__)
+    return part if growth[part] > _GREW * one.wall else None
