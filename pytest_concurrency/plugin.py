@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_concurrency.expectations.markers import marker_lines
-from pytest_concurrency.session import options, package_conflict, selection, xdist
+from pytest_concurrency.session import options, other_plugins, package_conflict, selection
 
 if TYPE_CHECKING:
     import pathlib
@@ -54,7 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_concurrency.session import loop_guard
 
         loop_guard.start(config, settings)
-    if (settings.save or settings.compare) and not xdist.is_worker(config) and not config.option.collectonly:
+    writes = not other_plugins.is_xdist_worker(config) and not config.option.collectonly
+    if (settings.save or settings.compare) and writes:
         from pytest_concurrency.core.errors import CommandError
         from pytest_concurrency.session import items
 
@@ -62,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
             items.check_storage(config, settings)
         except CommandError as error:
             raise pytest.UsageError(str(error)) from None
-    if settings.report_files and not xdist.is_worker(config) and not config.option.collectonly:
+    if settings.report_files and writes:
         from pytest_concurrency.reports import files
 
         try:
@@ -75,8 +76,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     settings = config.stash[SETTINGS]
     if not settings.disable and config.pluginmanager.has_plugin("run-parallel"):
-        from pytest_concurrency.session import other_plugins
-
         other_plugins.run_in_one_thread(selection.measured(items))
     if not (settings.only or settings.skip):
         return
@@ -124,7 +123,7 @@ def concurrency_tmp_path(tmp_path: pathlib.Path) -> Any:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
-    if xdist.is_worker(config):
+    if other_plugins.is_xdist_worker(config):
         return
     from pytest_concurrency.session.controller import Controller
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_concurrency.core import atomic_files
 from pytest_concurrency.core.errors import CommandError
-from pytest_concurrency.session import live_line
+from pytest_concurrency.session.output import live_line
 
 _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
 

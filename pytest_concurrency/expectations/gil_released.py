@@ -39,7 +39,7 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
 
 KIND = Kind(
     name="expect_gil_released",
-    keywords={"max_hold": keywords.time},
+    keywords={"max_hold": keywords.short_time},
     check=_check,
     plan=_plan,
 )

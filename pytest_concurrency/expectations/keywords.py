@@ -74,6 +74,18 @@ def time(value: object) -> float:
         raise ValueError("must be a duration" + str(error).rpartition(" is not a duration")[2]) from None
 
 
+def short_time(value: object) -> float:
+    """Accept a duration that is usually some milliseconds: seconds from 1 on need their unit.
+
+    ``max_hold=5`` is meant as 5 ms, and would allow 5 s.
+    """
+    seconds = time(value)
+    bare = not isinstance(value, str) or value.strip()[-1:].isdigit() or value.strip().endswith(".")
+    if bare and seconds >= 1:
+        raise ValueError(f"needs a unit: a bare number is seconds. Write '{value}ms', or '{value}s' if that is meant")
+    return seconds
+
+
 def one_of(*choices: str) -> Parser:
     """Accept one of some words."""
 

@@ -32,7 +32,7 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
 
 KIND = Kind(
     name="expect_nonblocking",
-    keywords={"max_block": keywords.time},
+    keywords={"max_block": keywords.short_time},
     check=_check,
     plan=_plan,
 )

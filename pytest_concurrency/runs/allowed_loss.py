@@ -59,5 +59,10 @@ def parse(texts: Sequence[str]) -> tuple[AllowedLoss, ...]:
         amount = float(match["amount"]) / (100 if match["percent"] else 1)
         if amount <= 0 or (match["percent"] and amount >= 1):
             raise ValueError(f"{text.strip()!r}: the loss must be above 0" + (" and below 100%" if amount else ""))
+        if not match["percent"] and amount >= 1:
+            raise ValueError(
+                f"{text.strip()!r} would let pass a {match['figure']} that falls by {number(amount)}: write "
+                f"{match['figure']}:{number(amount)}% for a part of the baseline, or an amount below 1"
+            )
         limits.append(AllowedLoss(match["figure"], amount, bool(match["percent"])))
     return tuple(dict.fromkeys(limits))

@@ -73,7 +73,9 @@ class Controller:
             run = self._kept.compare(run)
         self._complaints += files.write(self._settings.report_files, run, self._history)
         if self._kept is not None:
-            self._kept.save(run, complete=exitstatus in _COMPLETE)
+            # Stopped by -x, --maxfail or --stepwise, a session ends with the exit status of one that ran all its tests.
+            stopped = bool(session.shouldfail or session.shouldstop)
+            self._kept.save(run, complete=exitstatus in _COMPLETE and not stopped)
         # Last, so that no reporter loses what is kept.
         hook = self._config.hook.pytest_concurrency_report
         self._complain(hook_calls.told("pytest_concurrency_report", lambda: hook(config=self._config, run=run)))

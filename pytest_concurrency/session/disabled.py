@@ -12,6 +12,7 @@ from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.rendezvous import Rendezvous
 from pytest_concurrency.session.instruments import Instruments
 from pytest_concurrency.session.same_result import check_same
+from pytest_concurrency.session.unused_comparisons import EitherWay
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -58,18 +59,21 @@ class UnguardedBlock(contextlib.nullcontext[None]):
 
 
 class AlwaysTrue:
-    """Stands for any finding and for each of its figures, and agrees with every comparison: nothing was measured."""
+    """Stands for any finding and for each of its figures: nothing was measured, so every comparison passes.
 
-    def __ge__(self, other: object) -> bool:
-        return True
+    That includes ``assert not concurrency.speedup(...) >= 2``.
+    """
+
+    def __ge__(self, other: object) -> Any:
+        return EitherWay()
 
     __gt__ = __le__ = __lt__ = __ge__
 
-    def __eq__(self, other: object) -> bool:
-        return True
+    def __eq__(self, other: object) -> Any:
+        return EitherWay()
 
-    def __ne__(self, other: object) -> bool:
-        return True
+    def __ne__(self, other: object) -> Any:
+        return EitherWay()
 
     __hash__ = None  # type: ignore[assignment]
 

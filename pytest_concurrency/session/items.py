@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import unittest
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,7 @@ from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
 from pytest_concurrency.runs import baseline, run_comparison
 from pytest_concurrency.runs.baseline import Baseline
 from pytest_concurrency.runs.store import Storage
-from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session import other_plugins, selection
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
@@ -46,6 +47,7 @@ WORKER_KEY = "concurrency_baseline"
 
 def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectation]:
     """Return what an item's markers expect; a bad one is that item's error, told without a traceback."""
+    _refuse_misspelt(item, marks)
     function = item.obj if isinstance(item, pytest.Function) else None
     if function is None or _is_unittest(item):
         what = "a unittest.TestCase method" if function is not None else f"a {type(item).__name__}"
@@ -81,6 +83,12 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
             item, f"setup= names different functions in different markers, {names}. Name one: they measure one body."
         )
     return expectations
+
+
+def _refuse_misspelt(item: pytest.Item, marks: list[pytest.Mark]) -> None:
+    for mark in marks:
+        if (near := selection.meant(item, mark.name)) is not None:
+            raise _refusal(item, f"there is no marker {mark.name}, so nothing is measured: did you mean {near}?")
 
 
 def _refusal(item: pytest.Item, why: str) -> BaseException:
@@ -175,9 +183,29 @@ def check_storage(config: pytest.Config, settings: Settings) -> None:
     except CommandError as error:
         raise CommandError(f"--concurrency-save={settings.save}: {error}") from None
     try:
-        baseline_of(config, settings)
+        _check_baseline(baseline_of(config, settings), storage, settings)
     except CommandError as error:
         raise CommandError(f"--concurrency-compare={settings.compare}: {error}") from None
+
+
+def _check_baseline(found: Baseline | None, storage: Storage, settings: Settings) -> None:
+    """Refuse a comparison that cannot fail though the user wants it to.
+
+    :raises CommandError: there is no baseline, and one is required, or its name looks misspelt.
+    """
+    if found is None or found.run is not None:
+        return
+    if settings.compare_require:
+        raise CommandError(
+            f"{'; '.join(found.notes)}. --concurrency-compare-require asks for one: save it with --concurrency-save"
+        )
+    # The first session of a pipeline has no baseline yet, and may go on. One that saves under that name makes it.
+    near = difflib.get_close_matches(found.name, storage.names(), n=1)
+    if settings.compare_fail and settings.compare != settings.save and near and not storage.has(found.name):
+        raise CommandError(
+            f"there is no run {found.name}, so that --concurrency-compare-fail could never fail. Did you mean "
+            f"{near[0]}?"
+        )
 
 
 def baseline_of(config: pytest.Config, settings: Settings) -> Baseline | None:

@@ -22,7 +22,7 @@ from pytest_concurrency.instruments import block_list, loop_monitor
 from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
-from pytest_concurrency.session import xdist
+from pytest_concurrency.session import other_plugins
 from pytest_concurrency.session.options import Settings
 
 MARKER = "concurrency_allow_blocking"
@@ -53,7 +53,7 @@ class LoopGuard:
         self._watcher = LoopWatcher(self._limit / _BEATS)
         self._monitors: list[LoopMonitor] = []
         self._all: list[dict[str, Any]] = []
-        self._is_worker = xdist.is_worker(config)
+        self._is_worker = other_plugins.is_xdist_worker(config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:

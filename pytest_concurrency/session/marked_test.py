@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,14 @@ from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.probes import bystanders
+from pytest_concurrency.session.unused_comparisons import EitherWay
 from pytest_concurrency.verdicts import message
+
+_REPEATABLE = (
+    "The first, plain call of the body passed. A measured body runs again and again, in several workers at once, so it "
+    "must be repeatable: give it files, rows and ports of its own (concurrency_tmp_path, concurrency_worker.index), or "
+    "fresh input for each call with setup=, and leave nothing behind."
+)
 
 
 def run_once(body: Body) -> bool | None:
@@ -57,7 +65,11 @@ def run_marked(
     pending: list[tuple[Outcome, str]] = []
     each = [(expectation, expectation.limits(circumstances.defaults)) for expectation in expectations]
     patience = max(limits.max_time for _, limits in each)
-    with circumstances.alone(), Trial.of_body(body, circumstances, patience, seconds, threads_before) as trial:
+    with (
+        _Repeatable(first_call_passed=not body.is_async),
+        circumstances.alone(),
+        Trial.of_body(body, circumstances, patience, seconds, threads_before) as trial,
+    ):
         for expectation, limits in each:
             plan = expectation.plan(body, limits)
             outcome, _ = trial.decide(
@@ -88,8 +100,30 @@ def _failure(text: str, outcomes: Sequence[Outcome]) -> ExpectationNotMet:
     return failure
 
 
-def follow_policy(outcome: Outcome, policy: str) -> bool:
-    """Return whether an outcome counts as met; skip or fail the test if it is neither met nor not met."""
+class _Repeatable:
+    """Says of an exception of the body that its first call passed: then it is the repetition that fails.
+
+    Without that, it is not clear why the body of an existing test fails once it has a marker. A class, because a
+    generator's frames would stand in the traceback.
+    """
+
+    def __init__(self, first_call_passed: bool) -> None:
+        self._first_call_passed = first_call_passed
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        notes = getattr(error, "__notes__", None)
+        if self._first_call_passed and isinstance(error, Exception) and isinstance(notes, list):
+            notes.append(_REPEATABLE)
+
+
+def follow_policy(outcome: Outcome, policy: str) -> Any:
+    """Return whether an outcome counts as met; skip or fail the test if it is neither met nor not met.
+
+    With the policy ``pass``, the test passes whether it asserts the comparison or its opposite.
+    """
     __tracebackhide__ = True
     if outcome.change is not None and outcome.change.kind == "regression":
         raise _failure(outcome.change.text, [outcome])
@@ -101,4 +135,4 @@ def follow_policy(outcome: Outcome, policy: str) -> bool:
         raise UndecidedExpectation(f"undecided: {outcome.reason}")
     if policy == "skip":
         pytest.skip(f"undecided: {outcome.reason}")
-    return True
+    return EitherWay()

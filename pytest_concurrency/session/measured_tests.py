@@ -16,25 +16,24 @@ import pytest
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.probes import tracers
 from pytest_concurrency.runs import record
 from pytest_concurrency.session import (
     async_plugins,
-    captured_output,
     explanations,
     hook_calls,
     instruments,
     items,
-    live_line,
     marked_test,
+    other_plugins,
     selection,
-    tracers,
-    xdist,
 )
 from pytest_concurrency.session.controller import REPORT_ATTRIBUTE, Controller
 from pytest_concurrency.session.disabled import PlainConcurrency
 from pytest_concurrency.session.fixture import Concurrency
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
+from pytest_concurrency.session.output import captured_output, live_line
 
 NAME = "concurrency_perf_measured_tests"
 OUTCOMES = pytest.StashKey[list[Outcome]]()
@@ -51,7 +50,7 @@ def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
         assert isinstance(known, MeasuredTests)
         return known
     terminal = None
-    if not xdist.is_worker(config):
+    if not other_plugins.is_xdist_worker(config):
         controller = config.pluginmanager.get_plugin(Controller.NAME)
         assert isinstance(controller, Controller)
         controller.collect()

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pytest_concurrency.session import toml_values
+
 if TYPE_CHECKING:
     import pytest
 
@@ -29,6 +31,7 @@ class Settings:
     quiet_host: float
     full_report: bool
     report_files: tuple[tuple[str, str], ...]
+    compare_require: bool
     only: bool
     skip: bool
     disable: bool
@@ -152,6 +155,8 @@ def _sort(value: object) -> str:
 def _save(value: object) -> str:
     if value == "auto":
         return "auto"
+    if _is_what_to_test(value):
+        raise ValueError(f"it is no name for a run. {_MEANT.format(value, 'save=auto', 'save')}")
     from pytest_concurrency.runs.store import check_name
 
     try:
@@ -162,9 +167,14 @@ def _save(value: object) -> str:
 
 
 def _compare(value: object) -> str:
-    if isinstance(value, str) and value.endswith(".py"):
+    if _is_what_to_test(value):
         raise ValueError(f"it is no run. {_MEANT.format(value, 'compare=latest', 'compare')}")
     return str(value)
+
+
+def _is_what_to_test(value: object) -> bool:
+    """Whether the value of an option that may stand without one is rather the test that was to be run."""
+    return isinstance(value, str) and (value.endswith(".py") or ".py::" in value)
 
 
 _MEANT = "If {0!r} is what to test, put it before --concurrency-{2}, or write --concurrency-{1}"
@@ -246,6 +256,7 @@ OPTIONS = (
     Option("storage", str, ".concurrency", "PATH", "folder of the saved runs [.concurrency below the rootdir]"),
 )
 FLAGS = (
+    ("compare_require", "stop with a usage error if there is no saved run to compare with"),
     ("only", "run only the tests that measure"),
     ("skip", "leave out the tests that measure"),
     ("disable", "run marked bodies once, as plain tests"),
@@ -314,26 +325,12 @@ def read(config: pytest.Config) -> Settings:
 
     :raises ValueError: the message names the option or key, and what would be good.
     """
-    values: dict[str, Any] = {}
-    for option in OPTIONS:
-        given = config.getoption(f"concurrency_{option.name}")
-        where = "--concurrency-" + option.name.replace("_", "-")
-        if given is None:
-            given, where = config.getini(f"concurrency_{option.name}"), f"ini key concurrency_{option.name}"
-        # An ini key without a value reads as "" before pytest 8.4 and as None since.
-        if given in (None, ""):
-            values[option.name] = option.default
-            continue
-        try:
-            values[option.name] = option.parse(given)
-        except ValueError as error:
-            shown = ",".join(given) if isinstance(given, list) else given  # may be repeated
-            raise ValueError(f"{where}={shown}: {error}") from None
+    values: dict[str, Any] = {option.name: _value(config, option) for option in OPTIONS}
     for name, _ in FLAGS:
         flag = config.getoption(f"concurrency_{name}")
         values[name] = bool(config.getini(f"concurrency_{name}") if flag is None else flag)
     values["storage"] = _storage(config, values["storage"])
-    if values["compare_fail"] and values["compare"] is None:
+    if (values["compare_fail"] or values["compare_require"]) and values["compare"] is None:
         values["compare"] = "latest"
     if values["only"] and values["skip"]:
         raise ValueError("--concurrency-only and --concurrency-skip (or their ini keys) leave nothing to run: give one")
@@ -346,11 +343,38 @@ def read(config: pytest.Config) -> Settings:
     return Settings(full_report=bool(reports), report_files=tuple(files), **values)
 
 
+def _value(config: pytest.Config, option: Option) -> Any:
+    given = config.getoption(f"concurrency_{option.name}")
+    where = "--concurrency-" + option.name.replace("_", "-")
+    if given == "":
+        # What a variable that is not set leaves of --concurrency-compare=$BASE: without an error, it would switch the
+        # comparison off silently. An ini key without a value is one that is not given.
+        raise ValueError(f"{where}= has no value: is a variable not set? Give a value, or leave the option out")
+    if given is None:
+        given, where = _in_file(config, option), f"ini key concurrency_{option.name}"
+    if given is None or given == "":  # an ini key without a value is None from pytest 8.4 on
+        return option.default
+    try:
+        return option.parse(given)
+    except ValueError as error:
+        shown = ",".join(map(str, given)) if isinstance(given, list) else given  # may be repeated
+        raise ValueError(f"{where}={shown}: {error}") from None
+
+
+def _in_file(config: pytest.Config, option: Option) -> Any:
+    """Return what the configuration file gives, which may have the types of TOML."""
+    value = toml_values.value_of(config, f"concurrency_{option.name}")
+    if isinstance(value, bool) and (option.alone or not value):
+        return option.alone if value else None  # true is the option without a value
+    return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
 def _reports(config: pytest.Config) -> list[str]:
     reports = list(config.getoption("concurrency_report"))
-    for line in config.getini("concurrency_report"):
+    given = toml_values.value_of(config, "concurrency_report")
+    for line in given if isinstance(given, list) else [given]:
         try:
-            reports.append(_report(line))
+            reports.append(_report(str(line)))
         except argparse.ArgumentTypeError as error:
             raise ValueError(f"ini key concurrency_report: {error}") from None
     return reports

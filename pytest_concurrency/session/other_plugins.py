@@ -1,4 +1,4 @@
-"""Facts about other plugins that measured tests meet, but for those that run async tests (loops.py)."""
+"""Facts about other plugins that measured tests meet; those that run async tests are in async_plugins.py."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+
+
+def is_xdist_worker(config: pytest.Config) -> bool:
+    """Whether this process runs tests for a controller of pytest-xdist, which alone reports and writes files."""
+    return hasattr(config, "workerinput")
+
 
 # What a measured body cannot ask for: it runs again and again, in several workers at once.
 _ONCE = {

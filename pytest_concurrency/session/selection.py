@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,26 @@ if TYPE_CHECKING:
 
 
 def marks_of(node: Any) -> list[pytest.Mark]:
-    """Return this plugin's markers on an item or collector, the nearest first."""
-    return [mark for mark in node.iter_markers() if mark.name in MARKERS]
+    """Return this plugin's markers on an item or collector, the nearest first; misspelt ones too."""
+    return [mark for mark in node.iter_markers() if _is_own(node, mark.name)]
+
+
+def meant(node: Any, name: str) -> str | None:
+    """Return the marker that a misspelt one stands for; None if the name is right, or another plugin's.
+
+    Without ``--strict-markers``, a test with a misspelt marker would pass without being measured.
+    """
+    if name in MARKERS or not name.startswith("expect"):
+        return None
+    import difflib
+
+    near = difflib.get_close_matches(name, MARKERS, n=1, cutoff=0.8)
+    registered = {re.split(r"[:(]", line, maxsplit=1)[0].strip() for line in node.config.getini("markers")}
+    return near[0] if near and name not in registered else None
+
+
+def _is_own(node: Any, name: str) -> bool:
+    return name in MARKERS or (name.startswith("expect") and meant(node, name) is not None)
 
 
 def measured(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
@@ -29,7 +48,7 @@ def measured(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
             parent_is_marked = bool(parent is not None and marks_of(parent))
         if (
             parent_is_marked
-            or (item.own_markers and any(mark.name in MARKERS for mark in item.own_markers))
+            or (item.own_markers and any(_is_own(item, mark.name) for mark in item.own_markers))
             or "concurrency" in getattr(item, "fixturenames", ())
         ):
             yield item

@@ -1,15 +1,51 @@
-"""Whether anybody uses what a comparison answers: ``speedup >= 3`` without ``assert`` is a test that cannot fail."""
+"""How a test uses what a comparison answers, read from its bytecode: not at all, asserted, or asserted not to hold."""
 
 from __future__ import annotations
 
 import dis
+import sys
 from types import FrameType
 
 _COMPARISONS = ("COMPARE_OP", "CONTAINS_OP")
 
 
 def is_discarded(frame: FrameType) -> bool:
-    """Whether a frame that is at a comparison drops its answer as the next thing; False where that is not known."""
-    following = (one for one in dis.get_instructions(frame.f_code) if one.offset >= frame.f_lasti)
-    now, then = next(following, None), next(following, None)
-    return now is not None and then is not None and now.opname in _COMPARISONS and then.opname == "POP_TOP"
+    """Whether a frame that is at a comparison drops its answer as the next thing; False where that is not known.
+
+    ``speedup >= 3`` without ``assert`` is a test that cannot fail.
+    """
+    now, then, _ = _instructions(frame)
+    return now in _COMPARISONS and then == "POP_TOP"
+
+
+class EitherWay:
+    """The answer to a comparison that was not decided: a test passes, be it that it asserts the answer or its opposite.
+
+    ``True`` would do for ``assert speedup >= 2``, and fail the test for ``assert not speedup >= 2``.
+    """
+
+    def __bool__(self) -> bool:
+        return not _is_negated(sys._getframe(1))
+
+    def __repr__(self) -> str:
+        return "<not decided>"
+
+
+def _is_negated(frame: FrameType) -> bool:
+    """Whether a frame that asks for the truth of a value goes on with its opposite: ``not x``, ``assert not x``."""
+    now, then, after = _instructions(frame)
+    if now in (*_COMPARISONS, "TO_BOOL"):  # from Python 3.13 on, these ask, and what follows uses the answer
+        now, then = then, after
+    if now == "UNARY_NOT":
+        return True
+    # Without pytest's rewriting, "assert not x" jumps over the raise if x is false.
+    return "JUMP" in now and now.endswith("IF_FALSE") and then in ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT")
+
+
+def _instructions(frame: FrameType) -> tuple[str, str, str]:
+    """Return the names of the instruction that a frame is at, and of the two that follow."""
+    skipped = ("CACHE", "EXTENDED_ARG", "NOT_TAKEN", "NOP")
+    names = [one.opname for one in dis.get_instructions(frame.f_code) if one.offset >= frame.f_lasti]
+    names = [name for name in names if name not in skipped][:3]
+    first, second, third, *_ = (*names, "", "", "")
+    return first, second, third

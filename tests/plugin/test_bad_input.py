@@ -63,6 +63,8 @@ BAD_MARKERS = {
     "processes huge": ("expect_speedup(processes=5000, at_least=1)", ["processes=5000", "between 1 and 64"]),
     "tasks huge": ("expect_speedup(tasks=10**7, at_least=1)", ["tasks=10000000", "between 1 and 10000"]),
     "one thread cannot overlap": ("expect_io_bound(threads=1)", ["nothing to overlap with", "Write 2 or more"]),
+    "hold without a unit": ("expect_gil_released(max_hold=5)", ["max_hold needs a unit", "'5ms', or '5s'"]),
+    "hold as text without a unit": ("expect_gil_released(max_hold='5')", ["max_hold needs a unit", "'5ms', or '5s'"]),
     "tasks on a plain function": (
         "expect_speedup(tasks=4, at_least=3)",
         ["expect_speedup(tasks=...) is for an async def body", "Write async def, or threads=N"],
@@ -74,6 +76,7 @@ BAD_ASYNC_MARKERS = {
     "processes": ("expect_speedup(processes=4, at_least=3)", ["(processes=...)", "async def", "Write tasks=N instead"]),
     "io_bound threads": ("expect_io_bound(threads=4)", ["(threads=...)", "async def"]),
     "gil": ("expect_cpu_bound(gil='held')", ["gil=", "needs a plain function"]),
+    "block without a unit": ("expect_nonblocking(max_block=50)", ["max_block needs a unit", "'50ms', or '50s'"]),
 }
 
 
@@ -100,6 +103,34 @@ def test_bad_marker_is_an_error_of_its_test(suite: Suite, marker: str, said: lis
 def test_bad_marker_on_an_async_body(suite: Suite, marker: str, said: list[str]) -> None:
     result = suite(f"@pytest.mark.{marker}\nasync def test_bad():\n    pass\n")
     assert_told(result, "test_suite.py::test_bad", said)
+
+
+UNKNOWN = "-Wignore::pytest.PytestUnknownMarkWarning"
+
+
+@pytest.mark.parametrize(
+    ("marker", "meant"),
+    [
+        ("expect_speedups(threads=4)", "expect_speedup"),
+        ("expect_iobound", "expect_io_bound"),
+        ("expect_non_blocking", "expect_nonblocking"),
+        ("expect_gil_release()", "expect_gil_released"),
+    ],
+)
+def test_a_misspelt_marker_is_an_error_of_its_test(suite: Suite, marker: str, meant: str) -> None:
+    result = suite(f"@pytest.mark.{marker}\ndef test_bad():\n    raise SystemExit('the body has run')\n", UNKNOWN)
+    name = marker.partition("(")[0]
+    assert_told(result, "test_suite.py::test_bad", [f"there is no marker {name}", f"did you mean {meant}?"])
+
+
+@pytest.mark.parametrize("marker", ["expect_failure", "expectation", "expected"])
+def test_markers_of_others_are_left_alone(suite: Suite, marker: str) -> None:
+    suite(f"@pytest.mark.{marker}\ndef test_good():\n    pass\n", UNKNOWN).assert_outcomes(passed=2)
+
+
+def test_a_registered_marker_with_a_similar_name_is_left_alone(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nmarkers =\n    expect_speedups(n): of another plugin\n")
+    suite("@pytest.mark.expect_speedups(3)\ndef test_good():\n    pass\n").assert_outcomes(passed=2)
 
 
 def test_one_bad_marker_beside_a_good_one_is_enough(suite: Suite) -> None:

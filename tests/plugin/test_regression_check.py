@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -252,6 +253,46 @@ def test_a_run_that_measured_nothing_or_was_cut_short_is_not_saved(suite: Suite,
     assert not (pytester.path / ".concurrency").exists()
 
 
+@pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
+def test_a_session_that_stops_at_a_failure_is_not_saved(suite: Suite, pytester: pytest.Pytester, option: str) -> None:
+    result = suite(FETCH + "\ndef test_stop():\n    assert False\n", "--concurrency-save=base", option, subprocess=True)
+    result.assert_outcomes(passed=1, failed=1)
+    assert "not saved: the session did not come to its end" in text_of(result)
+    assert not (pytester.path / ".concurrency").exists()
+
+
+def test_without_a_baseline_a_required_comparison_is_a_usage_error(suite: Suite, pytester: pytest.Pytester) -> None:
+    for option in ("--concurrency-compare-require", "--concurrency-compare=main"):
+        result = suite(FETCH, option, "--concurrency-compare-require")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert "no baseline yet" in text_of(result)
+        assert "save it with --concurrency-save" in text_of(result)
+    suite(FETCH, "--concurrency-save=main").assert_outcomes(passed=2)
+    suite(FETCH, "--concurrency-compare=main", "--concurrency-compare-require").assert_outcomes(passed=2)
+    path = pytester.path / ".concurrency" / "main.json"
+    path.write_text(path.read_text().replace('"system": "Linux"', '"system": "Plan9"'))
+    pytester.makeini("[pytest]\nconcurrency_compare_require = true\n")
+    result = suite(FETCH)
+    assert result.ret == (pytest.ExitCode.USAGE_ERROR if sys.platform == "linux" else 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (["--concurrency-compare=mian", GATE[1]], True),
+        (["--concurrency-compare=mian"], False),
+        (["--concurrency-compare=feature", GATE[1]], False),
+        (["--concurrency-compare=main-2", "--concurrency-save=main-2", GATE[1]], False),
+    ],
+    ids=["beside a gate", "without a gate", "another name", "saved under that name"],
+)
+def test_a_misspelt_baseline_is_asked_back(suite: Suite, options: list[str], refused: bool) -> None:
+    suite(FETCH, "--concurrency-save=main").assert_outcomes(passed=2)
+    result = suite(FETCH, *options)
+    assert result.ret == (pytest.ExitCode.USAGE_ERROR if refused else 0)
+    assert ("Did you mean main?" in text_of(result)) == refused
+
+
 BAD = {
     "storage is a file": (["--concurrency-save", "--concurrency-storage=plain"], "plain is a file"),
     "storage for comparing": (["--concurrency-compare", "--concurrency-storage=plain"], "plain is a file"),
@@ -266,6 +307,10 @@ BAD = {
         "--concurrency-compare-fail=time:5%: 'time:5%' is no limit: write FIGURE:LOSS",
     ),
     "no amount": (["--concurrency-compare-fail=speedup"], "FIGURE is speedup or efficiency"),
+    "no percent sign": (
+        ["--concurrency-compare-fail=speedup:10"],
+        "'speedup:10' would let pass a speedup that falls by 10: write speedup:10%",
+    ),
 }
 
 

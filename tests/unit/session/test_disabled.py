@@ -32,6 +32,34 @@ def test_every_finding_agrees(holds: Any) -> None:
     assert holds(PLAIN.measure(nothing))
 
 
+def test_the_opposite_of_a_comparison_may_be_asserted_too() -> None:
+    found = PLAIN.speedup(nothing, threads=4)
+    assert found >= 2
+    assert not found >= 2
+    assert not (found <= 2)
+    assert not found == 2  # noqa: SIM201
+    assert not found > 2, "with a message"
+    assert (not found >= 2) is True
+    assert bool(found >= 2)
+    assert found >= 2 and found <= 3  # noqa: PT018
+
+
+def test_the_opposite_may_be_asserted_without_pytests_rewriting() -> None:
+    source = """
+def check(found):
+    assert found >= 2
+    assert not found >= 2
+    assert not found >= 2, "with a message"
+    assert found == "io"
+    if found >= 2:
+        return "yes"
+    return "no"
+"""
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "plain", "exec", dont_inherit=True), namespace)
+    assert namespace["check"](PLAIN.speedup(nothing, threads=4)) == "yes"
+
+
 def test_results_that_differ_are_told_all_the_same() -> None:
     PLAIN.compare(lambda: 1, lambda: 1, same_result=True)
     with pytest.raises(AssertionError, match="do not compute the same: 1 against 2"):

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from pytest_concurrency.session.live_line import LiveLine, live
-from pytest_concurrency.session.live_line import terminal as terminal_of_pytest
+from pytest_concurrency.session.output.live_line import LiveLine, live
+from pytest_concurrency.session.output.live_line import terminal as terminal_of_pytest
 from pytest_concurrency.testing import ScriptedClock
 
 BEFORE = "test_fetch.py "
@@ -135,7 +135,8 @@ def test_the_line_is_gone_when_the_measuring_ends(
     terminal: FakeTerminal, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "pytest_concurrency.session.live_line.LiveLine", lambda file, columns, after: LiveLine(file, columns, clock)
+        "pytest_concurrency.session.output.live_line.LiveLine",
+        lambda file, columns, after: LiveLine(file, columns, clock),
     )
     with live(terminal, 60) as show:
         assert show is not None
