@@ -12,6 +12,7 @@ SLACK = 0.0005
 # A thread that holds the GIL may itself wait for a CPU: beside four busy programs it needs up to five times its CPU
 # time. So long the loop may wait for the GIL.
 _PREEMPTED = 8.0
+_STOLEN_AT_ONCE = 0.02  # seconds: slices of hypervisors are shorter
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,12 @@ def bounds(gap: Gap) -> tuple[float, float]:
     only what another thread has seen counts, or the CPU time.
     """
     high = max(0.0, gap.wall - (gap.delay or 0.0))
-    computed = min(gap.cpu, high)
-    waited = max(0.0, high - computed - _PREEMPTED * gap.others)
-    low = computed + waited - gap.idle - SLACK - gap.steal - gap.collected
+    computed = max(0.0, min(gap.cpu, high) - gap.steal)
+    # A sleeping thread loses nothing to the hypervisor but the moment at which it should wake up.
+    waited = max(0.0, high - min(gap.cpu, high) - _PREEMPTED * gap.others - min(gap.steal, _STOLEN_AT_ONCE))
+    low = computed + waited - gap.idle - SLACK - gap.collected
     if gap.delay is None:
-        low = min(low, max(gap.cpu - SLACK - gap.steal - gap.collected, gap.seen))
+        low = min(low, max(computed - SLACK - gap.collected, gap.seen))
     return max(0.0, low), high
 
 

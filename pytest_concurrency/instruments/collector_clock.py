@@ -6,6 +6,7 @@ import gc
 import linecache
 import sys
 import threading
+from types import FrameType
 
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -50,16 +51,15 @@ class CollectorClock:
             self._begun[ident] = now
         elif (begun := self._begun.pop(ident, None)) is not None:
             seconds = now - begun
-            if seconds >= _SHORT and _was_called():
-                self._called[ident] = now, tuple(stack_locations.of_frame(sys._getframe(1)))
+            if seconds >= _SHORT and _was_called(caller := sys._getframe(0).f_back):
+                self._called[ident] = now, tuple(stack_locations.of_frame(caller))
             else:
                 self._spent[ident] = self._spent.get(ident, 0.0) + seconds
 
 
-def _was_called() -> bool:
-    """Whether the line that runs at this moment calls ``gc.collect()`` itself."""
-    frame = sys._getframe(2)
-    return "collect(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+def _was_called(frame: FrameType | None) -> bool:
+    """Whether the line that runs there calls ``gc.collect()`` itself; there is none while Python ends."""
+    return frame is not None and "collect(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
 
 
 COLLECTOR_CLOCK = CollectorClock()
