@@ -54,7 +54,8 @@ class Block:
 
 
 GIL = "of it other threads computed, so the loop may have waited for the GIL"
-COLLECTOR = "of it were the garbage collector's"
+COLLECTOR = "of it were the garbage collector's, which ran of itself"
+COLLECTING = "of it were the garbage collector's, which a line called"
 STEAL = "were taken by the hypervisor in or before it"
 DELAY = "more the thread waited for a CPU, which is taken off"
 
@@ -76,12 +77,13 @@ def bounds(gap: Gap) -> tuple[float, float]:
     return max(0.0, low), high
 
 
-def causes(gap: Gap) -> dict[str, float]:
-    """Return what else took time in a gap, in seconds, by what to call it."""
+def causes(gap: Gap, collecting: float = 0.0) -> dict[str, float]:
+    """Return what else took time in a gap, in seconds, by what to call it; ``collecting`` is what code has called."""
     high = max(0.0, gap.wall - (gap.delay or 0.0))
     found = {
         GIL: min(gap.others, max(0.0, high - gap.cpu)),
         COLLECTOR: gap.collected,
+        COLLECTING: collecting,
         STEAL: gap.steal,
         DELAY: gap.delay or 0.0,
     }

@@ -151,9 +151,11 @@ class LoopMonitor:
         low, high = block_reading.bounds(gap)
         if high <= self._limit:
             return
-        stack = self._stack() or COLLECTOR_CLOCK.called_at(self._ident, last[0])
+        collecting, stack = COLLECTOR_CLOCK.called(self._ident, last[0])
+        if collecting < high / 2:
+            stack = self._stack()
         where = stack_locations.describe(stack) if stack_locations.authors(stack) is not None else None
-        self.blocks.append(Block(low, high, where, stack, block_reading.causes(gap)))
+        self.blocks.append(Block(low, high, where, stack, block_reading.causes(gap, collecting)))
 
     def _stack(self) -> tuple[stack_locations.Place, ...]:
         """Return the stack that the watcher saw most often at one line of the author's; empty if it saw none."""
