@@ -39,12 +39,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if why := package_conflict.why():
         raise pytest.UsageError(why)
-    for line in marker_lines():
+    for line in (*marker_lines(), options.ALLOW_BLOCKING):
         config.addinivalue_line("markers", line)
-    config.addinivalue_line(
-        "markers",
-        "concurrency_allow_blocking(reason): let this test block its event loop under --concurrency-max-block",
-    )
     try:
         settings = options.read(config)
     except ValueError as error:

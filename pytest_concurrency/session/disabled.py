@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from pytest_concurrency.instruments.call_watch import CallWatch
 from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.rendezvous import Rendezvous
 from pytest_concurrency.session.instruments import Instruments
@@ -47,6 +48,9 @@ class PlainConcurrency:
 
     def nonblocking(self, max_block: float | str = "50ms") -> UnguardedBlock:
         return UnguardedBlock()
+
+    def watch(self, name: str) -> CallWatch:
+        return self._instruments.watch(name)
 
     def pause(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()

@@ -13,6 +13,7 @@ from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.expectations import bound, compare, keywords, placement, speedup
 from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.instruments.block_guard import NonblockingBlock
+from pytest_concurrency.instruments.call_watch import CallWatch
 from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.loop_monitor import pause
 from pytest_concurrency.instruments.rendezvous import Rendezvous
@@ -221,6 +222,27 @@ class Concurrency:
     def pause(self) -> contextlib.AbstractContextManager[None]:
         """Return a ``with`` block that may block its event loop under ``--concurrency-max-block`` and nonblocking()."""
         return pause()
+
+    def watch(self, name: str) -> CallWatch:
+        """Watch a function or method that cannot be edited until this test ends: which of its calls overlap.
+
+        Plain and async functions, methods, class methods and static methods; in threads, tasks, and processes that are
+        forked meanwhile. Modules that have imported the function by name are served too. Then ``.peak`` is the most
+        threads and tasks that were inside at one moment and ``.overlapped`` whether two were, both by the order of
+        events, without a clock; ``.calls`` has the times in seconds; ``.trace(path)`` writes a file for Perfetto.
+        The original is back when the test has ended, whatever happens.
+
+        :param name: ``"module:function"`` or ``"module:Class.method"``.
+        :raises BadArgument: there is no such name, or what it names cannot be watched: a class, a property, a
+            generator, a method of a built-in type.
+
+        ::
+
+            calls = concurrency.watch("shop.web:Client.get")
+            fan_out(urls)
+            assert calls.peak >= 3
+        """
+        return self._instruments.watch(name)
 
     def gauge_says_nothing(self) -> bool:
         """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""

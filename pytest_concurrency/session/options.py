@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pytest
 
 PROFILERS = ("cprofile", "line")
+ALLOW_BLOCKING = "concurrency_allow_blocking(reason): let a test block its event loop under --concurrency-max-block"
 START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 _QUIET_WAIT = 30.0  # seconds
 _LEAST_BLOCK = 0.005  # seconds
