@@ -54,6 +54,7 @@ class SimulatedBench:
         self.order = RoundOrder(rng)
         self.number = 0
         self.warm = False
+        self.many_processes = own_gil(recipe) and recipe.backend != "interpreters"
         loads.start(load, self.machine, rng)
         self.base = self.began = self._counters()
         self.last = Interference()
@@ -68,7 +69,9 @@ class SimulatedBench:
         if kept is not None and number == 1:  # fresh threads have no caches; their process has
             kept[0].warm.clear()
             return
-        self.processes = [Process(self.recipe, self.machine, self.rng, self.everywhere) for _ in range(number)]
+        self.processes = [
+            Process(self.recipe, self.machine, self.rng, self.everywhere, number=which) for which in range(number)
+        ]
 
     # What the measuring loop asks for.
 
@@ -186,7 +189,7 @@ class SimulatedBench:
         self.machine.advance(BETWEEN)
         if self.recipe.setup and job == "body":
             self._make_inputs(workers)
-        before = self._helpers()
+        before = [self._helpers(index) for index in range(workers)]
         if self.recipe.backend == "tasks":
             readings = self._tasks(workers, loops, job)
         else:
@@ -194,7 +197,11 @@ class SimulatedBench:
         sample = Sample(loops, readings)
         if job != "body":
             return sample
-        return self._credited(sample, self._helpers() - before)
+        helpers = [self._helpers(index) - spent for index, spent in enumerate(before)]
+        if not self.many_processes:
+            return self._credited(sample, helpers[0])
+        credited = [helper_threads.credit([reading], cpu)[0] for reading, cpu in zip(readings, helpers, strict=True)]
+        return replace(sample, readings=tuple(credited))
 
     def _make_inputs(self, workers: int) -> None:
         def make(me: Thread) -> Program:
@@ -204,8 +211,14 @@ class SimulatedBench:
         makers = [machine.spawn(make, self._process(index).gil, "setup") for index in range(workers)]
         machine.run_until_done(makers)
 
-    def _helpers(self) -> float:
-        return sum(self.machine.spent_by(role) for role in ("helper", "child", "bystander"))
+    def _helpers(self, index: int = 0) -> float:
+        """What was computed for the workers of a process, as far as its counters show."""
+        number = self._process(index).number
+        if self.many_processes:
+            return sum(self.machine.spent_by(f"{role} {number}") for role in ("helper", "child"))
+        # The server is a child of the session.
+        roles = [f"{role} {process.number}" for process in self.processes for role in ("helper", "child")]
+        return sum(self.machine.spent_by(role) for role in (*roles, "server", "bystander"))
 
     def _credited(self, sample: Sample, helpers: float) -> Sample:
         """What helpers computed is the workers'; what the process computes without a body as well is not."""
@@ -298,7 +311,11 @@ class SimulatedBench:
         process.gil.interval = usual
         stopping.append(True)
         machine.run_until_done([probe])
-        sample = self._credited(Sample(loops, (found[0],)), helpers) if setup.method == "hold" else Sample(loops, (found[0],))
+        sample = (
+            self._credited(Sample(loops, (found[0],)), helpers)
+            if setup.method == "hold"
+            else Sample(loops, (found[0],))
+        )
         others = 0.0 if own_gil(self.recipe) else machine.spent_by("bystander") - bystanders
         beside = gil_heartbeat.Wakeups(tuple(wakeups), 0.0 if self.load.reads_delay else 0.0002, others)
         return sample, gil_heartbeat.summarize(found[0], beside)

@@ -57,7 +57,13 @@ def _speedups(recipe: Recipe) -> Iterator[Case]:
         ("at_most", true.low / FACTOR, "not_met"),
     ):
         if LEAST <= limit <= recipe.workers or (name == "at_most" and limit >= LEAST):
-            yield Case(recipe, "expect_speedup", ((name, _rounded(limit, up=(name == "at_most") == (label == "met"))),), label, true)
+            yield Case(
+                recipe,
+                "expect_speedup",
+                ((name, _rounded(limit, up=(name == "at_most") == (label == "met"))),),
+                label,
+                true,
+            )
 
 
 def _shares(recipe: Recipe) -> Iterator[Case]:
@@ -70,20 +76,30 @@ def _shares(recipe: Recipe) -> Iterator[Case]:
     if true.low / FACTOR >= 0.05:
         yield Case(recipe, "expect_cpu_bound", (("min_cpu", _rounded(true.low / FACTOR, up=False)),), "met", true)
     if true.high * FACTOR <= 1:
-        yield Case(recipe, "expect_cpu_bound", (("min_cpu", _rounded(max(0.05, true.high * FACTOR), up=True)),), "not_met", true)
+        yield Case(
+            recipe,
+            "expect_cpu_bound",
+            (("min_cpu", _rounded(max(0.05, true.high * FACTOR), up=True)),),
+            "not_met",
+            true,
+        )
     held = _held(recipe)
     if held is not None and true.low > 0.3 and recipe.backend != "tasks":
         for use in ("held", "released"):
             label = "met" if use == held else "not_met"
             yield Case(recipe, "expect_cpu_bound", (("min_cpu", 0.05), ("gil", use)), label, true)
     if waiting.high * FACTOR <= 1 and waiting.high > 0.02 and recipe.backend in ("threads", "tasks"):
-        yield Case(recipe, "expect_io_bound", (("min_wait", _rounded(waiting.high * FACTOR, up=True)),), "not_met", waiting)
+        yield Case(
+            recipe, "expect_io_bound", (("min_wait", _rounded(waiting.high * FACTOR, up=True)),), "not_met", waiting
+        )
 
 
 def _held(recipe: Recipe) -> str | None:
     """Whether nearly all of its computing holds the GIL, or nearly none; None if that is not sure."""
     parts = [part for part in flat(recipe.parts) if isinstance(part, Compute)]
-    seconds = {how: sum(part.seconds for part in parts if part.how == how) for how in ("python", "keeps", "frees", "briefly")}
+    seconds = {
+        how: sum(part.seconds for part in parts if part.how == how) for how in ("python", "keeps", "frees", "briefly")
+    }
     whole = sum(seconds.values())
     if whole < 0.9 * duration(recipe.parts) * 0.2 or seconds["briefly"] or recipe.fixture != "none" or not whole:
         return None

@@ -19,7 +19,7 @@ import heapq
 import itertools
 import math
 import random
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,7 +123,7 @@ class Machine:
         self.now = 0.0
         self.cpus = [Cpu() for _ in range(cpus)]
         self.crowd = crowd
-        self.spent: dict[str, float] = {}  # CPU time by role
+        self.spent: defaultdict[str, float] = defaultdict(float)  # CPU time by role
         self.stolen = 0.0
         self._rng = rng
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
@@ -178,10 +178,10 @@ class Machine:
     def spent_by(self, role: str) -> float:
         for cpu in self.cpus:
             self._account(cpu)
-        return self.spent.get(role, 0.0)
+        return self.spent[role]
 
     def stall(self, cpu: Cpu, seconds: float) -> None:
-        """Take a CPU away unseen, as a hypervisor does: its thread counts as running, and neither computes nor waits."""
+        """Take a CPU away unseen, as a hypervisor does: its thread counts as running, and does nothing."""
         if cpu.stalled:
             return
         self._account(cpu)
@@ -314,10 +314,10 @@ class Machine:
         elapsed = self.now - cpu.mark
         if thread is not None and elapsed > 0 and not cpu.stalled:
             thread.cpu_time += elapsed
-            self.spent[thread.role] = self.spent.get(thread.role, 0.0) + elapsed
+            self.spent[thread.role] += elapsed
             if thread.work > 0:
-                thread.work -= elapsed / self._slowness()
-                thread.work = max(thread.work, 0.0) if thread.work > 1e-9 else 0.0
+                left = thread.work - elapsed / self._slowness()
+                thread.work = left if left > 1e-9 else 0.0
         cpu.mark = self.now
 
     def _slowness(self) -> float:
@@ -370,7 +370,7 @@ class Machine:
         else:
             self._go_on(thread)
 
-    def _step(self, thread: Thread) -> None:
+    def _step(self, thread: Thread) -> None:  # noqa: C901
         """Go through operations until one takes time."""
         while True:
             try:

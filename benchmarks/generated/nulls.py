@@ -1,7 +1,7 @@
 """Known nulls: how often probes see what is not there, in real time, beside each load.
 
-By construction a body that computes with the GIL released, waits, or does both never holds the GIL for long; a task that
-awaits never blocks its loop; workers that share nothing never lose time at a line. What a probe sees of these is false.
+By construction a body that computes with the GIL released, waits, or does both never holds the GIL for long; a task
+that awaits never blocks its loop; workers that share nothing never lose time at a line. What a probe sees is false.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from pathlib import Path
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from generated import real, results
@@ -119,7 +119,7 @@ def table(lines: list[results.Line]) -> list[tuple[str, ...]]:
         limit = "" if line["limit"] is None else f"{line['limit'] * 1e3:g} ms"
         most = "" if line["limit"] is None else f"{line['most'] * 1e3:.2f} ms"
         span = f"{results.percent(low)} to {results.percent(high)}"
-        rows.append((line["probe"], line["null"], line["load"], limit, str(line["asked"]), str(line["seen"]), span, most))
+        rows.append(
+            (line["probe"], line["null"], line["load"], limit, str(line["asked"]), str(line["seen"]), span, most)
+        )
     return rows
-
-

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from generated import cases as questions
-from generated import source
+from generated import known, source
 from generated.cases import Case
 from generated.results import Line
 
@@ -57,7 +57,9 @@ def load(name: str) -> Iterator[None]:
 def measurable(case: Case) -> bool:
     """Whether this interpreter can run it."""
     recipe = case.recipe
-    needed = {"pytest-asyncio": ("pytest_asyncio",), "anyio": ("anyio",), "trio": ("anyio", "trio"), "own": ()}[recipe.loop]
+    needed = {"pytest-asyncio": ("pytest_asyncio",), "anyio": ("anyio",), "trio": ("anyio", "trio"), "own": ()}[
+        recipe.loop
+    ]
     if any(importlib.util.find_spec(name) is None for name in needed):
         return False
     return recipe.backend != "interpreters" or sys.version_info >= (3, 14)
@@ -73,7 +75,18 @@ def session(batch: list[list[Case]], name: str) -> list[Line]:
         for cases in batch:
             Path(folder, f"test_{cases[0].recipe.seed}.py").write_text(source.module(cases))
         junit, report = Path(folder, "junit.xml"), Path(folder, "report.json")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, "-c", os.devnull]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            folder,
+            "-c",
+            os.devnull,
+        ]
         command += [f"--junitxml={junit}", f"--concurrency-report=json:{report}", folder]
         number = sum(map(len, batch))
         with load(name):
@@ -85,9 +98,7 @@ def session(batch: list[list[Case]], name: str) -> list[Line]:
         rows = _rows(junit) if junit.exists() else {}
         records = json.loads(report.read_text())["records"] if report.exists() else []
         details = {record["nodeid"]: record for record in records}
-        return [
-            _line(case, index, name, rows, details, printed) for cases in batch for index, case in enumerate(cases)
-        ]
+        return [_line(case, index, name, rows, details, printed) for cases in batch for index, case in enumerate(cases)]
 
 
 def _rows(junit: Path) -> dict[tuple[str, str], tuple[str, str, float]]:
@@ -121,6 +132,7 @@ def _line(case: Case, index: int, name: str, rows: Any, details: dict[str, Any],
         "load": name,
         "label": case.label,
         "true": [round(case.true.low, 4), round(case.true.high, 4)],
+        "gap": known.gap(case),
         "verdict": verdict,
         "estimate": estimate and round(estimate["value"], 4),
         "rounds": expectation["rounds"] if expectation else 0,

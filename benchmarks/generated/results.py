@@ -24,9 +24,14 @@ def add(path: Path, lines: Iterable[Line]) -> None:
         file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-def wrong(line: Line) -> bool:
-    """Whether a verdict, or an error in its place, contradicts its label."""
+def contradicts(line: Line) -> bool:
+    """Whether a verdict, or an error in its place, is not what the label says."""
     return line["verdict"] not in (line["label"], *RIGHT_TOO)
+
+
+def wrong(line: Line) -> bool:
+    """The same outside of the known gaps."""
+    return contradicts(line) and not line.get("gap")
 
 
 def bounds(count: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -53,7 +58,11 @@ def _at_most(count: int, of: int, rate: float) -> float:
     if not 0 < rate < 1:
         return float(rate <= 0)
     logs = (
-        math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * math.log(rate) + (of - k) * math.log1p(-rate)
+        math.lgamma(of + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(of - k + 1)
+        + k * math.log(rate)
+        + (of - k) * math.log1p(-rate)
         for k in range(count + 1)
     )
     return min(1.0, sum(math.exp(log) for log in logs))
@@ -65,7 +74,18 @@ def table(lines: list[Line], by: tuple[str, ...]) -> list[tuple[str, ...]]:
     for line in lines:
         groups.setdefault(tuple(str(line[key]) for key in by), []).append(line)
     ordered = sorted(groups.items(), key=lambda group: (-sum(map(wrong, group[1])), group[0]))
-    heads = (*by, "verdicts", "wrong", "95 %", "not met, verdicts", "of these undecided", "95 %", "met, undecided", "median s")
+    heads = (
+        *by,
+        "verdicts",
+        "wrong",
+        "95 %",
+        "in known gaps",
+        "not met, verdicts",
+        "of these undecided",
+        "95 %",
+        "met, undecided",
+        "median s",
+    )
     rows = [heads, *(_row(key, found) for key, found in ordered)]
     if len(groups) > 1:
         rows.append(_row(("all", *[""] * (len(by) - 1)), lines))
@@ -84,6 +104,7 @@ def _row(key: tuple[str, ...], lines: list[Line]) -> tuple[str, ...]:
         str(len(lines)),
         str(number),
         f"{percent(low)} to {percent(high)}",
+        str(sum(map(contradicts, lines)) - number),
         str(len(sides["not_met"])),
         str(open_["not_met"]),
         f"{percent(below)} to {percent(above)}",

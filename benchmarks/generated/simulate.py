@@ -12,9 +12,7 @@ from pytest_concurrency.engine.settlement import Settlement
 from pytest_concurrency.expectations import cpu_bound, gil_released, io_bound, nonblocking, scaling, speedup
 from pytest_concurrency.expectations.base import Tolerances
 
-KINDS = {
-    module.KIND.name: module.KIND for module in (cpu_bound, gil_released, io_bound, nonblocking, scaling, speedup)
-}
+KINDS = {module.KIND.name: module.KIND for module in (cpu_bound, gil_released, io_bound, nonblocking, scaling, speedup)}
 MAX_TIME = 10.0
 
 
@@ -24,7 +22,10 @@ def plan_of(case: Case) -> Plan:
     arguments = dict(case.arguments)
     if case.marker == "expect_speedup":
         if recipe.backend.startswith("executor"):
-            arguments |= {"executor": ExecutorChoice(recipe.backend.removeprefix("executor ")), "workers": recipe.workers}
+            arguments |= {
+                "executor": ExecutorChoice(recipe.backend.removeprefix("executor ")),
+                "workers": recipe.workers,
+            }
         else:
             arguments[recipe.backend] = recipe.workers
     elif case.marker == "expect_io_bound":
@@ -33,10 +34,10 @@ def plan_of(case: Case) -> Plan:
     return KINDS[case.marker].plan(arguments, body, Tolerances())
 
 
-def settled(case: Case, load: str, seed: int = 0) -> Settlement:
+def settled(case: Case, load: str, seed: int = 0, max_time: float = MAX_TIME) -> Settlement:
     """Come to a verdict beside this load."""
     bench = SimulatedBench(case.recipe, LOADS[load], seed=hash_of(case, load, seed))
-    return settle(plan_of(case), bench, MAX_TIME)
+    return settle(plan_of(case), bench, max_time)
 
 
 def hash_of(case: Case, load: str, seed: int) -> str:

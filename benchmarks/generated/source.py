@@ -178,7 +178,7 @@ SCALES = {
 LOCAL.warm = True
 return {factor}""",
 }
-FIXTURE = '''
+FIXTURE = """
 @pytest.fixture(autouse=True, scope="module")
 def ticking():
     stop = threading.Event()
@@ -192,8 +192,8 @@ def ticking():
     yield
     stop.set()
     thread.join()
-'''
-SERVING = '''
+"""
+SERVING = """
 @pytest.fixture(autouse=True, scope="module")
 def server():
     process = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE)
@@ -201,11 +201,11 @@ def server():
     yield
     process.kill()
     process.wait()
-'''
+"""
 
 
 def module(cases: list[Case]) -> str:
-    """One recipe's tests. A test's name says what is right: ``test_met_*`` must not fail, ``test_not_met_*`` not pass."""
+    """One recipe's tests: what is named ``test_met_*`` must not fail, and what is named ``test_not_met_*`` not pass."""
     recipe = cases[0].recipe
     writer = _Writer(recipe)
     body = writer.body()
@@ -314,7 +314,10 @@ class _Writer:
         if part.how == "subprocess":
             return [f'await (await asyncio.create_subprocess_exec("sleep", str({seconds}))).wait()']
         if part.how == "queue":
-            return ["with contextlib.suppress(asyncio.TimeoutError):", f"    await asyncio.wait_for(asyncio.Queue().get(), {seconds})"]
+            return [
+                "with contextlib.suppress(asyncio.TimeoutError):",
+                f"    await asyncio.wait_for(asyncio.Queue().get(), {seconds})",
+            ]
         return [f"await asyncio.sleep({seconds})"]
 
     def _import(self, name: str) -> None:
@@ -359,7 +362,9 @@ class _Writer:
             if isinstance(part, Wait):
                 steps.append(f"time.sleep({{{part.seconds} * factor}})")
             elif isinstance(part, Compute) and part.how == "frees":
-                steps.append(f"hashlib.pbkdf2_hmac('sha256', b'a', b'b', max(1, int({{rate(frees) * {part.seconds} * factor}})))")
+                steps.append(
+                    f"hashlib.pbkdf2_hmac('sha256', b'a', b'b', max(1, int({{rate(frees) * {part.seconds} * factor}})))"
+                )
             elif isinstance(part, Compute):
                 self.globals += [line for line in ("rate(frees)\n",) if line not in self.globals]
                 steps.append(f"[None for _ in range(int({{rate(python) * {part.seconds} * factor}}))]")
