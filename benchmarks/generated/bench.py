@@ -286,9 +286,17 @@ class SimulatedBench:
         bystanders = machine.spent_by("bystander") if process.gil is self.processes[0].gil else 0.0
         wakeups: list[gil_heartbeat.Wakeup] = []
         watched: list[Thread] = []
+        ready: list[bool] = []
         stopping: list[bool] = []
 
+        tried: list[float] = []
+
         def beat(me: Thread) -> Program:
+            while not self.load.reads_delay and len(tried) < 3:
+                due = machine.now + BEAT
+                yield (m.SLEEP, BEAT)
+                tried.append(machine.now - due)
+            ready.append(True)
             while not stopping:
                 cpu = machine.cpu_time_of(watched[0]) if watched else 0.0
                 delay, switches, due = me.delay, me.switches, machine.now + BEAT
@@ -303,7 +311,8 @@ class SimulatedBench:
 
         found: dict[int, Reading] = {}
         probe = machine.spawn(beat, process.gil, "probe")
-        machine.advance(BEAT)
+        while not ready:
+            machine.advance(BEAT)
         usual, process.gil.interval = process.gil.interval, PATIENCE
         before = self._helpers()
         machine.run_until_done([machine.spawn(body, process.gil, "worker")])
@@ -317,7 +326,7 @@ class SimulatedBench:
             else Sample(loops, (found[0],))
         )
         others = 0.0 if own_gil(self.recipe) else machine.spent_by("bystander") - bystanders
-        beside = gil_heartbeat.Wakeups(tuple(wakeups), 0.0 if self.load.reads_delay else 0.0002, others)
+        beside = gil_heartbeat.Wakeups(tuple(wakeups), max(tried, default=0.0), others)
         return sample, gil_heartbeat.summarize(found[0], beside)
 
     def _beside_loop_beat(self) -> tuple[Sample, BlockProbe]:

@@ -79,7 +79,7 @@ def run_simulation(options: argparse.Namespace) -> None:
         recipe = recipes.draw(seed)
         if options.only not in recipe.kind:
             continue
-        found = cases.some(recipe, options.cases)
+        found = [case for case in cases.some(recipe, options.cases) if options.asked in case.asked]
         lines = [line_of(case, load, options.max_time) for load in missing for case in found]
         results.add(path, lines)
         lines_so_far += lines
@@ -214,6 +214,7 @@ def main() -> None:
     parts = parser.add_subparsers(required=True)
     simulating = parts.add_parser("simulate", help="verdicts in simulated time")
     simulating.add_argument("--max-time", type=float, default=simulate.MAX_TIME, help="simulated seconds for a verdict")
+    simulating.add_argument("--asked", default="", help="a part of the questions, such as gil=")
     simulating.add_argument("--only", default="", help="a part of the recipes' kind, such as exponential")
     simulating.set_defaults(call=run_simulation)
     running = parts.add_parser("run", help="verdicts in real time")

@@ -147,7 +147,9 @@ def cpu_share(recipe: Recipe) -> Range:
     before = [machine.spent_by(role) for role in names]
     wall = sum(stage.run([0]) for _ in range(60 if recipe.varies else 2))
     own, *helpers = [machine.spent_by(role) - spent for role, spent in zip(names, before, strict=True)]
-    return Range(min(1.0, own / wall), min(1.0, (own + sum(helpers)) / wall))
+    most = min(1.0, (own + sum(helpers)) / wall)
+    # A program beside it on the same core makes its computing take longer, and that is computing.
+    return Range(min(1.0, own / wall), most * ONE_CORE / (most * ONE_CORE + 1 - most))
 
 
 def longest_hold(recipe: Recipe) -> Range:
