@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from generated import cases as questions
-from generated import source
+from generated import known, source
 from generated.cases import Case
 from generated.results import Line
 
@@ -132,6 +132,7 @@ def _line(case: Case, index: int, name: str, rows: Any, details: dict[str, Any],
         "load": name,
         "label": case.label,
         "true": [round(case.true.low, 4), round(case.true.high, 4)],
+        "gap": known.gap(case),
         "verdict": verdict,
         "estimate": estimate and round(estimate["value"], 4),
         "rounds": expectation["rounds"] if expectation else 0,
