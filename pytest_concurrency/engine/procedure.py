@@ -12,7 +12,7 @@ from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.gil_usage import GilUsage
 from pytest_concurrency.engine.plan import Bench, CpuSite, Plan
 from pytest_concurrency.engine.reference_workload import ReferenceRuns
-from pytest_concurrency.engine.settlement import Drifted, Result, Settlement, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.settlement import Drifted, Fell, Result, Settlement, TimeRanOut, Unmeasurable
 from pytest_concurrency.engine.voting import Vote
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -246,16 +246,24 @@ class _Loop:
             self._delivery.ask(_CONTROLS)
         for case in self._cases:
             final = verdict or case.verdict or "undecided"
-            reason: TimeRanOut | Drifted | Unmeasurable | None = None
+            reason: TimeRanOut | Drifted | Fell | Unmeasurable | None = None
             if final == "unmeasurable":
                 reason = Unmeasurable(why)
             elif change is not None:
                 final, reason = "undecided", Drifted(change, len(self._rounds))
+            elif (fell := self._fall(case)) is not None:
+                final, reason = "undecided", Fell(*fell, len(self._rounds))
             elif final == "undecided":
                 interference = self._bench.interference()
                 reason = TimeRanOut(case, tuple(self._rounds), interference, self._site, self._max_time)
             results.append(Result(case.claim, final, reason, case.estimate(), case.tally, self._bounds(case, limited)))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
+
+    def _fall(self, case: Decision) -> tuple[float, float] | None:
+        setup = self._plan.setup
+        if setup.method != "pair" or setup.backend == "compare" or case.claim.unit != "ratio" or case.spread.varies:
+            return None
+        return drift.fall(case.bounds())
 
     def _bounds(self, case: Decision, limited: bool) -> tuple[Interval, ...]:
         """Of each round that said something; ``limited`` by what the machine gave the reference workload."""

@@ -32,6 +32,15 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class Fell:
+    """A ratio fell from ``before`` to ``after`` while it was measured, so that it says nothing of how it goes on."""
+
+    before: float
+    after: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unmeasurable:
     """This machine cannot show the figure; ``why`` is what the expectation said of it."""
 
@@ -44,7 +53,7 @@ class Result:
 
     claim: Claim
     verdict: VerdictName
-    reason: TimeRanOut | Drifted | Unmeasurable | None
+    reason: TimeRanOut | Drifted | Fell | Unmeasurable | None
     estimate: Estimate | None
     tally: VoteCount
     bounds: tuple[Interval, ...] = ()  # of each round that gave one

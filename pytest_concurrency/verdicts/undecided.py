@@ -11,19 +11,25 @@ from pytest_concurrency.engine import intervals, voting
 from pytest_concurrency.engine.claims import margin_cut
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import CpuSite
-from pytest_concurrency.engine.settlement import Drifted, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.settlement import Drifted, Fell, TimeRanOut, Unmeasurable
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
 _STOLEN = 0.05  # CPUs worth naming
 
 
-def words(reason: TimeRanOut | Drifted | Unmeasurable | None) -> str:
+def words(reason: TimeRanOut | Drifted | Fell | Unmeasurable | None) -> str:
     """Say why a claim has no verdict."""
     if isinstance(reason, TimeRanOut):
         return _time_ran_out(reason.case, reason.rounds, reason.interference, reason.site, reason.max_time)
     if isinstance(reason, Drifted):
         return _drifted(reason.factor, reason.rounds)
+    if isinstance(reason, Fell):
+        return (
+            f"the speedup fell from {ratio(reason.before)} to {ratio(reason.after)} within {reason.rounds} rounds, as "
+            "where a rate limit lets a burst through before it holds calls up, so it depends on how often the body has "
+            'run. Measure what it sustains: sustained="1s" runs each side for at least that long in every round, and more seconds use up a larger burst'
+        )
     return "" if reason is None else reason.why
 
 
