@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pytest_concurrency.core.model import Estimate, Interference, Interval, Round, VerdictName
 from pytest_concurrency.engine.claims import Claim, Knowledge
@@ -57,6 +57,7 @@ class Result:
     estimate: Estimate | None
     tally: VoteCount
     bounds: tuple[Interval, ...] = ()  # of each round that gave one
+    trace: Mapping[str, int] = field(default_factory=dict)  # how often each rule (by its name) has held something back
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pytest_concurrency.engine import intervals, voting
 from pytest_concurrency.engine.claims import margin_cut
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import CpuSite
+from pytest_concurrency.engine.rules import could_be_chance
 from pytest_concurrency.engine.settlement import Drifted, Fell, TimeRanOut, Unmeasurable
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
@@ -28,7 +29,8 @@ def words(reason: TimeRanOut | Drifted | Fell | Unmeasurable | None) -> str:
         return (
             f"the speedup fell from {ratio(reason.before)} to {ratio(reason.after)} within {reason.rounds} rounds, as "
             "where a rate limit lets a burst through before it holds calls up, so it depends on how often the body has "
-            'run. Measure what it sustains: sustained="1s" runs each side for at least that long in every round, and more seconds use up a larger burst'
+            'run. Measure what it sustains: sustained="1s" runs each side for at least that long in every round, and '
+            "more seconds use up a larger burst"
         )
     return "" if reason is None else reason.why
 
@@ -72,7 +74,7 @@ def _in_the_body(case: Decision, rounds: Sequence[Round], lead: int, disturbed: 
     late = any(intervals.helpers_late(round_) for round_ in rounds)
     if late:
         yield "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
-    if case.by_chance:
+    if case.held_back_by == could_be_chance.RULE.name:
         yield (
             "calls that merely differ, as with a cache, could look so slow by chance: let each call do the "
             "same work, or raise max_time"

@@ -555,7 +555,7 @@ def test_waits_that_do_not_show_beside_the_computing_are_said_at_once() -> None:
 
 
 def test_a_figure_that_falls_while_it_is_measured_is_undecided_and_told() -> None:
-    bench = ScriptedBench(lambda bench: ScriptedBody(wait=0.01, lock=min(1.0, 1 / max(1.0, 3.0 - 0.1 * bench.rounds))))
+    bench = ScriptedBench(lambda bench: ScriptedBody(wait=0.01, lock=1 / 3.1 if bench.rounds < 8 else 0.9))
     found = settle(plan(SpeedupClaim(4, 3.3, 0.25)), bench, 10.0)
     assert found.verdict == "undecided"
     assert 'sustained="1s"' in words(found.results[0].reason)
