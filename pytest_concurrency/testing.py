@@ -244,7 +244,7 @@ class ScriptedBench:
 
     def _run(self, setup: WorkerSetup, body: ScriptedBody, workers: int) -> Sample:
         """One batch; time passes by as much as it took."""
-        loops = max(1, math.ceil(self._batch / body.seconds * 0.999))
+        loops = max(1, math.ceil(max(self._batch, setup.sustained) / body.seconds * 0.999))
         started = self.clock()
         if setup.backend == "tasks":
             readings = [self._tasks(body, workers, loops, started)]

@@ -16,6 +16,7 @@ from pytest_concurrency.core.stats import log_odds
 from pytest_concurrency.engine import gil_overlap, intervals
 from pytest_concurrency.engine.voting import Vote, cast
 
+_MANY_CALLS, _SUSTAINED = 20, 0.2  # calls, and seconds, of a batch from which its calls are not looked at one by one
 _APART = 1.15  # ratio of two speedups from which rounds can tell them apart
 _COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
 _ALONE = 0.75  # part of a body's computing that surely holds the GIL, from which on it all may: beats are coarse
@@ -291,7 +292,9 @@ def _ratio_vote(
     vote = cast(interval, cut, shortest_batch(round_), intervals.body_time(round_), half(claim.margin))
     # What computing alone makes of it is no chance.
     computed = intervals.most_by_computing(round_, claim.workers, known.cpus, known.in_turn) < cut
-    calls = None if computed else intervals.calls(round_, claim.workers)
+    # Sums of so many calls are alike whatever single ones are.
+    many = round_.serial.loops >= _MANY_CALLS and vote.batch >= _SUSTAINED
+    calls = None if computed or many else intervals.calls(round_, claim.workers)
     draws = round_.serial.loops // round_.concurrent.loops if round_.concurrent is not None else 1
     return replace(vote, faster=intervals.faster_concurrently(round_), calls=calls, draws=max(1, draws))
 

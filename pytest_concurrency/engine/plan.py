@@ -25,6 +25,7 @@ class WorkerSetup:
     workers: int | None = None
     method: Method = "pair"
     executor: ExecutorChoice | None = None  # what stands behind a backend that is not one of ours
+    sustained: float = 0.0  # seconds that each batch takes at least, so that a burst of a rate limit is used up in it
 
     @property
     def group_size(self) -> int:
@@ -46,7 +47,8 @@ class WorkerSetup:
     def key(self) -> str:
         """What two setups have in common whose workers can be the same."""
         given = self.executor.given if self.executor is not None else None
-        return self.backend if given is None else f"{self.backend}#{id(given)}"
+        key = self.backend if given is None else f"{self.backend}#{id(given)}"
+        return f"{key} for {self.sustained:g} s" if self.sustained else key
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 from pytest_concurrency.core.model import GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.core.units import formatter
-from pytest_concurrency.engine import drift, intervals, mean_ratio, reference_workload
+from pytest_concurrency.engine import drift, intervals, mean_ratio, reference_workload, rules
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.gil_usage import GilUsage
 from pytest_concurrency.engine.plan import Bench, CpuSite, Plan
 from pytest_concurrency.engine.reference_workload import ReferenceRuns
-from pytest_concurrency.engine.settlement import Drifted, Result, Settlement, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.rules import drifting, falling
+from pytest_concurrency.engine.rules.base import Leaning
+from pytest_concurrency.engine.settlement import Drifted, Fell, Result, Settlement, TimeRanOut, Unmeasurable
 from pytest_concurrency.engine.voting import Vote
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -239,23 +241,47 @@ class _Loop:
 
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []
-        change = drift.factor(self._rounds) if self._plan.setup.method == "pair" else None
         kept = self._plan.comparable is not None
         limited = kept and reference_workload.matters(self._plan.setup, self._rounds, self._known)
         if limited:
             self._delivery.ask(_CONTROLS)
         for case in self._cases:
             final = verdict or case.verdict or "undecided"
-            reason: TimeRanOut | Drifted | Unmeasurable | None = None
+            reason: TimeRanOut | Drifted | Fell | Unmeasurable | None = None
             if final == "unmeasurable":
                 reason = Unmeasurable(why)
-            elif change is not None:
-                final, reason = "undecided", Drifted(change, len(self._rounds))
+            elif (undone := self._undone(case)) is not None:
+                final, reason = "undecided", undone
             elif final == "undecided":
                 interference = self._bench.interference()
                 reason = TimeRanOut(case, tuple(self._rounds), interference, self._site, self._max_time)
-            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, self._bounds(case, limited)))
+            for round_ in self._rounds:
+                if (discard := rules.discarded(round_)) is not None:
+                    case.trace[discard.name] += 1
+            bounds = self._bounds(case, limited)
+            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, bounds, dict(case.trace)))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
+
+    def _undone(self, case: Decision) -> Drifted | Fell | None:
+        """What undoes any verdict on a claim: the body, or its figure, was another one at the end."""
+        setup = self._plan.setup
+        leaning = Leaning(
+            case.claim,
+            case.votes,
+            case.counted,
+            spread=case.spread,
+            rounds=self._rounds,
+            pair=setup.method == "pair",
+            one_body=setup.backend != "compare",
+        )
+        rule = rules.held_back(leaning, 0, "end")
+        if rule is None:
+            return None
+        case.trace[rule.name] += 1
+        if rule is drifting.RULE:
+            return Drifted(drift.factor(self._rounds) or 1.0, len(self._rounds))
+        before, after = falling.change(leaning) or (1.0, 1.0)
+        return Fell(before, after, len(self._rounds))
 
     def _bounds(self, case: Decision, limited: bool) -> tuple[Interval, ...]:
         """Of each round that said something; ``limited`` by what the machine gave the reference workload."""

@@ -64,6 +64,7 @@ class WorkerBench(BaseBench):
         self._groups: dict[str, tuple[int, WorkerGroup]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
+        self._at_once_loops: dict[str, int] = {}  # of several workers, for batches of some time
         self._serial_calls: dict[str, int] = {}  # in a round of batches of one call
         self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
@@ -116,7 +117,9 @@ class WorkerBench(BaseBench):
             self.prepare(setup)
             round_ = self._pair(setup, self._loops[setup.key], "body")
         self._first_serial.clear()  # by then, anything else has become old
-        short = round_.serial.wall < self._batch / 4 and setup.key not in self._serial_calls
+        if setup.sustained and round_.concurrent is not None:
+            self._sustain(setup, round_.concurrent)
+        short = round_.serial.wall < self._target(setup) / 4 and setup.key not in self._serial_calls
         self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
         if self._short[setup.key] >= _SHORT_ROUNDS:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
@@ -207,13 +210,13 @@ class WorkerBench(BaseBench):
 
     def lengthen(self, setup: WorkerSetup) -> None:
         """Make the batches longer, where short ones do not get all workers onto their CPUs."""
-        if self._lengthened():
+        if not setup.sustained and self._lengthened():
             self._loops.clear()
             self._control_loops.clear()
 
     def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
         """Make one call a batch, and so many one after the other; calls that are very short keep their batch."""
-        if self._expected < batch_size.SHORTEST_CALL:
+        if self._expected < batch_size.SHORTEST_CALL or setup.sustained:
             return False
         longer = self._loops.get(setup.key, 1) > 1
         self._loops[setup.key] = 1
@@ -254,12 +257,13 @@ class WorkerBench(BaseBench):
     def _pair(self, setup: WorkerSetup, loops: int, job: str, serial: Sample | None = None) -> Round:
         """One worker (unless just measured) and several, one right after the other."""
         workers = setup.workers
+        at_once = self._at_once_loops.get(setup.key, loops) if job == "body" else loops
         if workers is None:
             return self._round_of(serial or self._run(setup, 1, loops, job), None)
         return self._round_of(
             *self._ordered(
                 lambda: self._serial(setup, loops, job),
-                lambda: self._run(setup, workers, loops, job),
+                lambda: self._run(setup, workers, at_once, job),
                 (setup.key, job),
                 measured=serial,
             )
@@ -322,6 +326,15 @@ class WorkerBench(BaseBench):
             raised.hint = "in the function given as setup="
             raise
 
+    def _target(self, setup: WorkerSetup) -> float:
+        """Seconds that a batch takes at least."""
+        return max(self._batch, setup.sustained)
+
+    def _sustain(self, setup: WorkerSetup, concurrent: Sample) -> None:
+        """Let several workers make as many calls as take them long enough: where they queue, fewer than one does."""
+        enough = concurrent.loops * setup.sustained / max(concurrent.wall, 1e-6)
+        self._at_once_loops[setup.key] = max(1, min(self._loops[setup.key], math.ceil(1.1 * enough)))
+
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
         loops = 1
@@ -330,10 +343,11 @@ class WorkerBench(BaseBench):
             seconds = intervals.quiet_time(sample.readings[0])
             if job == "body":
                 self._expected = seconds / loops
-            if seconds >= 0.8 * self._batch:
-                if loops == 1 and job == "body":
+            batch = self._target(setup) if job == "body" else self._batch
+            if seconds >= 0.8 * batch:
+                if job == "body" and (loops == 1 or setup.sustained):
                     self._first_serial[setup.key] = sample
                 # One short call is followed by ten times as many, which may be far more than a batch.
-                return loops if seconds < 2 * self._batch else max(1, math.ceil(loops * self._batch / seconds))
+                return loops if seconds < 2 * batch or setup.sustained else max(1, math.ceil(loops * batch / seconds))
             # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
-            loops = min(loops * 10, max(loops + 1, math.ceil(loops * self._batch / seconds)))
+            loops = min(loops * 10, max(loops + 1, math.ceil(loops * batch / seconds)))
