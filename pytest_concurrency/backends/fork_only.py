@@ -94,21 +94,28 @@ def refuse_shared_connections(body: Body, modules: Collection[str]) -> None:
 
     :raises CannotMeasure: the body refers to one; the message says by what name.
     """
+    if found := shared_connection(body, modules):
+        raise CannotMeasure(
+            f"{body.label} uses {found}. Workers would be forked and share it: their requests would mix on it, or wait "
+            "for each other. Open it in the body, or by a function with functools.cache that the body calls and the "
+            "fixture does not; or use --concurrency-start-method=fork if its library opens another one in a fork by "
+            "itself"
+        )
+
+
+def shared_connection(body: Body, modules: Collection[str]) -> str:
+    """Return, in words, an open connection that a body refers to, and by what name; empty if there is none."""
     ahead: list[tuple[str, Any]] = [(f"fixture {name!r}", value) for name, value in body.values.items()]
     ahead += [(f"argument {number}", value) for number, value in enumerate(body.positional, 1)]
     functions: list[tuple[str, Any]] = [("", one) for one in (body.function, body.prepare) if one is not None]
     for name, value in itertools.chain(ahead, _reached(functions, modules)):
-        peer = _open_connection(value) if name else None
+        peer = open_connection(value) if name else None
         if peer is not None:
-            raise CannotMeasure(
-                f"{body.label} uses {name} (a {type(value).__qualname__}), which has an open connection to {peer}. "
-                "Workers would be forked and share it: their requests would mix on it, or wait for each other. Open it "
-                "in the body, or by a function with functools.cache that the body calls and the fixture does not; or "
-                "use --concurrency-start-method=fork if its library opens another one in a fork by itself"
-            )
+            return f"{name} (a {type(value).__qualname__}), which has an open connection to {peer}"
+    return ""
 
 
-def _open_connection(root: Any) -> str | None:
+def open_connection(root: Any) -> str | None:
     """Return the other end of a connected socket that an object holds, however deep; None if none is found."""
     seen = {id(root)}
     ahead: collections.deque[Any] = collections.deque([root])

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends import open_workers, processes
+from pytest_concurrency.backends import open_workers, processes, serialization
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.backends.fork_only import refuse_shared_connections
-from pytest_concurrency.core.errors import CannotMeasure
+from pytest_concurrency.core.errors import CannotMeasure, NotPicklable
 from pytest_concurrency.core.model import Body, ExecutorChoice
 from pytest_concurrency.engine.plan import WorkerSetup
 
@@ -116,4 +116,12 @@ def test_workers_are_forked_with_a_connection_where_that_was_asked_for(connectio
     around = WorkerEnvironment(Path(__file__).parent, start_method="fork")
     group = open_workers(WorkerSetup("processes", 2), Body(use, (Client(connection),)), around)
     group.run(2, 1, 20.0)
+    assert "the workers share argument 1 (a Client), which has an open connection to" in group.note
     group.close()
+
+
+def test_connection_that_cannot_be_sent_is_not_advised_to_be_forked(connection: socket.socket) -> None:
+    with pytest.raises(NotPicklable) as caught:
+        serialization.pack(Body(use, values={"client": Client(connection)}))
+    assert "It has an open connection to 127.0.0.1:" in str(caught.value)
+    assert "fork" not in str(caught.value)
