@@ -58,7 +58,16 @@ def open_workers(setup: WorkerSetup, body: Body, around: WorkerEnvironment) -> W
     if setup.executor is None:
         return OPENERS[setup.backend](body, setup.group_size, around)
     from pytest_concurrency.backends.executor_group import ExecutorWorkers
-    from pytest_concurrency.backends.executors import open_pool
+    from pytest_concurrency.backends.executors import open_pool, start_method_of
+    from pytest_concurrency.backends.fork_only import refuse_shared_connections
+    from pytest_concurrency.backends.serialization import session_modules
 
     pool = open_pool(setup.executor, setup.group_size, around)
+    if around.start_method == "auto" and start_method_of(pool.executor) == "fork":
+        try:
+            refuse_shared_connections(body, session_modules(around.root))
+        except BaseException:
+            if pool.end is not None:
+                pool.end()
+            raise
     return ExecutorWorkers(body, setup.group_size, setup.backend, pool, around.root)

@@ -66,6 +66,7 @@ SHARED = {
 }
 # ... and apart from the modules that are one subject in several files.
 PARTS = {
+    "serialization": {"fork_only"},
     "processes": {"process_main", "fork_only", "start_methods"},
     "tasks": {"threads", "borrowed_loop"},
     "trio_loop": {"borrowed_loop"},
