@@ -276,8 +276,9 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         type=_report,
         metavar="FORMAT:PATH",
-        help="print the full table of verdicts; html:PATH, markdown:PATH, json:PATH or jsonl:PATH also writes a file. "
-        "May be repeated. Without a value it goes last on the command line",
+        help="print a table of all results; html:PATH, markdown:PATH, json:PATH, jsonl:PATH, csv:PATH, bmf:PATH "
+        "(Bencher) or benchmark-action:PATH (github-action-benchmark) also writes a file. May be repeated. Without a "
+        "value it goes last on the command line",
     )
     parser.addini("concurrency_report", "reports to make in every run", type="linelist", default=[])
     for option in OPTIONS:

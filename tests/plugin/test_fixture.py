@@ -72,7 +72,7 @@ def test_a_speedup_that_does_not_hold_explains_itself(suite: Suite) -> None:
     text = text_of(result)
     assert "> assert concurrency.speedup(locked, threads=4) >= 3" in text
     # The repr of the left side: figure, interval, bound type, rounds.
-    said = r"<speedup \d\.\d\dx \[.* to .*\] with 4 threads, bound: serialized, \d+ rounds> >= 3"
+    said = r"<speedup \d\.\d\dx \[.*, .*\] with 4 threads, bound: serialized, \d+ rounds> >= 3"
     result.stdout.re_match_lines_random([rf"E +(AssertionError: )?assert {said}"])
     assert "Try: remove or narrow the lock" in text
     assert "NOT MET test_suite.py::test_body speedup" in text

@@ -71,7 +71,7 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     # What each side did, the cause, the place, what to do and where to read more.
     result.stdout.re_match_lines([r"Time per call \(median of \d+ rounds\) +1 thread +4 threads", r".* <- grew$"])
     result.stdout.re_match_lines(
-        [r"Cause: serialized\. The code waits", r"Where: test_suite\.py:\d+ in", r"Try: remove", r"", r"Confirmed"]
+        [r"Cause: serialized\. The code waits", r"Where: test_suite\.py:\d+ in", r"Try: +remove", r"", r"Confirmed"]
     )
     assert "/failed.html#serialized" in text
     assert "NOT MET test_suite.py::test_body speedup" in text
