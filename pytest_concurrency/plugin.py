@@ -134,9 +134,13 @@ def _runs_plainly(config: pytest.Config) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     expectations = pyfuncitem.stash.get(EXPECTATIONS, None)
-    if not expectations:
-        return None
     __tracebackhide__ = True
+    if not expectations:
+        if "concurrency" not in pyfuncitem.fixturenames:
+            return None
+        from pytest_concurrency.session import async_plugins
+
+        return async_plugins.run_alone(pyfuncitem)
     if inspect.iscoroutinefunction(pyfuncitem.stash[FUNCTION]):
         from pytest_concurrency.session import async_plugins
 
@@ -183,7 +187,7 @@ def _live_line(config: pytest.Config) -> Any:
 
 @pytest.fixture
 def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | PlainConcurrency, None, None]:
-    """Measure code in a test: speedup(), compare(), bound(), measure(), in_flight()."""
+    """Measure code in a test: speedup(), compare(), scaling(), bound(), gil_hold(), loop_block(), measure()."""
     settings = request.config.stash[SETTINGS]
     if settings.disable:
         from pytest_concurrency.session.disabled import PlainConcurrency
@@ -198,6 +202,7 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
             items.circumstances_of(request.node, settings, progress),
             functools.partial(_keep, request.node),
             marked_test.follow_policy,
+            functools.partial(request.node.add_report_section, "call", "concurrency"),
         )
         yield asked
         for forgotten in asked.never_asked():
@@ -224,7 +229,7 @@ def concurrency_tmp_path(tmp_path: pathlib.Path) -> Any:
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     # Nothing is asked of values that are not ours: any attribute of theirs may be a property that raises.
-    ours = (side for side in (left, right) if type(side).__module__ == "pytest_concurrency.session.findings")
+    ours = (side for side in (left, right) if type(side).__module__.startswith("pytest_concurrency.session."))
     outcome = getattr(next(ours, None), "outcome", None)
     if outcome is None:
         return None

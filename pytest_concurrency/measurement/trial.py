@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_concurrency.backends.base import Raised
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.core.model import Body, Interference, Interval, Outcome
@@ -49,6 +50,10 @@ class SessionContext:
     # Takes an outcome and what measures it again; returns the outcome, with its change since a baseline.
     gate: Callable[[Outcome, Callable[[], Outcome]], Outcome] | None = None
 
+    def on(self, loop: BorrowedLoop | None) -> SessionContext:
+        """Return these for measuring on an event loop that the test itself runs on; None: on none."""
+        return self if loop is None else replace(self, around=replace(self.around, borrowed_loop=loop))
+
     def extended(self, plan: Plan) -> Plan:
         """Return a plan that measures as many rounds as a comparison needs."""
         return replace(plan, comparable=self.comparable)
@@ -57,6 +62,19 @@ class SessionContext:
 def patience(max_time: float) -> float:
     """Return the seconds that a batch gets before it counts as hung, where a verdict may take ``max_time``."""
     return max(_LEAST_PATIENCE, max_time)
+
+
+def worker_bench(
+    body: Body, circumstances: SessionContext, max_time: float | None = None, expected: float = 0.0
+) -> WorkerBench:
+    """Return the bench of one body; see :meth:`Trial.of_body`."""
+    return WorkerBench(
+        body,
+        circumstances.around,
+        patience=patience(max_time or circumstances.defaults.max_time),
+        progress=circumstances.progress,
+        expected=expected,
+    )
 
 
 class Trial:
@@ -75,14 +93,7 @@ class Trial:
         :param max_time: seconds that a verdict may take, if not the session's: a batch that takes longer has hung.
         :param expected: seconds that one body takes, as far as known.
         """
-        bench = WorkerBench(
-            body,
-            circumstances.around,
-            patience=patience(max_time or circumstances.defaults.max_time),
-            progress=circumstances.progress,
-            expected=expected,
-        )
-        return cls(bench, circumstances)
+        return cls(worker_bench(body, circumstances, max_time, expected), circumstances)
 
     def __enter__(self) -> Trial:
         return self
