@@ -41,6 +41,7 @@ from pytest_concurrency.verdicts.outcome import met
 
 PROFILES = pytest.StashKey[list[Profile]]()
 
+THRESHOLD_CALLS = ("speedup", "scaling", "compare", "gil_hold", "loop_block")  # of the fixture
 BASELINE = pytest.StashKey[Baseline]()
 WORKER_KEY = "concurrency_baseline"
 
@@ -227,7 +228,7 @@ def as_answered(outcome: Outcome) -> Outcome:
 
     As in ``assert not concurrency.speedup(render, threads=4) >= 2``.
     """
-    if outcome.verdict != "not_met" or outcome.marker not in ("speedup", "compare"):
+    if outcome.verdict != "not_met" or outcome.marker not in THRESHOLD_CALLS:
         return outcome
     opposite = "<=" if outcome.comparison == ">=" else ">="
     return met(outcome, comparison=opposite, hint="")
@@ -257,11 +258,11 @@ def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], rep
     report.longrepr = shown
 
 
-def warn_forgotten(item: pytest.Item, call: str, comparison: str) -> None:
+def warn_forgotten(item: pytest.Item, call: str, example: str) -> None:
     """Say of a call of the fixture that it measured nothing, since its finding was not compared with anything."""
     item.warn(
         pytest.PytestWarning(
-            f"{call} was never compared with anything, so nothing was measured: write assert {call} {comparison}."
+            f"{call} was never compared with anything, so nothing was measured: write assert {example}."
         )
     )
 
