@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Bound, Estimate, Interval
 from pytest_concurrency.core.units import number, ratio, share
 
@@ -13,28 +14,53 @@ SWAPPED = (
     "faster the second is. Else look for what the second does besides: starting threads or processes, sending data to "
     "them, a lock."
 )
+_NO_GAIN, _GAIN = 1.2, 1.5  # speedups by threads below, and from which on, what was measured decides on the tool
+_TOOLS = {"io": "threads or asyncio", "serialized": "remove the lock, or widen the pool or limit"}
+_HOW = {
+    "held": " under the GIL",
+    "released": " without the GIL",
+    "briefly_released": ", and releases the GIL only briefly",
+    "disabled": ", and there is no GIL",
+    "unknown": "",
+}
+_BY_GIL = {
+    "held": "processes (or a free-threaded build)",
+    "released": "threads",
+    "briefly_released": "processes (or a free-threaded build)",
+    "disabled": "threads",
+    "unknown": "processes (or threads, if it releases the GIL)",
+}
 _CEILING = 0.93  # part of the best possible speedup from which a threshold leaves no room
 
 
-def which_tool(bound: Bound, together: bool = True) -> str:
-    """One line: the tool for this kind of work; ``together``: several workers were seen at it."""
-    if bound.kind == "io":
-        return "it waits: threads or asyncio" + ("" if together else ", if its waits overlap (expect_io_bound tells)")
-    if bound.kind == "serialized":
-        return "its waits queue: remove the lock, or widen the pool or limit"
+def which_tool(bound: Bound, together: bool = True, by_threads: Interval | None = None) -> str:
+    """One line: what the body does, and the tool for this kind of work.
+
+    :param together: whether several workers were seen at it.
+    :param by_threads: bounds of the speedup that threads were measured to give, which no advice may contradict; None if none was.
+    """
+    if bound.kind in ("io", "serialized"):
+        return f"{what_it_does(bound)}: {_TOOLS[bound.kind]}" + (
+            "" if together or bound.kind == "serialized" else ", if its waits overlap (expect_io_bound tells)"
+        )
+    gain = stats.middle(by_threads) if by_threads is not None else math.nan
+    if gain < _NO_GAIN and bound.gil in ("released", "disabled"):
+        took_turns = "and its threads do not get further together" if bound.kind == "cpu" else "but not in parallel"
+        return f"{what_it_does(bound)}, {took_turns} ({ratio(gain)}): processes"
+    if by_threads is not None and by_threads.low >= _GAIN and bound.kind == "cpu":
+        return f"{what_it_does(bound)}, and is {ratio(gain)} as fast in threads: threads"
     if bound.kind == "mixed":
         if bound.gil in ("released", "disabled"):
             return "it waits and computes in parallel: threads"
         return "it waits and computes: threads for the waits, processes for the computing"
-    if bound.gil == "released":
-        return "it computes without the GIL: threads"
-    if bound.gil == "briefly_released":
-        return "it computes, and releases the GIL only briefly: processes (or a free-threaded build)"
-    if bound.gil == "disabled":
-        return "it computes, and there is no GIL: threads"
-    if bound.gil == "unknown":
-        return "it computes: processes (or threads, if it releases the GIL)"
-    return "it computes under the GIL: processes (or a free-threaded build)"
+    return f"{what_it_does(bound)}: {_BY_GIL[bound.gil]}"
+
+
+def what_it_does(bound: Bound) -> str:
+    """In words, without a tool for it: ``it computes under the GIL``."""
+    if bound.kind == "cpu":
+        return f"it computes{_HOW[bound.gil]}"
+    return {"io": "it waits", "serialized": "its waits queue", "mixed": "it waits and computes"}[bound.kind]
 
 
 def ceiling(workers: int, cpu_share: float, cpus: float) -> float:

@@ -7,7 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency.core.model import Arm, Estimate, Interference, Outcome, PerBody, Point, Round, Sample, Series
+from pytest_concurrency.core import stats
+from pytest_concurrency.core.model import (
+    Arm,
+    Estimate,
+    Interference,
+    Interval,
+    Outcome,
+    PerBody,
+    Point,
+    Round,
+    Sample,
+    Series,
+)
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.bound_type import COMPUTES, classify, per_body
 from pytest_concurrency.engine.claims import Claim, SpeedupClaim
@@ -56,7 +68,9 @@ def judge(
         interference=interference or Interference(),
         workers=workers_of(setup),
         # A blocked event loop says nothing of what the same work would do elsewhere.
-        advice="" if setup.method == "block" else advice.which_tool(bound, together=bool(setup.workers)),
+        advice=""
+        if setup.method == "block"
+        else advice.which_tool(bound, bool(setup.workers), _by_threads(setup, settlement)),
         claim=decisive.claim.name,
         hint=_hint(plan, settlement, decisive),
         comparison=comparison_of(decisive.claim),
@@ -79,6 +93,18 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
     ):
         return False
     return not settlement.known.computes_alone or intervals.median_cpu_share(settlement.rounds) < COMPUTES
+
+
+def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
+    """Bounds of the speedup that threads of one interpreter were measured to give; None if none was."""
+    known, workers = settlement.known, setup.workers
+    if workers is None or workers < 2 or not known.one_interpreter or setup.backend in ("tasks", "compare"):
+        return None
+    found = [intervals.speedup(round_, workers, known.cpus, known.in_turn) for round_ in settlement.rounds]
+    bounds = [interval for interval in found if interval is not None]
+    if not bounds:
+        return None
+    return Interval(stats.median([each.low for each in bounds]), stats.median([each.high for each in bounds]))
 
 
 def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
