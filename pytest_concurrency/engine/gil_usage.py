@@ -59,7 +59,7 @@ class GilUsage:
             return "held"
         if side > 0:
             return "unknown"
-        if gil_overlap.let_go_briefly(self._probes):
+        if gil_overlap.may_be_brief(self._probes):
             # A thread beside the body could have it, and threads that want it for as long as the body may not gain.
             gain = self._gains.decided(_KNOWN, _KNOWN)
             return "briefly_released" if gain > 0 else "released" if gain < 0 and side < 0 else "unknown"
