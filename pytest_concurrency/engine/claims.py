@@ -210,7 +210,7 @@ class GilClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         vote = gil_vote(gil)
-        if vote.direction >= 0 or gil is None or known.gil == "released":
+        if vote.direction >= 0 or gil is None or gil.taken is None or known.gil == "released":
             return vote
         # One probe has too few beats to tell a GIL that is released from one let go briefly; all of them do, or the gain.
         return gil_overlap.vote(round_, known.cpus) if gil_overlap.may_be_brief([gil]) else Vote(0)

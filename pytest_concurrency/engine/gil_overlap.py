@@ -18,8 +18,8 @@ _COULD = 1.6  # CPUs that the workers could have kept busy at least, for a round
 _CALM = 0.1  # run delay, as a part of a batch's time, up to which computing that did not overlap could not
 # Part of a probe's beats that find the GIL taken. Seen: 0 to 0.1 beside hashes of 256 KiB, 0.4 to 0.7 beside SQLite's
 # rows, 0.8 to 1 beside Python code with a short call in between that releases the GIL.
-_TAKEN, _LEAST_TAKEN = 0.15, 2
-_BEATS = 5  # beats below which nothing is known of that part
+_TAKEN = 0.15
+_BEATS = 40  # beats below which nothing is known of that part: from probe to probe it varied from 0.05 to 0.7
 
 
 def in_turn(round_: Round, cpus: float) -> Interval | None:
@@ -57,7 +57,14 @@ def may_be_brief(probes: Sequence[GilProbe]) -> bool:
 
     Then it is mostly taken when the probe thread asks for it, however soon it is let go.
     """
-    told = [probe for probe in probes if probe.taken is not None]
-    beats = sum(probe.beats for probe in told)
-    taken = sum(probe.taken or 0 for probe in told)
-    return bool(told) and (beats < _BEATS or taken >= max(_LEAST_TAKEN, _TAKEN * beats))
+    taken = sum(probe.taken or 0 for probe in probes)
+    return not enough_beats(probes) or (_tells(probes) and taken >= _TAKEN * sum(probe.beats for probe in probes))
+
+
+def enough_beats(probes: Sequence[GilProbe]) -> bool:
+    """Whether it is known how often the GIL was taken; or cannot be known here, so that more probes would not help."""
+    return not _tells(probes) or sum(probe.beats for probe in probes) >= _BEATS
+
+
+def _tells(probes: Sequence[GilProbe]) -> bool:
+    return any(probe.taken is not None for probe in probes)

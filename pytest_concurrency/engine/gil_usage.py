@@ -66,6 +66,11 @@ class GilUsage:
         return "released" if side < 0 else "unknown"
 
     @property
+    def _only_gain_tells(self) -> bool:
+        """Whether more probes would not help, since a thread beside the body can have the GIL."""
+        return self._side < 0 and gil_overlap.enough_beats(self._probes)
+
+    @property
     def _side(self) -> int:
         """What the probes say: +1 held, -1 not held, 0 not known yet."""
         return self._tally.decided(_KNOWN, _KNOWN)
@@ -86,4 +91,4 @@ class GilUsage:
     @property
     def open(self) -> bool:
         """Whether another heartbeat may still bring an answer."""
-        return self._askable and self._asked < _PROBES and self._side == 0 and self.answer == "unknown"
+        return self._askable and self._asked < _PROBES and self.answer == "unknown" and not self._only_gain_tells
