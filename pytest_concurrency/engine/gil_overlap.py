@@ -15,6 +15,7 @@ from pytest_concurrency.engine.voting import Vote, cast
 
 HALF = 0.5  # part of the computing that is done in turn, from which on threads do not help
 _COULD = 1.6  # CPUs that the workers could have kept busy at least, for a round to tell anything
+_SHARED_CORE = 2.0  # times as much CPU time that two hardware threads of one core take at most for the same work
 _CALM = 0.1  # run delay, as a part of a batch's time, up to which computing that did not overlap could not
 # Part of a probe's beats that find the GIL taken. Seen: 0 to 0.1 beside hashes of 256 KiB, 0.4 to 0.7 beside SQLite's
 # rows, 0.8 to 1 beside Python code with a short call in between that releases the GIL.
@@ -41,7 +42,10 @@ def in_turn(round_: Round, cpus: float) -> Interval | None:
     calm = (
         together.delay <= _CALM * together.wall and not intervals.cpu_taken(round_) and intervals.side_by_side(together)
     )
-    return Interval(part(overlap) if calm else 0.0, part(overlap))
+    # What computes at the same time and needs more CPU time for it gains less, whatever that goes into: waiting for the
+    # GIL at each turn takes some, and two hardware threads of one core take twice as much for the same work.
+    gained = overlap / max(1.0, intervals.cpu_growth(round_))
+    return Interval(part(min(overlap, _SHARED_CORE * gained)) if calm else 0.0, part(gained))
 
 
 def vote(round_: Round, cpus: float) -> Vote:

@@ -40,9 +40,9 @@ def which_tool(bound: Bound, together: bool = True, by_threads: Interval | None 
     :param by_threads: bounds of the speedup that threads were measured to give, which no advice may contradict; None if none was.
     """
     if bound.kind in ("io", "serialized"):
-        return f"{what_it_does(bound)}: {_TOOLS[bound.kind]}" + (
-            "" if together or bound.kind == "serialized" else ", if its waits overlap (expect_io_bound tells)"
-        )
+        known = together or bound.kind == "serialized"
+        open_ = "" if known else ", if its waits overlap (expect_io_bound tells)"
+        return f"{what_it_does(bound)}: {_TOOLS[bound.kind]}{open_}"
     gain = stats.middle(by_threads) if by_threads is not None else math.nan
     if gain < _NO_GAIN and bound.gil in ("released", "disabled"):
         took_turns = "and its threads do not get further together" if bound.kind == "cpu" else "but not in parallel"
