@@ -120,6 +120,10 @@ class TaskWorkers(WorkerGroup):
         ends = tuple(self._ends) if job == "body" else ()
         return Sample(loops, tuple(replace(one, ends=ends) for one in sample.readings))
 
+    @property
+    def native_ids(self) -> Sequence[int]:
+        return self._thread.native_ids
+
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
         """Where the tasks wait; all of them wait for what one of them has the loop's thread do."""
         unfinished = [task for task in self._workers if not task.done()]

@@ -10,8 +10,8 @@ from typing import Any, Literal, NoReturn
 BackendName = str
 BoundKind = Literal["io", "cpu", "mixed", "serialized"]
 # Who has the GIL while a body computes. ``held``: the body, nearly all the time. ``released``: threads beside it can
-# compute in parallel. ``briefly_released``: the body lets it go often and for microseconds, as SQLite does at each row, so
-# that a thread beside it can have it, and two such bodies are no faster than one (a convoy).
+# compute in parallel. ``briefly_released``: the body lets it go often and for microseconds, as SQLite does at each row,
+# so that a thread beside it can have it, and two such bodies are no faster than one (a convoy).
 GilUse = Literal["held", "released", "briefly_released", "disabled", "unknown"]
 Accounting = Literal["one", "seen", "native", "unseen", "unclear"]
 VerdictName = Literal["met", "not_met", "undecided", "unmeasurable"]
@@ -64,8 +64,8 @@ class Reading:
 
     ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
-    they wait; or others too, whose run delay is ``unseen``, or it is ``unclear`` what threads that computed beside it did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was
-    done.
+    they wait; or others too, whose run delay is ``unseen``; or it is ``unclear`` what threads that computed beside it
+    did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was done.
     """
 
     start: float

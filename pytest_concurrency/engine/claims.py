@@ -212,7 +212,8 @@ class GilClaim:
         vote = gil_vote(gil)
         if vote.direction >= 0 or gil is None or gil.taken is None or known.gil == "released":
             return vote
-        # One probe has too few beats to tell a GIL that is released from one let go briefly; all of them do, or the gain.
+        # One probe has too few beats to tell a GIL that is released from one let go briefly. All of them do, or the
+        # gain does.
         return gil_overlap.vote(round_, known.cpus) if gil_overlap.may_be_brief([gil]) else Vote(0)
 
 

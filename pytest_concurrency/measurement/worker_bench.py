@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -15,9 +16,10 @@ from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, GilProbe, Interference, Round, Sample
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
-from pytest_concurrency.machine import topology
+from pytest_concurrency.machine import priority, topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled, usable_cpus
+from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement import batch_size
 from pytest_concurrency.measurement.ordering import RoundOrder
 from pytest_concurrency.measurement.other_threads import OtherThreads
@@ -29,6 +31,7 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
+_PROBES = ("concurrency-heartbeat", "concurrency-looker")  # threads that watch a batch, and must not be kept from a CPU
 _USED_UP = (
     "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
     "If the body uses its input up, or changes it, let it work on a copy."
@@ -65,6 +68,8 @@ class WorkerBench:
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
+        self._warm: set[str] = set()
+        self._helped = False  # whether threads or processes of its own compute for the body
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._batch = batch_size.shortest()
         self._number = 0
@@ -95,7 +100,9 @@ class WorkerBench:
             if setup.backend == "processes":
                 self._close_group("threads")  # so that fork finds a process of one thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
+            self._warm.discard(setup.key)
             self._run(setup, setup.group_size, 1)
+            self._warm.add(setup.key)
         if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
             long = self._expected >= _LONG_BODY
@@ -260,7 +267,8 @@ class WorkerBench:
                 self._make_inputs(group, workers, deadline)
             may_hand_out = job == "body" and group.one_process and not beside
             watch = self._others.watch() if may_hand_out else None
-            sample = group.run(workers, loops, deadline, job)
+            with priority.raised(*self._priority(setup.key, beside)):
+                sample = group.run(workers, loops, deadline, job)
             if watch is not None:
                 judged = self._others.judge(
                     watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
@@ -274,10 +282,23 @@ class WorkerBench:
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = _USED_UP.format(loops=loops)
             raise
+        self._helped |= any(reading.accounting == "unseen" for reading in sample.readings)
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used
         return sample
+
+    def _priority(self, key: str, beside: bool) -> tuple[Priority, Sequence[int]]:
+        """Return the priority for a batch of a setup, and the threads that have it, besides the one that waits for it.
+
+        Threads and processes that the body starts are ordinary ones. One that polls for what they do would keep them
+        from the CPUs, and only the first call, at the ordinary priority, tells whether there are any.
+        """
+        ids = self._groups[key][1].native_ids
+        if not ids or self._helped or key not in self._warm:
+            return ORDINARY, ()
+        probes = [thread for thread in threading.enumerate() if beside and thread.name in _PROBES]
+        return self._around.priority, [*ids, *(thread.native_id for thread in probes if thread.native_id)]
 
     @staticmethod
     def _make_inputs(group: WorkerGroup, workers: int, deadline: float) -> None:

@@ -66,7 +66,7 @@ class Wakeup:
 class Wakeups:
     """All beats beside one batch.
 
-    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is for how long threads were
+    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is how long threads were
     running, or ready to run, that are not the body's: seconds in which the GIL may have been theirs.
     """
 

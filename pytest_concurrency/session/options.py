@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 PROFILERS = ("cprofile", "line")
+PRIORITIES = ("auto", "off", "nice", "realtime")  # as in machine/priority.py, which is not imported before it is needed
 START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 _QUIET_WAIT = 30.0  # seconds
 
@@ -24,6 +25,7 @@ class Settings(NamedTuple):
     max_time: float
     undecided: str
     start_method: str
+    priority: str
     quiet_host: float
     full_report: bool
     report_files: tuple[tuple[str, str], ...]
@@ -158,6 +160,14 @@ OPTIONS = (
         "auto",
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
+    ),
+    Option(
+        "priority",
+        _choice(*PRIORITIES),
+        "auto",
+        "PRIORITY",
+        "priority that tests are measured at, where the process may raise it: auto (real-time, else the lowest nice "
+        "value; under xdist nice at most), off, nice, realtime [auto]",
     ),
     Option(
         "quiet_host",

@@ -37,7 +37,8 @@ def which_tool(bound: Bound, together: bool = True, by_threads: Interval | None 
     """One line: what the body does, and the tool for this kind of work.
 
     :param together: whether several workers were seen at it.
-    :param by_threads: bounds of the speedup that threads were measured to give, which no advice may contradict; None if none was.
+    :param by_threads: bounds of the speedup that threads were measured to give, which no advice may contradict; None if
+        none was measured.
     """
     if bound.kind in ("io", "serialized"):
         known = together or bound.kind == "serialized"
