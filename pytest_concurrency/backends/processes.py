@@ -146,6 +146,11 @@ class ProcessWorkers(PipeWorkers):
             if theirs is not None:
                 theirs.close()
 
+    @property
+    def native_ids(self) -> list[int]:
+        """The main thread of each process, which has the number of its process."""
+        return [process.pid for process in self._processes if process.pid]
+
     def _ended(self, index: int) -> bool:
         return _state(self._processes[index]) == "ended"
 

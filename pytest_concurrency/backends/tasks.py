@@ -135,6 +135,10 @@ class TaskWorkers(WorkerGroup):
         readings = (replace(one, ends=ends, by_index=by_index, each=self._each) for one in sample.readings)
         return Sample(loops, tuple(readings))
 
+    @property
+    def native_ids(self) -> Sequence[int]:
+        return self._thread.native_ids
+
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
         """Where the tasks wait; all of them wait for what one of them has the loop's thread do."""
         unfinished = [task for task in self._workers if not task.done()]

@@ -230,9 +230,11 @@ class GilClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         vote = gil_vote(gil)
-        if vote.direction >= 0 or gil is None or not gil_overlap.let_go_briefly([gil]):
+        if vote.direction >= 0 or gil is None or gil.taken is None or known.gil == "released":
             return vote
-        return gil_overlap.vote(round_, known.cpus)
+        # One probe has too few beats to tell a GIL that is released from one let go briefly. All of them do, or the
+        # gain does.
+        return gil_overlap.vote(round_, known.cpus) if gil_overlap.may_be_brief([gil]) else Vote(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from pytest_concurrency.core.text import wrap
 from pytest_concurrency.core.units import spelled
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Tolerances
-from pytest_concurrency.machine import cpus
+from pytest_concurrency.machine import cpus, priority
+from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.trial import SessionContext
 from pytest_concurrency.profiling.model import Profile
 from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
@@ -126,6 +127,7 @@ def circumstances_of(
             settings.start_method,
             settings.dask_address,
             lambda: _registered_executors(item),
+            priority_of(item.config, settings),
             borrowed_loop,
         ),
         progress=progress,
@@ -134,6 +136,11 @@ def circumstances_of(
         comparable=run_comparison.enough if settings.save or settings.compare else None,
         gate=gate.look if gate is not None else None,
     )
+
+
+def priority_of(config: pytest.Config, settings: Settings) -> Priority:
+    """Return the priority that batches are measured at in this session."""
+    return priority.choose(settings.priority, other_plugins.is_one_of_several(config), cpus.usable_cpus())
 
 
 def _profiler_for(item: pytest.Item, settings: Settings) -> Callable[[Body, Sequence[Outcome]], None] | None:

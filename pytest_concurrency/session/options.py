@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PROFILERS = ("cprofile", "line")
 ALLOW_BLOCKING = "concurrency_allow_blocking(reason): let a test block its event loop under --concurrency-max-block"
+PRIORITIES = ("auto", "off", "nice", "realtime")  # as in machine/priority.py, which is not imported before it is needed
 START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 _QUIET_WAIT = 30.0  # seconds
 _LEAST_BLOCK = 0.005  # seconds
@@ -29,6 +30,7 @@ class Settings:
     max_time: float
     undecided: str
     start_method: str
+    priority: str
     quiet_host: float
     full_report: bool
     report_files: tuple[tuple[str, str], ...]
@@ -199,6 +201,14 @@ OPTIONS = (
         "auto",
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
+    ),
+    Option(
+        "priority",
+        _choice(*PRIORITIES),
+        "auto",
+        "PRIORITY",
+        "priority that tests are measured at, where the process may raise it: auto (real-time, else the lowest nice "
+        "value; under xdist nice at most), off, nice, realtime [auto]",
     ),
     Option(
         "quiet_host",

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import (
     Arm,
     Estimate,
     Finding,
     Interference,
+    Interval,
     Outcome,
     PerBody,
     Point,
@@ -54,7 +56,9 @@ def judge(
     elif verdict != "met":
         finding = undecided.finding(label, decisive.reason)
     # A blocked event loop says nothing of what the same work would do elsewhere.
-    work, tool = ("", "") if setup.method == "block" else advice.work_and_tool(bound, together=bool(setup.workers))
+    work, tool = "", ""
+    if setup.method != "block":
+        work, tool = advice.work_and_tool(bound, bool(setup.workers), _by_threads(setup, settlement))
     return Outcome(
         marker=marker,
         arguments=dict(arguments),
@@ -168,6 +172,18 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
     ):
         return False
     return not settlement.known.computes_alone or intervals.median_cpu_share(settlement.rounds) < COMPUTES
+
+
+def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
+    """Bounds of the speedup that threads of one interpreter were measured to give; None if none was."""
+    known, workers = settlement.known, setup.workers
+    if workers is None or workers < 2 or not known.one_interpreter or setup.backend in ("tasks", "compare"):
+        return None
+    found = [intervals.speedup(round_, workers, known.cpus, known.in_turn) for round_ in settlement.rounds]
+    bounds = [interval for interval in found if interval is not None]
+    if not bounds:
+        return None
+    return Interval(stats.median([each.low for each in bounds]), stats.median([each.high for each in bounds]))
 
 
 def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
