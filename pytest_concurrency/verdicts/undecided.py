@@ -44,8 +44,8 @@ def finding(label: str, reason: TimeRanOut | Drifted | Fell | Unmeasurable | Non
 def _fell(reason: Fell) -> Doubt:
     return Doubt(
         f"the speedup fell from {ratio(reason.before)} to {ratio(reason.after)} within {reason.rounds} rounds, as "
-        "where a rate limit lets a burst through and then slows calls down. So the figure depends on how often the body "
-        "has run",
+        "where a rate limit lets a burst through and then slows calls down. So the figure depends on how often the "
+        "body has run",
         'measure the sustained rate: sustained="1s" runs each side for at least that long in every round; a larger '
         "burst needs more seconds.",
     )

@@ -107,7 +107,7 @@ def test_every_comparison_that_does_not_hold_explains_itself(suite: Suite, compa
     source = HELPERS + "\nasync def block():\n    time.sleep(0.03)\n"
     result = suite(source + f"\ndef test_body(concurrency):\n    assert concurrency.{comparison}\n", "-vv")
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.re_match_lines_random([rf"E +(AssertionError: )?assert {said}", r"(E +)?What to try:"])
+    result.stdout.re_match_lines_random([rf"E +(AssertionError: )?assert {said}", r"(E +)?Try:"])
     assert f"NOT MET test_suite.py::test_body {comparison.partition('(')[0]}" in text_of(result)
 
 
@@ -337,7 +337,6 @@ def seen(tmp_path):
     line = next(line for line in result.stdout.lines if "SEEN:" in line)
     for worker in (0, 1, 2):
         assert f"{backend.name}-{worker}-of-3" in line
-    assert f"{backend.name}-0-of-1" in line, "the one worker alone"
     if backend.name != "tasks":
         assert "serial-0-of-1" in line, "the plain call"
 

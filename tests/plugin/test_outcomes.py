@@ -215,7 +215,7 @@ def test_computing_that_needs_more_cpus_than_there_are_is_unmeasurable(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two CPUs on whatever machine; a machine of one has its own reason to skip.
-    monkeypatch.setattr("pytest_concurrency.measurement.worker_bench.usable_cpus", lambda: 2.0)
+    monkeypatch.setattr("pytest_concurrency.measurement.base_bench.usable_cpus", lambda: 2.0)
     result = suite(
         """
 @pytest.mark.expect_speedup(processes=4, at_least=3)

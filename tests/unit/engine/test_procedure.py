@@ -557,7 +557,7 @@ def test_waits_that_do_not_show_beside_the_computing_are_said_at_once() -> None:
     wanted = io_bound.KIND.plan(arguments, Body(lambda: None), Tolerances())
     found = settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0055, wait=0.0045)), 10.0)
     assert (found.verdict, found.seconds < 1.0) == ("unmeasurable", True)
-    assert "that takes 56 % of waiting" in words(found.results[0].reason)
+    assert "that takes 56% of waiting" in words(found.results[0].reason)
     assert settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0095, wait=0.0005)), 10.0).verdict == "not_met"
     assert settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0025, wait=0.0075)), 10.0).verdict == "met"
 
