@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_concurrency.core import package_conflict
 from pytest_concurrency.expectations.markers import marker_lines
-from pytest_concurrency.session import options, other_plugins, package_conflict, selection
+from pytest_concurrency.session import options, other_plugins, selection
 
 if TYPE_CHECKING:
     import pathlib
