@@ -205,6 +205,7 @@ def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | Plain
             functools.partial(request.node.add_report_section, "call", "concurrency"),
         )
         yield asked
+        asked.close()
         for forgotten in asked.never_asked():
             items.warn_forgotten(request.node, *forgotten)
         if asked.gauge_says_nothing():

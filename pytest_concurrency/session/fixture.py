@@ -62,6 +62,7 @@ class Concurrency:
         self._follow = follow
         self._gauge = Gauge()
         self._explain = explain
+        self._guests: list[BorrowedLoop] = []
         self._made: list[ThresholdFinding | BoundFinding] = []
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
@@ -220,6 +221,14 @@ class Concurrency:
         """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
         return self._gauge.says_nothing
 
+    def close(self) -> None:
+        """End what is still measured on the test's event loop.
+
+        Without this, a measurement that a time limit has ended would go on in the next test on the same loop.
+        """
+        for loop in list(self._guests):
+            loop.abandon()
+
     def never_asked(self) -> list[tuple[str, str]]:
         """Return the calls whose findings no one has compared with anything, each with a comparison that would do."""
         return [(finding.spelled, finding.example) for finding in self._made if not finding.asked]
@@ -287,6 +296,7 @@ class Concurrency:
             report=report,
             follow=lambda outcome: self._follow(outcome, limits.undecided),
             explain=lambda outcome: self._explain(outcome.reason),
+            guests=self._guests,
         )
 
     def _kept(self, finding: F) -> F:
