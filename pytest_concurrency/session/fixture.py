@@ -195,6 +195,11 @@ class Concurrency:
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
 
+        ``print(concurrency.measure(fetch, url, threads=4, processes=2))``
+
+        In a test that runs on an event loop, that loop stands still meanwhile, and an async function is measured on a
+        loop of its own.
+
         :param options: any of the places that :meth:`speedup` knows, several of them too; ``max_time=``, in
             seconds or as text; ``setup=``.
         :raises BadArgument: an option has no meaning.
