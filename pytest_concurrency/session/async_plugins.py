@@ -76,7 +76,10 @@ def on_a_loop() -> bool:
         return False
     import trio
 
-    return trio.lowlevel.in_trio_run()
+    with contextlib.suppress(RuntimeError):
+        trio.lowlevel.current_trio_token()
+        return True
+    return False
 
 
 def borrowed_loop() -> BorrowedLoop:

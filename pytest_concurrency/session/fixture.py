@@ -69,6 +69,7 @@ class Concurrency:
         self._follow = follow
         self._instruments = instruments or Instruments()
         self._explain = explain
+        self._guests: list[BorrowedLoop] = []
         self._made: list[ThresholdFinding | BoundFinding] = []
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
@@ -203,6 +204,11 @@ class Concurrency:
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
 
+        ``print(concurrency.measure(fetch, url, threads=4, processes=2))``
+
+        In a test that runs on an event loop, that loop stands still meanwhile, and an async function is measured on a
+        loop of its own.
+
         :param options: any of the places that :meth:`speedup` knows, several of them too; ``max_time=``, in
             seconds or as text; ``setup=``.
         :raises BadArgument: an option has no meaning.
@@ -298,6 +304,14 @@ class Concurrency:
         """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
         return self._instruments.plain_gauge.says_nothing
 
+    def close(self) -> None:
+        """End what is still measured on the test's event loop.
+
+        Without this, a measurement that a time limit has ended would go on in the next test on the same loop.
+        """
+        for loop in list(self._guests):
+            loop.abandon()
+
     def never_asked(self) -> list[tuple[str, str]]:
         """Return the calls whose findings no one has compared with anything, each with a comparison that would do."""
         return [(finding.spelled, finding.example) for finding in self._made if not finding.asked]
@@ -366,6 +380,7 @@ class Concurrency:
             report=report,
             follow=lambda outcome: self._follow(outcome, limits.undecided),
             explain=lambda outcome: self._explain(outcome.reason),
+            guests=self._guests,
         )
 
     def _kept(self, finding: F) -> F:

@@ -133,6 +133,7 @@ class MeasuredTests:
                 made,
             )
             yield asked
+            asked.close()
             for forgotten in asked.never_asked():
                 items.warn_forgotten(item, *forgotten)
             if asked.gauge_says_nothing():

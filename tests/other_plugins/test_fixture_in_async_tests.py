@@ -386,6 +386,32 @@ class TestWhatTheFunctionsDo:
         )
         assert_outcome(result, "test_hangs", "PASSED")
 
+    def test_a_time_limit_ends_the_measuring(self, with_asyncio: Run) -> None:
+        pytest.importorskip("pytest_timeout")
+        result = with_asyncio(
+            """
+            import threading
+
+            same_loop = pytest.mark.asyncio(loop_scope="module")
+
+            async def hang():
+                await asyncio.Event().wait()
+
+            @same_loop
+            @pytest.mark.timeout(1)
+            async def test_hangs(concurrency):
+                assert await concurrency.compare(wait, hang).at_least(2)
+
+            @same_loop
+            async def test_next(concurrency):
+                assert not [one for one in threading.enumerate() if one.name == "concurrency-measuring"]
+                assert await concurrency.speedup(wait, tasks=4).at_least(2)
+            """,
+            *("-p", "pytest_timeout"),
+        )
+        result.assert_outcomes(passed=2, failed=1)
+        assert "FAILED test_suite.py::test_hangs - Failed: Timeout" in text_of(result)
+
     def test_a_lock_of_the_tests_loop_serializes(self, with_asyncio: Run) -> None:
         result = with_asyncio(
             """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,8 +11,6 @@ from pytest_concurrency.core.model import Outcome
 from pytest_concurrency.session import async_plugins
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-
-_measuring: set[int] = set()  # threads on whose event loop a measurement goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,7 @@ class Call:
     report: Callable[..., None]
     follow: Callable[[Outcome], bool]
     explain: Callable[[Outcome], None]
+    guests: list[BorrowedLoop]  # the event loops that the test's fixture measures on at this moment: one at most
     made_on_loop: bool = field(default_factory=async_plugins.on_a_loop)
 
     @property
@@ -56,15 +54,14 @@ class Call:
         """
         loop = async_plugins.borrowed_loop()
         found: list[Outcome] = []
-        thread = threading.get_ident()
-        if thread in _measuring:
+        if self.guests:
             raise BadArgument(
                 f"{self.spelled} was awaited while another measurement goes on, on the same event loop, and each would "
                 "slow the other down. Await one after the other, not in asyncio.gather()."
             )
-        _measuring.add(thread)
+        self.guests.append(loop)
         try:
             await loop.serve(lambda: found.append(self.decide(threshold, loop)))
         finally:
-            _measuring.discard(thread)
+            self.guests.remove(loop)
         return found[0]
