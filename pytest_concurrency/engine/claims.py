@@ -14,6 +14,7 @@ from typing import Protocol
 from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
 from pytest_concurrency.core.stats import log_odds
 from pytest_concurrency.engine import gil_overlap, intervals
+from pytest_concurrency.engine.statistic import NEVER, RATIO, SHARE, Statistic
 from pytest_concurrency.engine.voting import Vote, cast
 
 _MANY_CALLS, _SUSTAINED = 20, 0.2  # calls, and seconds, of a batch from which its calls are not looked at one by one
@@ -69,8 +70,8 @@ class Claim(Protocol):
         ...
 
     @property
-    def never(self) -> bool:
-        """Whether it is about what must not happen at all, so that rounds without it say little."""
+    def statistic(self) -> Statistic:
+        """What its rounds add up to."""
         ...
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote: ...
@@ -86,7 +87,7 @@ class SpeedupClaim:
     at_most: bool = False
     name: str = "speedup"
     unit: str = "ratio"
-    never: bool = False
+    statistic: Statistic = RATIO
 
     @property
     def met_when(self) -> int:
@@ -117,7 +118,7 @@ class ShareClaim:
     unit: str = "share"
     met_when: int = 1
     needs_confirmation_on: tuple[int, ...] = (-1,)
-    never: bool = False
+    statistic: Statistic = SHARE
 
     @property
     def name(self) -> str:
@@ -161,7 +162,7 @@ class OverlapClaim:
     met_when: int = 1
     needs_confirmation_on: tuple[int, ...] = (-1,)
     name: str = "overlap"
-    never: bool = False
+    statistic: Statistic = RATIO
 
     @property
     def threshold(self) -> float:
@@ -214,7 +215,7 @@ class GilClaim:
     threshold: float = 0.5
     unit: str = "share"
     name: str = "GIL"
-    never: bool = False
+    statistic: Statistic = SHARE
 
     @property
     def met_when(self) -> int:
@@ -247,7 +248,7 @@ class LongestClaim:
     unit: str = "seconds"
     met_when: int = -1
     needs_confirmation_on: tuple[int, ...] = (1,)
-    never: bool = True
+    statistic: Statistic = NEVER
 
     @property
     def name(self) -> str:

@@ -11,11 +11,11 @@ from pytest_concurrency.core.model import Estimate, Interval, VerdictName
 from pytest_concurrency.engine import mean_ratio, rules, voting
 from pytest_concurrency.engine.claims import Claim
 from pytest_concurrency.engine.rules.base import Leaning
+from pytest_concurrency.engine.statistic import won
 from pytest_concurrency.engine.voting import Spread, Vote, VoteCount
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
 _GROUPS = 3  # of rounds, that make an estimate
-_CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
 _IMPRECISE = 0.01  # standard error of the figure, as a part of it, that some more rounds are worth
 
 
@@ -78,7 +78,7 @@ class Decision:
             return True
         if side:
             self._decide(side)
-        elif not (early and not self.claim.never) and self._inside_margin():
+        elif not (early and not self._zero_tolerance) and self._inside_margin():
             self.verdict = "undecided"
         return False
 
@@ -90,12 +90,15 @@ class Decision:
         if side == self.confirming:
             self._decide(side)
             return False
-        # What happens now and then takes its time to happen again.
-        if side or self.confirmation.rounds >= _CONFIRMING * (10 if self.claim.never else 1):
+        if side or self.confirmation.rounds >= self.claim.statistic.confirming_rounds:
             self.contradicted += 1
             self.confirming, self.tally, self.counted = 0, VoteCount(), []
             return True
         return False
+
+    @property
+    def _zero_tolerance(self) -> bool:
+        return self.claim.statistic.zero_tolerance
 
     @property
     def suspected(self) -> int:
@@ -105,11 +108,8 @@ class Decision:
 
     def _side(self, count: VoteCount, enough_above: float, enough_below: float, early: bool) -> int:
         """The side that the votes of this count have decided for, 0 if none."""
-        side = count.decided(enough_above, enough_below)
-        if self.claim.never:
-            happened = -self.claim.met_when
-            if voting.now_and_then(self.counted, happened) >= (enough_above if happened > 0 else enough_below):
-                return happened
+        against = -self.claim.met_when
+        side = won(self.claim.statistic, count, self.counted, against, {1: enough_above, -1: enough_below})
         return self._unless_held_back(side, early)
 
     def _unless_held_back(self, side: int, early: bool) -> int:
@@ -117,7 +117,7 @@ class Decision:
         if not side:
             return 0
         # A confirmation has seen what the first count had to see.
-        rule = rules.held_back(self._leaning(early and (self.claim.never or not self.confirming)), side, "count")
+        rule = rules.held_back(self._leaning(early and (self._zero_tolerance or not self.confirming)), side, "count")
         if rule is not None:
             self.trace[rule.name] += 1
         return side if rule is None else 0
@@ -134,11 +134,11 @@ class Decision:
     @property
     def means(self) -> bool:
         """Whether the ratio of mean times may decide: where calls of one body vary."""
-        return self.claim.unit == "ratio" and self.spread.varies and not any(vote.apart for vote in self.votes)
+        return self.claim.statistic.of_times and self.spread.varies and not any(vote.apart for vote in self.votes)
 
     def calls_vary(self, loops: int) -> bool:
         """Whether single calls of this body differ by much, where a batch is so many of them."""
-        if self.claim.unit != "ratio" or any(vote.apart for vote in self.votes):
+        if not self.claim.statistic.of_times or any(vote.apart for vote in self.votes):
             return False
         return self.spread.seen > voting.UNEVEN and self.spread.seen * math.sqrt(loops) > voting.VARIES
 
@@ -196,9 +196,8 @@ class Decision:
         """What the rounds said, in groups where they voted so and there are some."""
         groups = voting.grouped(self.votes, self.spread)
         votes = groups if len(groups) >= _GROUPS else self.votes
-        if self.claim.never and self.verdict in ("met", "not_met"):  # rounds that say otherwise have another figure
-            side = self.claim.met_when * (1 if self.verdict == "met" else -1)
-            votes = [vote for vote in votes if vote.direction in (side, 0)]
+        if self.verdict in ("met", "not_met"):
+            votes = self.claim.statistic.telling(votes, self.claim.met_when * (1 if self.verdict == "met" else -1))
         return [(vote.figure, vote.interval) for vote in votes if vote.figure is not None and vote.interval]
 
     @staticmethod

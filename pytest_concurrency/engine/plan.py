@@ -32,9 +32,26 @@ class WorkerSetup:
         return self.workers or 1
 
     @property
+    def one_thread(self) -> bool:
+        """Whether all workers share a thread, so that their computing never overlaps: the tasks of an event loop."""
+        return self.backend == "tasks"
+
+    @property
+    def own_code(self) -> bool:
+        """Whether it is the user's own code that is concurrent, or not: two callables are set against each other."""
+        return self.backend == "compare"
+
+    @property
+    def shares_gil(self) -> bool:
+        """Whether its workers are threads, or tasks, of this process, which share its GIL if it has one."""
+        return self.backend in ("threads", "tasks")
+
+    @property
     def renewable(self) -> bool:
         """Whether its workers are ours to replace by fresh ones; an event loop, and a user's pool, stay."""
-        return self.backend not in ("tasks", "compare") and (self.executor is None or self.executor.given is None)
+        if self.one_thread or self.own_code:
+            return False
+        return self.executor is None or self.executor.given is None
 
     def who(self, workers: int | None = None) -> str:
         """In words, who works: ``4 threads``, ``1 process``, ``2 dask workers``."""

@@ -210,7 +210,7 @@ class WorkerBench(BaseBench):
 
     def refresh(self, setup: WorkerSetup) -> None:
         """Replace the workers by fresh ones."""
-        if setup.backend == "tasks":
+        if setup.one_thread:
             return  # new in every batch; a new loop would break what the body's module has bound to the old one
         self._close_group(setup.key)
         self.prepare(setup)

@@ -166,7 +166,7 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
     claim = deciding(settlement).claim
     if (
         settlement.verdict != "not_met"
-        or claim.unit != "ratio"
+        or not claim.statistic.of_times
         or claim.met_when < 0
         or plan.setup.backend == "compare"
     ):
@@ -207,7 +207,7 @@ def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tupl
 
 def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
     """What later runs are compared by: the ratio that the rounds are about, if they are about one."""
-    ratios = [result for result in settlement.results if result.claim.unit == "ratio"]
+    ratios = [result for result in settlement.results if result.claim.statistic.of_times]
     if not ratios or settlement.verdict == "unmeasurable":
         return ()
     workers = None if plan.setup.backend == "compare" else plan.setup.workers

@@ -15,7 +15,7 @@ def falling(leaning: Leaning, side: int) -> bool:
 
 def change(leaning: Leaning) -> tuple[float, float] | None:
     """Return from what to what the figure fell, or None."""
-    if not leaning.pair or not leaning.one_body or leaning.claim.unit != "ratio" or leaning.spread.varies:
+    if not leaning.pair or not leaning.one_body or not leaning.claim.statistic.of_times or leaning.spread.varies:
         return None
     bounds: list[Interval] = [read for vote in leaning.votes if (read := vote.read or vote.interval) is not None]
     found = drift.fall(bounds)

@@ -13,7 +13,9 @@ REFUTES = 24  # rounds without, after which one in which it seemed to happen cou
 def unrefuted(leaning: Leaning, side: int) -> bool:
     """Whether it would be met although what was seen now and then is not refuted."""
     claim = leaning.claim
-    return claim.never and side == claim.met_when and len(leaning.counted) < REFUTES * leaning.suspected
+    return (
+        claim.statistic.zero_tolerance and side == claim.met_when and len(leaning.counted) < REFUTES * leaning.suspected
+    )
 
 
 RULE = VetoRule(

@@ -11,7 +11,7 @@ from pytest_concurrency.engine.rules.base import Leaning, VetoRule
 
 def too_little_seen(leaning: Leaning, side: int) -> bool:
     """Whether calls of another kind may well be to come; what must never happen and did needs no more rounds."""
-    return leaning.early and (not leaning.claim.never or side == leaning.claim.met_when)
+    return leaning.early and (not leaning.claim.statistic.zero_tolerance or side == leaning.claim.met_when)
 
 
 RULE = VetoRule(
