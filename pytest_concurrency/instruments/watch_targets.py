@@ -44,7 +44,7 @@ class Target:
                 self._set(module, alias, self.function, instead)
 
     def restore(self) -> None:
-        """Put back all that is still in its place; whoever has replaced it since restores it to a plain call."""
+        """Put back all that is still in its place; what has replaced it since restores it to a plain call."""
         while self._replaced:
             owner, name, before, instead = self._replaced.pop()
             if vars(owner).get(name, _MISSING) is not instead:

@@ -231,7 +231,7 @@ class Concurrency:
         Without arguments, return this test's gauge, the same one at each call: workers enter it where they work
         (``with`` in threads, ``async with`` in tasks), and the test reads ``.peak`` afterwards.
 
-        With ``meet``, return a new rendezvous: whoever enters waits until so many are inside at one moment; then all
+        With ``meet``, return a new rendezvous: each one that enters waits until so many are inside at one moment; then all
         go on, and it counts on. If they do not meet, all who wait raise an ``AssertionError``, and the test fails.
         Pass it as an argument to other processes; there it works too.
 

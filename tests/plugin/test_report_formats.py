@@ -166,9 +166,9 @@ def test_an_unknown_column_is_a_usage_error_with_the_valid_ones(
 def test_a_broken_comparison_repeats_what_to_try(suite: Suite, options: list[str]) -> None:
     lines = suite(TWO, *options).stdout.lines
     start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ concurrency =+", line))
-    broken = next(number for number, line in enumerate(lines) if line.startswith("NOT MET test_suite.py::test_asked"))
-    assert broken > start
-    below = lines[broken + 1 : broken + 6]
+    not_met = next(number for number, line in enumerate(lines) if line.startswith("NOT MET test_suite.py::test_asked"))
+    assert not_met > start
+    below = lines[not_met + 1 : not_met + 6]
     assert any(line.startswith("  Try:   remove or narrow the lock") for line in below)
 
 
