@@ -36,8 +36,8 @@ from pytest_concurrency.probes import thread_clock
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
-_GOODBYE = 0.5  # seconds between asking, terminating and killing
-_LONG_GOODBYE = 5.0  # the same for workers that are known to be idle
+_CLOSING = 0.5  # seconds between asking, terminating and killing
+_CLOSING_IDLE = 5.0  # the same for workers that are known to be idle
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.01  # seconds between looks whether a process has ended
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 _CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
@@ -96,7 +96,7 @@ class ProcessWorkers(PipeWorkers):
                 if end != "join":
                     getattr(process, end)()
             # Idle workers go when asked; coverage and the like may have something to write before.
-            _await_end(alive, _GOODBYE if self._lost or end != "join" else _LONG_GOODBYE)
+            _await_end(alive, _CLOSING if self._lost or end != "join" else _CLOSING_IDLE)
         for process in self._processes:
             with contextlib.suppress(ValueError):
                 process.close()
@@ -156,7 +156,7 @@ class ProcessWorkers(PipeWorkers):
 
     def _removed(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
         process = self._processes[index]
-        _await_end([process], _GOODBYE)
+        _await_end([process], _CLOSING)
         code = process.exitcode
         if code is None and _state(process) == "ended":  # only the server that has forked it knows its status
             how, look = "ended", _EXITED

@@ -1,4 +1,4 @@
-"""What travels between processes and interpreters: bodies one way, readings and exceptions the other.
+"""What is sent between processes and interpreters: bodies to the workers, readings and exceptions back.
 
 Imported in subinterpreters too, so nothing here may need the main one.
 """
@@ -34,7 +34,7 @@ Modules = Mapping[str, "tuple[str | None, tuple[str, ...]]"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back over the pipe, pickled: an exception travels as bytes of its own."""
+    """What is sent back over the pipe: an exception as bytes of its own, since it may not be picklable."""
 
     kind: Literal["ready", "reading", "raised", "lost"]  # lost: the body could not be loaded
     reading: Reading | None = None
@@ -262,7 +262,7 @@ class RemoteTraceback(Exception):
 
 
 def exception_of(answer: Answer) -> BaseException:
-    """Return an exception that has travelled, with its traceback's text as its cause."""
+    """Return an exception that a worker has sent, with its traceback's text as its cause."""
     error: object = None
     if answer.error:
         with contextlib.suppress(Exception):

@@ -231,8 +231,8 @@ class Concurrency:
         Without arguments, return this test's gauge, the same one at each call: workers enter it where they work
         (``with`` in threads, ``async with`` in tasks), and the test reads ``.peak`` afterwards.
 
-        With ``meet``, return a new rendezvous: each one that enters waits until that many are inside at one moment. Then
-        all go on, and it counts on. If they do not meet, all that wait raise an ``AssertionError``, and the test fails.
+        With ``meet``, return a new rendezvous: each one that enters waits until that many are inside at once. Then all
+        go on, and it counts on. If they do not meet, all that wait raise an ``AssertionError``, and the test fails.
         It works in other processes, too, if it is passed to them as an argument.
 
         :param meet: 2 or more. At most as many as the pool that feeds it has workers.
