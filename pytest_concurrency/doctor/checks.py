@@ -120,7 +120,7 @@ def _control(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Esti
 
 
 def _gate(body: Body, circumstances: SessionContext, backend: str, workers: int, at_least: float) -> Ruling:
-    """Let a real verdict be found, of a body that is surely as concurrent as it should be."""
+    """Let a real verdict be found, of a body that is known to be as concurrent as required."""
     began = CLOCKS.wall()
     plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
     with Trial.of_body(body, circumstances) as trial:

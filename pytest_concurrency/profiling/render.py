@@ -67,7 +67,7 @@ def _standing(standing: Standing) -> str:
     if not standing.looks:
         return f"{standing.workers} in an extra round were not seen standing anywhere."
     cause = " (for the GIL, above all: another thread had it)" if standing.for_the_gil else ""
-    said = f"Where {standing.workers} stood, in an extra round{cause}; {count(standing.looks, 'look')}:"
+    said = f"Where {standing.workers} stood, in an extra round{cause}; {count(standing.looks, 'sample')}:"
     lines = [textwrap.fill(said, _WIDTH)]
     for stand in standing.stands:
         lines.append(_cut(f"  {share(stand.share).rjust(6)}  {stand.where}: {stand.source}", _WIDTH))

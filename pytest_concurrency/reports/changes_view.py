@@ -21,8 +21,8 @@ _WORDS = {
 _TONES = {"improvement": "met", "verdict": "undecided", "unsure": "undecided"}
 
 
-class Told(NamedTuple):
-    """One change; ``tone`` is the verdict that looks like it."""
+class ShownChange(NamedTuple):
+    """One change; ``tone`` is the verdict whose color it has."""
 
     nodeid: str
     word: str
@@ -36,8 +36,8 @@ class Compared(NamedTuple):
     baseline: str
     headline: str  # empty if nothing is worse
     tally: str
-    worse: tuple[Told, ...]
-    others: tuple[Told, ...]
+    worse: tuple[ShownChange, ...]
+    others: tuple[ShownChange, ...]
 
     @property
     def word(self) -> str:
@@ -52,10 +52,10 @@ def compared_of(run: Mapping[str, Any]) -> Compared | None:
         return _of_parts(run)
     since = found.get("baseline_created", "")[:10]
     baseline = f"{found['baseline']} ({since})" if since else str(found["baseline"])
-    told = [(_told(change), bool(change["is_regression"])) for change in found["changes"]]
-    worse = tuple(change for change, is_worse in told if is_worse)
+    shown = [(_shown(change), bool(change["is_regression"])) for change in found["changes"]]
+    worse = tuple(change for change, is_worse in shown if is_worse)
     return Compared(
-        baseline, _headline(worse, baseline), found["tally"], worse, tuple(change for change, bad in told if not bad)
+        baseline, _headline(worse, baseline), found["tally"], worse, tuple(change for change, bad in shown if not bad)
     )
 
 
@@ -66,17 +66,17 @@ def _of_parts(run: Mapping[str, Any]) -> Compared | None:
     if not texts:
         return None
     baseline = "its baseline"
-    worse = tuple(Told(nodeid, _REGRESSED, "not_met", text) for nodeid, text in texts.items())
+    worse = tuple(ShownChange(nodeid, _REGRESSED, "not_met", text) for nodeid, text in texts.items())
     return Compared(baseline, _headline(worse, baseline), "", worse, ())
 
 
-def _told(change: Mapping[str, Any]) -> Told:
+def _shown(change: Mapping[str, Any]) -> ShownChange:
     kind = change["kind"]
     tone = "not_met" if change["is_regression"] else _TONES.get(kind, "unmeasurable")
-    return Told(change["nodeid"], _WORDS.get(kind, kind), tone, change["text"])
+    return ShownChange(change["nodeid"], _WORDS.get(kind, kind), tone, change["text"])
 
 
-def _headline(worse: tuple[Told, ...], baseline: str) -> str:
+def _headline(worse: tuple[ShownChange, ...], baseline: str) -> str:
     if not worse:
         return ""
     tests = len({change.nodeid for change in worse})
@@ -86,5 +86,5 @@ def _headline(worse: tuple[Told, ...], baseline: str) -> str:
     )
 
 
-def _word(worse: tuple[Told, ...]) -> str:
+def _word(worse: tuple[ShownChange, ...]) -> str:
     return _REGRESSED if all(change.word == _REGRESSED for change in worse) else _WORSE

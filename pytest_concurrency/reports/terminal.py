@@ -37,8 +37,8 @@ def show(
 ) -> None:
     """Write the section through pytest's own terminal reporter.
 
-    :param complaints: what went wrong with report files, to be told last and in red.
-    :param missing_readings: what cannot be read here, each with the reason; told in the full report's header.
+    :param complaints: what went wrong with report files, shown last and in red.
+    :param missing_readings: what cannot be read here, each with the reason; shown in the full report's header.
     """
     rows = list(rows_of(records))
     notable = [row for row in rows if row.verdict != "met"]
@@ -192,5 +192,5 @@ def traced_by(records: Sequence[Mapping[str, Any]]) -> str | None:
     names = " and ".join(sorted({name for record in traced for name in record["traced_by"]}))
     return (
         f"traced by {names} ({count(len(traced), 'test')}): Python code computes more slowly than without, so its "
-        "bound type and speedup may be others. A gate is best run untraced"
+        "bound type and speedup may differ. Run regression checks without a tracer"
     )

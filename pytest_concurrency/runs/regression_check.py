@@ -1,7 +1,7 @@
 """A test's figures against the baseline, while its workers are at hand.
 
-A loss that looks certain is looked at again with fresh workers, as a red verdict is: only one that both looks
-agree on fails the test.
+A loss that looks certain is measured again with freshly started workers, as every failure is: a test fails only if
+both measurements show the loss.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pytest_concurrency.runs import record, run_comparison
 from pytest_concurrency.runs.allowed_loss import AllowedLoss
 from pytest_concurrency.verdicts import message
 
-_LOOK = 0.01  # how often one look may be wrong: two are needed, and compare.ERROR holds for both together
-_PAUSE = 0.2  # seconds between the looks, in which a burst of interference passes
+_LOOK = 0.01  # how often one measurement may be wrong: two are required, and run_comparison.ERROR is for both
+_PAUSE = 0.2  # seconds between the measurements, in which a burst of interference passes
 
 
 class RegressionCheck:
@@ -35,7 +35,7 @@ class RegressionCheck:
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def look(self, outcome: Outcome, again: Callable[[], Outcome]) -> Outcome:
-        """Return the outcome, with the change if it has surely become slower; measures again before it says so."""
+        """Return the outcome, with the change if it has certainly become slower; measures again before that."""
         before = self._before(outcome)
         # What is not met fails of itself; of a bound type, the claims' own verdicts do not say that.
         if before is None or (outcome.verdict == "not_met" and outcome.marker != "bound"):

@@ -22,7 +22,7 @@ from pytest_concurrency.runs import fingerprint
 from pytest_concurrency.runs.allowed_loss import DEFAULT, AllowedLoss
 
 Run = Mapping[str, Any]
-# unsure: it looks like a loss, or cannot be told; noise: whatever has changed is too small to be told.
+# unsure: it may be a loss; noise: whatever has changed is too small to be detected.
 Kind = Literal["regression", "improvement", "verdict", "unsure", "noise", "same", "new", "gone"]
 Key = tuple[str, str, int]
 
@@ -51,7 +51,7 @@ class Change:
     """One expectation in two runs.
 
     ``before`` and ``after`` are the median speedups where there are any, ``workers`` the count at which
-    they differ most surely. ``reason`` says why a change is unsure. ``labelled_workers`` is the count that
+    they differ most certainly. ``reason`` says why a change is unsure. ``labelled_workers`` is the count that
     ``expectation``, the label, names.
     """
 

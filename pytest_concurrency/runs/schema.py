@@ -1,35 +1,26 @@
-"""What a run file must look like to be read without surprises (pure).
+"""Whether a run's file can be read without surprises, and the published JSON Schema: both from ``run_types``.
 
-Not the whole published schema: what this package itself reads. Properties that are not known here pass.
+Good files are checked by msgspec, in a fraction of the time that reading them takes. For one that is not good, the
+types are walked once more, to say what should be where. Properties that are not known pass.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from itertools import chain
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pytest_concurrency.runs.record import SCHEMA
 
-Check = Callable[[Any], None]
+if TYPE_CHECKING:
+    from msgspec import inspect
 
 
 class SchemaError(Exception):
-    """Says what should be there. The place is put together on the way up, so that good files cost no text."""
+    """Says what is wrong with a file, and where."""
 
-    def __init__(self, what: str, cure: str = "Make the run again, or restore the file") -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(self, what: str, cure: str = "Make the run again, or restore the file", place: str = "") -> None:
+        super().__init__(f"{place} {what}".lstrip())
         self.cure = cure
-        self.place = ""
-
-    def below(self, name: str) -> SchemaError:
-        self.place = name + ("" if self.place.startswith("[") or not self.place else ".") + self.place
-        return self
-
-    def __str__(self) -> str:
-        return f"{self.place} {self.what}".lstrip()
 
 
 def check_head(value: Any) -> None:
@@ -47,7 +38,9 @@ def check_head(value: Any) -> None:
             f"it was written by a newer version: its schema is {schema}, and this version reads up to {SCHEMA}",
             "Upgrade: pip install --upgrade pytest-concurrency-perf",
         )
-    _HEAD(value)
+    from pytest_concurrency.runs.run_types import Head
+
+    _check(value, Head, "")
 
 
 def newer(value: Mapping[str, Any]) -> bool:
@@ -60,202 +53,137 @@ def check_records(value: list[Any]) -> None:
 
     :raises SchemaError: names the place and what should be there.
     """
-    try:
-        _RECORDS(value)
-    except SchemaError as wrong:
-        raise wrong.below("records") from None
+    from pytest_concurrency.runs.run_types import Record
+
+    for number, record in enumerate(value):
+        _check(record, Record, f"records[{number}]")
 
 
-def _text(value: Any) -> None:
-    if not isinstance(value, str):
-        raise SchemaError(f"must be a text, and is {_short(value)}")
+def published() -> dict[str, Any]:
+    """Return the JSON Schema of a run as it is written; docs/report-schema.json holds it."""
+    import msgspec
+
+    from pytest_concurrency.runs import run_types
+
+    whole = msgspec.json.schema(run_types.Run)
+    definitions = {name: _as_written(part) for name, part in whole["$defs"].items()}
+    run = definitions.pop("Run")
+    del run["title"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"pytest-concurrency-perf report, schema version {SCHEMA}",
+        **run,
+        "$defs": definitions,
+    }
 
 
-def _number(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value):
-        raise SchemaError(f"must be a number, and is {_short(value)}")
+def _as_written(value: Any) -> Any:
+    """Return a part of the schema without what is about reading only: defaults, and the greatest number there is."""
+    from pytest_concurrency.runs.run_types import MOST
 
-
-def _finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an int beyond all floats
-        return False
-
-
-def _count(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise SchemaError(f"must be a whole number from 0, and is {_short(value)}")
-
-
-def _truth(value: Any) -> None:
-    if not isinstance(value, bool):
-        raise SchemaError(f"must be true or false, and is {_short(value)}")
-
-
-def _mapping(value: Any) -> None:
+    if isinstance(value, list):
+        return [_as_written(item) for item in value]
     if not isinstance(value, dict):
-        raise SchemaError(f"must be an object, and is {_short(value)}")
+        return " ".join(value.split()) if isinstance(value, str) else value
+    made = {
+        name: _as_written(part)
+        for name, part in value.items()
+        if not (name == "default" or (name in ("minimum", "maximum") and abs(part) == MOST))
+    }
+    if isinstance(value.get("properties"), dict):
+        always = [
+            name for name, part in value["properties"].items() if name in value.get("required", ()) or "default" in part
+        ]
+        made["required"] = always
+    return made
 
 
-def _list(value: Any) -> None:
-    if not isinstance(value, list):
-        raise SchemaError(f"must be a list, and is {_short(value)}")
+def _check(value: Any, kind: type, place: str) -> None:
+    import msgspec
+
+    try:
+        msgspec.convert(value, kind)
+    except (msgspec.ValidationError, OverflowError) as error:
+        _walk(value, msgspec.inspect.type_info(kind), place)
+        raise SchemaError(str(error), place=place) from None  # it is wrong in a way that only msgspec knows
 
 
-def _one_of(*choices: str) -> Check:
-    def check(value: Any) -> None:
-        if value not in choices:
-            raise SchemaError(f"must be one of {', '.join(choices)}, and is {_short(value)}")
+def _walk(value: Any, kind: inspect.Type, place: str) -> None:
+    """Find the first part of a value that is not what its type says.
 
-    return check
+    :raises SchemaError: there is one.
+    """
+    from msgspec import inspect
 
-
-def _or_null(inner: Check) -> Check:
-    def check(value: Any) -> None:
-        if value is not None:
-            inner(value)
-
-    return check
-
-
-def _list_of(inner: Check) -> Check:
-    def check(value: Any) -> None:
-        _list(value)
-        number = 0
-        try:
-            for number, item in enumerate(value):  # noqa: B007  # for the place, below
-                inner(item)
-        except SchemaError as wrong:
-            raise wrong.below(f"[{number}]") from None
-
-    return check
-
-
-_each_number = _list_of(_number)
+    kind, words, may_be_null = _bare(kind)
+    if value is None and may_be_null:
+        return
+    if isinstance(kind, inspect.StructType):
+        _walk_struct(value, kind, place)
+    elif isinstance(kind, inspect.ListType):
+        _must(isinstance(value, list), "a list", value, place)
+        for number, item in enumerate(value):
+            _walk(item, kind.item_type, f"{place}[{number}]")
+    elif isinstance(kind, inspect.TupleType):
+        fits = isinstance(value, list) and len(value) == len(kind.item_types)
+        _must(fits, words or f"a list of {len(kind.item_types)}", value, place)
+        for number, (item, inner) in enumerate(zip(value, kind.item_types, strict=True)):
+            _walk(item, inner, f"{place}[{number}]")
+    elif isinstance(kind, inspect.DictType):
+        _must(isinstance(value, dict), "an object", value, place)
+        for name, item in value.items():
+            _walk(item, kind.value_type, f"{place}.{name}")
+    else:
+        _walk_scalar(value, kind, place)
 
 
-def _numbers(value: Any) -> None:
-    """As a list of numbers, quickly: most of a file is that."""
-    _list(value)
-    if not _are_finite(value):
-        _each_number(value)
+def _bare(kind: inspect.Type) -> tuple[inspect.Type, str, bool]:
+    """Return a type without its descriptions, what messages call it, and whether null will do in its place."""
+    from msgspec import inspect
+
+    words, may_be_null = "", False
+    while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
+        if isinstance(kind, inspect.Metadata):
+            words, kind = (kind.extra or {}).get("words", words), kind.type
+            continue
+        others = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
+        may_be_null, kind = may_be_null or len(others) < len(kind.types), others[0]
+    return kind, words, may_be_null
 
 
-def _are_finite(values: list[Any]) -> bool:
-    """Whether all are floats and finite; not so, perhaps, if they are too large to be summed up."""
-    return set(map(type, values)) <= {float} and math.isfinite(sum(values))
+def _walk_struct(value: Any, kind: inspect.StructType, place: str) -> None:
+    _must(isinstance(value, dict), "an object", value, place)
+    for field in kind.fields:
+        below = f"{place}.{field.encode_name}".lstrip(".")
+        if field.encode_name in value:
+            _walk(value[field.encode_name], field.type, below)
+        elif field.required:
+            raise SchemaError("is missing", place=below)
 
 
-def _pair(value: Any) -> None:
-    if type(value) is not list or len(value) != 2:
-        raise SchemaError(f"must be a low and a high number, and is {_short(value)}")
-    _each_number(value)
+def _walk_scalar(value: Any, kind: inspect.Type, place: str) -> None:
+    from msgspec import inspect
+
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(kind, inspect.StrType):
+        _must(isinstance(value, str), "a text", value, place)
+    elif isinstance(kind, inspect.BoolType):
+        _must(isinstance(value, bool), "true or false", value, place)
+    elif isinstance(kind, inspect.IntType):
+        _must(is_number and isinstance(value, int) and value >= (kind.ge or 0), "a whole number from 0", value, place)
+    elif isinstance(kind, inspect.FloatType):
+        most = kind.le or 0.0
+        _must(is_number and -most <= value <= most, "a number", value, place)
+    elif isinstance(kind, inspect.LiteralType):
+        fits = isinstance(value, (str, int)) and not isinstance(value, bool) and value in kind.values
+        _must(fits, f"one of {', '.join(map(str, kind.values))}", value, place)
 
 
-_each_pair = _list_of(_pair)
-
-
-def _pairs(value: Any) -> None:
-    _list(value)
-    are_pairs = set(map(type, value)) <= {list} and set(map(len, value)) <= {2}
-    if not (are_pairs and _are_finite(list(chain.from_iterable(value)))):
-        _each_pair(value)
-
-
-def _object(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    optional = optional or {}
-    everything = [(name, inner, True) for name, inner in required.items()]
-    everything += [(name, inner, False) for name, inner in optional.items()]
-
-    def check(value: Any) -> None:
-        _mapping(value)
-        name = ""
-        try:
-            for name, inner, needed in everything:
-                if name in value:
-                    inner(value[name])
-                elif needed:
-                    raise SchemaError("is missing")
-        except SchemaError as wrong:
-            raise wrong.below(name) from None
-
-    return check
+def _must(fits: bool, what: str, value: Any, place: str) -> None:
+    if not fits:
+        raise SchemaError(f"must be {what}, and is {_short(value)}", place=place)
 
 
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-_ESTIMATE = _object({"value": _number, "low": _number, "high": _number, "unit": _one_of("ratio", "share", "seconds")})
-_POINT = _object(
-    {
-        "workers": _count,
-        "speedup": _ESTIMATE,
-        **dict.fromkeys(
-            ("efficiency", "serial_part", "serial_part_low", "serial_part_high", "more_cpu", "more_blocked"), _number
-        ),
-        "more_delay": _or_null(_number),
-    }
-)
-_KIND = _one_of("io", "cpu", "mixed", "serialized")
-_EXPECTATION = _object(
-    {
-        "marker": _text,
-        "arguments": _mapping,
-        "verdict": _one_of("met", "not_met", "undecided", "unmeasurable"),
-        "reason": _text,
-        "estimate": _or_null(_ESTIMATE),
-        "threshold": _or_null(_number),
-        "rounds": _count,
-        "seconds": _number,
-    },
-    {
-        **dict.fromkeys(("claim", "workers", "advice", "hint", "subject"), _text),
-        "comparison": _one_of(">=", "<="),
-        "bound": _or_null(_KIND),
-        "curve": _list_of(_POINT),
-        "series": _list_of(_object({"workers": _or_null(_count), "bounds": _pairs})),
-        "change": _or_null(_object({"kind": _text, "text": _text})),
-    },
-)
-_ARM = _object(
-    {"backend": _text, "workers": _count, "wall": _numbers, "cpu": _numbers, "blocked": _numbers},
-    {
-        "delay": _or_null(_numbers),
-        "loops": _count,
-        "note": _text,
-        "body": _or_null(_object({"wall": _number, "cpu": _number, "blocked": _number, "delay": _or_null(_number)})),
-    },
-)
-_BOUND = _object({"kind": _KIND, "cpu_share": _number, "wait_share": _number, "gil": _text, "evidence": _text})
-_INTERFERENCE = _object(dict.fromkeys(("foreign", "steal", "throttled"), _or_null(_number)))
-_RECORD = _object(
-    {"nodeid": _text, "expectations": _list_of(_EXPECTATION)},
-    {"bound": _or_null(_BOUND), "arms": _list_of(_ARM), "interference": _INTERFERENCE},
-)
-
-
-def _kinds_of_cores(value: Any) -> None:
-    if value != {}:
-        _object({"performance": _count, "efficiency": _count})(value)
-
-
-_RECORDS = _list_of(_RECORD)
-_CHANGE = _object({"nodeid": _text, "kind": _text, "is_regression": _truth, "text": _text})
-_COMPARISON = _object({"baseline": _text, "tally": _text, "changes": _list_of(_CHANGE)}, {"baseline_created": _text})
-_HEAD = _object(
-    {
-        "environment": _object(
-            {"python": _text, "implementation": _text, "gil": _truth, "system": _text, "cpus_usable": _number},
-            {
-                **dict.fromkeys(("cpus_logical", "cpus_allowed", "python_cpu_count", "cores"), _or_null(_number)),
-                "cpu_quota": _or_null(_number),
-                "core_kinds": _kinds_of_cores,
-                "missing_readings": _list_of(_text),
-            },
-        )
-    },
-    {"name": _text, "created": _text, "regressions": _list_of(_text), "comparison": _COMPARISON},
-)

@@ -98,7 +98,7 @@ def test_a_function_that_waits(capfd: pytest.CaptureFixture[str]) -> None:
     assert explore("shop:fetch") == 0
     out = capfd.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    assert "io (it waits)" in out
+    assert "I/O-bound (it waits)" in out
     for backend in ("threads", "processes"):
         assert f"4 {backend}" in out
     assert "4 interpreters" in out

@@ -72,7 +72,7 @@ def test_nearest_max_time_wins(
     options = [f"--concurrency-max-time={on_line}"] if on_line else []
     result = suite(UNDECIDED.format(given), *options)
     assert_outcome(result, "test_body", "SKIPPED")
-    assert f"within {used} (max_time)" in text_of(result)
+    assert f"o verdict within {used} (max_time)" in text_of(result)
 
 
 BAD_OPTIONS = {
@@ -269,14 +269,14 @@ OF_EVERY_SESSION = {
     "hookspecs",
     "session",
     "session.options",
-    "session.other_plugins",
-    "session.toml_values",
+    "session.xdist",
     "session.controller",
-    "core",
-    "core.package_conflict",
-    "session.selection",
+    "session.live_line",
+    "session.package_conflict",
     "expectations",
     "expectations.markers",
+    "machine",
+    "machine.clocks",
 }
 
 
@@ -286,7 +286,7 @@ OF_EVERY_SESSION = {
         ({}, set()),
         (
             {"margin": "0.3", "max_time": "2s"},
-            {"expectations.keywords", "session.option_values", "core.errors", "core.callables", "core.units"},
+            {"expectations.keywords", "core", "core.errors", "core.callables", "core.units"},
         ),
     ],
     ids=["nothing said", "in the ini file"],
@@ -301,88 +301,3 @@ def test_a_session_without_measured_tests_loads_nothing_that_measures(
     assert_outcome(result, "test_plain", "PASSED")
     loaded = (pytester.path / "loaded.txt").read_text().split()
     assert {name.removeprefix("pytest_concurrency.") for name in loaded} <= OF_EVERY_SESSION | more
-
-
-NATIVE = """
-minversion = "8.1"
-concurrency_margin = 0.3
-concurrency_max_time = 2
-concurrency_undecided = "fail"
-concurrency_columns = ["test", "verdict"]
-concurrency_compare_fail = ["speedup:10%", "efficiency:0.1"]
-concurrency_save = true
-concurrency_profile = false
-concurrency_compare_require = false
-concurrency_report = ["terminal", "json:out.json"]
-concurrency_storage = "kept"
-"""
-needs_native = pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest reads native TOML from 9.0 on")
-SETTINGS = """
-import pytest
-from pytest_concurrency.plugin import SETTINGS
-
-@pytest.fixture
-def settings(pytestconfig):
-    return pytestconfig.stash[SETTINGS]
-"""
-
-
-@needs_native
-@pytest.mark.parametrize(("name", "table"), [("pyproject.toml", "tool.pytest"), ("pytest.toml", "pytest")])
-def test_ini_keys_have_native_types_in_toml(suite: Suite, pytester: pytest.Pytester, name: str, table: str) -> None:
-    (pytester.path / name).write_text(f"[{table}]{NATIVE}")
-    pytester.makeconftest(SETTINGS)
-    suite(
-        """
-def test_settings(settings):
-    assert (settings.margin, settings.max_time, settings.undecided) == (0.3, 2.0, "fail")
-    assert settings.columns == ("test", "verdict")
-    assert [str(limit) for limit in settings.compare_fail] == ["speedup:10%", "efficiency:0.1"]
-    assert (settings.save, settings.profile, settings.compare_require) == ("auto", None, False)
-    assert settings.report_files == (("json", "out.json"),)
-    assert settings.storage.endswith("kept")
-"""
-    ).assert_outcomes(passed=2)
-
-
-@needs_native
-def test_text_in_toml_is_read_as_in_ini_files(suite: Suite, pytester: pytest.Pytester) -> None:
-    text = 'concurrency_margin = "0.3"\nconcurrency_columns = "test,verdict"\nconcurrency_report = "terminal"\n'
-    (pytester.path / "pyproject.toml").write_text(f"[tool.pytest]\n{text}")
-    pytester.makeconftest(SETTINGS)
-    result = suite("def test_settings(settings):\n    assert (settings.margin, len(settings.columns)) == (0.3, 2)\n")
-    result.assert_outcomes(passed=2)
-
-
-@needs_native
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("concurrency_margin = 7", "ini key concurrency_margin=7: must be between 0.05 and 2"),
-        ("concurrency_margin = [0.2, 0.3]", "ini key concurrency_margin=0.2,0.3: must be between 0.05 and 2"),
-        ("concurrency_max_time = true", "ini key concurrency_max_time=True: True is not a duration"),
-    ],
-)
-def test_a_bad_value_in_toml_is_a_usage_error(suite: Suite, pytester: pytest.Pytester, line: str, said: str) -> None:
-    (pytester.path / "pyproject.toml").write_text(f"[tool.pytest]\n{line}\n")
-    result = suite("")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert said in text_of(result)
-    assert "INTERNALERROR" not in text_of(result)
-
-
-@pytest.mark.parametrize("option", ["compare", "save", "margin", "storage", "columns", "compare-fail", "report"])
-def test_an_option_with_an_empty_value_is_a_usage_error(suite: Suite, option: str) -> None:
-    """As a variable that is not set leaves it in the script of a CI job."""
-    result = suite(MET, f"--concurrency-{option}=")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert f"--concurrency-{option}" in text_of(result)
-    assert "passed" not in text_of(result)
-
-
-@pytest.mark.parametrize("option", ["compare", "save"])
-def test_a_file_of_tests_is_no_name_of_a_run(suite: Suite, pytester: pytest.Pytester, option: str) -> None:
-    result = suite(MET, f"--concurrency-{option}", "test_suite.py")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert f"If 'test_suite.py' is what to test, put it before --concurrency-{option}" in text_of(result)
-    assert not (pytester.path / ".concurrency").exists()

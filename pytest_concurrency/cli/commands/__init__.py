@@ -17,17 +17,17 @@ from pytest_concurrency.runs.store import DEFAULT
 
 
 def add_storage(parser: argparse.ArgumentParser) -> None:
-    """Let a command be told where the saved runs are."""
+    """Add the option that says where the saved runs are."""
     parser.add_argument("--storage", default=DEFAULT, metavar="PATH", help=f"folder of the saved runs [{DEFAULT}]")
 
 
 def add_fail(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Let a command be told which losses matter."""
+    """Add the option that says which losses matter."""
     parser.add_argument(
         "--fail",
         action="append",
         metavar="EXPR",
-        help="exit with 1 if a test has surely lost more: speedup:10%%, efficiency:0.1; may be repeated"
+        help="exit with 1 if a test has certainly lost more: speedup:10%%, efficiency:0.1; may be repeated"
         + (f" [{default.replace('%', '%%')}]" if default else ""),
     )
 

@@ -1,7 +1,7 @@
 """Compare two saved runs, without measuring anything.
 
 Only ratios are compared, and only of runs on machines of one kind. With --fail, exits with 1 if a test has
-surely lost more than that, or was met and is not met now.
+certainly lost more than that, or was met and is not met now.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Measure two git revisions against each other, in turns on this machine.
 
 Both are checked out in temporary folders, and their tests are run one session after the other: base, head,
-head, base and so on. Whatever the machine does meanwhile, it does to both. What is not committed takes no
+head, base and so on. So background load affects both equally. What is not committed takes no
 part. What follows -- goes to pytest.
 """
 
@@ -17,7 +17,7 @@ from pytest_concurrency.reports.changes import lines_of
 from pytest_concurrency.runs import allowed_loss
 from pytest_concurrency.runs.pooling import compare_sessions
 
-SUMMARY = "measure two git revisions against each other"
+SUMMARY = "measure two git revisions side by side"
 TAKES_REST = True
 
 

@@ -1,4 +1,4 @@
-"""Find out whether this machine can carry measured tests, and how wide a gate may be.
+"""Check whether this machine can run concurrency tests, and with how many CPUs.
 
 Exit status 0 if it can, 1 if it cannot at this moment.
 """
@@ -17,7 +17,7 @@ from pytest_concurrency.doctor.fitness import Checkup, Line
 from pytest_concurrency.machine.cpus import environment
 from pytest_concurrency.runs.record import SCHEMA
 
-SUMMARY = "can this machine carry measured tests: CPUs, readings, interference, a trial"
+SUMMARY = "check whether this machine is suitable for concurrency tests"
 _COLORS = {"ok": "green", "note": "yellow", "bad": "red"}
 _LABELS = 16  # columns
 

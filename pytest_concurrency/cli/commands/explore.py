@@ -1,6 +1,6 @@
-"""Find out what a function is bound by and which tool makes it faster; no test is needed.
+"""Measure one function with threads, processes and asyncio, and say which makes it faster; no test is required.
 
-The function is called again and again, alone and by several workers in every backend that applies:
+The function is called again and again, by one worker and by several in every backend that applies:
 use one that may be called often. The current folder is on sys.path, as with python -m.
 """
 
@@ -32,7 +32,7 @@ from pytest_concurrency.session.option_values import START_METHODS
 from pytest_concurrency.verdicts import advice
 from pytest_concurrency.verdicts.not_met import KINDS, figure
 
-SUMMARY = "what a function is bound by, every backend side by side, which tool to use"
+SUMMARY = "profile a function and compare threads, processes and asyncio"
 _RAISED = 2
 _PAGES = ("html", "markdown")
 _FILES = ("json", *_PAGES)

@@ -20,7 +20,7 @@ from pytest_concurrency.machine.cpus import auto_workers
 from pytest_concurrency.runs import fingerprint, record
 from pytest_concurrency.runs.store import load_lines
 
-SUMMARY = "merge runs of parts of a suite into one"
+SUMMARY = "combine partial runs into one"
 _MANY = 64  # files that are worth a process
 
 
