@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False  # as in typing, which is not imported for it
+if TYPE_CHECKING:
+    from pytest_concurrency.core.model import Bound as Bound
+    from pytest_concurrency.core.model import Estimate as Estimate
+    from pytest_concurrency.instruments.gauge import Gauge as Gauge
+    from pytest_concurrency.measurement.figures import Figures as Figures
+    from pytest_concurrency.session.findings import Speedup as Speedup
+    from pytest_concurrency.session.fixture import Concurrency as Concurrency
+
+    __version__: str
 
 # Another distribution ships a package of this name: plugin.py looks here for whose files these are.
 __distribution__ = "pytest-concurrency-perf"
 
+# For annotations: def test_fetch(concurrency: Concurrency) -> None. Each is imported when it is first asked for.
+_PUBLIC = {
+    "Bound": "core.model",
+    "Concurrency": "session.fixture",
+    "Estimate": "core.model",
+    "Figures": "measurement.figures",
+    "Gauge": "instruments.gauge",
+    "Speedup": "session.findings",
+}
+__all__ = ["Bound", "Concurrency", "Estimate", "Figures", "Gauge", "Speedup"]
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib import metadata
+if not TYPE_CHECKING:  # or a type checker would take any name for one of this package's
 
-        try:
-            return metadata.version(__distribution__)
-        except metadata.PackageNotFoundError:  # a checkout on the path that was never installed
-            return "0+unknown"
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name):
+        if name in _PUBLIC:
+            from importlib import import_module
+
+            value = globals()[name] = getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+            return value
+        if name == "__version__":
+            from importlib import metadata
+
+            try:
+                return metadata.version(__distribution__)
+            except metadata.PackageNotFoundError:  # a checkout on the path that was never installed
+                return "0+unknown"
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC, "__version__"})

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_concurrency.core import package_conflict
 from pytest_concurrency.expectations.markers import marker_lines
-from pytest_concurrency.session import options, other_plugins, package_conflict, selection
+from pytest_concurrency.session import options, other_plugins, selection
 
 if TYPE_CHECKING:
     import pathlib
@@ -95,7 +96,7 @@ def _measured_tests(config: pytest.Config) -> MeasuredTests:
 
 @pytest.fixture
 def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | PlainConcurrency, None, None]:
-    """Measure code in a test: speedup(), compare(), bound(), measure(), in_flight()."""
+    """Measure code in a test: speedup(), compare(), scaling(), bound(), gil_hold(), loop_block(), in_flight()."""
     # A test that asks with request.getfixturevalue() is not seen at the end of the collection.
     with _measured_tests(request.config).fixture_of(request.node) as value:
         yield value

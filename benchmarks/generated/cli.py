@@ -50,7 +50,7 @@ def line_of(case: Case, load: str, max_time: float = simulate.MAX_TIME) -> resul
         "load": load,
         "label": case.label,
         "true": [round(case.true.low, 4), round(case.true.high, 4)],
-        "gap": known.gap(case),
+        "gap": known.gap(case, load),
     }
     try:
         settlement = simulate.settled(case, load, max_time=max_time)

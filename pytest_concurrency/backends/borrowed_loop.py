@@ -230,6 +230,11 @@ class BorrowedLoopWorker:
             raise Raised(answer, "tasks", 0, workers)
         return Sample(loops, (answer,))
 
+    @property
+    def native_ids(self) -> Sequence[int]:
+        """The loop's thread."""
+        return (self._loop.native_id,)
+
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
         """Where the loop's thread is."""
         return [self._loop.stack() or ()]

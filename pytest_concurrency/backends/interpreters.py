@@ -103,6 +103,10 @@ class InterpreterWorkers(PipeWorkers):
         self._threads.append(thread)
         self._ends.append(end)
 
+    @property
+    def native_ids(self) -> list[int]:
+        return [thread.native_id for thread in self._threads if thread.native_id]
+
     def _ended(self, index: int) -> bool:
         return not self._threads[index].is_alive()
 

@@ -18,7 +18,11 @@ from typing import Protocol
 from pytest_concurrency.backends import process_main
 from pytest_concurrency.backends.base import not_started
 from pytest_concurrency.backends.batch import jobs_of
-from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
+from pytest_concurrency.backends.fork_only import (
+    refuse_shared_connections,
+    refuse_what_only_fork_shares,
+    shared_connection,
+)
 from pytest_concurrency.backends.pipe_group import PipeWorkers
 from pytest_concurrency.backends.process_main import WorkItem
 from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_state, session_modules
@@ -60,9 +64,13 @@ class ProcessWorkers(PipeWorkers):
         thread_clock.require()
         method, why = choose_start_method(start_method)
         modules = {} if method == "fork" else session_modules(root)
+        if start_method == "auto" and method == "fork":
+            refuse_shared_connections(body, session_modules(root))
         if start_method == "auto" and method != "fork":
             refuse_what_only_fork_shares(body, modules, f"Workers would be started by {method}", why)
         self.note = f"start method {method}: {why}"
+        if method == "fork" and (shared := shared_connection(body, session_modules(root))):
+            self.note += f"; the workers share {shared}"
         self._processes: list[BaseProcess] = []
         self._resources = contextlib.ExitStack()
         packed = b"" if method == "fork" else pack(body)
@@ -137,6 +145,11 @@ class ProcessWorkers(PipeWorkers):
         finally:
             if theirs is not None:
                 theirs.close()
+
+    @property
+    def native_ids(self) -> list[int]:
+        """The main thread of each process, which has the number of its process."""
+        return [process.pid for process in self._processes if process.pid]
 
     def _ended(self, index: int) -> bool:
         return _state(self._processes[index]) == "ended"

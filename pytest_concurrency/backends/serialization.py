@@ -24,6 +24,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Literal
 
 from pytest_concurrency.backends.batch import current_worker, jobs_of
+from pytest_concurrency.backends.fork_only import open_connection
 from pytest_concurrency.core.errors import CannotMeasure, NotPicklable, WorkerLost
 from pytest_concurrency.core.model import Body, Reading
 
@@ -65,6 +66,8 @@ def _blame(body: Body, error: Exception) -> str:
         try:
             _dumps(value)
         except Exception as reason:
+            if peer := open_connection(value):  # a fork would share it, which is no cure
+                cure = f"It has an open connection to {peer}: open one in the body, or once in each worker process"
             return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
     return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
 

@@ -61,6 +61,10 @@ class ThreadWorkers(WorkerGroup):
     def idents(self) -> list[int | None]:
         return [thread.ident for thread in self._threads]
 
+    @property
+    def native_ids(self) -> list[int]:
+        return [thread.native_id for thread in self._threads if thread.native_id]
+
     def stacks(self, workers: int) -> list[Sequence[stack_locations.Place]]:
         """Where the threads are; nothing of one that has ended."""
         return [stack_locations.of_thread(thread.ident) or () for thread in self._threads[:workers]]

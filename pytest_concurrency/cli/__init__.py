@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import pytest_concurrency
 from pytest_concurrency.cli import commands
+from pytest_concurrency.core import package_conflict
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.core.text import printable
-from pytest_concurrency.session import package_conflict
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 USAGE = 2  # exit status of bad usage, and of a file that cannot be read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pytest_concurrency.session import toml_values
@@ -11,11 +10,8 @@ from pytest_concurrency.session import toml_values
 if TYPE_CHECKING:
     import pytest
 
-PROFILERS = ("cprofile", "line")
 ALLOW_BLOCKING = "concurrency_allow_blocking(reason): let a test block its event loop under --concurrency-max-block"
-START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 _QUIET_WAIT = 30.0  # seconds
-_LEAST_BLOCK = 0.005  # seconds
 
 
 class Settings:
@@ -29,6 +25,7 @@ class Settings:
     max_time: float
     undecided: str
     start_method: str
+    priority: str
     quiet_host: float
     full_report: bool
     report_files: tuple[tuple[str, str], ...]
@@ -57,152 +54,42 @@ class Settings:
 class Option:
     """A value that both the command line and the ini file can give; nearest wins.
 
-    ``default`` is what ``parse`` would return, so that a session that gives no option loads no parser. ``alone`` is
-    what the option means without a value.
+    The function of its name in option_values.py reads it, and ``default`` is what that would return: a session that
+    gives no option does not load them. ``alone`` is what the option means without a value.
     """
 
     def __init__(
         self,
         name: str,
-        parse: Callable[[object], Any],
         default: object,
         metavar: str,
         help: str,  # noqa: A002  # as argparse calls it
         alone: str | None = None,
         repeated: bool = False,
     ) -> None:
-        self.name, self.parse, self.default, self.metavar, self.help = name, parse, default, metavar, help
+        self.name, self.default, self.metavar, self.help = name, default, metavar, help
         self.alone, self.repeated = alone, repeated
 
 
-def _margin(value: object) -> float:
-    from pytest_concurrency.expectations import keywords
-
-    return float(keywords.margin(_number(value)))
-
-
-def _max_time(value: object) -> float:
-    from pytest_concurrency.core.units import parse_duration
-
-    return parse_duration(value)
-
-
-def _quiet_host(value: object) -> float:
-    """Seconds to wait at most; 0 is off."""
-    from pytest_concurrency.core.units import parse_duration
-
-    if value == "off":
-        return 0.0
-    try:
-        return _QUIET_WAIT if value == "auto" else parse_duration(value)
-    except ValueError:
-        raise ValueError('must be auto, off, or the longest wait, such as "2min"') from None
-
-
-def _max_block(value: object) -> float:
-    """Seconds; 0 is off."""
-    from pytest_concurrency.core.units import parse_duration
-
-    if value == "off":
-        return 0.0
-    if (seconds := parse_duration(value)) < _LEAST_BLOCK:
-        raise ValueError("shorter blocks than 5ms cannot be seen: write 5ms or more, or off")
-    return seconds
-
-
-def _number(value: object) -> object:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return value
-
-
-def _choice(*choices: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if value not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return str(value)
-
-    return parse
-
-
-def _profile(value: object) -> tuple[str, bool]:
-    tool, colon, when = str(value).partition(":")
-    if tool not in PROFILERS or (colon and when != "always"):
-        raise ValueError(
-            f"must be one of {', '.join(PROFILERS)}, with :always to profile verdicts that are met too. If it is what "
-            "to test, put it before --concurrency-profile, or write --concurrency-profile=cprofile"
-        )
-    if tool == "line":
-        from pytest_concurrency.profiling import line_tool
-
-        if why := line_tool.unavailable():
-            raise ValueError(why)
-    return tool, bool(colon)
-
-
-def _columns(value: object) -> tuple[str, ...]:
-    from pytest_concurrency.reports.columns import parse_columns
-
-    return parse_columns(value)
-
-
-def _sort(value: object) -> str:
-    from pytest_concurrency.reports.columns import parse_sort
-
-    return parse_sort(value)
-
-
-def _save(value: object) -> str:
-    if value == "auto":
-        return "auto"
-    if _is_what_to_test(value):
-        raise ValueError(f"it is no name for a run. {_MEANT.format(value, 'save=auto', 'save')}")
-    from pytest_concurrency.runs.store import check_name
-
-    try:
-        check_name(str(value))
-    except ValueError as error:
-        raise ValueError(f"{error}. {_MEANT.format(value, 'save=auto', 'save')}") from None
-    return str(value)
-
-
-def _compare(value: object) -> str:
-    if _is_what_to_test(value):
-        raise ValueError(f"it is no run. {_MEANT.format(value, 'compare=latest', 'compare')}")
-    return str(value)
-
-
-def _is_what_to_test(value: object) -> bool:
-    """Whether the value of an option that may stand without one is rather the test that was to be run."""
-    return isinstance(value, str) and (value.endswith(".py") or ".py::" in value)
-
-
-_MEANT = "If {0!r} is what to test, put it before --concurrency-{2}, or write --concurrency-{1}"
-
-
-def _limits(value: object) -> tuple[Any, ...]:
-    from pytest_concurrency.runs import allowed_loss
-
-    return allowed_loss.parse([value] if isinstance(value, str) else list(value))  # type: ignore[call-overload]
-
-
 OPTIONS = (
-    Option("margin", _margin, 0.25, "PART", "how far below its threshold a loss must be caught for sure [0.25]"),
-    Option("max_time", _max_time, 10.0, "TIME", "longest time for one verdict, such as 500ms or 10s [10s]"),
-    Option(
-        "undecided", _choice("skip", "fail", "pass"), "skip", "OUTCOME", "what an undecided test does: skip, fail, pass"
-    ),
+    Option("margin", 0.25, "PART", "how far below its threshold a loss must be caught for sure [0.25]"),
+    Option("max_time", 10.0, "TIME", "longest time for one verdict, such as 500ms or 10s [10s]"),
+    Option("undecided", "skip", "OUTCOME", "what an undecided test does: skip, fail, pass"),
     Option(
         "start_method",
-        _choice(*START_METHODS),
         "auto",
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
     ),
     Option(
+        "priority",
+        "auto",
+        "PRIORITY",
+        "priority that tests are measured at, where the process may raise it: auto (real-time, else the lowest nice "
+        "value; under xdist nice at most), off, nice, realtime [auto]",
+    ),
+    Option(
         "quiet_host",
-        _quiet_host,
         _QUIET_WAIT,
         "WAIT",
         "whether tests of xdist's workers and of other sessions pause while one measures: auto (waits 30s at most), "
@@ -210,7 +97,6 @@ OPTIONS = (
     ),
     Option(
         "profile",
-        _profile,
         None,
         "TOOL[:always]",
         "after a verdict that is not met, show where the time goes: cprofile (without a value too) or line; "
@@ -219,27 +105,22 @@ OPTIONS = (
     ),
     Option(
         "max_block",
-        _max_block,
         0.0,
         "TIME",
         "fail each async test whose event loop cannot run what is due for longer than that in its ordinary run, such "
         "as 50ms; off [off]",
     ),
-    Option("dask_address", str, "", "ADDRESS", "scheduler for executor='dask' [a local cluster for each test]"),
+    Option("dask_address", "", "ADDRESS", "scheduler for executor='dask' [a local cluster for each test]"),
     Option(
         "columns",
-        _columns,
         (),
         "NAMES",
         "columns of the table that --concurrency-report prints, such as test,figure,cpu",
     ),
-    Option("sort", _sort, "", "COLUMN", "column to sort that table by; -COLUMN for the reverse order"),
-    Option(
-        "save", _save, None, "NAME", "keep this run under a name of its own; without a name, by date and time", "auto"
-    ),
+    Option("sort", "", "COLUMN", "column to sort that table by; -COLUMN for the reverse order"),
+    Option("save", None, "NAME", "keep this run under a name of its own; without a name, by date and time", "auto"),
     Option(
         "compare",
-        _compare,
         None,
         "RUN",
         "compare with a saved run, or a run's file; without a value with the newest that can be compared",
@@ -247,14 +128,13 @@ OPTIONS = (
     ),
     Option(
         "compare_fail",
-        _limits,
         (),
         "EXPR",
         "fail a test that has surely lost more than that since the run it is compared with: speedup:10%, "
         "efficiency:0.1. May be repeated",
         repeated=True,
     ),
-    Option("storage", str, ".concurrency", "PATH", "folder of the saved runs [.concurrency below the rootdir]"),
+    Option("storage", ".concurrency", "PATH", "folder of the saved runs [.concurrency below the rootdir]"),
 )
 FLAGS = (
     ("compare_require", "stop with a usage error if there is no saved run to compare with"),
@@ -276,8 +156,9 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         type=_report,
         metavar="FORMAT:PATH",
-        help="print the full table of verdicts; html:PATH, markdown:PATH, json:PATH or jsonl:PATH also writes a file. "
-        "May be repeated. Without a value it goes last on the command line",
+        help="print a table of all results; html:PATH, markdown:PATH, json:PATH, jsonl:PATH, csv:PATH, bmf:PATH "
+        "(Bencher) or benchmark-action:PATH (github-action-benchmark) also writes a file. May be repeated. Without a "
+        "value it goes last on the command line",
     )
     parser.addini("concurrency_report", "reports to make in every run", type="linelist", default=[])
     for option in OPTIONS:
@@ -301,16 +182,9 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def _report(value: str) -> str:
-    from pytest_concurrency.reports import formats as known
+    from pytest_concurrency.session import option_values
 
-    kind, colon, path = value.partition(":")
-    if value == "terminal" or (kind in known.names() and colon and path):
-        return value
-    formats = ", ".join(f"{kind}:PATH" for kind in known.names())
-    raise argparse.ArgumentTypeError(
-        f"{value!r} is not a report: write {formats}, or nothing. If {value!r} is what to test, put it before "
-        "--concurrency-report, or write --concurrency-report=terminal"
-    )
+    return option_values.report(value)
 
 
 def _storage(config: pytest.Config, path: str) -> str:
@@ -355,8 +229,10 @@ def _value(config: pytest.Config, option: Option) -> Any:
         given, where = _in_file(config, option), f"ini key concurrency_{option.name}"
     if given is None or given == "":  # an ini key without a value is None from pytest 8.4 on
         return option.default
+    from pytest_concurrency.session import option_values
+
     try:
-        return option.parse(given)
+        return getattr(option_values, option.name)(given)
     except ValueError as error:
         shown = ",".join(map(str, given)) if isinstance(given, list) else given  # may be repeated
         raise ValueError(f"{where}={shown}: {error}") from None

@@ -72,7 +72,7 @@ def test_nearest_max_time_wins(
     options = [f"--concurrency-max-time={on_line}"] if on_line else []
     result = suite(UNDECIDED.format(given), *options)
     assert_outcome(result, "test_body", "SKIPPED")
-    assert f"max_time={used}" in text_of(result)
+    assert f"within {used} (max_time)" in text_of(result)
 
 
 BAD_OPTIONS = {
@@ -272,7 +272,8 @@ OF_EVERY_SESSION = {
     "session.other_plugins",
     "session.toml_values",
     "session.controller",
-    "session.package_conflict",
+    "core",
+    "core.package_conflict",
     "session.selection",
     "expectations",
     "expectations.markers",
@@ -285,7 +286,7 @@ OF_EVERY_SESSION = {
         ({}, set()),
         (
             {"margin": "0.3", "max_time": "2s"},
-            {"expectations.keywords", "core", "core.errors", "core.callables", "core.units"},
+            {"expectations.keywords", "session.option_values", "core.errors", "core.callables", "core.units"},
         ),
     ],
     ids=["nothing said", "in the ini file"],

@@ -71,7 +71,7 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     # What each side did, the cause, the place, what to do and where to read more.
     result.stdout.re_match_lines([r"Time per call \(median of \d+ rounds\) +1 thread +4 threads", r".* <- grew$"])
     result.stdout.re_match_lines(
-        [r"Cause: serialized\. The code waits", r"Where: test_suite\.py:\d+ in", r"Try: remove", r"", r"Confirmed"]
+        [r"Cause: serialized\. The code waits", r"Where: test_suite\.py:\d+ in", r"Try: +remove", r"", r"Confirmed"]
     )
     assert "/failed.html#serialized" in text
     assert "NOT MET test_suite.py::test_body speedup" in text
@@ -215,7 +215,7 @@ def test_computing_that_needs_more_cpus_than_there_are_is_unmeasurable(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two CPUs on whatever machine; a machine of one has its own reason to skip.
-    monkeypatch.setattr("pytest_concurrency.measurement.worker_bench.usable_cpus", lambda: 2.0)
+    monkeypatch.setattr("pytest_concurrency.measurement.base_bench.usable_cpus", lambda: 2.0)
     result = suite(
         """
 @pytest.mark.expect_speedup(processes=4, at_least=3)
@@ -328,3 +328,30 @@ def test_none_left():
 """
     )
     result.assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize("comparison", ["{} >= 2", "not {} >= 2", "{} <= 2", "not {} <= 2"])
+def test_an_undecided_comparison_that_is_to_pass_does_so_whichever_way_it_is_asserted(
+    suite: Suite, comparison: str
+) -> None:
+    asked = comparison.format('concurrency.speedup(time.sleep, 0.001, threads=4, max_time="1us", undecided="pass")')
+    suite(f"def test_body(concurrency):\n    assert {asked}\n").assert_outcomes(passed=2)
+
+
+def test_what_fails_when_it_is_repeated_says_that_the_first_call_passed(suite: Suite) -> None:
+    result = suite(
+        """
+@pytest.mark.expect_io_bound
+def test_body(tmp_path):
+    (tmp_path / "once").mkdir()
+    time.sleep(0.001)
+
+@pytest.mark.expect_io_bound
+def test_fails_at_once():
+    raise ValueError("at once")
+"""
+    )
+    result.assert_outcomes(failed=2, passed=1)
+    assert "FileExistsError" in text_of(result)
+    assert text_of(result).count("The first, plain call of the body passed.") == 1
+    assert "concurrency_tmp_path" in text_of(result)

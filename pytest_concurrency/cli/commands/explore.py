@@ -28,7 +28,7 @@ from pytest_concurrency.machine.cpus import describe, environment
 from pytest_concurrency.probes import availability
 from pytest_concurrency.reports import files, formats
 from pytest_concurrency.runs.record import SCHEMA
-from pytest_concurrency.session.options import START_METHODS
+from pytest_concurrency.session.option_values import START_METHODS
 from pytest_concurrency.verdicts import advice
 from pytest_concurrency.verdicts.not_met import KINDS, figure
 

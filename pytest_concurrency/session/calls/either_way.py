@@ -1,4 +1,4 @@
-"""How a test uses what a comparison answers, read from its bytecode: not at all, asserted, or asserted not to hold."""
+"""The answer to a comparison that was not decided, for a test that asserts it or asserts its opposite."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ import sys
 from types import FrameType
 
 _COMPARISONS = ("COMPARE_OP", "CONTAINS_OP")
-
-
-def is_discarded(frame: FrameType) -> bool:
-    """Whether a frame that is at a comparison drops its answer as the next thing; False where that is not known.
-
-    ``speedup >= 3`` without ``assert`` is a test that cannot fail.
-    """
-    now, then, _ = _instructions(frame)
-    return now in _COMPARISONS and then == "POP_TOP"
+_ASSERTION_ERROR = "LOAD_ASSERTION_ERROR"
 
 
 class EitherWay:
@@ -25,13 +17,18 @@ class EitherWay:
     """
 
     def __bool__(self) -> bool:
-        return not _is_negated(sys._getframe(1))
+        return self.truth_for(sys._getframe(1))
+
+    @staticmethod
+    def truth_for(frame: FrameType) -> bool:
+        """Return what lets the test pass whose frame asks for the truth at this moment."""
+        return not is_negated(frame)
 
     def __repr__(self) -> str:
         return "<not decided>"
 
 
-def _is_negated(frame: FrameType) -> bool:
+def is_negated(frame: FrameType) -> bool:
     """Whether a frame that asks for the truth of a value goes on with its opposite: ``not x``, ``assert not x``."""
     now, then, after = _instructions(frame)
     if now in (*_COMPARISONS, "TO_BOOL"):  # from Python 3.13 on, these ask, and what follows uses the answer
@@ -39,13 +36,18 @@ def _is_negated(frame: FrameType) -> bool:
     if now == "UNARY_NOT":
         return True
     # Without pytest's rewriting, "assert not x" jumps over the raise if x is false.
-    return "JUMP" in now and now.endswith("IF_FALSE") and then in ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT")
+    return "JUMP" in now and now.endswith("IF_FALSE") and then == _ASSERTION_ERROR
+
+
+def _name(instruction: dis.Instruction) -> str:
+    is_error = instruction.opname == "LOAD_COMMON_CONSTANT" and "AssertionError" in instruction.argrepr  # 3.14
+    return _ASSERTION_ERROR if is_error else instruction.opname
 
 
 def _instructions(frame: FrameType) -> tuple[str, str, str]:
     """Return the names of the instruction that a frame is at, and of the two that follow."""
     skipped = ("CACHE", "EXTENDED_ARG", "NOT_TAKEN", "NOP")
-    names = [one.opname for one in dis.get_instructions(frame.f_code) if one.offset >= frame.f_lasti]
+    names = [_name(one) for one in dis.get_instructions(frame.f_code) if one.offset >= frame.f_lasti]
     names = [name for name in names if name not in skipped][:3]
     first, second, third, *_ = (*names, "", "", "")
     return first, second, third

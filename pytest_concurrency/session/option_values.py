@@ -1,0 +1,147 @@
+"""What reads the value of each option: one function for each, named in the table of options.py.
+
+Each raises a ValueError that says what would be good. Loaded only where an option is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+PROFILERS = ("cprofile", "line")
+PRIORITIES = ("auto", "off", "nice", "realtime")  # as in machine/priority.py, which is loaded on use
+START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
+QUIET_WAIT = 30.0  # seconds
+_LEAST_BLOCK = 0.005  # seconds
+
+
+def margin(value: object) -> float:
+    from pytest_concurrency.expectations import keywords
+
+    return float(keywords.margin(_number(value)))
+
+
+def max_time(value: object) -> float:
+    from pytest_concurrency.core.units import parse_duration
+
+    return parse_duration(value)
+
+
+def quiet_host(value: object) -> float:
+    """Seconds to wait at most; 0 is off."""
+    from pytest_concurrency.core.units import parse_duration
+
+    if value == "off":
+        return 0.0
+    try:
+        return QUIET_WAIT if value == "auto" else parse_duration(value)
+    except ValueError:
+        raise ValueError('must be auto, off, or the longest wait, such as "2min"') from None
+
+
+def max_block(value: object) -> float:
+    """Seconds; 0 is off."""
+    from pytest_concurrency.expectations import keywords
+
+    if value == "off":
+        return 0.0
+    if (seconds := keywords.short_time(value)) < _LEAST_BLOCK:
+        raise ValueError("shorter blocks than 5ms cannot be seen: write 5ms or more, or off")
+    return seconds
+
+
+def _number(value: object) -> object:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return value
+
+
+def _choice(*choices: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return str(value)
+
+    return parse
+
+
+def profile(value: object) -> tuple[str, bool]:
+    tool, colon, when = str(value).partition(":")
+    if tool not in PROFILERS or (colon and when != "always"):
+        raise ValueError(
+            f"must be one of {', '.join(PROFILERS)}, with :always to profile verdicts that are met too. If it is what "
+            "to test, put it before --concurrency-profile, or write --concurrency-profile=cprofile"
+        )
+    if tool == "line":
+        from pytest_concurrency.profiling import line_tool
+
+        if why := line_tool.unavailable():
+            raise ValueError(why)
+    return tool, bool(colon)
+
+
+def columns(value: object) -> tuple[str, ...]:
+    from pytest_concurrency.reports.columns import parse_columns
+
+    return parse_columns(value)
+
+
+def sort(value: object) -> str:
+    from pytest_concurrency.reports.columns import parse_sort
+
+    return parse_sort(value)
+
+
+def save(value: object) -> str:
+    if value == "auto":
+        return "auto"
+    if _is_what_to_test(value):
+        raise ValueError(f"it is no name for a run. {_MEANT.format(value, 'save=auto', 'save')}")
+    from pytest_concurrency.runs.store import check_name
+
+    try:
+        check_name(str(value))
+    except ValueError as error:
+        raise ValueError(f"{error}. {_MEANT.format(value, 'save=auto', 'save')}") from None
+    return str(value)
+
+
+def compare(value: object) -> str:
+    if _is_what_to_test(value):
+        raise ValueError(f"it is no run. {_MEANT.format(value, 'compare=latest', 'compare')}")
+    return str(value)
+
+
+def _is_what_to_test(value: object) -> bool:
+    """Whether the value of an option that may stand without one is rather the test that was to be run."""
+    return isinstance(value, str) and (value.endswith(".py") or ".py::" in value)
+
+
+_MEANT = "If {0!r} is what to test, put it before --concurrency-{2}, or write --concurrency-{1}"
+
+
+def compare_fail(value: object) -> tuple[Any, ...]:
+    from pytest_concurrency.runs import allowed_loss
+
+    return allowed_loss.parse([value] if isinstance(value, str) else list(value))  # type: ignore[call-overload]
+
+
+def report(value: str) -> str:
+    from pytest_concurrency.reports import formats as known
+
+    kind, colon, path = value.partition(":")
+    if value == "terminal" or (kind in known.names() and colon and path):
+        return value
+    formats = ", ".join(f"{kind}:PATH" for kind in known.names())
+    raise argparse.ArgumentTypeError(
+        f"{value!r} is not a report: write {formats}, or nothing. If {value!r} is what to test, put it before "
+        "--concurrency-report, or write --concurrency-report=terminal"
+    )
+
+
+undecided = _choice("skip", "fail", "pass")
+start_method = _choice(*START_METHODS)
+priority = _choice(*PRIORITIES)
+dask_address = storage = str
