@@ -129,6 +129,20 @@ def _awaited(task: Any) -> Iterator[FrameType]:
         awaited = getattr(awaited, "cr_await", None)
 
 
+def is_alive(process: int) -> bool:
+    """Whether a process of this host runs; one that has ended and waits to be reaped does not."""
+    if process == os.getpid():
+        return True
+    import psutil
+
+    try:
+        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:  # it may not be looked at
+        return True
+
+
 def _frames(ident: int) -> Iterator[FrameType]:
     if stack_locations.unreadable() is not None:
         return

@@ -169,6 +169,9 @@ class Rendezvous:
     def _enter(self, key: str, me: Entrant) -> bool:
         """Count an entrant in; return whether it came before the meeting was complete."""
         with self._held() as ledger:
+            if isinstance(self._board, FileBoard):  # a process that was killed inside has not left by itself
+                for gone in [who for who, entrant in ledger.inside.items() if not arrivals.is_alive(entrant.process)]:
+                    ledger.leave(gone)
             is_early = not ledger.met
             if (earlier := ledger.inside.get(key)) is not None:
                 raise BadArgument(

@@ -57,6 +57,25 @@ def test_pool(concurrency):
     assert_other_passed(result)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_process_that_is_killed_inside_counts_no_longer(suite: Suite) -> None:
+    source = """
+def test_killed(concurrency):
+    gauge, context = concurrency.in_flight(meet=2, timeout="0.5s"), multiprocessing.get_context("fork")
+    killed = context.Process(target=use, args=(gauge,))
+    killed.start()
+    while not gauge.inside:
+        time.sleep(0.001)
+    killed.kill()
+    killed.join()
+    use(gauge)
+"""
+    result = suite(USE + source, subprocess=True)
+    assert_outcome(result, "test_killed", "FAILED")
+    assert "at most 1 of 2 was inside" in text_of(result)
+
+
 def test_a_failure_that_a_pool_swallows_fails_the_test(suite: Suite) -> None:
     source = """
 def test_pool(concurrency):
