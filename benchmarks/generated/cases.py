@@ -17,6 +17,7 @@ from generated.truth import Range
 
 FACTOR = 1.4
 UNKNOWN = 0.0002  # seconds of computing that a call may take beside what its recipe says
+OVERLAPS, QUEUES = 0.85, 1.15  # part of the workers, and speedup, from which waits surely overlap, or surely do not
 LEAST = 1.05  # no one expects a smaller speedup
 
 
@@ -37,8 +38,11 @@ class Case:
 
 def cases(recipe: Recipe) -> Iterator[Case]:
     """All questions about a recipe that have a sure answer."""
-    yield from _speedups(recipe)
+    true = truth.speedup(recipe)
+    yield from _speedups(recipe, true)
+    yield from _scalings(recipe, true)
     yield from _shares(recipe)
+    yield from _overlaps(recipe, true)
     yield from _longest(recipe)
 
 
@@ -48,8 +52,7 @@ def some(recipe: Recipe, number: int = 3) -> list[Case]:
     return random.Random(f"cases {recipe.seed}").sample(found, min(number, len(found)))
 
 
-def _speedups(recipe: Recipe) -> Iterator[Case]:
-    true = truth.speedup(recipe)
+def _speedups(recipe: Recipe, true: Range) -> Iterator[Case]:
     for name, limit, label in (
         ("at_least", true.low / FACTOR, "met"),
         ("at_least", true.high * FACTOR, "not_met"),
@@ -64,6 +67,30 @@ def _speedups(recipe: Recipe) -> Iterator[Case]:
                 label,
                 true,
             )
+
+
+def _scalings(recipe: Recipe, true: Range) -> Iterator[Case]:
+    """Efficiency with two workers and with all of them; the smaller one decides."""
+    if recipe.workers < 4 or recipe.vary == "index" or recipe.backend.startswith("executor"):
+        return
+    two = truth.speedup(recipe, 2)
+    found = Range(min(two.low / 2, true.low / recipe.workers), min(two.high / 2, true.high / recipe.workers))
+    counts = ("counts", (1, 2, recipe.workers))
+    for limit, label in ((found.low / FACTOR, "met"), (found.high * FACTOR, "not_met")):
+        if LEAST / 2 < limit <= 1:
+            efficiency = _rounded(limit, up=label == "not_met")
+            yield Case(recipe, "expect_scaling", (("efficiency", min(1.0, efficiency)), counts), label, found)
+
+
+def _overlaps(recipe: Recipe, true: Range) -> Iterator[Case]:
+    """Whether waits overlap, of calls that do little else."""
+    waiting = 1 - truth.cpu_share(recipe).high
+    if waiting < 0.9 or recipe.backend not in ("threads", "tasks") or recipe.varies or recipe.vary == "index":
+        return
+    if true.low >= OVERLAPS * recipe.workers:
+        yield Case(recipe, "expect_io_bound", (("min_wait", 0.5),), "met", true)
+    elif true.high <= QUEUES:
+        yield Case(recipe, "expect_io_bound", (("min_wait", 0.5),), "not_met", true)
 
 
 def _shares(recipe: Recipe) -> Iterator[Case]:

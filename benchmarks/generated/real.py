@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from generated import cases as questions
 from generated import known, source
@@ -44,6 +45,7 @@ _OUTCOMES = {"failure": "not_met", "error": "error", "skipped": "undecided"}
 @contextlib.contextmanager
 def load(name: str) -> Iterator[None]:
     """Keep the machine busy; the programs are this one's own, and ended by their ids."""
+    signal.signal(signal.SIGTERM, _leave)  # a study that is stopped leaves no load behind, which would spoil the next
     processes = [subprocess.Popen([sys.executable, "-S", "-c", code, *rest]) for code, *rest in PROGRAMS[name]]
     try:
         time.sleep(0.3 if processes else 0)
@@ -52,6 +54,10 @@ def load(name: str) -> Iterator[None]:
         for process in processes:
             process.kill()
             process.wait()
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def measurable(case: Case) -> bool:

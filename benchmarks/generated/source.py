@@ -42,7 +42,8 @@ def _test(number: int, case: Case) -> str:
         backend = "asyncio" if recipe.loop == "anyio" else "trio"
         lines.append(f'@pytest.mark.parametrize("anyio_backend", ["{backend}"])')
         index += ", anyio_backend"
-    arguments = ", ".join([*(f"{key}={value!r}" for key, value in case.arguments), *_place(case)])
+    spelled = [(recipe.backend if key == "counts" else key, value) for key, value in case.arguments]
+    arguments = ", ".join([*(f"{key}={value!r}" for key, value in spelled), *_place(case)])
     if recipe.setup and case.marker == "expect_speedup":
         comparison = {"at_least": ">=", "at_most": "<="}[case.arguments[0][0]]
         expected = f"{comparison} {case.arguments[0][1]}"
