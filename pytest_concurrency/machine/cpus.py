@@ -178,9 +178,9 @@ def environment(missing_readings: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def describe() -> str:
+def describe(priority: str = "ordinary") -> str:
     """One line for the head of a report: ``2 usable CPUs, CPython 3.11.7 with the GIL``."""
-    return describe_environment(environment())
+    return describe_environment({**environment(), "priority": priority})
 
 
 def describe_environment(facts: Mapping[str, Any]) -> str:

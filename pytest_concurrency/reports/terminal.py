@@ -26,6 +26,7 @@ class Layout:
     full: bool
     columns: Sequence[str] = ()
     sort: str = ""
+    priority: str = "ordinary"  # that tests were measured at
 
 
 def show(
@@ -49,7 +50,7 @@ def show(
     reporter.section("concurrency", sep="=")
     if layout.full:
         if not reporter.config.getoption("no_header", False):
-            reporter.write_line(describe())
+            reporter.write_line(describe(layout.priority))
             if missing_readings:
                 reporter.write_line(_filled(f"not readable on this machine: {'; '.join(missing_readings)}", width))
         if (remark := traced_by(records)) is not None:

@@ -130,10 +130,12 @@ class Controller:
         if self._collected.records or self._settings.full_report or self._complaints:
             from pytest_concurrency.probes import availability
             from pytest_concurrency.reports import terminal
+            from pytest_concurrency.session import items
 
             reasons = availability.reasons() if self._settings.full_report else []
             settings = self._settings
-            layout = terminal.Layout(settings.full_report, settings.columns, settings.sort)
+            priority = str(items.priority_of(self._config, settings))
+            layout = terminal.Layout(settings.full_report, settings.columns, settings.sort, priority)
             terminal.show(terminalreporter, self._collected.records, layout, self._complaints, reasons)
         self._show_waiting(terminalreporter)
         for nodeid, text in self._collected.profiles:
