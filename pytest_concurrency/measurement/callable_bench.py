@@ -14,7 +14,7 @@ from pytest_concurrency.backends.batch import refuse_coroutine
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import GilProbe, Interference, Interval, Round, Sample
 from pytest_concurrency.core.units import number, ratio
-from pytest_concurrency.engine import callable_intervals, intervals
+from pytest_concurrency.engine import callable_intervals, constants, intervals
 from pytest_concurrency.engine.claims import Knowledge, SpeedupClaim, half, margin_cut, shortest_batch
 from pytest_concurrency.engine.plan import CpuSite, Plan, WorkerSetup
 from pytest_concurrency.engine.voting import Vote, cast
@@ -165,7 +165,7 @@ class CallableBench:
 
     def _time(self, call: Callable[[], Any], loops: int) -> Sample:
         others = self._meter.read().others
-        with ProcessUsage(short_lived=others is None or others > intervals.QUIET) as work:
+        with ProcessUsage(short_lived=others is None or others > constants.QUIET) as work:
             answer = None
             for _ in range(loops):
                 answer = call()
