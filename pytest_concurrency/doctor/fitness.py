@@ -9,7 +9,7 @@ from typing import Literal
 
 from pytest_concurrency.core.model import Estimate, Interference
 from pytest_concurrency.core.units import count, duration, number, ratio, share
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import constants
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 
 Mark = Literal["ok", "note", "bad"]
@@ -81,7 +81,7 @@ def delivered(checkup: Checkup) -> int:
     figures = [value.value for value in checkup.control.values() if isinstance(value, Estimate)]
     most = max(1, min(checkup.workers, math.ceil(checkup.usable)))
     best = max(figures, default=1.0)
-    return max(wide for wide in range(1, most + 1) if wide == 1 or best >= intervals.DELIVERED * wide)
+    return max(wide for wide in range(1, most + 1) if wide == 1 or best >= constants.DELIVERED * wide)
 
 
 def lines(checkup: Checkup) -> list[Line]:
@@ -218,7 +218,7 @@ def _control(checkup: Checkup) -> list[Line]:
             found.append(Line(label, value, "note"))
             continue
         best = min(float(checkup.workers), checkup.usable)
-        enough = value.value >= intervals.DELIVERED * best
+        enough = value.value >= constants.DELIVERED * best
         text = f"{ratio(value.value)} [{value.low:.2f}, {value.high:.2f}] of the {number(round(best, 2))}x possible"
         found.append(Line(label, text + note, "ok" if enough else "note"))
     return found

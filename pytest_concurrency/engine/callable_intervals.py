@@ -5,11 +5,7 @@ from __future__ import annotations
 import math
 
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
-from pytest_concurrency.engine import intervals
-
-_UNSEEN_LATENESS = 1.5  # how much longer waits may take beside other programs without a trace
-_LATE = 0.001  # and by how much a single wait of one thread, which no one else has to end
-_USUALLY_LATE = 0.00025  # and by how much the waits of a whole batch are, each, at most
+from pytest_concurrency.engine import constants, intervals
 
 
 def speedup(round_: Round, cpus: float) -> Interval | None:
@@ -26,11 +22,11 @@ def speedup(round_: Round, cpus: float) -> Interval | None:
     calls = together.loops / round_.serial.loops
     # Threads and wake-ups come late beside other programs, also those of a hypervisor's other guests, and not all of
     # it is run delay.
-    busy = intervals.beside_others(round_) or round_.interference.taken > intervals.NOTICED
+    busy = intervals.beside_others(round_) or round_.interference.taken > constants.NOTICED
     if busy and first.accounting == "native":
         return None
-    low = calls * _least(first, cpus, busy, _USUALLY_LATE, all_late=False) / _most(second)
-    least = _least(second, cpus, busy, _LATE)
+    low = calls * _least(first, cpus, busy, constants.USUALLY_LATE, all_late=False) / _most(second)
+    least = _least(second, cpus, busy, constants.LATE)
     return Interval(low, max(low, calls * _most(first) / least) if least > 0 else math.inf)
 
 
@@ -65,7 +61,7 @@ def _least(reading: Reading, cpus: float, busy: bool, late: float, all_late: boo
     :param late: seconds by which a single wait of one thread may have been late.
     :param all_late: whether the waits of several may each have been late by any amount, up to a third of the time.
     """
-    lateness = _UNSEEN_LATENESS if busy else 1.0
+    lateness = constants.UNSEEN_LATENESS if busy else 1.0
     waits = math.inf if reading.switches is None else reading.switches * late
     if reading.accounting == "one":
         return max(reading.cpu + reading.blocked - min(waits, reading.blocked * (1 - 1 / lateness)), intervals.TINY)

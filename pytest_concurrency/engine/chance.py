@@ -20,11 +20,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pytest_concurrency.core import stats
-
-_ALIKE = 1.15  # ratio up to which the times of two rounds are the same
-_LEVEL = 1.25  # ratio from which two times are of different calls
-_LATEST = 40  # rounds that are looked at
-_LEFT_OUT = 6  # serial calls that may have been long ones
+from pytest_concurrency.engine import constants
 
 
 class Calls(NamedTuple):
@@ -49,8 +45,8 @@ def chance(rounds: Sequence[Calls]) -> float:
 
     0 where concurrent calls took hardly longer than serial ones: then varying calls are not what the figure lacks.
     """
-    latest = rounds[-_LATEST:]
-    if 2 * sum(max(calls.concurrent) > _LEVEL * calls.alone for calls in latest) <= len(latest):
+    latest = rounds[-constants.LATEST_ROUNDS :]
+    if 2 * sum(max(calls.concurrent) > constants.OTHER_CALLS * calls.alone for calls in latest) <= len(latest):
         return 0.0
     return min(1.0, by_ranks(latest), by_repetition(latest))
 
@@ -61,9 +57,9 @@ def drawn(rounds: Sequence[Calls]) -> float:
     Of as many as there are concurrently, the longest is awaited: its mean is that of a sample's maximum. Infinite where
     serial calls do not differ: what they were compared with was no chance.
     """
-    latest = rounds[-_LATEST:]
+    latest = rounds[-constants.LATEST_ROUNDS :]
     serial = [time for calls in latest for time in calls.serial]
-    if max(serial) <= _LEVEL * min(serial):
+    if max(serial) <= constants.OTHER_CALLS * min(serial):
         return math.inf
     pool = sorted(serial + [time for calls in latest for time in calls.concurrent])
     workers, size = latest[0].workers or len(latest[0].concurrent), len(pool)
@@ -81,7 +77,7 @@ def by_ranks(rounds: Sequence[Calls]) -> float:
     alone = sorted((time for calls in rounds for time in calls.serial), reverse=True)
     concurrent = [time for calls in rounds for time in calls.concurrent]
     best = 1.0
-    for left_out, limit in enumerate(alone[:_LEFT_OUT]):
+    for left_out, limit in enumerate(alone[: constants.LEFT_OUT]):
         longest = sum(time > limit for time in concurrent) + left_out
         ways = math.comb(len(alone) + len(concurrent), longest)
         at_most = sum(
@@ -120,10 +116,10 @@ def _levels(times: Sequence[float]) -> list[int]:
     ordered = sorted(times)
     level, found = 0, {ordered[0]: 0}
     for before, time in itertools.pairwise(ordered):
-        level += time > before * _LEVEL
+        level += time > before * constants.OTHER_CALLS
         found[time] = level
     return [found[time] for time in times]
 
 
 def _alike(first: float, second: float) -> bool:
-    return first <= second * _ALIKE and second <= first * _ALIKE
+    return first <= second * constants.SAME_TIMES and second <= first * constants.SAME_TIMES

@@ -13,19 +13,9 @@ from typing import Protocol
 
 from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
 from pytest_concurrency.core.stats import log_odds
-from pytest_concurrency.engine import gil_overlap, intervals
+from pytest_concurrency.engine import constants, gil_overlap, intervals
 from pytest_concurrency.engine.statistic import NEVER, RATIO, SHARE, Statistic
 from pytest_concurrency.engine.voting import Vote, cast
-
-_MANY_CALLS, _SUSTAINED = 20, 0.2  # calls, and seconds, of a batch from which its calls are not looked at one by one
-_APART = 1.15  # ratio of two speedups from which rounds can tell them apart
-_COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
-_ALONE = 0.75  # part of a body's computing that surely holds the GIL, from which on it all may: beats are coarse
-# Of a single sighting whose lower bound has the run delay taken off: by how many seconds it may exceed the truth, and
-# the upper bound (95 %) of how often it does so by more. benchmarks/sightings.py, beside some four busy programs: 0 of
-# 1,580 blocks and 0 of 1,605 holds, the largest excess 3.1 ms.
-_RESOLUTION, _FALSE_SIGHTING = 0.004, 2e-3
-_BEATS = 0.1e-3 / 0.5e-3  # beats per beat's sleep that a released GIL allows at the very least
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,7 @@ class Knowledge:
     @property
     def computes_alone(self) -> bool:
         """Whether next to nothing of the bodies' computing can overlap."""
-        return self.in_turn.low >= _ALONE
+        return self.in_turn.low >= constants.ALL_HELD
 
 
 class Claim(Protocol):
@@ -182,7 +172,7 @@ class OverlapClaim:
     def shows(self, cpu_share: float, longest: float = 1.0) -> bool:
         """Whether the two can be told apart: not beside much computing, nor where one body waits most of the time."""
         overlapping, queueing = self.expected(cpu_share, longest)
-        return overlapping >= queueing * _APART
+        return overlapping >= queueing * constants.APART
 
     @property
     def least_wait(self) -> float:
@@ -267,13 +257,21 @@ class LongestClaim:
         low = probe.longest.low - intervals.taken_seconds(round_)
         longest = Interval(max(low, 1e-6), max(probe.longest.high, 1e-6))
         vote = cast(longest, cut, round_.serial.wall)
-        if longest.low - _RESOLUTION > cut and round_.serial.readings[0].delay is not None:
+        if longest.low - constants.SIGHTING_RESOLUTION > cut and round_.serial.readings[0].delay is not None:
             # How far it is from the cut does not matter: the probe says what it has seen.
-            return replace(vote, weight=max(vote.weight, log_odds(_FALSE_SIGHTING)))
-        if vote.direction == 0 and isinstance(probe, GilProbe) and probe.coverage >= _COVERED and probe.witnessed < cut:
+            return replace(vote, weight=max(vote.weight, log_odds(constants.FALSE_SIGHTING)))
+        if (
+            vote.direction == 0
+            and isinstance(probe, GilProbe)
+            and probe.coverage >= constants.COVERED
+            and probe.witnessed < cut
+        ):
             # The probe thread had no CPU for a while, and saw nothing for most of the time: not much, but a word.
             return Vote(
-                -1, log_odds(1 - _COVERED), vote.figure, Interval(min(longest.low, probe.witnessed), probe.witnessed)
+                -1,
+                log_odds(1 - constants.COVERED),
+                vote.figure,
+                Interval(min(longest.low, probe.witnessed), probe.witnessed),
             )
         return vote
 
@@ -283,7 +281,7 @@ def gil_vote(probe: GilProbe | None) -> Vote:
     if probe is None or probe.cpu <= 0 or probe.beats == 0:
         return Vote(0)
     low, high = min(1.0, probe.surely_held / probe.cpu), min(1.0, probe.perhaps_held / probe.cpu)
-    if high < 0.5 and probe.beats < _BEATS * probe.window / 0.5e-3:
+    if high < 0.5 and probe.beats < constants.LEAST_BEATS * probe.window / 0.5e-3:
         return Vote(0)  # the probe thread hardly beat: it had no CPU, so it says nothing
     return cast(Interval(max(low, 1e-6), max(high, 1e-6)), 0.5, probe.window)
 
@@ -296,7 +294,7 @@ def _ratio_vote(
     # What computing alone makes of it is no chance.
     computed = intervals.most_by_computing(round_, claim.workers, known.cpus, known.in_turn) < cut
     # Sums of so many calls are alike whatever single ones are.
-    many = round_.serial.loops >= _MANY_CALLS and vote.batch >= _SUSTAINED
+    many = round_.serial.loops >= constants.MANY_CALLS and vote.batch >= constants.SUSTAINED
     calls = None if computed or many else intervals.calls(round_, claim.workers)
     draws = round_.serial.loops // round_.concurrent.loops if round_.concurrent is not None else 1
     return replace(vote, faster=intervals.faster_concurrently(round_), calls=calls, draws=max(1, draws))

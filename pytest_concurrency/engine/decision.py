@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Estimate, Interval, VerdictName
-from pytest_concurrency.engine import mean_ratio, rules, voting
+from pytest_concurrency.engine import constants, mean_ratio, rules, voting
 from pytest_concurrency.engine.claims import Claim
 from pytest_concurrency.engine.rules.base import Leaning
 from pytest_concurrency.engine.statistic import won
 from pytest_concurrency.engine.voting import Spread, Vote, VoteCount
-
-_SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
-_GROUPS = 3  # of rounds, that make an estimate
-_IMPRECISE = 0.01  # standard error of the figure, as a part of it, that some more rounds are worth
 
 
 @dataclass
@@ -84,9 +80,9 @@ class Decision:
 
     def _confirm(self, count: VoteCount, early: bool) -> bool:
         self.confirmation = count
-        side = self._side(count, voting.CONFIRM, voting.CONFIRM, early)
+        side = self._side(count, constants.CONFIRM, constants.CONFIRM, early)
         if not side and self.means:
-            side = mean_ratio.side(self.counted, mean_ratio.CONFIRMING_ERROR, mean_ratio.CONFIRMING_ERROR)
+            side = mean_ratio.side(self.counted, constants.MEANS_CONFIRMING_ERROR, constants.MEANS_CONFIRMING_ERROR)
         if side == self.confirming:
             self._decide(side)
             return False
@@ -126,10 +122,10 @@ class Decision:
         return Leaning(self.claim, self.votes, self.counted, self.suspected, early, self.spread)
 
     def _enough(self, side: int) -> float:
-        return voting.ENOUGH + (voting.MORE if self.needs_confirmation(side) else 0.0)
+        return constants.ENOUGH + (constants.MORE if self.needs_confirmation(side) else 0.0)
 
     def _error(self, side: int) -> float:
-        return mean_ratio.FIRST_ERROR if self.needs_confirmation(side) else mean_ratio.ERROR
+        return constants.MEANS_FIRST_ERROR if self.needs_confirmation(side) else constants.MEANS_ERROR
 
     @property
     def means(self) -> bool:
@@ -140,7 +136,7 @@ class Decision:
         """Whether single calls of this body differ by much, where a batch is so many of them."""
         if not self.claim.statistic.of_times or any(vote.apart for vote in self.votes):
             return False
-        return self.spread.seen > voting.UNEVEN and self.spread.seen * math.sqrt(loops) > voting.VARIES
+        return self.spread.seen > constants.UNEVEN and self.spread.seen * math.sqrt(loops) > constants.VARIES
 
     def _decide(self, side: int) -> None:
         """Come to a verdict, unless a rule holds it back."""
@@ -153,14 +149,14 @@ class Decision:
 
     def _inside_margin(self) -> bool:
         margin = self.claim.margin
-        if len(self.votes) < _SETTLED or margin.low >= margin.high:
+        if len(self.votes) < constants.SETTLED or margin.low >= margin.high:
             return False
         if self.means:
             mean = mean_ratio.figure(self.votes, confidence=2.58)
             return mean is not None and stats.inside(mean[1], margin)
         # What others did to a round may put its figure anywhere between its bounds.
         figures = [figure for figure, interval in self._said() if stats.close(interval)]
-        return len(figures) >= _SETTLED and stats.inside(stats.median_interval(figures, 0.99), margin)
+        return len(figures) >= constants.SETTLED and stats.inside(stats.median_interval(figures, 0.99), margin)
 
     def reads(self) -> list[Interval | None]:
         """What each round said by itself, if anything."""
@@ -174,7 +170,7 @@ class Decision:
     def imprecise(self) -> bool:
         """Whether the rounds' figures scatter so much that some more of them would make a noticeably better one."""
         figures = self._figures(self._said())
-        return stats.standard_error(figures) > _IMPRECISE * stats.mean(figures) if figures else False
+        return stats.standard_error(figures) > constants.IMPRECISE * stats.mean(figures) if figures else False
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""
@@ -195,7 +191,7 @@ class Decision:
     def _said(self) -> list[tuple[float, Interval]]:
         """What the rounds said, in groups where they voted so and there are some."""
         groups = voting.grouped(self.votes, self.spread)
-        votes = groups if len(groups) >= _GROUPS else self.votes
+        votes = groups if len(groups) >= constants.GROUPS else self.votes
         if self.verdict in ("met", "not_met"):
             votes = self.claim.statistic.telling(votes, self.claim.met_when * (1 if self.verdict == "met" else -1))
         return [(vote.figure, vote.interval) for vote in votes if vote.figure is not None and vote.interval]

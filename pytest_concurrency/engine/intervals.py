@@ -26,24 +26,12 @@ from dataclasses import replace
 
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
 from pytest_concurrency.core.stats import mean, median
+from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.chance import Calls
 
-HINGES = 0.3  # share of computing above which a slow figure hangs on the CPUs
-DELIVERED = 0.75  # part of its CPUs that a reference workload must get for the machine to count as delivering them
-QUIET = 0.25  # foreign CPUs, of every two, below which a round without run delay readings counts
-_SIDE_BY_SIDE = 0.5  # part of the shortest lifetime that all workers must have shared
-# CPUs, of every two, that steal and throttling may take before a round does not count: two ticks of a window.
-_TAKEN = 0.2
-NOTICED = 0.05  # CPUs, of every two, that these may take before wake-ups are late for it
-_WAITS_OFTEN = 3  # times that a batch gives up its CPU, from which its run delay may be waiting for an answer
-_CALM = 0.05  # run delay, as a part of a batch's time, up to which nothing was in the way
-_COMPUTES = 0.1  # share of computing above which that matters
-_UNLIKE = 3.0  # factor between batches of the same bodies from which one of them was of another kind
 TINY = 1e-9  # seconds, in place of none
-_OTHER_KIND = 1.25  # factor between the computing of two calls from which they are not alike
 # Which part of the computing needs a GIL that others need, too.
 ALL_OVERLAPS, NONE_OVERLAPS = Interval(0.0, 0.0), Interval(1.0, 1.0)
-_FIRST = 32  # workers of a round that are looked at one by one
 
 
 def quiet_time(reading: Reading) -> float:
@@ -89,14 +77,14 @@ def least_cpu_share(round_: Round) -> float:
     """
     reading = round_.serial.readings[0]
     delay = reading.delay or 0.0
-    if delay <= _CALM * reading.wall or reading.switches is None or reading.switches < _WAITS_OFTEN:
+    if delay <= constants.CALM * reading.wall or reading.switches is None or reading.switches < constants.WAITS_OFTEN:
         return cpu_share(round_.serial)
     return min(1.0, reading.cpu / max(reading.cpu + reading.blocked + delay, TINY))
 
 
 def taken_seconds(round_: Round) -> float:
     """How long a hypervisor or a quota may have kept a single worker from its CPU, unseen by any run delay."""
-    return round_.interference.taken * round_.serial.wall if round_.interference.taken > NOTICED else 0.0
+    return round_.interference.taken * round_.serial.wall if round_.interference.taken > constants.NOTICED else 0.0
 
 
 def median_cpu_share(rounds: Sequence[Round]) -> float:
@@ -123,7 +111,7 @@ def seen_in_concurrent_only(rounds: Sequence[Round]) -> bool:
     Several workers meet a rare call sooner than one does.
     """
     together = [round_.concurrent.wall for round_ in rounds if round_.concurrent is not None]
-    if not together or max(together) < _UNLIKE * median(together):
+    if not together or max(together) < constants.UNLIKE * median(together):
         return False
     return sum(round_.serial.wall for round_ in rounds) < max(together)
 
@@ -143,7 +131,7 @@ def readable(round_: Round) -> bool:
 def beside_others(round_: Round) -> bool:
     """Whether other programs may have wanted the CPUs: that is seen, or cannot be read."""
     others = round_.interference.others
-    return others is None or others > QUIET
+    return others is None or others > constants.QUIET
 
 
 def cpu_taken(round_: Round) -> bool:
@@ -151,7 +139,7 @@ def cpu_taken(round_: Round) -> bool:
 
     A hypervisor's steal and a quota's throttling stop a worker that the kernel takes to be running.
     """
-    return round_.interference.taken > _TAKEN and cpu_share(round_.serial) > _COMPUTES
+    return round_.interference.taken > constants.TAKEN and cpu_share(round_.serial) > constants.COMPUTES
 
 
 def disturbed(round_: Round, cpus: float) -> bool:
@@ -164,7 +152,7 @@ def disturbed(round_: Round, cpus: float) -> bool:
         samples.append(round_.concurrent)
     if any(reading.delay is None for sample in samples for reading in sample.readings):
         return False  # readable all the same: the machine did little else
-    return any(sample.delay > _CALM * sample.wall for sample in samples)
+    return any(sample.delay > constants.CALM * sample.wall for sample in samples)
 
 
 def helpers_late(round_: Round) -> bool:
@@ -232,7 +220,7 @@ def _least_alone(alone: Reading, cpus: float, in_turn: float) -> float:
 def side_by_side(sample: Sample) -> bool:
     """Whether the workers' lifetimes overlap enough to have met at a lock, had there been one."""
     shared = min(reading.end for reading in sample.readings) - max(reading.start for reading in sample.readings)
-    return shared >= _SIDE_BY_SIDE * min(reading.wall for reading in sample.readings)
+    return shared >= constants.SIDE_BY_SIDE * min(reading.wall for reading in sample.readings)
 
 
 def _lifetime(reading: Reading, together: Sample) -> tuple[float, float]:
@@ -270,7 +258,7 @@ def most_by_computing(round_: Round, workers: int, cpus: float, in_turn: Interva
     if together is None:
         return math.inf
     each, serial = together.cpu / (workers * together.loops), alone.cpu / alone.loops
-    if each > _OTHER_KIND * serial:
+    if each > constants.OTHER_KIND * serial:
         return math.inf
     least = _least_time(together.cpu, min(cpus, len(together.readings)), in_turn.low)
     return workers * quiet_time(_for_as_many_calls(alone, together.loops)) / max(least, TINY)
@@ -297,7 +285,7 @@ def calls(round_: Round, workers: int) -> Calls | None:
     usual, *others = _single_calls(round_.serial)
     if alone.each:  # bodies that differ are compared each with itself, as what it took more than that
         each = [max(TINY, usual + time - serial) for time, serial in zip(each, alone.each, strict=False)]
-    return Calls(usual, tuple(each[:_FIRST]), tuple(others), workers)
+    return Calls(usual, tuple(each[: constants.FIRST_WORKERS]), tuple(others), workers)
 
 
 def longest_body(serial: Sample) -> float:

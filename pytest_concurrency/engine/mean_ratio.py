@@ -17,13 +17,8 @@ from dataclasses import dataclass
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval
 from pytest_concurrency.core.stats import middle
+from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.voting import Vote
-
-ERROR = 5e-5  # of a side that needs no confirmation
-FIRST_ERROR, CONFIRMING_ERROR = 2e-3, 2e-2  # of a side that needs one: its rounds are others, so that both multiply
-_LEAST_ROUNDS = 8  # fewer may all be alike by chance
-_TYPICAL = 10.0  # rounds at which the boundary is closest to that of a single look
-_MOST_CALLS = 16  # one after the other, in a round
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ def side(votes: Sequence[Vote], error_above: float, error_below: float) -> int:
     A figure that is inside the margin may be both: then it is the side of the cut on which it lies.
     """
     known = [vote for vote in votes if usable(vote)]
-    if len(known) < _LEAST_ROUNDS:
+    if len(known) < constants.LEAST_ROUNDS:
         return 0
     away = math.exp(known[0].half)
     serial = serial_mean(known)
@@ -84,7 +79,7 @@ def concurrent_mean(votes: Sequence[Vote], direction: int = 0) -> Mean:
 
 def boundary(rounds: int, error: float) -> float:
     """Return what twice the log of a likelihood ratio must reach for the error to hold over all rounds so far."""
-    size = rounds / _TYPICAL
+    size = rounds / constants.TYPICAL_ROUNDS
     return 2 * (1 + 1 / size) * (math.log(1 / error) + math.log1p(size) / 2)
 
 
@@ -123,4 +118,4 @@ def best_serial_calls(votes: Sequence[Vote], workers: int) -> int:
     at_once = math.sqrt(together.variance * len(known))
     cost = together.value * workers / known[0].cut / serial.value
     best = alone / max(at_once, 1e-12) * math.sqrt(max(1.0, cost))
-    return max(1, min(_MOST_CALLS, 2 * workers, round(best)))
+    return max(1, min(constants.MOST_CALLS, 2 * workers, round(best)))

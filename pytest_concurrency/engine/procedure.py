@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_concurrency.core.model import GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.core.units import formatter
-from pytest_concurrency.engine import drift, intervals, mean_ratio, reference_workload, rules
+from pytest_concurrency.engine import constants, drift, intervals, mean_ratio, reference_workload, rules
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.gil_usage import GilUsage
@@ -19,14 +19,6 @@ from pytest_concurrency.engine.statistic import Observed
 from pytest_concurrency.engine.voting import Vote
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-
-_COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
-_LIKE = 0.25  # part of an ordinary batch's computing that a probe must have met to say who holds the GIL
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
-_CONTROLS = 5  # runs of a reference workload after rounds that other runs are compared with
-_ABSTAINED = 4  # rounds without a vote after which batches are made longer
-_SIZING = (3, 8, 16, 32)  # rounds after which the batches of calls that vary are sized
-_REFINING = 0.1  # seconds of batches up to which a decided figure that is still rough is measured on
 
 
 def settle(plan: Plan, bench: Bench, max_time: float, progress: Callable[[str], None] | None = None) -> Settlement:
@@ -44,7 +36,7 @@ class _Loop:
         self._progress = progress
         self._began = bench.now()
         self._end = self._began + max_time
-        self._pause = _FIRST_PAUSE
+        self._pause = constants.FIRST_PAUSE
 
     def _begin(self, site: CpuSite) -> None:
         """Forget all rounds so far."""
@@ -100,7 +92,9 @@ class _Loop:
             # Where computing and waiting calls take turns, the next one tells more, and breaks the step.
             for _ in range(2):
                 self._probe = self._bench.probe_gil()
-                telling = self._probe is None or self._probe.cpu >= _LIKE * intervals.mean_cpu(self._rounds)
+                telling = self._probe is None or self._probe.cpu >= constants.LIKE_OTHERS * intervals.mean_cpu(
+                    self._rounds
+                )
                 self._gil.take(self._probe, telling)
                 if telling:
                     break
@@ -115,7 +109,7 @@ class _Loop:
         return (
             self._plan.setup.method == "pair"
             and self._gil.open
-            and (reference_workload.computing(self._plan.setup, self._rounds) > _COMPUTES)
+            and (reference_workload.computing(self._plan.setup, self._rounds) > constants.GIL_MATTERS)
         )
 
     def _unmeasurable(self) -> str | None:
@@ -189,7 +183,7 @@ class _Loop:
         # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
         if not self._plan.answered([case.verdict for case in self._cases]) or self._may_drift():
             return False
-        return ratio is None or not ratio.imprecise or self._measured() >= _REFINING
+        return ratio is None or not ratio.imprecise or self._measured() >= constants.REFINING
 
     def _measured(self) -> float:
         """Seconds that all rounds' batches have taken."""
@@ -203,11 +197,11 @@ class _Loop:
         """After a bad round beside interference wait, longer each time, so that a burst of it passes."""
         if bad and intervals.disturbed(self._rounds[-1], self._known.cpus):
             self._bench.sleep(min(self._pause, max(0.0, self._end - self._bench.now())))
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._pause = min(self._pause * 2, constants.LONGEST_PAUSE)
         else:
-            self._pause = _FIRST_PAUSE
+            self._pause = constants.FIRST_PAUSE
         silent = min((case.silent for case in self._cases if case.open), default=0)
-        if silent and silent % _ABSTAINED == 0:
+        if silent and silent % constants.ABSTAINED == 0:
             self._bench.lengthen(self._plan.setup)
         if fresh and self._bench.now() < self._end:
             self._bench.refresh(self._plan.setup)
@@ -218,7 +212,7 @@ class _Loop:
     def _separate_calls(self) -> None:
         """Make one call a batch where calls vary: the longest of some sums is nearer to the mean than that of calls."""
         together = self._rounds[-1].concurrent
-        if together is None or self._plan.setup.method != "pair" or len(self._rounds) not in _SIZING:
+        if together is None or self._plan.setup.method != "pair" or len(self._rounds) not in constants.SIZING:
             return
         for case in self._cases:
             if case.open and case.calls_vary(together.loops):
@@ -237,7 +231,7 @@ class _Loop:
         kept = self._plan.comparable is not None
         limited = kept and reference_workload.matters(self._plan.setup, self._rounds, self._known)
         if limited:
-            self._delivery.ask(_CONTROLS)
+            self._delivery.ask(constants.CONTROLS)
         for case in self._cases:
             final = verdict or case.verdict or "undecided"
             reason: TimeRanOut | Drifted | Fell | Unmeasurable | None = None

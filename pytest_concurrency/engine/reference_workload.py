@@ -12,18 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval, Round
-from pytest_concurrency.engine import callable_intervals, intervals
+from pytest_concurrency.engine import callable_intervals, constants, intervals
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.plan import Bench, WorkerSetup
 from pytest_concurrency.engine.voting import Vote, cast
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
-_ALL = 0.95  # part of the CPUs that even a quiet machine gives a reference workload
-_FIRST = 3  # runs before anything is said of the machine
-# An exponent. Where two hardware threads share a core, Python code takes up to 1.9 times as long, and the reference
-# workload 1.6 times (benchmarks/shared_core.py).
-_AT_WORST = 1.3
 _LEAST = 1e-6
 
 
@@ -37,7 +32,7 @@ class ReferenceRun:
     @property
     def got(self) -> Interval:
         """The part that a body may have got of what as many CPUs do that are as fast as one."""
-        slower = self.growth**_AT_WORST
+        slower = self.growth**constants.SLOW_CORE_EXPONENT
         return Interval(self.there.low / slower, self.there.high / slower)
 
 
@@ -57,17 +52,17 @@ class ReferenceRuns:
             found = intervals.speedup(round_, self.setup.group_size, self.cpus)
             found = found or Interval(_LEAST, _LEAST)  # no one can tell
             growth = max(1.0, intervals.cpu_growth(round_))
-            part = growth / (min(self.setup.group_size, self.cpus) * _ALL)
+            part = growth / (min(self.setup.group_size, self.cpus) * constants.ALL_DELIVERED)
             self.seen.append(ReferenceRun(Interval(found.low * part, found.high * part), growth))
 
     def ask_again(self) -> None:
         """Run it once more, some times at first."""
-        self.ask(max(1, _FIRST - len(self.seen)))
+        self.ask(max(1, constants.FIRST_RUNS - len(self.seen)))
 
     @property
     def there(self) -> bool:
         """Whether the CPUs were there in the last run, however slow."""
-        return self.seen[-1].there.low * _ALL >= intervals.DELIVERED
+        return self.seen[-1].there.low * constants.ALL_DELIVERED >= constants.DELIVERED
 
     def widened(self, vote: Vote, round_: Round) -> Vote:
         """Return a round's vote with what the CPUs' slowness may have done to its figure.
@@ -105,7 +100,7 @@ def matters(setup: WorkerSetup, rounds: Sequence[Round], known: Knowledge) -> bo
         setup.workers is not None
         and not setup.one_thread
         and not known.computes_alone
-        and computing(setup, rounds) > intervals.HINGES
+        and computing(setup, rounds) > constants.HINGES
         and not callable_intervals.by_one_thread(rounds[-1])
     )
 

@@ -11,14 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_concurrency.core.model import Round
-from pytest_concurrency.engine import intervals, voting
+from pytest_concurrency.engine import constants, intervals, voting
 from pytest_concurrency.engine.voting import Vote, VoteCount
-
-_LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on what calls do
-# The same of what must never happen; and for each round in which it did, as it seems: one in twenty would show again.
-_NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
-_SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
-_CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +67,17 @@ class _Average:
 
     of_times: bool
     zero_tolerance: bool = False
-    confirming_rounds: int = _CONFIRMING
+
+    @property
+    def confirming_rounds(self) -> int:
+        return constants.CONFIRMING_ROUNDS
 
     def early(self, seen: Observed) -> bool:
         """A ratio of a body with itself has a rule of its own for that, by how much its calls vary."""
         if self.of_times and not seen.compared:
             return False
-        looking = seen.seconds < _LOOKING * (2 if seen.compared else 1)
-        return len(seen.rounds) < _LOOKS and (looking or intervals.seen_in_concurrent_only(seen.rounds))
+        looking = seen.seconds < constants.LOOKING * (2 if seen.compared else 1)
+        return len(seen.rounds) < constants.LOOKS and (looking or intervals.seen_in_concurrent_only(seen.rounds))
 
     def happened(self, counted: Sequence[Vote], side: int, enough: float) -> bool:
         return False
@@ -95,11 +92,15 @@ class _ZeroTolerance:
 
     of_times: bool = False
     zero_tolerance: bool = True
-    confirming_rounds: int = 10 * _CONFIRMING  # what happens now and then takes its time to happen again
+
+    @property
+    def confirming_rounds(self) -> int:
+        """What happens now and then takes its time to happen again."""
+        return 10 * constants.CONFIRMING_ROUNDS
 
     def early(self, seen: Observed) -> bool:
-        rounds = max(_NEVER_LOOKS, _SUSPICION_LOOKS * seen.suspected)
-        looking = max(_NEVER_LOOKING, _SUSPICION_LOOKING * seen.suspected)
+        rounds = max(constants.NEVER_LOOKS, constants.SUSPICION_LOOKS * seen.suspected)
+        looking = max(constants.NEVER_LOOKING, constants.SUSPICION_LOOKING * seen.suspected)
         return len(seen.counted) < rounds and sum(round_.serial.wall for round_ in seen.counted) < looking
 
     def happened(self, counted: Sequence[Vote], side: int, enough: float) -> bool:

@@ -15,28 +15,8 @@ from dataclasses import dataclass, replace
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval
 from pytest_concurrency.core.stats import log_odds, middle
+from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.chance import Calls
-
-# How often a vote at this distance (as a ratio) from the cut is wrong, at most. The truth is another
-# sqrt(1 + margin) away. benchmarks/votes.py measures it: see docs/verdict-study.md.
-_ERROR_AT = ((1.70, 0.01), (1.50, 0.03), (1.30, 0.05), (1.15, 0.10), (1.05, 0.20), (1.0, 0.30))
-_FAR = 1.30
-# Batches this long average over most bursts of interference; the error of a far vote falls.
-_LONG = ((1.0, 0.001), (0.2, 0.01))
-
-_NOW_AND_THEN = (0.2, 0.05)  # parts of the rounds
-VARIES = 0.2  # spread from which a body is not the same from call to call
-UNEVEN = 0.1  # spread of batches from which that is asked of the calls in them
-_TOO_WIDE = 0.3  # spread above which rounds vote in groups
-_ALIKE = 8  # groups that must be alike for their size to be enough
-# Lower 5 % points of chi-square by its degrees of freedom, 1 to 5, per degree. Three rounds may decide, so two or
-# three must not be alike by chance more than once in a hundred: the first two are 1 % points.
-_LEAST_CHI_SQUARE = (0.000157, 0.01005, 0.1173, 0.1777, 0.2291)
-
-ENOUGH = log_odds(1e-5)
-# A conclusion that interference can imitate, and a red one, each need more.
-MORE = log_odds(0.1)
-CONFIRM = log_odds(1e-3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +76,8 @@ class Spread:
         degrees = self.rounds - 1
         if degrees < 1:
             return 0.0
-        if degrees <= len(_LEAST_CHI_SQUARE):
-            least = _LEAST_CHI_SQUARE[degrees - 1]
+        if degrees <= len(constants.LEAST_CHI_SQUARE):
+            least = constants.LEAST_CHI_SQUARE[degrees - 1]
         else:  # Wilson & Hilferty, The distribution of chi-square (1931)
             least = (1 - 2 / (9 * degrees) - 1.645 * math.sqrt(2 / (9 * degrees))) ** 3
         return self.seen / math.sqrt(least)
@@ -105,12 +85,12 @@ class Spread:
     @property
     def varies(self) -> bool:
         """Whether calls differ by so much that it takes many rounds."""
-        return self.seen > VARIES
+        return self.seen > constants.VARIES
 
     @property
     def group(self) -> int:
         """How many rounds must vote together for the sum of their times to mean something."""
-        return self.size or max(1, math.ceil((self.seen / _TOO_WIDE) ** 2))
+        return self.size or max(1, math.ceil((self.seen / constants.TOO_WIDE) ** 2))
 
 
 def weighed(votes: Sequence[Vote], spread: Spread) -> Sequence[Vote]:
@@ -178,12 +158,12 @@ def _spread_of_shares(votes: Sequence[Vote]) -> Spread:
     together, whole = pooled(votes) or 0.0, stats.mean([vote.whole for vote in votes])
     residuals = [((vote.figure or 0.0) - together) * vote.whole / whole for vote in votes]
     seen = stats.deviation(residuals) / votes[0].cut
-    if seen <= _TOO_WIDE:
+    if seen <= constants.TOO_WIDE:
         return Spread()
     size = 2
-    while (groups := len(residuals) // size) >= _ALIKE:
+    while (groups := len(residuals) // size) >= constants.ALIKE_GROUPS:
         means = [stats.mean(residuals[at * size : (at + 1) * size]) for at in range(groups)]
-        if (left := stats.deviation(means) / votes[0].cut) <= _TOO_WIDE:
+        if (left := stats.deviation(means) / votes[0].cut) <= constants.TOO_WIDE:
             return Spread(left * math.sqrt(size), groups, size)
         size *= 2
     return Spread(seen, len(votes))
@@ -205,8 +185,8 @@ def now_and_then(votes: Sequence[Vote], side: int) -> float:
     others = sum(vote.direction != 0 for vote in votes) - len(happened)
     return max(
         sum(math.log(part * (1 + math.exp(vote.weight))) for vote in happened) + others * math.log(1 - part)
-        for part in _NOW_AND_THEN
-    ) - math.log(len(_NOW_AND_THEN))
+        for part in constants.NOW_AND_THEN
+    ) - math.log(len(constants.NOW_AND_THEN))
 
 
 def _together(votes: Sequence[Vote]) -> Vote:
@@ -240,9 +220,9 @@ def _distance(interval: Interval, cut: float, side: int) -> float:
 
 
 def _weight(distance: float, batch: float) -> float:
-    error = next(error for at, error in _ERROR_AT if distance >= at)
-    if distance >= _FAR:
-        error = next((lower for at, lower in _LONG if batch >= at), error)
+    error = next(error for at, error in constants.VOTE_ERROR if distance >= at)
+    if distance >= constants.FAR:
+        error = next((lower for at, lower in constants.LONG_BATCH_ERROR if batch >= at), error)
     return log_odds(error)
 
 

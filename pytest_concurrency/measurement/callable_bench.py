@@ -9,7 +9,7 @@ from typing import Any
 from pytest_concurrency.backends.base import WorkerGroup
 from pytest_concurrency.backends.batch import refuse_coroutine
 from pytest_concurrency.core.model import Round, Sample
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.measurement.base_bench import BaseBench
@@ -86,8 +86,8 @@ class CallableBench(BaseBench):
         return self._time(which, max(1, min(loops, _MOST_LOOPS)))
 
     def _time(self, which: int, loops: int) -> Sample:
-        foreign = self._meter.read().foreign
-        usage = ProcessUsage(short_lived=foreign is None or foreign > intervals.QUIET)
+        others = self._meter.read().others
+        usage = ProcessUsage(short_lived=others is None or others > constants.QUIET)
         self._run(which, loops, usage)
         self._meter.add_own(usage.children_cpu)
         return Sample(loops, (usage.reading,))

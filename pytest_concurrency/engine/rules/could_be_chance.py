@@ -5,10 +5,8 @@ See :mod:`pytest_concurrency.engine.chance` for the test of exchangeability.
 
 from __future__ import annotations
 
-from pytest_concurrency.engine import chance
+from pytest_concurrency.engine import chance, constants
 from pytest_concurrency.engine.rules.base import Leaning, VetoRule
-
-CHANCE = 3e-4  # how often rounds of calls that merely differ may look slow concurrently
 
 
 def could_be_chance(leaning: Leaning, side: int) -> bool:
@@ -18,7 +16,7 @@ def could_be_chance(leaning: Leaning, side: int) -> bool:
         return False
     if side > 0:
         return chance.drawn(rounds) < leaning.votes[-1].cut
-    return chance.chance(rounds) > CHANCE
+    return chance.chance(rounds) > constants.CHANCE
 
 
 RULE = VetoRule(

@@ -5,16 +5,17 @@ A block of the event loop in one call of ten was outvoted by the nine others.
 
 from __future__ import annotations
 
+from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.rules.base import Leaning, VetoRule
-
-REFUTES = 24  # rounds without, after which one in which it seemed to happen counts as an error
 
 
 def unrefuted(leaning: Leaning, side: int) -> bool:
     """Whether it would be met although what was seen now and then is not refuted."""
     claim = leaning.claim
     return (
-        claim.statistic.zero_tolerance and side == claim.met_when and len(leaning.counted) < REFUTES * leaning.suspected
+        claim.statistic.zero_tolerance
+        and side == claim.met_when
+        and len(leaning.counted) < constants.REFUTES * leaning.suspected
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval
-from pytest_concurrency.engine import voting
+from pytest_concurrency.engine import constants, voting
 from pytest_concurrency.engine.voting import Vote, VoteCount, cast
 
 from .exact import confirmed, walk
@@ -18,7 +18,7 @@ PROMISE = 1e-4
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_quick_conclusion_is_wrong_less_often_than_promised(error: float) -> None:
-    right, wrong = walk([(1.0, stats.log_odds(error), error)], voting.ENOUGH, voting.ENOUGH)
+    right, wrong = walk([(1.0, stats.log_odds(error), error)], constants.ENOUGH, constants.ENOUGH)
     assert right + wrong == pytest.approx(1.0)
     assert wrong < PROMISE
 
@@ -26,21 +26,21 @@ def test_a_quick_conclusion_is_wrong_less_often_than_promised(error: float) -> N
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_careful_conclusion_is_wrong_less_often_still(error: float) -> None:
     votes = [(1.0, stats.log_odds(error), error)]
-    first = walk(votes, voting.ENOUGH, voting.ENOUGH + voting.MORE)[1]
-    again = walk(votes, voting.CONFIRM, voting.CONFIRM)[1]
+    first = walk(votes, constants.ENOUGH, constants.ENOUGH + constants.MORE)[1]
+    again = walk(votes, constants.CONFIRM, constants.CONFIRM)[1]
     assert confirmed(first, again) < PROMISE / 1000
 
 
 def test_votes_of_every_distance_together() -> None:
     votes = [(0.25, stats.log_odds(error), error) for error in ERRORS[:4]]
-    assert walk(votes, voting.ENOUGH, voting.ENOUGH)[1] < PROMISE
+    assert walk(votes, constants.ENOUGH, constants.ENOUGH)[1] < PROMISE
 
 
 def test_votes_may_be_wrong_more_often_than_assumed() -> None:
     """Twice the assumed errors still keep the promise for a failure, which is confirmed."""
     votes = [(0.25, stats.log_odds(error), 2 * error) for error in ERRORS[1:5]]
-    first = walk(votes, voting.ENOUGH, voting.ENOUGH + voting.MORE)[1]
-    again = walk(votes, voting.CONFIRM, voting.CONFIRM)[1]
+    first = walk(votes, constants.ENOUGH, constants.ENOUGH + constants.MORE)[1]
+    again = walk(votes, constants.CONFIRM, constants.CONFIRM)[1]
     assert confirmed(first, again) < PROMISE
 
 
@@ -66,7 +66,7 @@ def test_a_vote_farther_off_weighs_no_less(distance: float, more: float) -> None
 
 @given(st.floats(1.0001, 50.0), st.floats(0.001, 10.0))
 def test_no_single_round_decides(distance: float, batch: float) -> None:
-    assert cast(Interval(distance, distance), 1.0, batch).weight < voting.ENOUGH
+    assert cast(Interval(distance, distance), 1.0, batch).weight < constants.ENOUGH
 
 
 def test_only_far_votes_of_long_batches_weigh_more() -> None:

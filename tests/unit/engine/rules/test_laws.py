@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_concurrency import engine
 from pytest_concurrency.core.model import Interference, Interval
 from pytest_concurrency.engine import rules
 from pytest_concurrency.engine.chance import Calls
@@ -106,3 +109,11 @@ def test_a_discard_looks_at_one_round_only(
     assert list(inspect.signature(rule.apply).parameters) == ["round_"]
     quiet = round_(reading(cpu=0.01, delay=0.0), interference=Interference(0.0, 0.0, 0.0))
     assert not rule.apply(quiet)
+
+
+def test_the_fifteen_lines_name_modules_that_exist() -> None:
+    assert engine.__doc__ is not None
+    named = set(re.findall(r":mod:`\.(\w+)`", engine.__doc__))
+    assert len(named) >= 10
+    assert all(importlib.util.find_spec(f"pytest_concurrency.engine.{name}") for name in named)
+    assert [int(number) for number in re.findall(r"^(\d+)\. ", engine.__doc__, re.MULTILINE)] == list(range(1, 16))
