@@ -42,12 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_concurrency.core import package_conflict
 
         raise pytest.UsageError(package_conflict.why())
-    for line in marker_lines():
+    for line in (*marker_lines(), options.ALLOW_BLOCKING):
         config.addinivalue_line("markers", line)
-    config.addinivalue_line(
-        "markers",
-        "concurrency_allow_blocking(reason): let this test block its event loop under --concurrency-max-block",
-    )
     try:
         settings = options.read(config)
     except ValueError as error:
@@ -102,7 +98,7 @@ def _measured_tests(config: pytest.Config) -> MeasuredTests:
 
 @pytest.fixture
 def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | PlainConcurrency, None, None]:
-    """Measure code in a test: speedup(), compare(), bound(), measure(), in_flight()."""
+    """Measure code in a test: speedup(), compare(), scaling(), bound(), gil_hold(), loop_block(), in_flight()."""
     # A test that asks with request.getfixturevalue() is not seen at the end of the collection.
     with _measured_tests(request.config).fixture_of(request.node) as value:
         yield value

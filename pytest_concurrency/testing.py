@@ -163,7 +163,7 @@ class ScriptedBench:
         self.prepared += 1
 
     def site(self, setup: WorkerSetup) -> CpuSite:
-        return CpuSite(self.cpus, self.has_gil, setup.backend in ("threads", "tasks"), self.cores, self.at_once)
+        return CpuSite(self.cpus, self.has_gil, setup.shares_gil, self.cores, self.at_once)
 
     def round(self, setup: WorkerSetup) -> Round:
         self.rounds += 1
@@ -244,12 +244,12 @@ class ScriptedBench:
 
     def _run(self, setup: WorkerSetup, body: ScriptedBody, workers: int) -> Sample:
         """One batch; time passes by as much as it took."""
-        loops = max(1, math.ceil(self._batch / body.seconds * 0.999))
+        loops = max(1, math.ceil(max(self._batch, setup.sustained) / body.seconds * 0.999))
         started = self.clock()
-        if setup.backend == "tasks":
+        if setup.one_thread:
             readings = [self._tasks(body, workers, loops, started)]
         else:
-            readings = self._workers(body, workers, loops, started, setup.backend == "threads" and self.has_gil)
+            readings = self._workers(body, workers, loops, started, setup.shares_gil and self.has_gil)
         self.clock.advance(max(reading.end for reading in readings) - started)
         return Sample(loops, tuple(readings))
 

@@ -5,30 +5,20 @@ It sizes batches, alternates the two sides and reads counters as the real bench 
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-import random
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
-from generated import loads
 from generated import machine as m
-from generated.loads import Load
-from generated.machine import Interpreter, Machine, Program, Resource, Thread
-from generated.programs import Beat, Process
-from generated.recipes import Recipe
+from generated.machine import Program, Thread
+from generated.programs import Beat
 from generated.truth import CPUS, own_gil
+from generated.workers import Workers
 from pytest_concurrency.core.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.measurement import batch_size
-from pytest_concurrency.measurement.ordering import RoundOrder
-from pytest_concurrency.probes import gil_heartbeat, helper_threads
+from pytest_concurrency.probes import gil_heartbeat
 
-REFERENCE = 0.00035  # seconds that the reference workload computes, GIL released
-WINDOW, TICK = 0.1, 0.01  # seconds of a window of interference, and of the kernel's ticks
 BETWEEN = 0.0004  # seconds between two batches
 PATIENCE = 2.0  # switch interval during a probe of the GIL
 BEAT, LOOP_BEAT, LOOP_SLACK = 0.0005, 0.002, 0.0005
@@ -37,38 +27,8 @@ SHORT_ROUNDS = 3
 SHORTEST_CALL = 0.002  # seconds of a call that is a batch of its own
 
 
-class SimulatedBench:
-    """One recipe's workers beside one load. Everything follows from the seed."""
-
-    def __init__(self, recipe: Recipe, load: Load, seed: str) -> None:
-        self.recipe, self.load = recipe, load
-        self.rng = rng = random.Random(f"bench {seed}")
-        self.machine = Machine(CPUS, rng, loads.crowd(load, rng))
-        self.everywhere: dict[object, Resource] = {}
-        self.loops: dict[str, int] = {}
-        self.first: Sample | None = None
-        self.serial_calls = 0  # in a round of batches of one call; 0 for batches of several
-        self.expected = 0.0  # seconds of a call
-        self.short = 0  # rounds in a row with a batch much shorter than it was sized
-        self.batch = batch_size.SHORTEST
-        self.order = RoundOrder(rng)
-        self.number = 0
-        self.warm = False
-        loads.start(load, self.machine, rng)
-        self.base = self.began = self._counters()
-        self.last = Interference()
-        self._start_workers()
-        program = self.processes[0].fixture()
-        if program is not None:
-            self.machine.spawn(program, Interpreter() if own_gil(recipe) else self.processes[0].gil, "bystander")
-
-    def _start_workers(self) -> None:
-        number = self.recipe.workers if own_gil(self.recipe) else 1
-        kept = getattr(self, "processes", None)
-        if kept is not None and number == 1:  # fresh threads have no caches; their process has
-            kept[0].warm.clear()
-            return
-        self.processes = [Process(self.recipe, self.machine, self.rng, self.everywhere) for _ in range(number)]
+class SimulatedBench(Workers):
+    """One recipe's workers beside one load, for the measuring loop. Everything follows from the seed."""
 
     # What the measuring loop asks for.
 
@@ -182,90 +142,6 @@ class SimulatedBench:
                 return loops
             loops = min(loops * 10, max(loops + 1, math.ceil(loops * self.batch / seconds)))
 
-    def _run(self, setup: WorkerSetup, workers: int, loops: int, job: str = "body") -> Sample:
-        self.machine.advance(BETWEEN)
-        if self.recipe.setup and job == "body":
-            self._make_inputs(workers)
-        before = self._helpers()
-        if self.recipe.backend == "tasks":
-            readings = self._tasks(workers, loops, job)
-        else:
-            readings = self._threads(workers, loops, job)
-        sample = Sample(loops, readings)
-        if job != "body":
-            return sample
-        return self._credited(sample, self._helpers() - before)
-
-    def _make_inputs(self, workers: int) -> None:
-        def make(me: Thread) -> Program:
-            yield (m.COMPUTE, self.recipe.setup, m.PYTHON)
-
-        machine = self.machine
-        makers = [machine.spawn(make, self._process(index).gil, "setup") for index in range(workers)]
-        machine.run_until_done(makers)
-
-    def _helpers(self) -> float:
-        return sum(self.machine.spent_by(role) for role in ("helper", "child", "bystander"))
-
-    def _credited(self, sample: Sample, helpers: float) -> Sample:
-        """What helpers computed is the workers'; what the process computes without a body as well is not."""
-        recipe = self.recipe
-        background = {"computes": 0.15, "ticks": 0.02}.get(recipe.fixture, 0.0)
-        if background * sample.wall > 0.25 * helpers:
-            return sample
-        return replace(sample, readings=helper_threads.credit(sample.readings, helpers))
-
-    def _process(self, index: int) -> Process:
-        return self.processes[index % len(self.processes)]
-
-    def _threads(self, workers: int, loops: int, job: str) -> tuple[Reading, ...]:
-        machine, found = self.machine, {}
-        threads = [
-            machine.spawn(functools.partial(self._batch, index, loops, job, found), self._process(index).gil, "worker")
-            for index in range(workers)
-        ]
-        machine.run_until_done(threads)
-        return tuple(found[index] for index in range(workers))
-
-    def _batch(self, index: int, loops: int, job: str, found: dict[int, Reading], me: Thread) -> Program:
-        machine, process = self.machine, self._process(index)
-        start, late, switches, cpu = machine.now, me.delay, me.switches, machine.cpu_time_of(me)
-        ends = []
-        for _ in range(loops):
-            if job == "control":
-                yield (m.COMPUTE, REFERENCE, m.FREES)
-            else:
-                yield from process.call(index, self.recipe.workers)
-            ends.append(machine.now)
-        cpu = machine.cpu_time_of(me) - cpu
-        if self.load.reads_delay:
-            found[index] = Reading(start, machine.now, cpu, me.delay - late, late, me.switches - switches)
-        else:
-            found[index] = Reading(start, machine.now, cpu)
-
-    def _tasks(self, workers: int, loops: int, job: str) -> tuple[Reading, ...]:
-        machine, process = self.machine, self.processes[0]
-        ends = [0.0] * workers
-        found: list[Reading] = []
-
-        def program(me: Thread) -> Program:
-            start, late, switches, cpu = machine.now, me.delay, me.switches, machine.cpu_time_of(me)
-            calls = [self._calls(index, loops, job) for index in range(workers)]
-            yield from process.event_loop(me, calls, ends)
-            cpu = machine.cpu_time_of(me) - cpu
-            told = (me.delay - late, late, me.switches - switches) if self.load.reads_delay else (None, None, None)
-            found.append(Reading(start, machine.now, cpu, *told, ends=tuple(ends) if job == "body" else ()))
-
-        machine.run_until_done([machine.spawn(program, process.gil, "worker")])
-        return tuple(found)
-
-    def _calls(self, index: int, loops: int, job: str) -> Iterator[tuple[Any, ...]]:
-        for _ in range(loops):
-            if job == "control":
-                yield (m.COMPUTE, REFERENCE, m.FREES)
-            else:
-                yield from self.processes[0].coroutine(index, self.recipe.workers)
-
     # Probes
 
     def _beside_heartbeat(self, setup: WorkerSetup, loops: int) -> tuple[Sample, GilProbe]:
@@ -273,9 +149,17 @@ class SimulatedBench:
         bystanders = machine.spent_by("bystander") if process.gil is self.processes[0].gil else 0.0
         wakeups: list[gil_heartbeat.Wakeup] = []
         watched: list[Thread] = []
+        ready: list[bool] = []
         stopping: list[bool] = []
 
+        tried: list[float] = []
+
         def beat(me: Thread) -> Program:
+            while not self.load.reads_delay and len(tried) < 3:
+                due = machine.now + BEAT
+                yield (m.SLEEP, BEAT)
+                tried.append(machine.now - due)
+            ready.append(True)
             while not stopping:
                 cpu = machine.cpu_time_of(watched[0]) if watched else 0.0
                 delay, switches, due = me.delay, me.switches, machine.now + BEAT
@@ -290,7 +174,8 @@ class SimulatedBench:
 
         found: dict[int, Reading] = {}
         probe = machine.spawn(beat, process.gil, "probe")
-        machine.advance(BEAT)
+        while not ready:
+            machine.advance(BEAT)
         usual, process.gil.interval = process.gil.interval, PATIENCE
         before = self._helpers()
         machine.run_until_done([machine.spawn(body, process.gil, "worker")])
@@ -304,7 +189,7 @@ class SimulatedBench:
             else Sample(loops, (found[0],))
         )
         others = 0.0 if own_gil(self.recipe) else machine.spent_by("bystander") - bystanders
-        beside = gil_heartbeat.Wakeups(tuple(wakeups), 0.0 if self.load.reads_delay else 0.0002, others)
+        beside = gil_heartbeat.Wakeups(tuple(wakeups), max(tried, default=0.0), others)
         return sample, gil_heartbeat.summarize(found[0], beside)
 
     def _beside_loop_beat(self) -> tuple[Sample, BlockProbe]:
@@ -335,27 +220,6 @@ class SimulatedBench:
         low = max(0.0, bounds[0] - (machine.spent_by("bystander") - bystanders))
         sample = self._credited(Sample(1, tuple(found)), self._helpers() - before)
         return sample, BlockProbe(Interval(low, max(low, bounds[1])))
-
-    # The machine's counters
-
-    def _counters(self) -> tuple[float, float, float]:
-        return self.machine.now, self.machine.spent_by("other"), self.machine.stolen
-
-    def _read(self) -> Interference:
-        if self.machine.now - self.base[0] >= WINDOW:
-            now = self._counters()
-            self.last, self.base = self._between(self.base, now), now
-        return self.last
-
-    def _between(self, before: tuple[float, float, float], after: tuple[float, float, float]) -> Interference:
-        wall = max(after[0] - before[0], 1e-6)
-        if not self.load.reads_foreign:
-            return Interference()
-        foreign, stolen = (self._ticks(after[which] - before[which]) / wall for which in (1, 2))
-        return Interference(foreign, stolen, None)
-
-    def _ticks(self, seconds: float) -> float:
-        return TICK * math.floor(seconds / TICK + self.rng.random())
 
 
 def joined(samples: list[Sample]) -> Sample:

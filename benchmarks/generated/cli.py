@@ -20,7 +20,7 @@ import time
 import traceback
 from pathlib import Path
 
-from generated import cases, loads, nulls, real, recipes, results, shrink, simulate, source
+from generated import cases, known, loads, nulls, real, recipes, results, shrink, simulate, source
 from generated.cases import Case
 
 FOLDER = Path(__file__).resolve().parents[1] / "results"
@@ -39,7 +39,7 @@ def names(text: str) -> list[str]:
     return found
 
 
-def line_of(case: Case, load: str) -> results.Line:
+def line_of(case: Case, load: str, max_time: float = simulate.MAX_TIME) -> results.Line:
     """One verdict in simulated time, as a line of the results."""
     line = {
         "seed": case.recipe.seed,
@@ -50,9 +50,10 @@ def line_of(case: Case, load: str) -> results.Line:
         "load": load,
         "label": case.label,
         "true": [round(case.true.low, 4), round(case.true.high, 4)],
+        "gap": known.gap(case, load),
     }
     try:
-        settlement = simulate.settled(case, load)
+        settlement = simulate.settled(case, load, max_time=max_time)
     except Exception:  # an error of the engine is a result too: it stands in place of a verdict
         return {**line, "verdict": "error", "seconds": 0.0, "why": traceback.format_exc(limit=-3)}
     estimate = settlement.results[0].estimate
@@ -67,32 +68,35 @@ def line_of(case: Case, load: str) -> results.Line:
 
 def run_simulation(options: argparse.Namespace) -> None:
     path = options.results or FOLDER / "generated-simulated.jsonl"
-    known = results.read(path)
-    done = {(line["seed"], line["load"]) for line in known}
+    lines_so_far = results.read(path)
+    done = {(line["seed"], line["load"]) for line in lines_so_far}
     wanted = {(seed, load) for seed in options.seeds for load in options.loads}
     began = time.monotonic()
     for number, seed in enumerate(options.seeds, 1):
         missing = [load for load in options.loads if (seed, load) not in done]
         if not missing:
             continue
-        found = list(cases.some(recipes.draw(seed), options.cases))
-        lines = [line_of(case, load) for load in missing for case in found]
+        recipe = recipes.draw(seed)
+        if options.only not in recipe.kind:
+            continue
+        found = [case for case in cases.some(recipe, options.cases) if options.asked in case.asked]
+        lines = [line_of(case, load, options.max_time) for load in missing for case in found]
         results.add(path, lines)
-        known += lines
-        for line in filter(results.wrong, lines):
+        lines_so_far += lines
+        for line in filter(results.contradicts, lines):
             print(told(line), flush=True)
         if sys.stderr.isatty() or number % 50 == 0:
             print(f"seed {seed}, {number} of {len(options.seeds)}, {time.monotonic() - began:.0f} s", file=sys.stderr)
         if options.seconds and time.monotonic() - began > options.seconds:
             print(f"stopped after {options.seconds:g} s; run it again to go on", file=sys.stderr)
             break
-    summarize([line for line in known if (line["seed"], line["load"]) in wanted], options.kinds)
+    summarize([line for line in lines_so_far if (line["seed"], line["load"]) in wanted], options.kinds)
 
 
 def run_for_real(options: argparse.Namespace) -> None:
     path = options.results or FOLDER / "generated-real.jsonl"
-    known = results.read(path)
-    done = {(line["seed"], line["load"]) for line in known}
+    lines_so_far = results.read(path)
+    done = {(line["seed"], line["load"]) for line in lines_so_far}
     began = time.monotonic()
     batches = real.shuffled(options.seeds, options.batch)
     for number, batch in enumerate(batches, 1):
@@ -103,8 +107,8 @@ def run_for_real(options: argparse.Namespace) -> None:
                 continue
             lines = real.session(asked, load)
             results.add(path, lines)
-            known += lines
-            for line in filter(results.wrong, lines):
+            lines_so_far += lines
+            for line in filter(results.contradicts, lines):
                 print(told(line), line["why"], sep="\n    ", flush=True)
             spent = time.monotonic() - began
             print(
@@ -112,10 +116,11 @@ def run_for_real(options: argparse.Namespace) -> None:
             )
             if options.seconds and spent > options.seconds:
                 print(f"stopped after {spent:.0f} s; run it again to go on", file=sys.stderr)
-                summarize(known, options.kinds)
+                summarize(lines_so_far, options.kinds)
                 return
     summarize(
-        [line for line in known if line["seed"] in options.seeds and line["load"] in options.loads], options.kinds
+        [line for line in lines_so_far if line["seed"] in options.seeds and line["load"] in options.loads],
+        options.kinds,
     )
 
 
@@ -182,9 +187,10 @@ def look_at_nulls(options: argparse.Namespace) -> None:
 
 def told(line: results.Line) -> str:
     low, high = line["true"]
+    what = "known gap" if line.get("gap") else "WRONG"
     return (
-        f"WRONG seed {line['seed']} beside {line['load']}: {line['verdict']} in place of {line['label']}; {line['workers']} "
-        f"{line['kind']}; {line['asked']}; true {low:g} to {high:g}, measured {line.get('estimate')}"
+        f"{what}: seed {line['seed']} beside {line['load']}: {line['verdict']} in place of {line['label']}; "
+        f"{line['workers']} {line['kind']}; {line['asked']}; true {low:g} to {high:g}, measured {line.get('estimate')}"
     )
 
 
@@ -207,6 +213,9 @@ def main() -> None:
     )
     parts = parser.add_subparsers(required=True)
     simulating = parts.add_parser("simulate", help="verdicts in simulated time")
+    simulating.add_argument("--max-time", type=float, default=simulate.MAX_TIME, help="simulated seconds for a verdict")
+    simulating.add_argument("--asked", default="", help="a part of the questions, such as gil=")
+    simulating.add_argument("--only", default="", help="a part of the recipes' kind, such as exponential")
     simulating.set_defaults(call=run_simulation)
     running = parts.add_parser("run", help="verdicts in real time")
     running.add_argument("--batch", type=int, default=8, help="recipes in each pytest session")

@@ -1,7 +1,7 @@
 """Known nulls: how often probes see what is not there, in real time, beside each load.
 
-By construction a body that computes with the GIL released, waits, or does both never holds the GIL for long; a task that
-awaits never blocks its loop; workers that share nothing never lose time at a line. What a probe sees of these is false.
+By construction a body that computes with the GIL released, waits, or does both never holds the GIL for long; a task
+that awaits never blocks its loop; workers that share nothing never lose time at a line. What a probe sees is false.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ class Process:
     gil: Interpreter = field(default_factory=Interpreter)
     server: Interpreter = field(default_factory=Interpreter)
     own: dict[Any, Resource] = field(default_factory=dict)
+    number: int = 0  # of the process, by which what its helpers compute is counted
     calls: int = 0
     warm: set[int] = field(default_factory=set)  # workers that have filled their cache
     given: dict[int, float] | None = None  # by worker: what the next calls are to be, so that both sides make the same
@@ -91,10 +92,10 @@ class Process:
             yield (m.COMPUTE, SPAWNING, m.FREES)
             seconds = part.seconds * scale
 
-            thread = yield (m.SPAWN, lambda me: _program(seconds), None, "child")
+            thread = yield (m.SPAWN, lambda me: _program(seconds), None, f"child {self.number}")
             yield (m.JOIN, (thread,))
         elif part.how == "socket":
-            thread = yield (m.SPAWN, lambda me: _serving(part.seconds * scale), self.server, "child")
+            thread = yield (m.SPAWN, lambda me: _serving(part.seconds * scale), self.server, "server")
             yield (m.JOIN, (thread,))
         else:
             if part.how == "queue":
@@ -109,14 +110,14 @@ class Process:
                 yield (m.COMPUTE, CHILD_START, m.PYTHON)
                 yield from self.steps(part.parts, scale)
 
-            thread = yield (m.SPAWN, child, Interpreter(), "child")
+            thread = yield (m.SPAWN, child, Interpreter(), f"child {self.number}")
             yield (m.JOIN, (thread,))
             return
         pool = self.resource(part, part.number, fair=True) if part.where == "lasting pool" else None
         threads = []
         for _ in range(1 if pool else part.number):
             yield (m.COMPUTE, THREAD_START if part.where == "threads" else POOL_JOB, m.PYTHON)
-            thread = yield (m.SPAWN, lambda me: self._helper(part, scale, pool), self.gil, "helper")
+            thread = yield (m.SPAWN, lambda me: self._helper(part, scale, pool), self.gil, f"helper {self.number}")
             threads.append(thread)
         yield (m.JOIN, tuple(threads))
 
@@ -153,7 +154,9 @@ class Process:
             else:
                 yield (AWAIT_THREAD, part, scale)
 
-    def event_loop(self, me: Thread, tasks: list[Program], ends: list[float], beat: Beat | None = None) -> Program:
+    def event_loop(  # noqa: C901
+        self, me: Thread, tasks: list[Program], ends: list[float], beat: Beat | None = None
+    ) -> Program:
         """Run tasks until all are done, ``ends`` says when each was; ``beat`` is called as often as the loop can."""
         machine, executor = self.machine, self.own.setdefault("executor", Resource(DEFAULT_EXECUTOR, fair=True))
         ready: deque[tuple[int, Program]] = deque(enumerate(tasks))
@@ -191,13 +194,13 @@ class Process:
                     break
                 if kind == AWAIT_PROGRAM:
                     program = _program(operation[1], lambda entry=entry: post(entry))
-                    yield (m.SPAWN, lambda me, program=program: program, None, "child")
+                    yield (m.SPAWN, lambda me, program=program: program, None, f"child {self.number}")
                     break
                 if kind == AWAIT_THREAD:
                     _, part, scale = operation
                     yield (m.COMPUTE, POOL_JOB, m.PYTHON)
                     helper = self._to_thread(part, scale, executor, lambda entry=entry: post(entry))
-                    yield (m.SPAWN, lambda me, helper=helper: helper, self.gil, "helper")
+                    yield (m.SPAWN, lambda me, helper=helper: helper, self.gil, f"helper {self.number}")
                     break
                 answer = yield operation
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from generated import cases as questions
-from generated import source
+from generated import known, source
 from generated.cases import Case
 from generated.results import Line
 
@@ -87,11 +87,18 @@ def session(batch: list[list[Case]], name: str) -> list[Line]:
             "-c",
             os.devnull,
         ]
+        for plugin in ("pytest_concurrency.plugin", "pytest_asyncio.plugin", "anyio.pytest_plugin"):
+            if importlib.util.find_spec(plugin.partition(".")[0]) is not None:
+                command += ["-p", plugin]
         command += [f"--junitxml={junit}", f"--concurrency-report=json:{report}", folder]
         number = sum(map(len, batch))
+        # Other plugins that happen to be installed do not belong into these sessions.
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         with load(name):
             try:
-                done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=LIMIT * number)
+                done = subprocess.run(
+                    command, capture_output=True, text=True, cwd=folder, env=environment, timeout=LIMIT * number
+                )
                 printed = done.stdout + done.stderr
             except subprocess.TimeoutExpired as expired:
                 printed = f"stopped: {expired}"
@@ -132,6 +139,7 @@ def _line(case: Case, index: int, name: str, rows: Any, details: dict[str, Any],
         "load": name,
         "label": case.label,
         "true": [round(case.true.low, 4), round(case.true.high, 4)],
+        "gap": known.gap(case, name),
         "verdict": verdict,
         "estimate": estimate and round(estimate["value"], 4),
         "rounds": expectation["rounds"] if expectation else 0,

@@ -26,7 +26,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Computes: in Python, in an extension that ``keeps`` or ``frees`` the GIL, or that frees it ``briefly`` again and again."""
+    """Computes: in Python, or in an extension that ``keeps`` or ``frees`` the GIL, or frees it ``briefly`` often."""
 
     how: str
     seconds: float

@@ -34,10 +34,10 @@ def plan_of(case: Case) -> Plan:
     return KINDS[case.marker].plan(arguments, body, Tolerances())
 
 
-def settled(case: Case, load: str, seed: int = 0) -> Settlement:
+def settled(case: Case, load: str, seed: int = 0, max_time: float = MAX_TIME) -> Settlement:
     """Come to a verdict beside this load."""
     bench = SimulatedBench(case.recipe, LOADS[load], seed=hash_of(case, load, seed))
-    return settle(plan_of(case), bench, MAX_TIME)
+    return settle(plan_of(case), bench, max_time)
 
 
 def hash_of(case: Case, load: str, seed: int) -> str:

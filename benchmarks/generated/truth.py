@@ -22,6 +22,7 @@ from generated.recipes import Compute, Handed, Inside, Part, Recipe, Wait, flat
 CPUS = 2
 ONE_CORE = 2 / 1.2  # slowness of each of two CPUs that are one core, together 1.2 times as fast
 BATCHES = 0.008, 0.1  # seconds of the shortest and the longest batch of calls that are alike
+MOST_CALLS = 8  # of a batch; more of them hardly overlap more
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Stage:
         self.machine = Machine(CPUS, rng, crowd)
         everywhere: dict[object, Resource] = {}
         number = workers if own_gil(recipe) else 1
-        self.processes = [Process(recipe, self.machine, rng, everywhere) for _ in range(number)]
+        self.processes = [Process(recipe, self.machine, rng, everywhere, number=which) for which in range(number)]
         program = self.processes[0].fixture() if fixture else None
         if program is not None:
             gil = Interpreter() if own_gil(recipe) else self.processes[0].gil
@@ -110,7 +111,7 @@ def speedup(recipe: Recipe, workers: int | None = None) -> Range:
 
 def _speedup(recipe: Recipe, workers: int, crowd: float, fixture: bool = True) -> Range:
     stage = Stage(recipe, workers, seed=recipe.seed, crowd=crowd, fixture=fixture)
-    repeats = (80 if crowd == 1.0 else 30) if recipe.varies else 3
+    repeats = (60 if crowd == 1.0 else 20) if recipe.varies else 2
     alone = together = 0.0
     for _ in range(repeats):
         stage.give()
@@ -121,7 +122,7 @@ def _speedup(recipe: Recipe, workers: int, crowd: float, fixture: bool = True) -
     if recipe.varies or each >= BATCHES[-1] / 2:
         return found
     for batch in BATCHES:
-        loops = max(1, int(batch / each))
+        loops = max(1, min(MOST_CALLS, int(batch / each)))
         alone = sum(stage.run([index], loops) for index in range(workers))
         together = stage.run(list(range(workers)), loops)
         found |= Range(alone / together, alone / together)
@@ -142,11 +143,13 @@ def cpu_share(recipe: Recipe) -> Range:
     """The part of one call's time in which it computes: the worker alone, and with its helpers."""
     stage = Stage(replace(recipe, fixture="none"), 1, seed=recipe.seed)
     machine = stage.machine
-    names = ("worker", "helper", "child")
+    names = ("worker", "helper 0", "child 0", "server")
     before = [machine.spent_by(role) for role in names]
     wall = sum(stage.run([0]) for _ in range(60 if recipe.varies else 2))
     own, *helpers = [machine.spent_by(role) - spent for role, spent in zip(names, before, strict=True)]
-    return Range(min(1.0, own / wall), min(1.0, (own + sum(helpers)) / wall))
+    most = min(1.0, (own + sum(helpers)) / wall)
+    # A program beside it on the same core makes its computing take longer, and that is computing.
+    return Range(min(1.0, own / wall), most * ONE_CORE / (most * ONE_CORE + 1 - most))
 
 
 def longest_hold(recipe: Recipe) -> Range:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pytest_concurrency.core import callables
+from pytest_concurrency.core.errors import BadArgument
+
 if TYPE_CHECKING:
     from pytest_concurrency.backends.base import WorkerGroup
     from pytest_concurrency.backends.environment import WorkerEnvironment
@@ -52,13 +55,36 @@ OPENERS: dict[str, Callable[[Body, int, WorkerEnvironment], WorkerGroup]] = {
 def open_workers(setup: WorkerSetup, body: Body, around: WorkerEnvironment) -> WorkerGroup:
     """Start the workers of a setup.
 
-    :raises CannotMeasure: this machine or interpreter has no such workers.
-    :raises BadArgument: no one knows the executor.
+    :raises CannotMeasure: this machine or interpreter has no such workers, or they would share a connection.
+    :raises BadArgument: no one knows the executor, or the body cannot be called by several threads at once.
     """
+    group = _open(setup, body, around)
+    patched = callables.patched_by(body.function) if setup.group_size > 1 and group.one_interpreter else None
+    if patched is not None:
+        group.close()
+        raise BadArgument(
+            f"{body.label} has {patched}, which patches something in each call and restores it afterwards. "
+            f"{setup.who()} at once would restore what another call has set, so that it stays patched for the rest of "
+            "the session. Patch it once for the whole test, in a fixture (monkeypatch, mocker, with mock.patch(...): "
+            "yield), or measure with processes=."
+        )
+    return group
+
+
+def _open(setup: WorkerSetup, body: Body, around: WorkerEnvironment) -> WorkerGroup:
     if setup.executor is None:
         return OPENERS[setup.backend](body, setup.group_size, around)
     from pytest_concurrency.backends.executor_group import ExecutorWorkers
-    from pytest_concurrency.backends.executors import open_pool
+    from pytest_concurrency.backends.executors import open_pool, start_method_of
+    from pytest_concurrency.backends.fork_only import refuse_shared_connections
+    from pytest_concurrency.backends.serialization import session_modules
 
     pool = open_pool(setup.executor, setup.group_size, around)
+    if around.start_method == "auto" and start_method_of(pool.executor) == "fork":
+        try:
+            refuse_shared_connections(body, session_modules(around.root))
+        except BaseException:
+            if pool.end is not None:
+                pool.end()
+            raise
     return ExecutorWorkers(body, setup.group_size, setup.backend, pool, around.root)

@@ -61,6 +61,14 @@ class WorkerGroup(abc.ABC):
         return (None,)
 
     @property
+    def native_ids(self) -> Sequence[int]:
+        """The threads that run the body, as the system numbers them, in this process or others of this host.
+
+        Those that are known: measuring may give them a higher priority for the time of a batch.
+        """
+        return ()
+
+    @property
     def block(self) -> BlockProbe | None:
         """What the last ``beat`` job saw of the event loop, where there is one."""
         return None

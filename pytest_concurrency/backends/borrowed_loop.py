@@ -1,4 +1,4 @@
-"""An event loop that someone else runs: batches are done there, measuring has a thread of its own.
+"""An event loop that an async plugin runs: batches run on it, and the measuring runs in a thread of its own.
 
 An async plugin awaits :meth:`BorrowedLoop.serve` as it would await the test. So fixtures and body share
 one loop, and what is bound to it (a connection, a lock, a queue) works in the body.
@@ -19,7 +19,7 @@ from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
-_GOODBYE = 10.0  # seconds that measuring gets to end its workers when the loop is gone
+_CLOSING = 10.0  # seconds that measuring gets to end its workers when the loop is gone
 _CALL_POLL = 0.1  # seconds between looks whether the loop has gone while a call in it is waited for
 
 Job = Callable[[], Coroutine[Any, Any, None]]
@@ -86,7 +86,7 @@ class BorrowedLoop(ABC):
         if request is not None:
             request.answered.release()
         if self._engine is not None:
-            self._engine.join(_GOODBYE)
+            self._engine.join(_CLOSING)
 
     def run(self, job: Job, deadline: float) -> Reading | BaseException | None:
         """From the measuring thread: let one batch run; return its reading, its exception, or None if it is late.
@@ -155,7 +155,7 @@ class BorrowedLoop(ABC):
 
     @abstractmethod
     def _send(self, request: Request | None) -> None:
-        """In the loop: let :meth:`_receive` return this."""
+        """In the loop's thread: let :meth:`_receive` return this."""
 
     @abstractmethod
     async def _receive(self) -> Request | None: ...
@@ -166,7 +166,7 @@ class BorrowedLoop(ABC):
 
 
 class BorrowedAsyncioLoop(BorrowedLoop):
-    """A guest on asyncio's loop, or on any that stands in for it (uvloop)."""
+    """Borrows asyncio's loop, or any that stands in for it (uvloop)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -230,6 +230,11 @@ class BorrowedLoopWorker:
             raise Raised(answer, "tasks", 0, workers)
         return Sample(loops, (answer,))
 
+    @property
+    def native_ids(self) -> Sequence[int]:
+        """The loop's thread."""
+        return (self._loop.native_id,)
+
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
         """Where the loop's thread is."""
         return [self._loop.stack() or ()]
@@ -239,4 +244,4 @@ class BorrowedLoopWorker:
         self._loop.cancel(seconds)
 
     def close(self) -> None:
-        """Leave the loop as it is: it belongs to someone else."""
+        """Leave the loop as it is: the async plugin closes it."""

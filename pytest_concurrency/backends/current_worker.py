@@ -1,4 +1,4 @@
-"""What the ``concurrency_worker`` fixture gives to a body; imported in every worker that the body travels to."""
+"""What the ``concurrency_worker`` fixture gives to a body; imported in every worker that the body is sent to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pytest_concurrency.backends.batch import current_input, current_worker, ind
 
 
 class CurrentWorker:
-    """Stands for whichever worker asks; travels to worker processes by name."""
+    """Stands for the worker that reads it; is pickled by its name."""
 
     @property
     def index(self) -> int:

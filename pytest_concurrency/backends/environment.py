@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_concurrency.machine.priority import ORDINARY, Priority
+
 if TYPE_CHECKING:
     from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 
@@ -24,5 +26,6 @@ class WorkerEnvironment:
     dask_address: str = ""
     # What the project has registered by pytest_concurrency_backends: {name: executor, or what makes one}.
     executors: Callable[[], Mapping[str, Any]] = _no_executors
+    priority: Priority = ORDINARY  # that batches are measured at
     # The event loop that the test itself runs on, where an async plugin runs it.
     borrowed_loop: BorrowedLoop | None = None

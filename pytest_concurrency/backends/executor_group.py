@@ -108,6 +108,12 @@ class ExecutorWorkers(WorkerGroup):
         return UsedCpu(max(each.process for each in here), max(each.ended for each in here)) if here else None
 
     @property
+    def native_ids(self) -> list[int]:
+        """Those on this host that have been seen."""
+        origins = [report.origin for report in self._reports.values()]
+        return [origin.native_id for origin in origins if origin.host == self._here.host]
+
+    @property
     def cpus(self) -> float | None:
         hosts = {report.origin.host: report.origin.cpus for report in self._reports.values()}
         return sum(hosts.values()) if set(hosts) - {self._here.host} else None

@@ -75,6 +75,7 @@ class Origin:
     interpreter: int
     thread: int
     cpus: float
+    native_id: int  # of the thread, as the system numbers it
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def _known(work_item: WorkItem) -> Known | Answer | None:
 
 def stack_location() -> Origin:
     """Return where the calling thread lives."""
-    return Origin(_host(), os.getpid(), _interpreter(), threading.get_ident(), _cpus())
+    return Origin(_host(), os.getpid(), _interpreter(), threading.get_ident(), _cpus(), threading.get_native_id())
 
 
 # Every work item asks, and reading them anew would take longer than the rest of its way.

@@ -1,12 +1,21 @@
-"""What a body refers to that only forked processes share: elsewhere each worker imports one of its own."""
+"""What a body refers to that depends on whether its workers are forks of the test process.
+
+Forks share locks and queues of multiprocessing, of which other workers have one each. They share open connections too,
+which others cannot be sent.
+"""
 
 from __future__ import annotations
 
+import collections
 import dis
 import functools
+import gc
+import itertools
 import mmap
+import os
+import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from pytest_concurrency.backends.batch import WithInput
@@ -16,6 +25,20 @@ from pytest_concurrency.core.model import Body
 _SHARED = {
     f"multiprocessing.{name}"
     for name in ("synchronize", "queues", "sharedctypes", "connection", "managers", "shared_memory")
+}
+_MOST_OBJECTS = 20_000  # that are looked at in search of a connection
+# What refers to half of the process, and is not what a body would send a request by.
+_NO_HOLDERS = (type, ModuleType, FunctionType, CodeType, FrameType, str, bytes)
+_OF_THE_SESSION = {
+    "_pytest",
+    "pytest",
+    "pluggy",
+    "xdist",
+    "execnet",
+    "pytest_concurrency",
+    "logging",
+    "multiprocessing",
+    "asyncio",
 }
 _Named = Iterator["tuple[str, Any]"]
 
@@ -64,6 +87,69 @@ def refuse_what_only_fork_shares(body: Body, modules: Collection[str], otherwise
             f"one each: {why}. Make it in a fixture, by multiprocessing.Manager(), or use "
             "--concurrency-start-method=fork if the other threads do no harm, as idle ones of a library like NumPy"
         )
+
+
+def refuse_shared_connections(body: Body, modules: Collection[str]) -> None:
+    """See to it that forked workers do not share an open connection: their requests would mix on it, or queue.
+
+    :raises CannotMeasure: the body refers to one; the message says by what name.
+    """
+    if found := shared_connection(body, modules):
+        raise CannotMeasure(
+            f"{body.label} uses {found}. Workers would be forked and share it: their requests would mix on it, or wait "
+            "for each other. Open it in the body, or by a function with functools.cache that the body calls and the "
+            "fixture does not; or use --concurrency-start-method=fork if its library opens another one in a fork by "
+            "itself"
+        )
+
+
+def shared_connection(body: Body, modules: Collection[str]) -> str:
+    """Return, in words, an open connection that a body refers to, and by what name; empty if there is none."""
+    ahead: list[tuple[str, Any]] = [(f"fixture {name!r}", value) for name, value in body.values.items()]
+    ahead += [(f"argument {number}", value) for number, value in enumerate(body.positional, 1)]
+    functions: list[tuple[str, Any]] = [("", one) for one in (body.function, body.prepare) if one is not None]
+    for name, value in itertools.chain(ahead, _reached(functions, modules)):
+        peer = open_connection(value) if name else None
+        if peer is not None:
+            return f"{name} (a {type(value).__qualname__}), which has an open connection to {peer}"
+    return ""
+
+
+def open_connection(root: Any) -> str | None:
+    """Return the other end of a connected socket that an object holds, however deep; None if none is found."""
+    seen = {id(root)}
+    ahead: collections.deque[Any] = collections.deque([root])
+    while ahead and len(seen) < _MOST_OBJECTS:
+        value = ahead.popleft()
+        if isinstance(value, socket.socket):
+            if peer := _peer(value):
+                return peer
+            continue
+        if _is_no_holder(value):
+            continue
+        for each in gc.get_referents(value):
+            if id(each) not in seen:
+                seen.add(id(each))
+                ahead.append(each)
+    return None
+
+
+def _peer(connection: socket.socket) -> str:
+    """Return whom a socket is connected to, as text; empty if it is not, or by a pair that has no names."""
+    try:
+        peer = connection.getpeername()
+    except OSError:
+        return ""
+    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else str(peer or "")
+
+
+def _is_no_holder(value: Any) -> bool:
+    """Whether what an object refers to is not its own, or is known to be safe to share."""
+    if isinstance(value, _NO_HOLDERS) or type(value).__module__.partition(".")[0] in _OF_THE_SESSION:
+        return True
+    # What remembers its process opens new connections in a fork, as pools of Redis and SQLAlchemy do.
+    known = getattr(value, "__dict__", None)
+    return isinstance(known, dict) and any(known.get(name) == os.getpid() for name in ("pid", "_pid"))
 
 
 def _referred(name: str, value: Any, modules: Collection[str]) -> _Named:

@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
 
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.clocks import CLOCKS
+
 STAYS = "A thread that waits cannot be ended from outside: those above stay until the session ends."
 _GRACE = 1.0  # seconds that all of them get once more, as Python ends
 
@@ -29,7 +32,7 @@ class AbandonedWorker:
     """One part of a batch that does not end, who may be at it, and what to say of it."""
 
     what: str
-    part: Future[Any]
+    part: Future[Any] | None  # None: it is over when its workers are
     workers: Callable[[], Sequence[threading.Thread | BaseProcess]]
 
 
@@ -67,11 +70,31 @@ def leave(left: AbandonedWorker) -> None:
         threading._register_atexit(_let_python_end)  # type: ignore[attr-defined]
 
 
+def leave_threads(what: str, threads: Sequence[threading.Thread]) -> None:
+    """Let the session end without threads of a pool that was shut down, should they still hang by then."""
+    limit = CLOCKS.wall() + _GRACE
+    for thread in threads:
+        interrupt(thread)  # one that computes would take its CPU from every later measurement
+    for thread in threads:
+        thread.join(max(0.0, limit - CLOCKS.wall()))
+        if thread.is_alive():
+            stands = stack_locations.of_thread(thread.ident) or ()
+            leave(
+                AbandonedWorker(f"{what}: {stack_locations.describe(stands)}", None, functools.partial(list, [thread]))
+            )
+
+
+def _hangs(left: AbandonedWorker) -> bool:
+    if left.part is not None:
+        return not left.part.done()
+    return any(worker.is_alive() for worker in left.workers())
+
+
 def _let_python_end() -> None:
     if _registered_in != os.getpid():
         return
-    concurrent.futures.wait([left.part for left in _left], timeout=_GRACE)
-    hanging = [left for left in _left if not left.part.done()]
+    concurrent.futures.wait([left.part for left in _left if left.part is not None], timeout=_GRACE)
+    hanging = [left for left in _left if _hangs(left)]
     if not hanging:
         return
     lines = "".join(f"  {left.what}\n" for left in hanging)

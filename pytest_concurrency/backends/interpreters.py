@@ -26,7 +26,7 @@ from pytest_concurrency.probes import thread_clock
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
-_GOODBYE = 1.0  # seconds that interpreters get to end
+_CLOSING = 1.0  # seconds that interpreters get to end
 _CODE = """
 import sys
 sys.path.extend(folder for folder in path if folder not in sys.path)
@@ -72,7 +72,7 @@ class InterpreterWorkers(PipeWorkers):
     def close(self) -> None:
         """Ask them to end. One that hangs is left behind: nothing can end it."""
         self._dismiss()
-        limit = CLOCKS.wall() + _GOODBYE
+        limit = CLOCKS.wall() + _CLOSING
         for index, thread in enumerate(self._threads):
             thread.join(max(0.0, limit - CLOCKS.wall()))
             if thread.is_alive():
@@ -103,11 +103,15 @@ class InterpreterWorkers(PipeWorkers):
         self._threads.append(thread)
         self._ends.append(end)
 
+    @property
+    def native_ids(self) -> list[int]:
+        return [thread.native_id for thread in self._threads if thread.native_id]
+
     def _ended(self, index: int) -> bool:
         return not self._threads[index].is_alive()
 
     def _removed(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
-        self._threads[index].join(_GOODBYE)
+        self._threads[index].join(_CLOSING)
         why = ""
         if self._ends[index].done() and (error := self._ends[index].exception()):
             why = f" ({type(error).__name__}: {error})"

@@ -18,7 +18,11 @@ from typing import Protocol
 from pytest_concurrency.backends import process_main
 from pytest_concurrency.backends.base import not_started
 from pytest_concurrency.backends.batch import jobs_of
-from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
+from pytest_concurrency.backends.fork_only import (
+    refuse_shared_connections,
+    refuse_what_only_fork_shares,
+    shared_connection,
+)
 from pytest_concurrency.backends.pipe_group import PipeWorkers
 from pytest_concurrency.backends.process_main import WorkItem
 from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_state, session_modules
@@ -32,8 +36,8 @@ from pytest_concurrency.probes import thread_clock
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
-_GOODBYE = 0.5  # seconds between asking, terminating and killing
-_LONG_GOODBYE = 5.0  # the same for workers that are known to be idle
+_CLOSING = 0.5  # seconds between asking, terminating and killing
+_CLOSING_IDLE = 5.0  # the same for workers that are known to be idle
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.01  # seconds between looks whether a process has ended
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 _CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
@@ -60,9 +64,13 @@ class ProcessWorkers(PipeWorkers):
         thread_clock.require()
         method, why = choose_start_method(start_method)
         modules = {} if method == "fork" else session_modules(root)
+        if start_method == "auto" and method == "fork":
+            refuse_shared_connections(body, session_modules(root))
         if start_method == "auto" and method != "fork":
             refuse_what_only_fork_shares(body, modules, f"Workers would be started by {method}", why)
         self.note = f"start method {method}: {why}"
+        if method == "fork" and (shared := shared_connection(body, session_modules(root))):
+            self.note += f"; the workers share {shared}"
         self._processes: list[BaseProcess] = []
         self._resources = contextlib.ExitStack()
         packed = b"" if method == "fork" else pack(body)
@@ -88,7 +96,7 @@ class ProcessWorkers(PipeWorkers):
                 if end != "join":
                     getattr(process, end)()
             # Idle workers go when asked; coverage and the like may have something to write before.
-            _await_end(alive, _GOODBYE if self._lost or end != "join" else _LONG_GOODBYE)
+            _await_end(alive, _CLOSING if self._lost or end != "join" else _CLOSING_IDLE)
         for process in self._processes:
             with contextlib.suppress(ValueError):
                 process.close()
@@ -138,12 +146,17 @@ class ProcessWorkers(PipeWorkers):
             if theirs is not None:
                 theirs.close()
 
+    @property
+    def native_ids(self) -> list[int]:
+        """The main thread of each process, which has the number of its process."""
+        return [process.pid for process in self._processes if process.pid]
+
     def _ended(self, index: int) -> bool:
         return _state(self._processes[index]) == "ended"
 
     def _removed(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
         process = self._processes[index]
-        _await_end([process], _GOODBYE)
+        _await_end([process], _CLOSING)
         code = process.exitcode
         if code is None and _state(process) == "ended":  # only the server that has forked it knows its status
             how, look = "ended", _EXITED

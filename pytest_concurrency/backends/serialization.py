@@ -1,4 +1,4 @@
-"""What travels between processes and interpreters: bodies one way, readings and exceptions the other.
+"""What is sent between processes and interpreters: bodies to the workers, readings and exceptions back.
 
 Imported in subinterpreters too, so nothing here may need the main one.
 """
@@ -24,6 +24,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Literal
 
 from pytest_concurrency.backends.batch import current_worker, jobs_of
+from pytest_concurrency.backends.fork_only import open_connection
 from pytest_concurrency.core.errors import CannotMeasure, NotPicklable, WorkerLost
 from pytest_concurrency.core.model import Body, Reading
 
@@ -33,7 +34,7 @@ Modules = Mapping[str, "tuple[str | None, tuple[str, ...]]"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back over the pipe, pickled: an exception travels as bytes of its own."""
+    """What is sent back over the pipe: an exception as bytes of its own, since it may not be picklable."""
 
     kind: Literal["ready", "reading", "raised", "lost"]  # lost: the body could not be loaded
     reading: Reading | None = None
@@ -65,6 +66,8 @@ def _blame(body: Body, error: Exception) -> str:
         try:
             _dumps(value)
         except Exception as reason:
+            if peer := open_connection(value):  # a fork would share it, which is no cure
+                cure = f"It has an open connection to {peer}: open one in the body, or once in each worker process"
             return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
     return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
 
@@ -259,7 +262,7 @@ class RemoteTraceback(Exception):
 
 
 def exception_of(answer: Answer) -> BaseException:
-    """Return an exception that has travelled, with its traceback's text as its cause."""
+    """Return an exception that a worker has sent, with its traceback's text as its cause."""
     error: object = None
     if answer.error:
         with contextlib.suppress(Exception):

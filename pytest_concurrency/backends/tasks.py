@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup, not_started
 from pytest_concurrency.backends.batch import (
     Worker,
@@ -25,6 +26,7 @@ from pytest_concurrency.backends.batch import (
     prepare_inputs_of_tasks,
 )
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
+from pytest_concurrency.backends.executors import threads_of
 from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import BlockProbe, Body, Sample
@@ -77,6 +79,8 @@ class TaskWorkers(WorkerGroup):
     def __init__(self, body: Body, count: int, borrowed_loop: BorrowedLoop | None = None) -> None:
         """``borrowed_loop``: the loop that the test itself runs on, where an async plugin runs it."""
         self._call = body.call
+        self._label = body.label
+        self._helpers: list[threading.Thread] = []  # of the loop's pool, to which asyncio.to_thread gives calls
         self._prepare = body.prepare
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
@@ -119,8 +123,8 @@ class TaskWorkers(WorkerGroup):
             if isinstance(error, RuntimeError) and "different" in str(error) and "loop" in str(error):
                 _add_note(error, _FOREIGN + (_INSIDE if self._inside else _OUTSIDE))
             raise Raised(error, "tasks", self._failed, workers) from None
-        except Hung as hung:
-            stood = self._stack_location(workers, hung.places[0])
+        except Hung as late:
+            stood = self._stack_location(workers, late.places[0])
             self._cancel()
             self._thread.recover(_CANCEL)
             why = _FROZEN if _time_stands_still() else _STILL if self._inside else ""
@@ -135,10 +139,14 @@ class TaskWorkers(WorkerGroup):
         readings = (replace(one, ends=ends, by_index=by_index, each=self._each) for one in sample.readings)
         return Sample(loops, tuple(readings))
 
+    @property
+    def native_ids(self) -> Sequence[int]:
+        return self._thread.native_ids
+
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
         """Where the tasks wait; all of them wait for what one of them has the loop's thread do."""
         unfinished = [task for task in self._workers if not task.done()]
-        stacks = [_awaiting(task) for task in unfinished]
+        stacks = [stack_locations.of_task(task) for task in unfinished]
         if all(stacks):
             return stacks
         return list(self._thread.stacks(1)) * len(unfinished)
@@ -155,6 +163,8 @@ class TaskWorkers(WorkerGroup):
             closing = threading.Thread(target=self._end_loop, name="concurrency-tasks-closing", daemon=True)
             closing.start()
             closing.join(2 * _CANCEL)
+        # Python waits at its end for the threads of a pool, and for ever for one in which a call of the body hangs.
+        hung.leave_threads(f"{self._label}, a thread of its event loop's pool", self._helpers)
 
     async def _batch(self) -> None:
         await self._gather()
@@ -260,7 +270,7 @@ class TaskWorkers(WorkerGroup):
             if task.done():
                 found.append("finished")
             else:
-                frames = _awaiting(task)
+                frames = stack_locations.of_task(task)
                 found.append(stack_locations.describe(frames) if frames else loop_at)
         return found
 
@@ -275,6 +285,8 @@ class TaskWorkers(WorkerGroup):
         loop, self._loop = self._loop, None
         if loop is None:
             return
+        pool = getattr(loop, "_default_executor", None)
+        self._helpers = threads_of(pool) if pool is not None else []
         if loop.is_closed():
             asyncio.set_event_loop(None)
             _abandon(loop)
@@ -329,15 +341,3 @@ def _drop_half_made(error: OSError) -> None:
 
 def _add_note(error: BaseException, note: str) -> None:
     error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]  # as add_note() of 3.11 does
-
-
-def _awaiting(task: asyncio.Task[None]) -> list[stack_locations.Place]:
-    """Return the places that a task waits in, innermost first; none if it runs at this moment."""
-    found: list[stack_locations.Place] = []
-    awaited: Any = task.get_coro()
-    while (frame := getattr(awaited, "cr_frame", None)) is not None:
-        if awaited.cr_running:
-            return []
-        found.insert(0, next(stack_locations.of_frame(frame)))
-        awaited = awaited.cr_await
-    return found

@@ -19,7 +19,7 @@ from pytest_concurrency.probes.thread_clock import ThreadClock
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
-_GOODBYE = 1.0  # seconds that an idle thread gets to end
+_CLOSING = 1.0  # seconds that an idle thread gets to end
 
 
 class ThreadWorkers(WorkerGroup):
@@ -35,16 +35,16 @@ class ThreadWorkers(WorkerGroup):
         self._backend = backend
         self._task: tuple[Callable[[], Any], int, int, int] | None = None
         self._answers: list[Reading | BaseException | None] = [None] * count
-        self._doors = [threading.Lock() for _ in range(count)]
-        self._owing = [False] * count  # whose answer the running batch still waits for
+        self._start_locks = [threading.Lock() for _ in range(count)]
+        self._awaited = [False] * count  # whether the running batch still waits for a worker's answer
         self._ends: list[BaseException | None] = [None] * count  # what ended a thread outside of the body
         self._clocks: list[ThreadClock | None] = [None] * count
         self._counting = threading.Lock()
         self._open_answers = 0
         self._all_done = threading.Lock()  # opened by the last answer of a batch
         self._broken = False
-        for door in (*self._doors, self._all_done):
-            door.acquire()
+        for start_lock in (*self._start_locks, self._all_done):
+            start_lock.acquire()
         self._threads: list[threading.Thread] = []
         try:
             for index in range(count):
@@ -60,6 +60,10 @@ class ThreadWorkers(WorkerGroup):
     @property
     def idents(self) -> list[int | None]:
         return [thread.ident for thread in self._threads]
+
+    @property
+    def native_ids(self) -> list[int]:
+        return [thread.native_id for thread in self._threads if thread.native_id]
 
     def stacks(self, workers: int) -> list[Sequence[stack_locations.Place]]:
         """Where the threads are; nothing of one that has ended."""
@@ -80,10 +84,10 @@ class ThreadWorkers(WorkerGroup):
             self._open_answers = workers
             for index in range(workers):
                 self._answers[index] = None
-                self._owing[index] = True
+                self._awaited[index] = True
         try:
             for index in range(workers):
-                self._doors[index].release()
+                self._start_locks[index].release()
             in_time = self._all_done.acquire(timeout=deadline)
         except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
             self._broken = True
@@ -110,17 +114,17 @@ class ThreadWorkers(WorkerGroup):
     def close(self) -> None:
         """End the threads. One that hangs in native code is left behind: nothing can end it."""
         self._task = None
-        for door in self._doors:
-            if door.locked():
-                door.release()
-        limit = CLOCKS.wall() + _GOODBYE
+        for start_lock in self._start_locks:
+            if start_lock.locked():
+                start_lock.release()
+        limit = CLOCKS.wall() + _CLOSING
         for thread in self._threads:
             thread.join(max(0.0, limit - CLOCKS.wall()))
         hanging = [thread for thread in self._threads if thread.is_alive()]
         for thread in hanging:
             interrupt(thread)  # one that still computes would disturb every later measurement
         for thread in hanging:
-            thread.join(_GOODBYE / len(hanging))
+            thread.join(_CLOSING / len(hanging))
         for thread, clock in zip(self._threads, self._clocks, strict=False):
             if thread.is_alive() and clock is not None:
                 clock.close()  # the thread stays, but its file need not
@@ -155,9 +159,9 @@ class ThreadWorkers(WorkerGroup):
 
     def _count_off(self, index: int) -> None:
         with self._counting:
-            if not self._owing[index]:
+            if not self._awaited[index]:
                 return
-            self._owing[index] = False
+            self._awaited[index] = False
             self._open_answers -= 1
             last = self._open_answers == 0
         if last:
@@ -165,11 +169,11 @@ class ThreadWorkers(WorkerGroup):
 
     def _serve(self, index: int) -> None:
         self._clocks[index] = clock = ThreadClock()
-        door = self._doors[index]
+        start_lock = self._start_locks[index]
         try:
             while True:
                 idle_delay = clock.delay()
-                door.acquire()
+                start_lock.acquire()
                 task = self._task
                 if task is None:
                     return

@@ -30,7 +30,7 @@ _CANCEL = 1.0  # seconds that cancelled tasks get to end
 
 
 class BorrowedTrioLoop(BorrowedLoop):
-    """A guest on Trio's loop."""
+    """Borrows Trio's loop."""
 
     name = "trio"
 
@@ -125,7 +125,7 @@ class TrioWorkers(WorkerGroup):
         return Sample(loops, tuple(readings))
 
     def close(self) -> None:
-        """Leave the loop as it is: it belongs to someone else."""
+        """Leave the loop as it is: the async plugin closes it."""
 
     async def _batch(self) -> None:
         async with trio.open_nursery() as nursery:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 DOCUMENTATION = "https://pytest-concurrency-perf.readthedocs.io/en/stable"
-# Each kind of failure has a section of this name on the page ``failed``.
+_FOLDER = "not-green"
+# Each kind of failure has a section of this name on the page ``failed`` of that folder.
 FAILURES = (
     "serialized",
     "partial-overlap",
@@ -21,11 +22,11 @@ FAILURES = (
     "bound-type",
     "regression",
 )
-_PAGES = {"undecided": "undecided.html", "unmeasurable": "undecided.html#unmeasurable"}
+_PAGES = {"undecided": "undecided.html", "unmeasurable": "unmeasurable.html"}
 
 KINDS = (*FAILURES, *_PAGES)
 
 
 def about(kind: str) -> str:
     """Return the address of the section about a kind of verdict: one of ``FAILURES``, undecided or unmeasurable."""
-    return f"{DOCUMENTATION}/{_PAGES.get(kind, f'failed.html#{kind}')}"
+    return f"{DOCUMENTATION}/{_FOLDER}/{_PAGES.get(kind, f'failed.html#{kind}')}"

@@ -9,6 +9,16 @@ import reprlib
 from collections.abc import Callable
 from typing import Any
 
+_PATCHING = {
+    "unittest.mock": "@mock.patch",
+    "mock.mock": "@mock.patch",
+    "freezegun.api": "@freeze_time",
+    "time_machine": "@time_machine.travel",
+    "responses": "@responses.activate",
+    "requests_mock.mocker": "@requests_mock",
+    "vcr.cassette": "@vcr.use_cassette",
+}
+
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether a call returns a coroutine, so that it must be awaited."""
@@ -29,6 +39,23 @@ def takes_nothing(function: Callable[..., Any]) -> bool:
     except ValueError:  # some of those written in C do not tell
         return True
     return True
+
+
+def patched_by(function: Any) -> str | None:
+    """Return the decorator that replaces something for the time of each call, as ``@mock.patch`` does; or None.
+
+    By the modules of those that do so: their wrappers are defined there.
+    """
+    seen: set[int] = set()
+    while function is not None and id(function) not in seen:
+        seen.add(id(function))
+        home = getattr(function, "__globals__", {}).get("__name__", "")
+        if home in _PATCHING:
+            return _PATCHING[home]
+        # What a method, a partial and a wrapper stand for.
+        inner = (getattr(function, name, None) for name in ("__func__", "func", "__wrapped__"))
+        function = next((each for each in inner if callable(each)), None)
+    return None
 
 
 def name_of(function: Callable[..., Any]) -> str:

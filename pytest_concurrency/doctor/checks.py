@@ -20,6 +20,7 @@ from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.expectations.base import Tolerances, speedup_plan
 from pytest_concurrency.expectations.compare import ComparisonClaim
+from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.clocks import CLOCKS, resolution
 from pytest_concurrency.machine.cpus import cpu_limits, gil_enabled, usable_cpus
 from pytest_concurrency.measurement.callable_bench import CallableBench
@@ -76,6 +77,8 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
         start_methods=tuple(multiprocessing.get_all_start_methods()),
         waiting=waiting,
         computing=computing,
+        priority=priority.choose("auto", cpus=usable),
+        throttling=priority.throttling(),
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_concurrency.core.model import Estimate, Interference
-from pytest_concurrency.core.units import count, duration, number, ratio
+from pytest_concurrency.core.units import count, duration, number, ratio, share
 from pytest_concurrency.engine import intervals
+from pytest_concurrency.machine.priority import ORDINARY, Priority
 
 Mark = Literal["ok", "note", "bad"]
 
@@ -59,6 +60,8 @@ class Checkup:
     start_methods: Sequence[str]
     waiting: Ruling
     computing: Ruling | None  # None on one CPU
+    priority: Priority = ORDINARY  # the highest one that tests may be measured at
+    throttling: float | None = None  # the part of a second that real-time threads may use
 
 
 _COST = {
@@ -103,11 +106,28 @@ def lines(checkup: Checkup) -> list[Line]:
     found.append(_interference(checkup))
     found.append(_same(checkup))
     found.extend(_control(checkup))
+    found.append(_priority(checkup))
     found.append(Line("start methods", ", ".join(checkup.start_methods)))
     found.append(_ruling("waiting gate", checkup.waiting))
     if checkup.computing is not None:
         found.append(_ruling("computing gate", checkup.computing))
     return found
+
+
+def _priority(checkup: Checkup) -> Line:
+    """What the process may do about other programs, and what to paste where it may not."""
+    found = checkup.priority
+    if found.kind == "realtime":
+        left = f"; the kernel leaves ordinary threads {share(1 - checkup.throttling)}" if checkup.throttling else ""
+        return Line("priority", f"tests are measured at real-time priority{left}")
+    if found.kind == "nice":
+        return Line("priority", f"tests are measured at nice {found.nice}: {found.why}", "note")
+    return Line(
+        "priority",
+        f"tests are measured at the ordinary priority: {found.why}. On a busy machine verdicts take longer, or stay "
+        "undecided. To allow a higher one, run: sudo prlimit --rtprio=1 --nice=40 --pid $$ (Docker: --ulimit rtprio=1)",
+        "note",
+    )
 
 
 def fit(checkup: Checkup, wanted: int) -> bool:

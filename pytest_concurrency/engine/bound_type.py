@@ -38,11 +38,11 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
     waiting = 1 - computing
     alone = per_body([round_.serial for round_ in rounds])
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
-    on_one_thread = setup.backend == "tasks"
+    on_one_thread = setup.one_thread
     if computing <= WAITS:
         kind: BoundKind = "io"
         evidence = f"alone it waits for {share(waiting)} of {duration(alone.wall)}"
-        if setup.backend == "compare":
+        if setup.own_code:
             evidence = f"the first function waits for {share(waiting)} of {duration(alone.wall)}"
         elif together and workers and workers > 1:
             found = [intervals.speedup(round_, workers, known.cpus, known.in_turn) for round_ in rounds]
@@ -59,12 +59,12 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
                     wholly = "" if stats.median(figures) > 0.8 * overlapping else " in part"
                     evidence += f", and the waits of {setup.who()} overlap{wholly}: all are done after {finish}"
         return Bound(kind, computing, waiting, known.gil, evidence)
-    who = "the first function" if setup.backend == "compare" else "alone it"
+    who = "the first function" if setup.own_code else "alone it"
     evidence = f"{who} computes for {share(computing)} of {duration(alone.wall)}"
     if computing < COMPUTES:
         return Bound("mixed", computing, waiting, known.gil, f"{evidence} and waits for the rest{_gil(known)}")
     evidence += _gil(known)
-    if together and not on_one_thread and setup.backend != "compare":
+    if together and not on_one_thread and not setup.own_code:
         growth = per_body(together).cpu / max(alone.cpu, 1e-9)
         if growth > _CONTENDED:
             evidence += (

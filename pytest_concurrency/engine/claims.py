@@ -14,8 +14,10 @@ from typing import Protocol
 from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
 from pytest_concurrency.core.stats import log_odds
 from pytest_concurrency.engine import gil_overlap, intervals
+from pytest_concurrency.engine.statistic import NEVER, RATIO, SHARE, Statistic
 from pytest_concurrency.engine.voting import Vote, cast
 
+_MANY_CALLS, _SUSTAINED = 20, 0.2  # calls, and seconds, of a batch from which its calls are not looked at one by one
 _APART = 1.15  # ratio of two speedups from which rounds can tell them apart
 _COVERED = 0.6  # part of a body's time that alert beats must have covered to speak for all of it
 _ALONE = 0.75  # part of a body's computing that surely holds the GIL, from which on it all may: beats are coarse
@@ -68,8 +70,8 @@ class Claim(Protocol):
         ...
 
     @property
-    def never(self) -> bool:
-        """Whether it is about what must not happen at all, so that rounds without it say little."""
+    def statistic(self) -> Statistic:
+        """What its rounds add up to."""
         ...
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote: ...
@@ -85,7 +87,7 @@ class SpeedupClaim:
     at_most: bool = False
     name: str = "speedup"
     unit: str = "ratio"
-    never: bool = False
+    statistic: Statistic = RATIO
 
     @property
     def met_when(self) -> int:
@@ -116,7 +118,7 @@ class ShareClaim:
     unit: str = "share"
     met_when: int = 1
     needs_confirmation_on: tuple[int, ...] = (-1,)
-    never: bool = False
+    statistic: Statistic = SHARE
 
     @property
     def name(self) -> str:
@@ -160,7 +162,7 @@ class OverlapClaim:
     met_when: int = 1
     needs_confirmation_on: tuple[int, ...] = (-1,)
     name: str = "overlap"
-    never: bool = False
+    statistic: Statistic = RATIO
 
     @property
     def threshold(self) -> float:
@@ -213,7 +215,7 @@ class GilClaim:
     threshold: float = 0.5
     unit: str = "share"
     name: str = "GIL"
-    never: bool = False
+    statistic: Statistic = SHARE
 
     @property
     def met_when(self) -> int:
@@ -229,9 +231,11 @@ class GilClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         vote = gil_vote(gil)
-        if vote.direction >= 0 or gil is None or not gil_overlap.let_go_briefly([gil]):
+        if vote.direction >= 0 or gil is None or gil.taken is None or known.gil == "released":
             return vote
-        return gil_overlap.vote(round_, known.cpus)
+        # One probe has too few beats to tell a GIL that is released from one let go briefly. All of them do, or the
+        # gain does.
+        return gil_overlap.vote(round_, known.cpus) if gil_overlap.may_be_brief([gil]) else Vote(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +248,7 @@ class LongestClaim:
     unit: str = "seconds"
     met_when: int = -1
     needs_confirmation_on: tuple[int, ...] = (1,)
-    never: bool = True
+    statistic: Statistic = NEVER
 
     @property
     def name(self) -> str:
@@ -291,7 +295,9 @@ def _ratio_vote(
     vote = cast(interval, cut, shortest_batch(round_), intervals.body_time(round_), half(claim.margin))
     # What computing alone makes of it is no chance.
     computed = intervals.most_by_computing(round_, claim.workers, known.cpus, known.in_turn) < cut
-    calls = None if computed else intervals.calls(round_, claim.workers)
+    # Sums of so many calls are alike whatever single ones are.
+    many = round_.serial.loops >= _MANY_CALLS and vote.batch >= _SUSTAINED
+    calls = None if computed or many else intervals.calls(round_, claim.workers)
     draws = round_.serial.loops // round_.concurrent.loops if round_.concurrent is not None else 1
     return replace(vote, faster=intervals.faster_concurrently(round_), calls=calls, draws=max(1, draws))
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Estimate, Interval, VerdictName
-from pytest_concurrency.engine import chance, mean_ratio, voting
-from pytest_concurrency.engine.claims import Claim, margin_cut
+from pytest_concurrency.engine import mean_ratio, rules, voting
+from pytest_concurrency.engine.claims import Claim
+from pytest_concurrency.engine.rules.base import Leaning
+from pytest_concurrency.engine.statistic import won
 from pytest_concurrency.engine.voting import Spread, Vote, VoteCount
 
 _SETTLED = 24  # rounds after which a figure that lies inside the margin is accepted as such
-_CHANCE = 3e-4  # how often rounds of calls that merely differ may look slow concurrently
 _GROUPS = 3  # of rounds, that make an estimate
-_REFUTES = 24  # rounds without, after which one in which it seemed to happen counts as an error
-_CONFIRMING = 40  # rounds that a confirmation may take before the whole count starts again
 _IMPRECISE = 0.01  # standard error of the figure, as a part of it, that some more rounds are worth
 
 
@@ -37,7 +37,8 @@ class Decision:
     spread: Spread = field(default_factory=Spread)  # how much the figure varies with the body itself
     silent: int = 0  # rounds without a vote, in a row
     undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
-    by_chance: bool = False  # whether calls that merely differ could have given these rounds
+    trace: Counter[str] = field(default_factory=Counter)  # how often each rule has held something back
+    held_back_by: str = ""  # the rule that held the last verdict back, if one did
     contradicted: int = 0  # conclusions that fresh workers did not come to again
     verdict: VerdictName | None = None
 
@@ -69,17 +70,15 @@ class Decision:
 
     def _count(self, count: VoteCount, early: bool) -> bool:
         self.tally = count
-        if early and not self.claim.never:
-            return False
         side = self._side(count, self._enough(1), self._enough(-1), early)
         if not side and self.means:
-            side = mean_ratio.side(self.counted, self._error(1), self._error(-1))
+            side = self._unless_held_back(mean_ratio.side(self.counted, self._error(1), self._error(-1)), early)
         if side and self.needs_confirmation(side):
             self.confirming, self.confirmation, self.counted = side, VoteCount(), []
             return True
         if side:
             self._decide(side)
-        elif self._inside_margin():
+        elif not (early and not self._zero_tolerance) and self._inside_margin():
             self.verdict = "undecided"
         return False
 
@@ -91,12 +90,15 @@ class Decision:
         if side == self.confirming:
             self._decide(side)
             return False
-        # What happens now and then takes its time to happen again.
-        if side or self.confirmation.rounds >= _CONFIRMING * (10 if self.claim.never else 1):
+        if side or self.confirmation.rounds >= self.claim.statistic.confirming_rounds:
             self.contradicted += 1
             self.confirming, self.tally, self.counted = 0, VoteCount(), []
             return True
         return False
+
+    @property
+    def _zero_tolerance(self) -> bool:
+        return self.claim.statistic.zero_tolerance
 
     @property
     def suspected(self) -> int:
@@ -106,18 +108,22 @@ class Decision:
 
     def _side(self, count: VoteCount, enough_above: float, enough_below: float, early: bool) -> int:
         """The side that the votes of this count have decided for, 0 if none."""
-        side = count.decided(enough_above, enough_below)
-        if self.claim.never:
-            happened = -self.claim.met_when
-            if voting.now_and_then(self.counted, happened) >= (enough_above if happened > 0 else enough_below):
-                return happened
-            if side == self.claim.met_when and (early or len(self.counted) < _REFUTES * self.suspected):
-                return 0
-        # Rounds of which each says one thing, and all together the other, are not alike.
-        share = voting.pooled(self.votes)
-        if share is not None and side and (share > margin_cut(self.claim.margin)) != (side > 0):
+        against = -self.claim.met_when
+        side = won(self.claim.statistic, count, self.counted, against, {1: enough_above, -1: enough_below})
+        return self._unless_held_back(side, early)
+
+    def _unless_held_back(self, side: int, early: bool) -> int:
+        """The same side, or 0 if a rule holds it back."""
+        if not side:
             return 0
-        return side
+        # A confirmation has seen what the first count had to see.
+        rule = rules.held_back(self._leaning(early and (self._zero_tolerance or not self.confirming)), side, "count")
+        if rule is not None:
+            self.trace[rule.name] += 1
+        return side if rule is None else 0
+
+    def _leaning(self, early: bool = False) -> Leaning:
+        return Leaning(self.claim, self.votes, self.counted, self.suspected, early, self.spread)
 
     def _enough(self, side: int) -> float:
         return voting.ENOUGH + (voting.MORE if self.needs_confirmation(side) else 0.0)
@@ -128,28 +134,22 @@ class Decision:
     @property
     def means(self) -> bool:
         """Whether the ratio of mean times may decide: where calls of one body vary."""
-        return self.claim.unit == "ratio" and self.spread.varies and not any(vote.apart for vote in self.votes)
+        return self.claim.statistic.of_times and self.spread.varies and not any(vote.apart for vote in self.votes)
 
     def calls_vary(self, loops: int) -> bool:
         """Whether single calls of this body differ by much, where a batch is so many of them."""
-        if self.claim.unit != "ratio" or any(vote.apart for vote in self.votes):
+        if not self.claim.statistic.of_times or any(vote.apart for vote in self.votes):
             return False
         return self.spread.seen > voting.UNEVEN and self.spread.seen * math.sqrt(loops) > voting.VARIES
 
     def _decide(self, side: int) -> None:
-        """Come to a verdict, unless it may well be chance."""
-        self.by_chance = self._may_be_chance(side)
-        if not self.by_chance:
+        """Come to a verdict, unless a rule holds it back."""
+        rule = rules.held_back(self._leaning(), side, "verdict")
+        self.held_back_by = "" if rule is None else rule.name
+        if rule is None:
             self.verdict = "met" if side == self.claim.met_when else "not_met"
-
-    def _may_be_chance(self, side: int) -> bool:
-        """Whether calls that merely differ may well have given the rounds that speak for this side."""
-        rounds = [vote.calls for vote in self.votes if vote.calls is not None]
-        if 2 * len(rounds) <= len(self.votes):
-            return False
-        if side > 0:
-            return chance.drawn(rounds) < self.votes[-1].cut
-        return chance.chance(rounds) > _CHANCE
+        else:
+            self.trace[rule.name] += 1
 
     def _inside_margin(self) -> bool:
         margin = self.claim.margin
@@ -196,9 +196,8 @@ class Decision:
         """What the rounds said, in groups where they voted so and there are some."""
         groups = voting.grouped(self.votes, self.spread)
         votes = groups if len(groups) >= _GROUPS else self.votes
-        if self.claim.never and self.verdict in ("met", "not_met"):  # rounds that say otherwise have another figure
-            side = self.claim.met_when * (1 if self.verdict == "met" else -1)
-            votes = [vote for vote in votes if vote.direction in (side, 0)]
+        if self.verdict in ("met", "not_met"):
+            votes = self.claim.statistic.telling(votes, self.claim.met_when * (1 if self.verdict == "met" else -1))
         return [(vote.figure, vote.interval) for vote in votes if vote.figure is not None and vote.interval]
 
     @staticmethod

@@ -59,11 +59,16 @@ class GilUsage:
             return "held"
         if side > 0:
             return "unknown"
-        if gil_overlap.let_go_briefly(self._probes):
+        if gil_overlap.may_be_brief(self._probes):
             # A thread beside the body could have it, and threads that want it for as long as the body may not gain.
             gain = self._gains.decided(_KNOWN, _KNOWN)
             return "briefly_released" if gain > 0 else "released" if gain < 0 and side < 0 else "unknown"
         return "released" if side < 0 else "unknown"
+
+    @property
+    def _only_gain_tells(self) -> bool:
+        """Whether more probes would not help, since a thread beside the body can have the GIL."""
+        return self._side < 0 and gil_overlap.enough_beats(self._probes)
 
     @property
     def _side(self) -> int:
@@ -86,4 +91,4 @@ class GilUsage:
     @property
     def open(self) -> bool:
         """Whether another heartbeat may still bring an answer."""
-        return self._askable and self._asked < _PROBES and self._side == 0 and self.answer == "unknown"
+        return self._askable and self._asked < _PROBES and self.answer == "unknown" and not self._only_gain_tells

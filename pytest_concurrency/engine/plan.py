@@ -25,15 +25,33 @@ class WorkerSetup:
     workers: int | None = None
     method: Method = "pair"
     executor: ExecutorChoice | None = None  # what stands behind a backend that is not one of ours
+    sustained: float = 0.0  # seconds that each batch takes at least, so that a burst of a rate limit is used up in it
 
     @property
     def group_size(self) -> int:
         return self.workers or 1
 
     @property
+    def one_thread(self) -> bool:
+        """Whether all workers share a thread, so that their computing never overlaps: the tasks of an event loop."""
+        return self.backend == "tasks"
+
+    @property
+    def own_code(self) -> bool:
+        """Whether it is the user's own code that is concurrent, or not: two callables are set against each other."""
+        return self.backend == "compare"
+
+    @property
+    def shares_gil(self) -> bool:
+        """Whether its workers are threads, or tasks, of this process, which share its GIL if it has one."""
+        return self.backend in ("threads", "tasks")
+
+    @property
     def renewable(self) -> bool:
         """Whether its workers are ours to replace by fresh ones; an event loop, and a user's pool, stay."""
-        return self.backend not in ("tasks", "compare") and (self.executor is None or self.executor.given is None)
+        if self.one_thread or self.own_code:
+            return False
+        return self.executor is None or self.executor.given is None
 
     def who(self, workers: int | None = None) -> str:
         """In words, who works: ``4 threads``, ``1 process``, ``2 dask workers``."""
@@ -46,7 +64,8 @@ class WorkerSetup:
     def key(self) -> str:
         """What two setups have in common whose workers can be the same."""
         given = self.executor.given if self.executor is not None else None
-        return self.backend if given is None else f"{self.backend}#{id(given)}"
+        key = self.backend if given is None else f"{self.backend}#{id(given)}"
+        return f"{key} for {self.sustained:g} s" if self.sustained else key
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 
 from pytest_concurrency.core.model import GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.core.units import formatter
-from pytest_concurrency.engine import drift, intervals, mean_ratio, reference_workload
+from pytest_concurrency.engine import drift, intervals, mean_ratio, reference_workload, rules
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.gil_usage import GilUsage
 from pytest_concurrency.engine.plan import Bench, CpuSite, Plan
 from pytest_concurrency.engine.reference_workload import ReferenceRuns
-from pytest_concurrency.engine.settlement import Drifted, Result, Settlement, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.rules import drifting, falling
+from pytest_concurrency.engine.rules.base import Leaning
+from pytest_concurrency.engine.settlement import Drifted, Fell, Result, Settlement, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.statistic import Observed
 from pytest_concurrency.engine.voting import Vote
 
 __tracebackhide__ = True  # a failure is told at the test's own line
@@ -20,10 +23,6 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 _COMPUTES = 0.2  # share of computing above which it matters who holds the GIL
 _LIKE = 0.25  # part of an ordinary batch's computing that a probe must have met to say who holds the GIL
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
-_LOOKS, _LOOKING = 32, 0.15  # rounds, or seconds of them, before a verdict on what calls do
-# The same of what must never happen; and for each round in which it did, as it seems: one in twenty would show again.
-_NEVER_LOOKS, _NEVER_LOOKING = 100, 0.25
-_SUSPICION_LOOKS, _SUSPICION_LOOKING = 240, 1.0
 _CONTROLS = 5  # runs of a reference workload after rounds that other runs are compared with
 _ABSTAINED = 4  # rounds without a vote after which batches are made longer
 _SIZING = (3, 8, 16, 32)  # rounds after which the batches of calls that vary are sized
@@ -141,7 +140,7 @@ class _Loop:
             self._delivery.ask_again()
         for case, vote in zip(self._cases, votes, strict=True):
             if case.open:
-                if doubted and case.claim.unit == "ratio":
+                if doubted and case.claim.statistic.of_times:
                     vote = self._widened(vote, case)
                 bad |= vote.direction == 0 or case.needs_confirmation(vote.direction)
             fresh |= case.take(vote, early=self._early(case))
@@ -153,7 +152,7 @@ class _Loop:
         From then on every round is seen together with what the machine delivers, whatever it says.
         """
         for case, vote in zip(self._cases, votes, strict=True):
-            if case.open and case.claim.unit == "ratio":
+            if case.open and case.claim.statistic.of_times:
                 self._suspects_slow_cpus |= case.confirming == -1 or reference_workload.suspects_slow_cpus(
                     vote, self._rounds[-1]
                 )
@@ -167,24 +166,20 @@ class _Loop:
         return allowed
 
     def _early(self, case: Decision) -> bool:
-        """Whether rare calls that take most of the time may well not have been seen yet.
-
-        Ratios of a body with itself have a rule of their own for that, by how much they vary.
-        """
-        if case.claim.never:
-            counted, suspected = self._rounds[-len(case.counted) - 1 :], case.suspected
-            rounds = max(_NEVER_LOOKS, _SUSPICION_LOOKS * suspected)
-            looking = max(_NEVER_LOOKING, _SUSPICION_LOOKING * suspected)
-            return len(counted) < rounds and sum(round_.serial.wall for round_ in counted) < looking
-        compared = self._plan.setup.backend == "compare"
-        if case.claim.unit == "ratio" and not compared:
-            return False
-        looking = self._bench.now() - self._measuring < _LOOKING * (2 if compared else 1)
-        return len(self._rounds) < _LOOKS and (looking or intervals.seen_in_concurrent_only(self._rounds))
+        """Whether rare calls that take most of the time may well not have been seen yet."""
+        return case.claim.statistic.early(
+            Observed(
+                self._rounds,
+                self._rounds[-len(case.counted) - 1 :],
+                self._bench.now() - self._measuring,
+                case.suspected,
+                compared=self._plan.setup.own_code,
+            )
+        )
 
     def _done(self) -> bool:
         comparable = self._plan.comparable
-        ratio = next((case for case in self._cases if case.claim.unit == "ratio"), None)
+        ratio = next((case for case in self._cases if case.claim.statistic.of_times), None)
         if self._plan.all_must_hold and any(case.verdict == "not_met" for case in self._cases if case is not ratio):
             ratio = None  # no one will ask for its figure
         if comparable and ratio is not None and not comparable(ratio.bounds(), len(self._rounds)):
@@ -235,31 +230,55 @@ class _Loop:
     def _may_keep_step(self) -> bool:
         """Whether one arm may always get what happens every n-th time; shares have one arm, and are best in order."""
         unsure = [case for case in self._cases if case.open]
-        return all(case.claim.unit == "ratio" for case in unsure) and any(case.spread.varies for case in unsure)
+        return all(case.claim.statistic.of_times for case in unsure) and any(case.spread.varies for case in unsure)
 
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []
-        change = drift.factor(self._rounds) if self._plan.setup.method == "pair" else None
         kept = self._plan.comparable is not None
         limited = kept and reference_workload.matters(self._plan.setup, self._rounds, self._known)
         if limited:
             self._delivery.ask(_CONTROLS)
         for case in self._cases:
             final = verdict or case.verdict or "undecided"
-            reason: TimeRanOut | Drifted | Unmeasurable | None = None
+            reason: TimeRanOut | Drifted | Fell | Unmeasurable | None = None
             if final == "unmeasurable":
                 reason = Unmeasurable(why)
-            elif change is not None:
-                final, reason = "undecided", Drifted(change, len(self._rounds))
+            elif (undone := self._undone(case)) is not None:
+                final, reason = "undecided", undone
             elif final == "undecided":
                 interference = self._bench.interference()
                 reason = TimeRanOut(case, tuple(self._rounds), interference, self._site, self._max_time)
-            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, self._bounds(case, limited)))
+            for round_ in self._rounds:
+                if (discard := rules.discarded(round_)) is not None:
+                    case.trace[discard.name] += 1
+            bounds = self._bounds(case, limited)
+            results.append(Result(case.claim, final, reason, case.estimate(), case.tally, bounds, dict(case.trace)))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
+
+    def _undone(self, case: Decision) -> Drifted | Fell | None:
+        """What undoes any verdict on a claim: the body, or its figure, was another one at the end."""
+        setup = self._plan.setup
+        leaning = Leaning(
+            case.claim,
+            case.votes,
+            case.counted,
+            spread=case.spread,
+            rounds=self._rounds,
+            pair=setup.method == "pair",
+            one_body=not setup.own_code,
+        )
+        rule = rules.held_back(leaning, 0, "end")
+        if rule is None:
+            return None
+        case.trace[rule.name] += 1
+        if rule is drifting.RULE:
+            return Drifted(drift.factor(self._rounds) or 1.0, len(self._rounds))
+        before, after = falling.change(leaning) or (1.0, 1.0)
+        return Fell(before, after, len(self._rounds))
 
     def _bounds(self, case: Decision, limited: bool) -> tuple[Interval, ...]:
         """Of each round that said something; ``limited`` by what the machine gave the reference workload."""
-        if not limited or case.claim.unit != "ratio":
+        if not limited or not case.claim.statistic.of_times:
             return tuple(case.bounds())
         return tuple(
             self._delivery.for_storage(read, round_)

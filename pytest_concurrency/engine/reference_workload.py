@@ -103,7 +103,7 @@ def matters(setup: WorkerSetup, rounds: Sequence[Round], known: Knowledge) -> bo
     """Whether a slow figure may be slow for want of CPUs."""
     return (
         setup.workers is not None
-        and setup.backend != "tasks"
+        and not setup.one_thread
         and not known.computes_alone
         and computing(setup, rounds) > intervals.HINGES
         and not callable_intervals.by_one_thread(rounds[-1])
@@ -112,7 +112,7 @@ def matters(setup: WorkerSetup, rounds: Sequence[Round], known: Knowledge) -> bo
 
 def computing(setup: WorkerSetup, rounds: Sequence[Round]) -> float:
     """Return the computing part of what can be slow for want of CPUs: the body or, of two callables, the second."""
-    if setup.backend != "compare":
+    if not setup.own_code:
         return intervals.median_cpu_share(rounds)
     return stats.median([intervals.cpu_share(round_.concurrent or round_.serial) for round_ in rounds])
 

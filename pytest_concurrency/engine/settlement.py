@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pytest_concurrency.core.model import Estimate, Interference, Interval, Round, VerdictName
 from pytest_concurrency.engine.claims import Claim, Knowledge
@@ -32,6 +32,15 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class Fell:
+    """A ratio fell from ``before`` to ``after`` while it was measured, so that it says nothing of how it goes on."""
+
+    before: float
+    after: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unmeasurable:
     """This machine cannot show the figure; ``why`` is what the expectation said of it."""
 
@@ -44,10 +53,11 @@ class Result:
 
     claim: Claim
     verdict: VerdictName
-    reason: TimeRanOut | Drifted | Unmeasurable | None
+    reason: TimeRanOut | Drifted | Fell | Unmeasurable | None
     estimate: Estimate | None
     tally: VoteCount
     bounds: tuple[Interval, ...] = ()  # of each round that gave one
+    trace: Mapping[str, int] = field(default_factory=dict)  # how often each rule (by its name) has held something back
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def speedup_plan(setup: WorkerSetup, least: float | None, most: float | None, li
                 f"least {math.ceil(least)} CPUs"
             )
         cpu_share = intervals.median_cpu_share(rounds)
-        if backend == "tasks" or cpu_share < _COMPUTES:
+        if setup.one_thread or cpu_share < _COMPUTES:
             return None
         ceiling = advice.ceiling(workers, cpu_share, known.cpus)
         # That no more than at_most is reached shows only where more could be.

@@ -34,16 +34,15 @@ def kind_by(
 ) -> BoundKind | None:
     """Return the bound type that the verdicts on the three claims stand for; None if they leave it open.
 
-    ==============  ====================  =============  ==============
-    CPU share above CPU share above       waits overlap  bound type
-    a quarter       three quarters
-    ==============  ====================  =============  ==============
-    any             met                   any            ``cpu``
-    met             not met               any            ``mixed``
-    not met         not met, or open      met            ``io``
-    not met         not met, or open      not met        ``serialized``
-    anything else                                        None
-    ==============  ====================  =============  ==============
+    ===============  ====================  =============  ==============
+    above a quarter  above three quarters  waits overlap  bound type
+    ===============  ====================  =============  ==============
+    any              met                   any            ``cpu``
+    met              not met               any            ``mixed``
+    not met          not met, or open      met            ``io``
+    not met          not met, or open      not met        ``serialized``
+    anything else                                         None
+    ===============  ====================  =============  ==============
 
     A share that is not above a quarter is not above three quarters either, so the second claim may be open there.
 

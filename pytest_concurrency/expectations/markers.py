@@ -26,8 +26,8 @@ MARKERS: dict[str, Marker] = {
         "cpu_bound",
     ),
     "expect_speedup": Marker(
-        "expect_speedup(*, at_least=None, at_most=None, threads= | processes= | tasks= | interpreters= | "
-        "executor=, workers=None)",
+        "expect_speedup(*, at_least=None, at_most=None, sustained=None, threads= | processes= | tasks= | "
+        "interpreters= | executor=, workers=None)",
         "N workers get N test bodies done at_least (or at_most) that many times faster than one worker gets them "
         "done one after the other",
         "speedup",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
@@ -35,12 +36,18 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     place = placement.the_one(KIND.name, arguments, body.is_async)
     assert place is not None
-    return speedup_plan(place.setup(place.size), arguments.get("at_least"), arguments.get("at_most"), limits)
+    setup = replace(place.setup(place.size), sustained=arguments.get("sustained", 0.0))
+    return speedup_plan(setup, arguments.get("at_least"), arguments.get("at_most"), limits)
 
 
 KIND = Kind(
     name="expect_speedup",
-    keywords={"at_least": keywords.positive, "at_most": keywords.positive, **placement.parsers()},
+    keywords={
+        "at_least": keywords.positive,
+        "at_most": keywords.positive,
+        "sustained": keywords.time,
+        **placement.parsers(),
+    },
     check=_check,
     plan=_plan,
 )

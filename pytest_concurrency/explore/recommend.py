@@ -65,8 +65,8 @@ def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
             f"{side.backend}, which do not share what the threads queue for. Or remove the lock, or widen the pool or "
             "limit: then threads will do."
         )
-    tool = advice.which_tool(bound)
-    said = f"{side.backend}. {tool[0].upper()}{tool[1:]}."
+    what = advice.what_it_does(bound)
+    said = f"{side.backend}. {what[0].upper()}{what[1:]}."
     slower = [other for other in rest if _value(other) < _AS_GOOD * _value(side) and other.workers == side.workers]
     equal = [other for other in rest if _value(other) >= _AS_GOOD * _value(side) and other.workers == side.workers]
     if slower:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import concurrent.futures.thread
+import os
 import sys
 import threading
 from collections.abc import Collection, Iterator
@@ -27,14 +28,24 @@ def no_one_is_left(maker: int, older: Collection[int], waiting: Collection[int])
     """Return whether the thread that made the gauge waits for threads that wait for others, and no other may come.
 
     :param maker: ident of the thread that made the gauge, and may start more workers unless it waits for one.
-    :param older: idents of threads that were there before: servers and pools of fixtures, which start workers too.
+    :param older: idents of threads that were there before. A server or scheduler among them may start workers or come
+        itself, so that nothing is known while there is one.
     :param waiting: idents of the threads that wait at the rendezvous.
     """
-    if stack_locations.unreadable() is not None or not set(waiting).isdisjoint({maker, *older}):
+    if stack_locations.unreadable() is not None or maker in waiting:
         return False
-    newer = {thread.ident for thread in threading.enumerate()} - {maker, *older, None}
-    others = newer - set(waiting) - _own()
-    return all(_is_idle(ident) for ident in others if ident) and _waits_for(maker, waiting)
+    others = [thread for thread in threading.enumerate() if thread.ident not in {maker, *waiting}]
+    if not all(_is_harmless(thread) or _is_idle(thread.ident or 0) for thread in others):
+        return False
+    return set(waiting).isdisjoint(older) and _waits_for(maker, waiting)
+
+
+def _is_harmless(thread: threading.Thread) -> bool:
+    """Whether a thread is this plugin's, pytest-timeout's, or one that connects xdist's workers."""
+    called = str(getattr(getattr(thread, "function", None), "__module__", ""))  # of a threading.Timer
+    if called == "pytest_timeout" or thread.name.startswith("concurrency-"):
+        return True
+    return any(f"{os.sep}execnet{os.sep}" in frame.f_code.co_filename for frame in _frames(thread.ident or 0))
 
 
 def _waits_for(maker: int, waiting: Collection[int]) -> bool:

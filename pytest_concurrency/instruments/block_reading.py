@@ -12,6 +12,7 @@ SLACK = 0.0005
 # A thread that holds the GIL may itself wait for a CPU: beside four busy programs it needs up to five times its CPU
 # time. So long the loop may wait for the GIL.
 _PREEMPTED = 8.0
+_STOLEN_AT_ONCE = 0.02  # seconds: slices of hypervisors are shorter
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Block:
 
 
 GIL = "of it other threads computed, so the loop may have waited for the GIL"
-COLLECTOR = "of it were the garbage collector's"
+COLLECTOR = "of it were the garbage collector's, which ran of itself"
+COLLECTING = "of it were the garbage collector's, which a line called"
 STEAL = "were taken by the hypervisor in or before it"
 DELAY = "more the thread waited for a CPU, which is taken off"
 
@@ -66,20 +68,22 @@ def bounds(gap: Gap) -> tuple[float, float]:
     only what another thread has seen counts, or the CPU time.
     """
     high = max(0.0, gap.wall - (gap.delay or 0.0))
-    computed = min(gap.cpu, high)
-    waited = max(0.0, high - computed - _PREEMPTED * gap.others)
-    low = computed + waited - gap.idle - SLACK - gap.steal - gap.collected
+    computed = max(0.0, min(gap.cpu, high) - gap.steal)
+    # A sleeping thread loses nothing to the hypervisor but the moment at which it should wake up.
+    waited = max(0.0, high - min(gap.cpu, high) - _PREEMPTED * gap.others - min(gap.steal, _STOLEN_AT_ONCE))
+    low = computed + waited - gap.idle - SLACK - gap.collected
     if gap.delay is None:
-        low = min(low, max(gap.cpu - SLACK - gap.steal - gap.collected, gap.seen))
+        low = min(low, max(computed - SLACK - gap.collected, gap.seen))
     return max(0.0, low), high
 
 
-def causes(gap: Gap) -> dict[str, float]:
-    """Return what else took time in a gap, in seconds, by what to call it."""
+def causes(gap: Gap, collecting: float = 0.0) -> dict[str, float]:
+    """Return what else took time in a gap, in seconds, by what to call it; ``collecting`` is what code has called."""
     high = max(0.0, gap.wall - (gap.delay or 0.0))
     found = {
         GIL: min(gap.others, max(0.0, high - gap.cpu)),
         COLLECTOR: gap.collected,
+        COLLECTING: collecting,
         STEAL: gap.steal,
         DELAY: gap.delay or 0.0,
     }

@@ -6,6 +6,7 @@ import gc
 import linecache
 import sys
 import threading
+from types import FrameType
 
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -21,7 +22,7 @@ class CollectorClock:
         self._lock = threading.Lock()
         self._begun: dict[int, float] = {}
         self._spent: dict[int, float] = {}
-        self._called: dict[int, tuple[float, tuple[stack_locations.Place, ...]]] = {}  # the last called one: its end
+        self._called: dict[int, tuple[float, float, tuple[stack_locations.Place, ...]]] = {}  # end, seconds, stack
 
     def start(self) -> None:
         with self._lock:
@@ -39,10 +40,10 @@ class CollectorClock:
         """Return the seconds of collections in a thread that came of themselves."""
         return self._spent.get(ident, 0.0)
 
-    def called_at(self, ident: int, since: float) -> tuple[stack_locations.Place, ...]:
-        """Return the stack of the last collection in a thread that code has called, if it ended after ``since``."""
-        end, stack = self._called.get(ident, (0.0, ()))
-        return stack if end > since else ()
+    def called(self, ident: int, since: float) -> tuple[float, tuple[stack_locations.Place, ...]]:
+        """Return the seconds and the stack of the last collection that a line of a thread called after ``since``."""
+        end, seconds, stack = self._called.get(ident, (0.0, 0.0, ()))
+        return (seconds, stack) if end > since else (0.0, ())
 
     def _note(self, phase: str, info: object) -> None:
         ident, now = threading.get_ident(), CLOCKS.wall()
@@ -50,16 +51,15 @@ class CollectorClock:
             self._begun[ident] = now
         elif (begun := self._begun.pop(ident, None)) is not None:
             seconds = now - begun
-            if seconds >= _SHORT and _was_called():
-                self._called[ident] = now, tuple(stack_locations.of_frame(sys._getframe(1)))
+            if seconds >= _SHORT and _was_called(caller := sys._getframe(0).f_back):
+                self._called[ident] = now, seconds, tuple(stack_locations.of_frame(caller))
             else:
                 self._spent[ident] = self._spent.get(ident, 0.0) + seconds
 
 
-def _was_called() -> bool:
-    """Whether the line that runs at this moment calls ``gc.collect()`` itself."""
-    frame = sys._getframe(2)
-    return "collect(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+def _was_called(frame: FrameType | None) -> bool:
+    """Whether the line that runs there calls ``gc.collect()`` itself; there is none while Python ends."""
+    return frame is not None and "collect(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
 
 
 COLLECTOR_CLOCK = CollectorClock()

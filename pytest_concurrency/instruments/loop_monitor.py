@@ -22,8 +22,7 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
-_LATE = 0.4  # part of the limit from which the watcher looks
-_STEAL_AGE = 1.0  # seconds
+_LATE = 0.45  # part of the limit from which the watcher looks
 _VIRTUAL = 20  # beats that come at once: the test has a clock of its own, and no wait takes its time
 _MONITORS: dict[int, LoopMonitor] = {}  # by the ident of the loop's thread
 
@@ -53,7 +52,6 @@ class LoopMonitor:
         """Begin, in the thread of a loop that runs, or of the given one, which is about to run."""
         COLLECTOR_CLOCK.start()
         self._clock = ThreadClock()
-        self._steal, self._steal_read = _steal(), CLOCKS.wall()
         self._outer = _MONITORS.get(self._ident)
         _MONITORS[self._ident] = self
         is_trio = loop is None and callers.trio_task() is not None
@@ -98,8 +96,6 @@ class LoopMonitor:
         self.beats += 1
         if wall > self._limit and not self._paused:
             self._keep(last, now, idle)
-        elif now[0] - self._steal_read > _STEAL_AGE:  # so that a gap is charged with what was taken lately, no more
-            self._steal, self._steal_read = _steal(), now[0]
         if self._places:
             self._places.clear()
         self._seen = 0.0
@@ -120,13 +116,17 @@ class LoopMonitor:
         self._quick = self._quick + 1 if CLOCKS.wall() - self._last[0] < self._beat / 4 else 0
         return self._quick >= _VIRTUAL
 
-    def look(self, now: float, period: float) -> None:
+    def look(self, now: float, period: float) -> float:
         """From the watcher's thread: note where the loop's thread stands, if it is late."""
         since = self._late_since
-        if since is not None and not self._paused and now - since > _LATE * self._limit:
-            self._seen += period
-            if stack := stack_locations.of_thread(self._ident):
-                self._places[stack] += 1
+        if since is None or self._paused:
+            return period
+        if (early := _LATE * self._limit - (now - since)) > 0:
+            return early
+        self._seen += period
+        if stack := stack_locations.of_thread(self._ident):
+            self._places[stack] += 1
+        return period
 
     def _stamp(self) -> _Stamp:
         # The wall clock comes last: a delay that lands between the readings makes the next gap shorter, never longer.
@@ -137,7 +137,6 @@ class LoopMonitor:
         return CLOCKS.wall(), delay, cpu, process, collected, self._seen
 
     def _keep(self, last: _Stamp, now: _Stamp, idle: float) -> None:
-        steal = _steal()
         cpu = now[2] - last[2]
         gap = Gap(
             wall=now[0] - last[0],
@@ -145,17 +144,18 @@ class LoopMonitor:
             cpu=cpu,
             delay=None if now[1] is None or last[1] is None else now[1] - last[1],
             others=max(0.0, now[3] - last[3] - cpu),
-            steal=max(0.0, steal - self._steal),
+            steal=self._watcher.steal_since(last[0]),
             collected=now[4] - last[4],
             seen=now[5],
         )
-        self._steal, self._steal_read = steal, now[0]
         low, high = block_reading.bounds(gap)
         if high <= self._limit:
             return
-        stack = self._stack() or COLLECTOR_CLOCK.called_at(self._ident, last[0])
+        collecting, stack = COLLECTOR_CLOCK.called(self._ident, last[0])
+        if collecting < high / 2:
+            stack = self._stack()
         where = stack_locations.describe(stack) if stack_locations.authors(stack) is not None else None
-        self.blocks.append(Block(low, high, where, stack, block_reading.causes(gap)))
+        self.blocks.append(Block(low, high, where, stack, block_reading.causes(gap, collecting)))
 
     def _stack(self) -> tuple[stack_locations.Place, ...]:
         """Return the stack that the watcher saw most often at one line of the author's; empty if it saw none."""
@@ -235,12 +235,3 @@ class _TrioTicks:
 
     def after_io_wait(self, timeout: float) -> None:
         self._monitor.resume()
-
-
-def _steal() -> float:
-    """Seconds that the hypervisor has taken from all CPUs so far; 0 where that cannot be read."""
-    with contextlib.suppress(Exception):
-        import psutil
-
-        return float(getattr(psutil.cpu_times(), "steal", 0.0))
-    return 0.0

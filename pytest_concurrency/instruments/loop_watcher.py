@@ -9,12 +9,14 @@ from typing import Protocol
 
 from pytest_concurrency.machine.clocks import CLOCKS
 
+_STEAL_AGE = 1.0  # seconds: a late loop is charged with what was taken lately, not in the whole test
+
 
 class Watched(Protocol):
     """What the watcher looks at."""
 
-    def look(self, now: float, period: float) -> None:
-        """Note where the loop's thread stands, if the loop is late."""
+    def look(self, now: float, period: float) -> float:
+        """Note where the loop's thread stands, if the loop is late; return in how many seconds it may be late next."""
 
 
 class LoopWatcher:
@@ -30,6 +32,7 @@ class LoopWatcher:
         self._ended = False
         self._runs = False
         self.cpu = 0.0  # seconds that its thread has computed
+        self._steal = [(CLOCKS.wall(), stolen())]  # the last readings, oldest first
 
     def add(self, watched: Watched) -> None:
         """Watch it from now on."""
@@ -44,20 +47,37 @@ class LoopWatcher:
         with contextlib.suppress(ValueError):
             self._watched.remove(watched)
 
+    def steal_since(self, time: float) -> float:
+        """Return the seconds that the hypervisor has taken from all CPUs since the last reading before ``time``."""
+        before = next((steal for at, steal in reversed(self._steal) if at <= time), self._steal[0][1])
+        return max(0.0, stolen() - before)
+
     def close(self) -> None:
         """End the thread."""
         self._ended = True
         self._wake.set()
 
     def _run(self) -> None:
+        pause = self._period
         while not self._ended:
             if not self._watched:
                 self._wake.clear()
                 if not self._watched and not self._ended:  # or one was added before the line above
                     self._wake.wait()
                 continue
-            CLOCKS.sleep(self._period)
+            CLOCKS.sleep(pause)
             now = CLOCKS.wall()
-            for watched in list(self._watched):
-                watched.look(now, self._period)
+            # Not each period: a loop that has just beaten is not late for a while.
+            pause = max(self._period, min((each.look(now, self._period) for each in list(self._watched)), default=0.0))
+            if now - self._steal[-1][0] > _STEAL_AGE:
+                self._steal = [*self._steal[-2:], (now, stolen())]
             self.cpu = CLOCKS.thread_cpu()
+
+
+def stolen() -> float:
+    """Seconds that the hypervisor has taken from all CPUs so far; 0 where that cannot be read."""
+    with contextlib.suppress(Exception):
+        import psutil
+
+        return float(getattr(psutil.cpu_times(), "steal", 0.0))
+    return 0.0

@@ -159,7 +159,7 @@ class Rendezvous:
             yield from self._until_met(CLOCKS.wall() + self._timeout)
             if is_early:
                 yield from self._hold()
-        except BaseException:  # a timeout's, Ctrl-C, a cancelled task: whoever leaves is inside no longer
+        except BaseException:  # a timeout's, Ctrl-C, a cancelled task: one that leaves is inside no longer
             with contextlib.suppress(FileNotFoundError), self._open() as ledger:
                 ledger.leave(key)
             raise

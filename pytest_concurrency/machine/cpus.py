@@ -189,7 +189,9 @@ def describe_environment(facts: Mapping[str, Any]) -> str:
     gil = "with the GIL" if facts["gil"] else "without a GIL"
     noun = "CPU" if cpus == 1 else "CPUs"
     python = f"{facts['implementation']} {facts['python']}"
-    return f"{cpus:g} usable {noun}{_limits(cpus, facts)}, {python} {gil}, {facts['system']}"
+    priority = facts.get("priority", "ordinary")
+    raised = "" if priority == "ordinary" else f", measured at {priority} priority"
+    return f"{cpus:g} usable {noun}{_limits(cpus, facts)}, {python} {gil}, {facts['system']}{raised}"
 
 
 def _limits(cpus: float, facts: Mapping[str, Any]) -> str:

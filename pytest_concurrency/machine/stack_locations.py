@@ -10,6 +10,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest_concurrency
 from pytest_concurrency.machine.cpus import gil_enabled
@@ -84,3 +85,15 @@ def is_authors(file: str) -> bool:
     if file.startswith((PACKAGE, "<frozen")):
         return False
     return not file.startswith(_LIBRARY) or "site-packages" in file
+
+
+def of_task(task: Any) -> list[Place]:
+    """Return the places that a task of asyncio waits in, innermost first; none if it runs at this moment."""
+    found: list[Place] = []
+    awaited: Any = task.get_coro()
+    while (frame := getattr(awaited, "cr_frame", None)) is not None:
+        if awaited.cr_running:
+            return []
+        found.insert(0, next(of_frame(frame)))
+        awaited = awaited.cr_await
+    return found

@@ -31,8 +31,7 @@ class CallableBench(BaseBench):
 
     def results(self) -> tuple[Any, Any]:
         """Call each once, and return what the baseline and the candidate returned."""
-        baseline, candidate = self._calls
-        return baseline(), candidate()
+        return self._call(0), self._call(1)
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         return CpuSite(self._cpus, gil_enabled(), one_interpreter=False)
@@ -72,7 +71,7 @@ class CallableBench(BaseBench):
     def stagger(self, setup: WorkerSetup) -> None:
         """Call one of them once more, or neither: both may share what is slow at every n-th call."""
         for which in self._random.sample((0, 1), self._random.randint(0, 1)):
-            self._calls[which]()
+            self._call(which)
 
     def note(self, setup: WorkerSetup) -> str:
         return "both run in the test's own thread"
@@ -92,6 +91,10 @@ class CallableBench(BaseBench):
         self._run(which, loops, usage)
         self._meter.add_own(usage.children_cpu)
         return Sample(loops, (usage.reading,))
+
+    def _call(self, which: int) -> Any:
+        """Call one of the two once, and return what it returned."""
+        return self._calls[which]()
 
     def _run(self, which: int, loops: int, usage: ProcessUsage) -> None:
         """Call one of the two some times, and let ``usage`` read what that took."""

@@ -22,10 +22,11 @@ _ROUNDS = 10  # per backend, if there is time
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All that a measurement without a verdict has found.
+    """Every figure of a measurement without a verdict, as ``concurrency.measure`` returns it.
 
-    ``speedup`` has an estimate, a ratio, by the name of each backend that was asked for (``threads``); ``arms`` has
-    both sides of each, one worker and all of them.
+    ``bound`` is the bound type, with its evidence. ``speedup`` has an estimate for each backend that was asked for, by
+    its name (``"threads"``): how many times as fast all workers were as one. ``arms`` has the totals of the rounds, in
+    seconds: of each backend those of one worker, and those of all. ``rounds`` is how many rounds there were.
     """
 
     bound: Bound

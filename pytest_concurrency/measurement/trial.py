@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_concurrency.backends.base import Raised
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.core.model import Body, Interference, Interval, Outcome
@@ -50,6 +51,10 @@ class SessionContext:
     # Takes an outcome and what measures it again; returns the outcome, with its change since a baseline.
     gate: Callable[[Outcome, Callable[[], Outcome]], Outcome] | None = None
 
+    def on(self, loop: BorrowedLoop | None) -> SessionContext:
+        """Return these for measuring on an event loop that the test itself runs on; None: on none."""
+        return self if loop is None else replace(self, around=replace(self.around, borrowed_loop=loop))
+
     def extended(self, plan: Plan) -> Plan:
         """Return a plan that measures as many rounds as a comparison needs."""
         return replace(plan, comparable=self.comparable)
@@ -58,6 +63,24 @@ class SessionContext:
 def patience(max_time: float) -> float:
     """Return the seconds that a batch gets before it counts as hung, where a verdict may take ``max_time``."""
     return max(_LEAST_PATIENCE, max_time)
+
+
+def worker_bench(
+    body: Body,
+    circumstances: SessionContext,
+    max_time: float | None = None,
+    expected: float = 0.0,
+    threads_before: Collection[int] | None = None,
+) -> WorkerBench:
+    """Return the bench of one body; see :meth:`Trial.of_body`."""
+    return WorkerBench(
+        body,
+        circumstances.around,
+        patience=patience(max_time or circumstances.defaults.max_time),
+        progress=circumstances.progress,
+        expected=expected,
+        threads_before=threads_before,
+    )
 
 
 class Trial:
@@ -83,15 +106,7 @@ class Trial:
         :param threads_before: the system's numbers of the threads that were there before the body was first called;
             None if it has not been called yet.
         """
-        bench = WorkerBench(
-            body,
-            circumstances.around,
-            patience=patience(max_time or circumstances.defaults.max_time),
-            progress=circumstances.progress,
-            expected=expected,
-            threads_before=threads_before,
-        )
-        return cls(bench, circumstances)
+        return cls(worker_bench(body, circumstances, max_time, expected, threads_before), circumstances)
 
     def __enter__(self) -> Trial:
         return self

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -14,9 +15,10 @@ from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, GilProbe, Round, Sample
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
-from pytest_concurrency.machine import topology
+from pytest_concurrency.machine import priority, topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
+from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement import batch_size, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.other_threads import OtherThreads
@@ -28,6 +30,7 @@ _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _SHORT_ROUNDS = 3  # in a row after which a batch is sized anew: where calls vary, one may be short by chance
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
+_PROBES = ("concurrency-heartbeat", "concurrency-looker")  # threads that watch a batch, and must not be kept from a CPU
 _USED_UP = (
     "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
     "If the body uses its input up, or changes it, let it work on a copy."
@@ -64,9 +67,12 @@ class WorkerBench(BaseBench):
         self._groups: dict[str, tuple[int, WorkerGroup]] = {}
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
+        self._at_once_loops: dict[str, int] = {}  # of several workers, for batches of some time
         self._serial_calls: dict[str, int] = {}  # in a round of batches of one call
         self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
+        self._warm: set[str] = set()
+        self._helped = False  # whether threads or processes of its own compute for the body
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
         self._by_index = False  # whether the body depends on the index of its worker
@@ -88,7 +94,9 @@ class WorkerBench(BaseBench):
             if setup.backend == "processes" or setup.executor is not None:
                 self._close_group("threads")  # so that fork finds a process of one thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
+            self._warm.discard(setup.key)
             self._run(setup, setup.group_size, 1)
+            self._warm.add(setup.key)
         if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
             long = self._expected >= _LONG_BODY
@@ -116,7 +124,9 @@ class WorkerBench(BaseBench):
             self.prepare(setup)
             round_ = self._pair(setup, self._loops[setup.key], "body")
         self._first_serial.clear()  # by then, anything else has become old
-        short = round_.serial.wall < self._batch / 4 and setup.key not in self._serial_calls
+        if setup.sustained and round_.concurrent is not None:
+            self._sustain(setup, round_.concurrent)
+        short = round_.serial.wall < self._target(setup) / 4 and setup.key not in self._serial_calls
         self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
         if self._short[setup.key] >= _SHORT_ROUNDS:
             # It has become much faster than it was when its batch was sized: a cache is warm by now.
@@ -200,20 +210,20 @@ class WorkerBench(BaseBench):
 
     def refresh(self, setup: WorkerSetup) -> None:
         """Replace the workers by fresh ones."""
-        if setup.backend == "tasks":
+        if setup.one_thread:
             return  # new in every batch; a new loop would break what the body's module has bound to the old one
         self._close_group(setup.key)
         self.prepare(setup)
 
     def lengthen(self, setup: WorkerSetup) -> None:
         """Make the batches longer, where short ones do not get all workers onto their CPUs."""
-        if self._lengthened():
+        if not setup.sustained and self._lengthened():
             self._loops.clear()
             self._control_loops.clear()
 
     def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
         """Make one call a batch, and so many one after the other; calls that are very short keep their batch."""
-        if self._expected < batch_size.SHORTEST_CALL:
+        if self._expected < batch_size.SHORTEST_CALL or setup.sustained:
             return False
         longer = self._loops.get(setup.key, 1) > 1
         self._loops[setup.key] = 1
@@ -254,12 +264,13 @@ class WorkerBench(BaseBench):
     def _pair(self, setup: WorkerSetup, loops: int, job: str, serial: Sample | None = None) -> Round:
         """One worker (unless just measured) and several, one right after the other."""
         workers = setup.workers
+        at_once = self._at_once_loops.get(setup.key, loops) if job == "body" else loops
         if workers is None:
             return self._round_of(serial or self._run(setup, 1, loops, job), None)
         return self._round_of(
             *self._ordered(
                 lambda: self._serial(setup, loops, job),
-                lambda: self._run(setup, workers, loops, job),
+                lambda: self._run(setup, workers, at_once, job),
                 (setup.key, job),
                 measured=serial,
             )
@@ -291,10 +302,11 @@ class WorkerBench(BaseBench):
                 self._make_inputs(group, workers, deadline, turns)
             may_hand_out = job == "body" and group.one_process and not beside
             watch = self._others.watch() if may_hand_out else None
-            if workers == 1 and job == "body" and setup.key in self._serial_calls:
-                sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(loops)])
-            else:
-                sample = group.run(workers, loops, deadline, job, turns)
+            with priority.raised(*self._priority(setup.key, beside)):
+                if workers == 1 and job == "body" and setup.key in self._serial_calls:
+                    sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(loops)])
+                else:
+                    sample = group.run(workers, loops, deadline, job, turns)
             if watch is not None:
                 judged = self._others.judge(
                     watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
@@ -308,11 +320,24 @@ class WorkerBench(BaseBench):
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = _USED_UP.format(loops=loops)
             raise
+        self._helped |= any(reading.accounting == "unseen" for reading in sample.readings)
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used
         self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         return worker_indices.mean_body(sample)
+
+    def _priority(self, key: str, beside: bool) -> tuple[Priority, Sequence[int]]:
+        """Return the priority for a batch of a setup, and the threads that have it, besides the one that waits for it.
+
+        Threads and processes that the body starts are ordinary ones. One that polls for what they do would keep them
+        from the CPUs, and only the first call, at the ordinary priority, tells whether there are any.
+        """
+        ids = self._groups[key][1].native_ids
+        if not ids or self._helped or key not in self._warm:
+            return ORDINARY, ()
+        probes = [thread for thread in threading.enumerate() if beside and thread.name in _PROBES]
+        return self._around.priority, [*ids, *(thread.native_id for thread in probes if thread.native_id)]
 
     def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:
@@ -322,6 +347,15 @@ class WorkerBench(BaseBench):
             raised.hint = "in the function given as setup="
             raise
 
+    def _target(self, setup: WorkerSetup) -> float:
+        """Seconds that a batch takes at least."""
+        return max(self._batch, setup.sustained)
+
+    def _sustain(self, setup: WorkerSetup, concurrent: Sample) -> None:
+        """Let several workers make as many calls as take them long enough: where they queue, fewer than one does."""
+        enough = concurrent.loops * setup.sustained / max(concurrent.wall, 1e-6)
+        self._at_once_loops[setup.key] = max(1, min(self._loops[setup.key], math.ceil(1.1 * enough)))
+
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
         loops = 1
@@ -330,10 +364,11 @@ class WorkerBench(BaseBench):
             seconds = intervals.quiet_time(sample.readings[0])
             if job == "body":
                 self._expected = seconds / loops
-            if seconds >= 0.8 * self._batch:
-                if loops == 1 and job == "body":
+            batch = self._target(setup) if job == "body" else self._batch
+            if seconds >= 0.8 * batch:
+                if job == "body" and (loops == 1 or setup.sustained):
                     self._first_serial[setup.key] = sample
                 # One short call is followed by ten times as many, which may be far more than a batch.
-                return loops if seconds < 2 * self._batch else max(1, math.ceil(loops * self._batch / seconds))
+                return loops if seconds < 2 * batch or setup.sustained else max(1, math.ceil(loops * batch / seconds))
             # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
-            loops = min(loops * 10, max(loops + 1, math.ceil(loops * self._batch / seconds)))
+            loops = min(loops * 10, max(loops + 1, math.ceil(loops * batch / seconds)))

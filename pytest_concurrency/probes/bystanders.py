@@ -74,8 +74,8 @@ class Bystanders:
 
         :param before: what :meth:`used` said before that batch, which took so many ``seconds``.
         :param batch: runs another one, and returns the seconds that it took.
-        :return: ``theirs`` if all of them are bystanders; ``the body's`` if some turned out to be none, so that
-            readings of that batch missed their part; ``unclear`` if that may be so.
+        :return: ``theirs`` if all of them are bystanders; ``the body's`` if some turned out to be no bystanders, so
+            that readings of that batch missed their part; ``unclear`` if that may be so.
         """
         began, found = CLOCKS.wall(), False
         while active := self._busy(before, seconds * _NOTABLE) - self._idle_never:

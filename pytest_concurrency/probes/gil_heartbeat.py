@@ -66,8 +66,8 @@ class Wakeup:
 class Wakeups:
     """All beats beside one batch.
 
-    ``coarse`` is how late sleeps are here anyway, where no run delay tells that. ``others`` is for how many seconds
-    threads were running or ready to run that are not the body's: in this time the GIL may have been theirs.
+    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is how long threads were
+    running, or ready to run, that are not the body's: seconds in which the GIL may have been theirs.
     """
 
     beats: tuple[Wakeup, ...]

@@ -67,8 +67,11 @@ class HelperThreads:
 
 
 def watched(run: Callable[[], Reading]) -> Reading:
-    """Run the batch of a process's only worker, and count what its helpers compute as its own."""
-    beside = HelperThreads(children=False)
+    """Run the batch of a process's only worker, and count what its helpers compute as its own.
+
+    Child processes too, also those that live on: a body that has a process of its own compute would seem to wait.
+    """
+    beside = HelperThreads(children=True)
     reading = run()
     beside.finish()
     return credit([reading], beside.cpu)[0]

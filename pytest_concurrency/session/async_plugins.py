@@ -42,20 +42,47 @@ def lent(item: pytest.Function, measure: Callable[[BorrowedLoop], None]) -> Iter
     @functools.wraps(function)
     async def lend(*args: Any, **values: Any) -> None:
         __tracebackhide__ = True
-        borrowed_loop = _borrowed_loop()
-        guests.append(borrowed_loop)
-        await borrowed_loop.serve(functools.partial(measure, borrowed_loop))
+        guest = borrowed_loop()
+        guests.append(guest)
+        await guest.serve(functools.partial(measure, guest))
 
     item.obj = lend
     try:
         yield
     finally:
         item.obj = function
-        for borrowed_loop in guests:  # of a loop that was interrupted
-            borrowed_loop.abandon()
+        for guest in guests:  # of a loop that was interrupted
+            guest.abandon()
 
 
-def _borrowed_loop() -> BorrowedLoop:
+def run_alone(item: pytest.Function) -> bool | None:
+    """Run an async test that no other plugin runs, on an event loop of its own; None leaves the test to others.
+
+    For tests with the fixture ``concurrency``, which may measure on that loop.
+    """
+    __tracebackhide__ = True
+    if "concurrency" not in item.fixturenames or not inspect.iscoroutinefunction(item.obj) or runs_elsewhere(item):
+        return None
+    wanted = inspect.signature(item.obj).parameters
+    asyncio.run(item.obj(**{name: value for name, value in item.funcargs.items() if name in wanted}))
+    return True
+
+
+def on_a_loop() -> bool:
+    """Whether an event loop of asyncio or Trio runs the code that asks."""
+    if asyncio._get_running_loop() is not None:
+        return True
+    if "trio" not in sys.modules:
+        return False
+    import trio
+
+    with contextlib.suppress(RuntimeError):
+        trio.lowlevel.current_trio_token()
+        return True
+    return False
+
+
+def borrowed_loop() -> BorrowedLoop:
     """Return a guest of the loop that runs at this moment."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()

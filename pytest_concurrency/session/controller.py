@@ -113,13 +113,13 @@ class Controller:
     def _environment(self) -> dict[str, Any]:
         from pytest_concurrency.machine.cpus import environment
         from pytest_concurrency.probes import availability
-        from pytest_concurrency.session import hook_calls
+        from pytest_concurrency.session import hook_calls, items
 
         hook = self._config.hook.pytest_concurrency_update_environment
         value, complaint = hook_calls.updated(
             "pytest_concurrency_update_environment",
             lambda changed: hook(config=self._config, environment=changed),
-            environment(availability.reasons()),
+            {**environment(availability.reasons()), "priority": str(items.priority_of(self._config, self._settings))},
         )
         self._complain(complaint)
         return value

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+from pytest_concurrency.instruments.call_watch import CallWatch
 from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.rendezvous import Rendezvous
+from pytest_concurrency.session import async_plugins
+from pytest_concurrency.session.calls.either_way import EitherWay
+from pytest_concurrency.session.calls.same_result import check_same
 from pytest_concurrency.session.instruments import Instruments
-from pytest_concurrency.session.same_result import check_same
-from pytest_concurrency.session.unused_comparisons import EitherWay
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
@@ -24,21 +26,20 @@ class PlainConcurrency:
         self._instruments = instruments or Instruments()
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
-        return _run(function, args, options.get("setup"))
+        prepare = options.get("setup")
+        given = args if prepare is None else (prepare(), *args)
+        return _done([(function, given)], lambda results: None)
+
+    scaling = gil_hold = loop_block = bound = measure = speedup
 
     def compare(
-        self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
+        self, baseline: Callable[[], Any], candidate: Callable[[], Any], *, same_result: bool = False, **options: Any
     ) -> AlwaysTrue:
-        one, two = _result(first, ()), _result(second, ())
-        if same_result:
-            check_same(one, two)
-        return AlwaysTrue()
+        def check(results: list[Any]) -> None:
+            if same_result:
+                check_same(*results)
 
-    def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
-        return _run(function, args, options.get("setup"))
-
-    def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
-        return _run(function, args, options.get("setup"))
+        return _done([(baseline, ()), (candidate, ())], check)
 
     def in_flight(
         self, *, meet: int | None = None, limit: int | None = None, timeout: float | str = "30s"
@@ -47,6 +48,9 @@ class PlainConcurrency:
 
     def nonblocking(self, max_block: float | str = "50ms") -> UnguardedBlock:
         return UnguardedBlock()
+
+    def watch(self, name: str) -> CallWatch:
+        return self._instruments.watch(name)
 
     def pause(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
@@ -62,7 +66,21 @@ class AlwaysTrue:
     """Stands for any finding and for each of its figures: nothing was measured, so every comparison passes.
 
     That includes ``assert not concurrency.speedup(...) >= 2``.
+
+    On a running event loop, async functions run once it is awaited.
     """
+
+    def __init__(self, pending: Coroutine[Any, Any, None] | None = None) -> None:
+        self._pending = pending
+
+    def __await__(self) -> Generator[Any, Any, AlwaysTrue]:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            yield from pending.__await__()
+        return self
+
+    def __call__(self, *args: object) -> AlwaysTrue:
+        return self
 
     def __ge__(self, other: object) -> Any:
         return EitherWay()
@@ -92,11 +110,16 @@ class AlwaysTrue:
         return "<not measured: --concurrency-disable>"
 
 
-def _run(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> AlwaysTrue:
-    _result(function, args if prepare is None else (prepare(), *args))
-    return AlwaysTrue()
+def _done(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]], check: Callable[[list[Any]], None]) -> AlwaysTrue:
+    """Make some calls now; on a running event loop, leave what has to be awaited to the test."""
+    results = [function(*args) for function, args in calls]
+    if not async_plugins.on_a_loop():
+        results = [asyncio.run(each) if inspect.iscoroutine(each) else each for each in results]
+    if not any(map(inspect.iscoroutine, results)):
+        check(results)
+        return AlwaysTrue()
 
+    async def rest() -> None:
+        check([await each if inspect.iscoroutine(each) else each for each in results])
 
-def _result(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    answer = function(*args)
-    return asyncio.run(answer) if inspect.iscoroutine(answer) else answer
+    return AlwaysTrue(rest())

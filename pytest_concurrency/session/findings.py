@@ -1,195 +1,288 @@
-"""What the calls of the ``concurrency`` fixture return: each is measured when a test compares it."""
+"""What the calls of the ``concurrency`` fixture return: each is measured when a test compares it with a threshold."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from types import FrameType
+from collections.abc import Mapping
+from typing import ClassVar
 
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.core.model import Finding, Outcome
-from pytest_concurrency.core.units import count, number
+from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.core.units import count, duration, number
 from pytest_concurrency.expectations import keywords
+from pytest_concurrency.session.calls.answers import Answer, Decided, Pending, discarded, is_discarded, refuse_discarded
+from pytest_concurrency.session.calls.call import Call
 from pytest_concurrency.session.explanations import Compared
-from pytest_concurrency.session.unused_comparisons import is_discarded
 from pytest_concurrency.verdicts import not_met
-from pytest_concurrency.verdicts.outcome import bound_differs
 
 __tracebackhide__ = True  # a failure is told at the test's own line
-_KINDS = ("io", "cpu", "mixed", "serialized")
 
 
-class Speedup(Compared):
-    """A speedup that is measured when it is compared with a number."""
+class ThresholdFinding(Compared):
+    """A figure that is measured when it is compared with a threshold; a kind of figure is a subclass.
 
-    COMPARISON = ">= 2"
+    ``AT_LEAST`` and ``AT_MOST`` are the keywords of the plan for a threshold from below and from above; None where
+    such a threshold has no meaning.
+    """
 
-    def __init__(
-        self,
-        decide: Callable[[dict[str, float]], Outcome],
-        report: Callable[[Outcome], None],
-        follow: Callable[[Outcome], bool],
-    ) -> None:
-        self._decide = decide
-        self._report = report
-        self._follow = follow
+    AT_LEAST: ClassVar[str | None] = None
+    AT_MOST: ClassVar[str | None] = None
+    NOUN: ClassVar[str]
+    THRESHOLD: ClassVar[str] = "a number"  # what it is compared with
+    COMPARISON: ClassVar[str]  # an example
+    METHOD: ClassVar[str]  # the same as a method
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
         self.outcome: Outcome | None = None
         self.asked = False  # whether it was compared with anything
 
-    def __ge__(self, threshold: float) -> bool:
-        return self._answer("at_least", threshold)
+    @property
+    def example(self) -> str:
+        """A comparison that would do, as text."""
+        if self._call.belongs_on_loop:
+            return f"await {self._call.spelled}{self.METHOD}"
+        return f"{self._call.spelled} {self.COMPARISON}"
 
-    def __gt__(self, threshold: float) -> bool:
-        return self._answer("at_least", threshold)
+    @property
+    def spelled(self) -> str:
+        """The call as its author may have written it."""
+        return self._call.spelled
 
-    def __le__(self, threshold: float) -> bool:
-        return self._answer("at_most", threshold)
+    def __ge__(self, threshold: object) -> bool:
+        return self._compared(self.AT_LEAST, ">=", threshold)
 
-    def __lt__(self, threshold: float) -> bool:
-        return self._answer("at_most", threshold)
+    def __gt__(self, threshold: object) -> bool:
+        return self._compared(self.AT_LEAST, ">", threshold)
+
+    def __le__(self, threshold: object) -> bool:
+        return self._compared(self.AT_MOST, "<=", threshold)
+
+    def __lt__(self, threshold: object) -> bool:
+        return self._compared(self.AT_MOST, "<", threshold)
 
     def __bool__(self) -> bool:
         self.asked = True
         raise BadArgument(
-            "a speedup is neither true nor false: compare it with a number, "
-            "as in `assert concurrency.speedup(fetch, url, threads=4) >= 3`."
+            f"{self.NOUN} is neither true nor false: compare it with {self.THRESHOLD}, as in `assert {self.example}`."
         )
 
     def __eq__(self, other: object) -> bool:
         self.asked = True
-        raise BadArgument("a measured speedup never equals a number exactly: use >= or <=.")
+        signs = " or ".join(sign for sign, known in ((">=", self.AT_LEAST), ("<=", self.AT_MOST)) if known)
+        raise BadArgument(f"{self.NOUN} that was measured never equals {self.THRESHOLD} exactly: use {signs}.")
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _answer(self, keyword: str, threshold: float) -> bool:
+    def __await__(self) -> None:
         self.asked = True
-        try:
-            value = keywords.positive(threshold)
-        except ValueError as error:
-            raise BadArgument(f"a speedup cannot be compared with {threshold!r}: the threshold {error}.") from None
-        self.outcome = outcome = self._decide({keyword: value})
-        self._report(outcome)
-        answer = self._follow(outcome)
-        _refuse_discarded(sys._getframe(2), label(outcome.marker, {keyword: value}))
-        return answer
+        raise BadArgument(
+            f"{self.NOUN} is measured for a threshold, and this awaits it before there is one: "
+            f"write assert await {self._call.spelled}{self.METHOD}."
+        )
 
     def __repr__(self) -> str:
-        return _short(self.outcome) if self.outcome else "<speedup, not measured yet: compare it with >= or <=>"
-
-
-class BoundFinding(Compared):
-    """A bound type that is measured when it is asked for; equal to its name.
-
-    Undecided findings follow the undecided policy. In the report, it is not met if no comparison with it was true.
-    """
-
-    COMPARISON = '== "io"'
-
-    def __init__(
-        self,
-        decide: Callable[[], Outcome],
-        report: Callable[[Outcome, Outcome | None], None],
-        follow: Callable[[Outcome], bool],
-    ) -> None:
-        self._decide = decide
-        self._report = report
-        self._follow = follow
-        self._expected: dict[str, bool] = {}  # what it was compared with, and whether that was true
-        self._reported: Outcome | None = None
-        self.outcome: Outcome | None = None
-        self.asked = False  # whether it was compared with anything
-
-    @property
-    def finding(self) -> Finding | None:
-        """Why the last comparison is false; None if none was."""
-        return self._reported.finding if self._reported is not None else None
-
-    @property
-    def kind(self) -> str:
-        """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``: the likeliest, if it is undecided."""
-        self._tell()
-        bound = self._measured().bound
-        return bound.kind if bound is not None else "unknown"
-
-    def _measured(self) -> Outcome:
-        self.asked = True
         if self.outcome is None:
-            self.outcome = self._decide()
-        return self.outcome
+            return f"<{self.NOUN}, not measured yet: write {self.example}>"
+        return self._short(self.outcome)
 
-    def _tell(self) -> None:
-        """Report what was found, and how it stands to all that was expected so far."""
-        outcome = self._measured()
-        if self._expected:
-            expected = " or ".join(self._expected)
-            outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
-            if outcome.verdict == "met" and outcome.bound is not None and not any(self._expected.values()):
-                outcome = bound_differs(outcome, expected)
-        if outcome != self._reported:
-            self._report(outcome, self._reported)
-            self._reported = outcome
+    def _asked_for(self, keyword: str, words: str, threshold: object) -> Answer:
+        """Answer a method; to be called by it, which the test calls."""
+        value = self._value(words, threshold)
+        spelled = f"{self._call.spelled}.{words.replace(' ', '_')}({threshold!r})"
+        if not self._call.must_be_awaited:
+            self._take_as_asked()
+            holds = self._taken(self._call.decide({keyword: value}, None))
+            refuse_discarded(sys._getframe(2), self._label(keyword, value))
+            return self._decided(holds, words, threshold)
+        if is_discarded(sys._getframe(2)):
+            self._take_as_asked()
+            raise discarded(spelled, "assert await")
 
-    def _is(self, other: object, wanted: bool) -> bool:
+        async def ask() -> Decided:
+            self._take_as_asked()
+            holds = self._taken(await self._call.decided_on_loop({keyword: value}))
+            return self._decided(holds, words, threshold)
+
+        return Pending(spelled, ask, self._take_as_asked)
+
+    def _compared(self, keyword: str | None, sign: str, threshold: object) -> bool:
         self.asked = True
-        if other not in _KINDS:
-            raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
-        outcome = self._measured()
-        decided = outcome.verdict in ("met", "not_met")
-        holds = decided and outcome.bound is not None and (outcome.bound.kind == other) == wanted
-        self._expected[repr(other) if wanted else f"not {other!r}"] = holds
-        self._tell()
-        answer = holds if decided else self._follow(outcome)
-        if decided and outcome.change is not None:
-            self._follow(outcome)
-        _refuse_discarded(sys._getframe(2), f"concurrency.bound == {other!r}")
-        return answer
+        if keyword is None:
+            raise BadArgument(f"{self.NOUN} has no threshold with {sign}: write {self.example}.")
+        value = self._value(sign, threshold)
+        if self._call.must_be_awaited:
+            words = "at_least" if keyword == self.AT_LEAST else "at_most"
+            raise BadArgument(
+                f"{self._call.functions}: an async def is measured on the test's own event loop, so the answer has "
+                f"to be awaited. Write assert await {self._call.spelled}.{words}({threshold!r})."
+            )
+        holds = self._taken(self._call.decide({keyword: value}, None))
+        refuse_discarded(sys._getframe(2), self._label(keyword, value))
+        return holds
 
-    def __eq__(self, other: object) -> bool:
-        return self.kind == other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=True)
-
-    def __ne__(self, other: object) -> bool:
-        return self.kind != other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=False)
-
-    def __hash__(self) -> int:
-        return hash(self.kind)
-
-    def __bool__(self) -> bool:
+    def _take_as_asked(self) -> None:
         self.asked = True
-        raise BadArgument(
-            'a bound type is neither true nor false: compare it, as in `assert concurrency.bound(fetch, url) == "io"`.'
-        )
 
-    def __str__(self) -> str:
-        return self.kind
+    def _taken(self, outcome: Outcome) -> bool:
+        """Take an outcome, report it, and return whether it counts as met."""
+        self.outcome = outcome
+        self._call.report(outcome)
+        return self._call.follow(outcome)
 
-    def __repr__(self) -> str:
-        self._tell()
-        outcome = self._measured()
-        if outcome.bound is None:
-            return f"<bound {outcome.verdict}: {outcome.reason}>"
-        return f"<bound {outcome.bound.kind!r}: {outcome.bound.evidence}; {count(outcome.rounds, 'round')}>"
+    def _decided(self, holds: bool, words: str, threshold: object) -> Decided:
+        if not holds and self.outcome is not None:
+            self._call.explain(self.outcome)
+        shown = f"{self!r} {'is' if holds else 'is not'} {words} {threshold}"
+        return Decided(holds, shown, "" if self._call.is_async else self._call.functions)
+
+    def _parse(self, threshold: object) -> float:
+        """Return a threshold as a number.
+
+        :raises ValueError: it has no meaning; the message says what would have.
+        """
+        raise NotImplementedError
+
+    def _value(self, words: str, threshold: object) -> float:
+        try:
+            return self._parse(threshold)
+        except ValueError as error:
+            self._take_as_asked()
+            raise BadArgument(
+                f"{self.NOUN} cannot be compared with {threshold!r} ({words}): the threshold {error}."
+            ) from None
+
+    def _label(self, keyword: str, value: float) -> str:
+        return label(self._call.name, {keyword: value}, self.AT_MOST)
+
+    def _short(self, outcome: Outcome) -> str:
+        raise NotImplementedError
 
 
-def _refuse_discarded(frame: FrameType, what: str) -> None:
-    """See to it that someone uses the answer.
+class Speedup(ThresholdFinding):
+    """How many times as fast several workers are as one, or the candidate of two functions as the baseline.
 
-    :raises BadArgument: no one does. Raised after the body's own errors, which a test may be about.
+    ``>=``, ``>`` and :meth:`at_least` measure until the speedup is surely at the threshold or below it by more than the
+    margin; ``<=``, ``<`` and :meth:`at_most` are the same from above. An undecided comparison follows the undecided
+    policy.
     """
-    if is_discarded(frame):
-        raise BadArgument(
-            f"{what}: no one uses this answer, so the test would pass whatever it is. "
-            "Write assert before the comparison."
-        )
+
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    NOUN = "a speedup"
+    COMPARISON = ">= 2"
+    METHOD = ".at_least(2)"
+
+    def _parse(self, threshold: object) -> float:
+        return keywords.positive(threshold)
+
+    def _short(self, outcome: Outcome) -> str:
+        who = "" if outcome.marker == "compare" else f" with {outcome.workers}"
+        kind = f", bound: {outcome.bound.kind}" if outcome.bound else ""
+        return f"<speedup {not_met.figure(outcome.estimate)}{who}{kind}, {count(outcome.rounds, 'round')}>"
+
+    def at_least(self, threshold: float) -> Answer:
+        """Measure, and return whether the speedup is at least this: the same as ``>=``.
+
+        On a running event loop, an async function's answer is to be awaited:
+        ``assert await concurrency.speedup(client.get, "/slow", tasks=10).at_least(5)``.
+
+        :param threshold: a number above 0; 3 stands for 3x as fast.
+        :raises BadArgument: the threshold has no meaning, or no one uses the answer.
+        """
+        return self._asked_for("at_least", "at least", threshold)
+
+    def at_most(self, threshold: float) -> Answer:
+        """Measure, and return whether the speedup is at most this: the same as ``<=``; else as :meth:`at_least`."""
+        return self._asked_for("at_most", "at most", threshold)
 
 
-def label(name: str, threshold: Mapping[str, float]) -> str:
-    sign = ">=" if "at_least" in threshold else "<="
-    return f"concurrency.{name} {sign} {number(next(iter(threshold.values())))}"
+class Efficiency(ThresholdFinding):
+    """Speedup divided by workers, at the count at which it is lowest; a share from 0 to 1.
+
+    ``>=``, ``>`` and :meth:`at_least` measure each count until all are surely at the threshold, or one is surely not.
+    """
+
+    AT_LEAST = "efficiency"
+    NOUN = "an efficiency"
+    COMPARISON = ">= 0.7"
+    METHOD = ".at_least(0.7)"
+
+    def _parse(self, threshold: object) -> float:
+        return keywords.part(threshold)
+
+    def at_least(self, threshold: float) -> Answer:
+        """Measure, and return whether the efficiency is at least this at every count: the same as ``>=``.
+
+        To be awaited where :meth:`Speedup.at_least` is.
+
+        :param threshold: a share above 0 and at most 1.
+        :raises BadArgument: the threshold has no meaning, or no one uses the answer.
+        """
+        return self._asked_for("efficiency", "at least", threshold)
+
+    def _short(self, outcome: Outcome) -> str:
+        points = ", ".join(f"{point.efficiency:.2f} with {point.workers}" for point in outcome.curve)
+        kind = f", bound: {outcome.bound.kind}" if outcome.bound else ""
+        return f"<efficiency {points or 'unknown'} workers{kind}, {count(outcome.rounds, 'round')}>"
 
 
-def _short(outcome: Outcome) -> str:
-    bound = f", bound: {outcome.bound.kind}" if outcome.bound else ""
-    return (
-        f"<speedup {not_met.figure(outcome.estimate)} with {outcome.workers}{bound}, {count(outcome.rounds, 'round')}>"
-    )
+class _LongestTime(ThresholdFinding):
+    THRESHOLD = "a duration"
+    COMPARISON = '<= "50ms"'
+    METHOD = '.at_most("50ms")'
+
+    def _parse(self, threshold: object) -> float:
+        return keywords.time(threshold)
+
+    def _short(self, outcome: Outcome) -> str:
+        noun = self.NOUN.partition(" ")[2]
+        return f"<longest {noun} {not_met.figure(outcome.estimate)}, {count(outcome.rounds, 'round')}>"
+
+
+class GilHold(_LongestTime):
+    """The longest time for which a call holds the GIL without a break, in seconds.
+
+    ``<=``, ``<`` and :meth:`at_most` measure until it is sure whether any hold is longer than the threshold.
+    """
+
+    AT_MOST = "max_hold"
+    NOUN = "a GIL hold"
+    COMPARISON = '<= "5ms"'
+    METHOD = '.at_most("5ms")'
+
+    def at_most(self, threshold: float | str) -> Answer:
+        """Measure, and return whether no hold is longer than this: the same as ``<=``.
+
+        :param threshold: seconds, or text such as ``"5ms"``; 1 ms or more.
+        :raises BadArgument: the threshold has no meaning, or no one uses the answer.
+        """
+        return self._asked_for("max_hold", "at most", threshold)
+
+
+class LoopBlock(_LongestTime):
+    """The longest time for which an async call keeps its event loop from running, in seconds.
+
+    ``<=``, ``<`` and :meth:`at_most` measure until it is sure whether any block is longer than the threshold.
+    """
+
+    AT_MOST = "max_block"
+    NOUN = "a loop block"
+
+    def at_most(self, threshold: float | str) -> Answer:
+        """Measure, and return whether no block is longer than this: the same as ``<=``.
+
+        To be awaited on a running event loop:
+        ``assert await concurrency.loop_block(handler, request).at_most("50ms")``.
+
+        :param threshold: seconds, or text such as ``"50ms"``; 5 ms or more.
+        :raises BadArgument: the threshold has no meaning, or no one uses the answer.
+        """
+        return self._asked_for("max_block", "at most", threshold)
+
+
+def label(name: str, threshold: Mapping[str, float], at_most: str | None = "at_most") -> str:
+    """A comparison as text: ``concurrency.speedup >= 3``."""
+    keyword, value = next(iter(threshold.items()))
+    shown = duration(value) if keyword.startswith("max_") else number(value)
+    return f"concurrency.{name} {'<=' if keyword == at_most else '>='} {shown}"

@@ -4,34 +4,56 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core import callables
-from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body, Outcome
 from pytest_concurrency.engine.plan import WorkerSetup
-from pytest_concurrency.expectations import bound, compare, keywords, placement, speedup
-from pytest_concurrency.expectations.base import Tolerances
+from pytest_concurrency.expectations import (
+    bound,
+    compare,
+    gil_released,
+    keywords,
+    nonblocking,
+    placement,
+    scaling,
+    speedup,
+)
+from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.instruments.block_guard import NonblockingBlock
+from pytest_concurrency.instruments.call_watch import CallWatch
 from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.loop_monitor import pause
 from pytest_concurrency.instruments.rendezvous import Rendezvous
+from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
-from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
-from pytest_concurrency.session.call_arguments import body_of, refuse_generator, refuse_nested
-from pytest_concurrency.session.findings import BoundFinding, Speedup, label
+from pytest_concurrency.measurement.loop_callable_bench import LoopCallableBench
+from pytest_concurrency.measurement.trial import Request, SessionContext, Trial, patience, worker_bench
+from pytest_concurrency.session.calls.arguments import (
+    body_of,
+    both_alike,
+    options_of,
+    refuse_kind_of_function,
+    refuse_nested,
+)
+from pytest_concurrency.session.calls.bound_finding import BoundFinding
+from pytest_concurrency.session.calls.call import Call
+from pytest_concurrency.session.calls.same_result import check_same
+from pytest_concurrency.session.findings import Efficiency, GilHold, LoopBlock, Speedup, ThresholdFinding, label
 from pytest_concurrency.session.instruments import Instruments
-from pytest_concurrency.session.same_result import check_same
 
 __tracebackhide__ = True  # a failure is told at the test's own line
+F = TypeVar("F", bound="ThresholdFinding | BoundFinding")
 
 
 class Concurrency:
     """What a test asks of code that it gives: how much faster, and why.
 
     ``report`` takes every outcome, and the one before if it stands instead of that; ``follow`` turns one that is
-    neither met nor not met into what the undecided policy says, and returns whether it counts as met.
+    neither met nor not met into what the undecided policy says, and returns whether it counts as met; ``explain`` takes
+    what a test that fails should show beside its assertion.
     """
 
     def __init__(
@@ -39,53 +61,86 @@ class Concurrency:
         circumstances: SessionContext,
         report: Callable[..., None],
         follow: Callable[[Outcome, str], bool],
+        explain: Callable[[str], None] = lambda text: None,
         instruments: Instruments | None = None,
     ) -> None:
-        self._instruments = instruments or Instruments()
         self._circumstances = circumstances
         self._report = report
         self._follow = follow
-        self._made: list[tuple[str, Speedup | BoundFinding]] = []
+        self._instruments = instruments or Instruments()
+        self._explain = explain
+        self._guests: list[BorrowedLoop] = []
+        self._made: list[ThresholdFinding | BoundFinding] = []
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
-        """Return how many times faster N workers do N calls than one does; compare it with ``>=`` or ``<=``.
+        """Return how many times as fast N workers do N calls as one worker does; compare it with ``>=`` or ``<=``.
 
-        :param function: called with ``args`` in every worker; ``async def`` with ``tasks=``.
+        ``assert concurrency.speedup(fetch, url, threads=4) >= 3``
+
+        :param function: called with ``args`` in every worker; ``async def`` with ``tasks=``. In a test that runs on an
+            event loop, an async function is measured on that loop, and the answer is awaited:
+            ``assert await concurrency.speedup(client.get, "/slow", tasks=10).at_least(5)``.
         :param options: one of ``threads=``, ``processes=``, ``tasks=``, ``interpreters=``, or ``executor=`` with
             ``workers=``; ``setup=``, a function whose result is what ``function`` gets as its first argument,
             made anew for each batch of each worker; and what every marker knows: ``margin=``, a part of the
             threshold, ``max_time=``, in seconds or as text (``"2min"``), and ``undecided=``.
         :raises BadArgument: an option has no meaning.
         """
-        refuse_nested("concurrency.speedup")
-        arguments = keywords.read("concurrency.speedup", (), options, placement.parsers(), calls=True)
-        body = body_of(function, args, arguments.get("setup"))
-        subject = callables.spelled_call(function, args)
-        if placement.the_one("concurrency.speedup", arguments, body.is_async) is None:
-            raise placement.needed("concurrency.speedup")
+        call = self._call("speedup", speedup.KIND, Speedup, function, args, options)
+        return self._kept(Speedup(call))
 
-        def decide(threshold: dict[str, float]) -> Outcome:
-            given = {**arguments, **threshold}
-            speedup.KIND.check("concurrency.speedup", given, body.is_async)
-            limits = self._limits(arguments)
-            plan = speedup.KIND.plan(given, body, limits)
-            with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
-                asked = Request(label("speedup", threshold), "speedup", {**options, **threshold}, plan, limits, subject)
-                return trial.decide(asked)[0]
+    def scaling(self, function: Callable[..., Any], *args: Any, **options: Any) -> Efficiency:
+        """Return the efficiency at several counts of workers, speedup divided by workers; compare it with ``>=``.
 
-        found = Speedup(
-            decide, self._told(body), lambda outcome: self._follow(outcome, self._limits(arguments).undecided)
-        )
-        self._made.append((f"concurrency.speedup({callables.name_of(function)}, ...)", found))
-        return found
+        ``assert concurrency.scaling(fetch, url, threads=(1, 2, 4)) >= 0.7``
+
+        :param options: the counts, as ``threads=(1, 2, 4)``, which is also what is taken without any (``tasks=`` for an
+            ``async def``), or another place as :meth:`speedup` knows them, each with a sequence of counts; and
+            ``setup=``, ``margin=``, ``max_time=`` and ``undecided=`` as there. ``max_time`` holds for each count.
+        :raises BadArgument: an option has no meaning.
+        """
+        return self._kept(Efficiency(self._call("scaling", scaling.KIND, Efficiency, function, args, options)))
+
+    def gil_hold(self, function: Callable[..., Any], *args: Any, **options: Any) -> GilHold:
+        """Return the longest time for which a call holds the GIL without a break; compare it with ``<=``.
+
+        ``assert concurrency.gil_hold(parse, text) <= "5ms"``
+
+        One CPU is enough to tell. The right side is a number of seconds, or text.
+
+        :param function: a plain function, called with ``args``; of an ``async def`` see :meth:`loop_block`.
+        :param options: ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
+        :raises BadArgument: an option has no meaning.
+        """
+        return self._kept(GilHold(self._call("gil_hold", gil_released.KIND, GilHold, function, args, options)))
+
+    def loop_block(self, function: Callable[..., Any], *args: Any, **options: Any) -> LoopBlock:
+        """Return the longest time for which an async call keeps its event loop from running; compare it with ``<=``.
+
+        ``assert concurrency.loop_block(handler, request) <= "50ms"``, and in a test that runs on an event loop
+        ``assert await concurrency.loop_block(handler, request).at_most("50ms")``.
+
+        :param function: an ``async def``, called with ``args``; of a plain function see :meth:`gil_hold`.
+        :param options: ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
+        :raises BadArgument: an option has no meaning.
+        """
+        return self._kept(LoopBlock(self._call("loop_block", nonblocking.KIND, LoopBlock, function, args, options)))
 
     def compare(
-        self, first: Callable[[], Any], second: Callable[[], Any], *, same_result: bool = False, **options: Any
+        self,
+        baseline: Callable[[], Any],
+        candidate: Callable[[], Any],
+        *,
+        same_result: bool = False,
+        **options: Any,
     ) -> Speedup:
-        """Return how many times faster ``second`` is than ``first``; compare it with ``>=`` or ``<=``.
+        """Return how many times as fast ``candidate`` is as ``baseline``; compare it with ``>=`` or ``<=``.
+
+        ``assert concurrency.compare(baseline=one_by_one, candidate=in_threads) > 2``
 
         Both are called without arguments in the test's own thread, and may start threads, processes or
-        event loops of their own.
+        event loops of their own. In a test that runs on an event loop, both may be ``async def``: they are measured on
+        that loop, and the answer is awaited: ``assert await concurrency.compare(one_by_one, gathered).at_least(4)``.
 
         :param same_result: also require that both return equal values.
         :param options: ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
@@ -93,41 +148,36 @@ class Concurrency:
         """
         name = "concurrency.compare"
         refuse_nested(name)
-        arguments = keywords.read(name, (), options, {})
-        compare.KIND.check(name, arguments, False)
+        arguments = options_of(name, options, compare.KIND, Speedup, {})
+        functions = f"{callables.name_of(baseline)}, {callables.name_of(candidate)}"
+        is_async = both_alike(name, baseline, candidate)
+        compare.KIND.check(name, arguments, is_async)
         limits = self._limits(arguments)
-        for function in (first, second):
-            if not callable(function):
-                raise BadArgument(f"{name} needs two functions, and {function!r} cannot be called.")
-            refuse_generator(function)
-            if callables.is_async(function):
-                called = callables.name_of(function)
-                raise BadArgument(
-                    f"{name} calls plain functions, and {called} is an async def: "
-                    f"write lambda: asyncio.run({called}())."
-                )
-        body = body_of(second, ())
-        subject = ", ".join(callables.spelled_call(one).removesuffix("()") for one in (first, second))
+        body = body_of(candidate, ())
+        subject = ", ".join(callables.spelled_call(one).removesuffix("()") for one in (baseline, candidate))
 
-        def decide(threshold: dict[str, float]) -> Outcome:
+        def decide(threshold: Mapping[str, float], loop: BorrowedLoop | None) -> Outcome:
             plan = compare.KIND.plan(threshold, body, limits)
-            bench = CallableBench(first, second)
+            bench = (
+                CallableBench(baseline, candidate)
+                if loop is None
+                else LoopCallableBench(baseline, candidate, loop, patience(limits.max_time))
+            )
             if same_result:
                 check_same(*bench.results())
-            with self._circumstances.alone(), Trial(bench, self._circumstances) as trial:
-                asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits, subject)
-                return trial.decide(asked)[0]
+            asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits, subject)
+            return self._decided(bench, body, asked, self._circumstances.on(loop))
 
-        found = Speedup(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
-        names = ", ".join(callables.name_of(one) for one in (first, second))
-        self._made.append((f"concurrency.compare({names})", found))
-        return found
+        return self._kept(Speedup(self._call_of("compare", functions, is_async, decide, self._report, limits)))
 
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> BoundFinding:
         """Return the bound type of a call, to be compared with ``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``.
 
-        :param options: ``threads=4`` (or ``tasks=4``), by which waits that queue are told from waits that
-            overlap; ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
+        ``assert concurrency.bound(fetch, url) == "io"``, and of an async function in a test that runs on an event loop
+        ``assert await concurrency.bound(fetch, url) == "io"``.
+
+        :param options: ``threads=4`` (or ``tasks=4``), by which waits that are serialized are told from waits that
+            overlap; ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
         refuse_nested("concurrency.bound")
@@ -135,22 +185,29 @@ class Concurrency:
         body = body_of(function, args, arguments.get("setup"))
         limits = self._limits(arguments)
         backend, workers = placement.overlapping("concurrency.bound", arguments, body.is_async)
-        subject = callables.spelled_call(function, args)
         plan = bound.plan_for(WorkerSetup(backend, workers), limits)
+        subject = callables.spelled_call(function, args)
 
-        def decide() -> Outcome:
-            with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
+        def decide(threshold: Mapping[str, float], loop: BorrowedLoop | None) -> Outcome:
+            circumstances = self._circumstances.on(loop)
+            with circumstances.alone(), Trial.of_body(body, circumstances, limits.max_time) as trial:
                 outcome, settlement = trial.decide(Request("bound", "bound", options, plan, limits, subject))
-            if settlement is None:
-                return outcome
-            return bound.outcome_of(outcome, settlement.results)
+            return outcome if settlement is None else bound.outcome_of(outcome, settlement.results)
 
-        found = BoundFinding(decide, self._told(body), lambda outcome: self._follow(outcome, limits.undecided))
-        self._made.append((f"concurrency.bound({callables.name_of(function)}, ...)", found))
-        return found
+        def report(outcome: Outcome, instead: Outcome | None = None) -> None:
+            self._report(outcome, instead)
+            self._profile(body, outcome)  # only now is it known whether the bound type is the expected one
+
+        call = self._call_of("bound", callables.name_of(function), body.is_async, decide, report, limits)
+        return self._kept(BoundFinding(call))
 
     def measure(self, function: Callable[..., Any], *args: Any, **options: Any) -> Figures:
         """Measure a call at once, and return every figure without a verdict.
+
+        ``print(concurrency.measure(fetch, url, threads=4, processes=2))``
+
+        In a test that runs on an event loop, that loop stands still meanwhile, and an async function is measured on a
+        loop of its own.
 
         :param options: any of the places that :meth:`speedup` knows, several of them too; ``max_time=``, in
             seconds or as text; ``setup=``.
@@ -174,9 +231,9 @@ class Concurrency:
         Without arguments, return this test's gauge, the same one at each call: workers enter it where they work
         (``with`` in threads, ``async with`` in tasks), and the test reads ``.peak`` afterwards.
 
-        With ``meet``, return a new rendezvous: whoever enters waits until so many are inside at one moment; then all
-        go on, and it counts on. If they do not meet, all who wait raise an ``AssertionError``, and the test fails.
-        Pass it as an argument to other processes; there it works too.
+        With ``meet``, return a new rendezvous: each one that enters waits until that many are inside at once. Then all
+        go on, and it counts on. If they do not meet, all that wait raise an ``AssertionError``, and the test fails.
+        It works in other processes, too, if it is passed to them as an argument.
 
         :param meet: 2 or more. At most as many as the pool that feeds it has workers.
         :param limit: prove a cap both ways: so many are inside at once (``meet`` is this number, if it is not given),
@@ -222,23 +279,113 @@ class Concurrency:
         """Return a ``with`` block that may block its event loop under ``--concurrency-max-block`` and nonblocking()."""
         return pause()
 
+    def watch(self, name: str) -> CallWatch:
+        """Watch a function or method that cannot be edited until this test ends: which of its calls overlap.
+
+        Plain and async functions, methods, class methods and static methods; in threads, tasks, and processes that are
+        forked meanwhile. Modules that have imported the function by name are served too. Then ``.peak`` is the most
+        threads and tasks that were inside at one moment and ``.overlapped`` whether two were, both by the order of
+        events, without a clock; ``.calls`` has the times in seconds; ``.trace(path)`` writes a file for Perfetto.
+        The original is back when the test has ended, whatever happens.
+
+        :param name: ``"module:function"`` or ``"module:Class.method"``.
+        :raises BadArgument: there is no such name, or what it names cannot be watched: a class, a property, a
+            generator, a method of a built-in type.
+
+        ::
+
+            calls = concurrency.watch("shop.web:Client.get")
+            fan_out(urls)
+            assert calls.peak >= 3
+        """
+        return self._instruments.watch(name)
+
     def gauge_says_nothing(self) -> bool:
         """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
         return self._instruments.plain_gauge.says_nothing
 
+    def close(self) -> None:
+        """End what is still measured on the test's event loop.
+
+        Without this, a measurement that a time limit has ended would go on in the next test on the same loop.
+        """
+        for loop in list(self._guests):
+            loop.abandon()
+
     def never_asked(self) -> list[tuple[str, str]]:
         """Return the calls whose findings no one has compared with anything, each with a comparison that would do."""
-        return [(call, finding.COMPARISON) for call, finding in self._made if not finding.asked]
+        return [(finding.spelled, finding.example) for finding in self._made if not finding.asked]
 
-    def _told(self, body: Body) -> Callable[..., None]:
-        """What takes the outcomes about a body: the report, and a profiler if one was asked for."""
+    def _call(
+        self,
+        name: str,
+        kind: Kind,
+        finding: type[ThresholdFinding],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        options: Mapping[str, Any],
+    ) -> Call:
+        """Return a call that is decided as the marker of its kind is, with a threshold that is still to come."""
+        called = f"concurrency.{name}"
+        refuse_nested(called)
+        arguments = options_of(called, options, kind, finding, kind.keywords)
+        body = body_of(function, args, arguments.get("setup"))
+        refuse_kind_of_function(called, kind, body)
+        if any(keyword in kind.keywords for keyword in placement.BACKENDS):
+            place = placement.the_one(called, arguments, body.is_async)
+            if place is None and kind is speedup.KIND:
+                raise placement.needed(called)
+        limits = self._limits(arguments)
 
-        def take(outcome: Outcome, instead: Outcome | None = None) -> None:
-            self._report(outcome, instead)
-            if self._circumstances.profiler is not None:
-                self._circumstances.profiler(body, [outcome])
+        def decide(threshold: Mapping[str, float], loop: BorrowedLoop | None) -> Outcome:
+            given = {**arguments, **threshold}
+            kind.check(called, given, body.is_async)
+            asked = Request(
+                label(name, threshold, finding.AT_MOST),
+                name,
+                {**options, **threshold},
+                kind.plan(given, body, limits),
+                limits,
+                callables.spelled_call(function, args),
+            )
+            circumstances = self._circumstances.on(loop)
+            return self._decided(worker_bench(body, circumstances, limits.max_time), body, asked, circumstances)
 
-        return take
+        return self._call_of(name, callables.name_of(function), body.is_async, decide, self._report, limits)
+
+    def _decided(self, bench: BaseBench, body: Body, asked: Request, circumstances: SessionContext) -> Outcome:
+        with circumstances.alone(), Trial(bench, circumstances) as trial:
+            outcome, _ = trial.decide(asked)
+        self._profile(body, outcome)
+        return outcome
+
+    def _profile(self, body: Body, outcome: Outcome) -> None:
+        if self._circumstances.profiler is not None:
+            self._circumstances.profiler(body, [outcome])
+
+    def _call_of(
+        self,
+        name: str,
+        functions: str,
+        is_async: bool,
+        decide: Callable[[Mapping[str, float], BorrowedLoop | None], Outcome],
+        report: Callable[..., None],
+        limits: Tolerances,
+    ) -> Call:
+        return Call(
+            name=name,
+            functions=functions,
+            is_async=is_async,
+            decide=decide,
+            report=report,
+            follow=lambda outcome: self._follow(outcome, limits.undecided),
+            explain=lambda outcome: self._explain(outcome.reason),
+            guests=self._guests,
+        )
+
+    def _kept(self, finding: F) -> F:
+        self._made.append(finding)
+        return finding
 
     def _limits(self, arguments: Mapping[str, Any]) -> Tolerances:
         return self._circumstances.defaults.overridden(arguments)

@@ -10,11 +10,14 @@ import pytest
 
 from pytest_concurrency.core.errors import ExpectationNotMet, UndecidedExpectation
 from pytest_concurrency.instruments.block_guard import NonblockingBlock
+from pytest_concurrency.instruments.call_watch import CallWatch
 from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.rendezvous import Rendezvous
+from pytest_concurrency.session.controller import REPORT_ATTRIBUTE
 from pytest_concurrency.session.in_flight import Gauges
 
 __tracebackhide__ = True  # a failure is told at the test's own line
+CALLS = "concurrency_calls"  # of a test report: plain values, which cross from xdist's workers
 _NAME = "concurrency_perf_instruments"
 _KEY = pytest.StashKey["Instruments"]()
 
@@ -26,6 +29,7 @@ class Instruments:
         self.policy = policy  # for what one sighting could not tell
         self._gauges = Gauges(label)
         self._undecided: list[str] = []
+        self._watches: list[CallWatch] = []
 
     @property
     def plain_gauge(self) -> Gauge:
@@ -42,6 +46,16 @@ class Instruments:
         """Return a guard of one block of code."""
         return NonblockingBlock(max_block, self._undecided.append)
 
+    def watch(self, name: str) -> CallWatch:
+        """Watch a function until the test ends."""
+        made = CallWatch(name)
+        self._watches.append(made)
+        return made
+
+    def watched(self) -> list[dict[str, Any]]:
+        """Return the calls of each watched function, as plain values."""
+        return [watch.as_json() for watch in self._watches]
+
     @property
     def undecided(self) -> list[str]:
         """What one sighting could not tell."""
@@ -52,8 +66,12 @@ class Instruments:
         return self._gauges.complaint()
 
     def close(self) -> None:
-        """Free all who wait."""
-        self._gauges.close()
+        """Put back what is watched, and free all who wait."""
+        try:
+            for watch in reversed(self._watches):
+                watch.close()
+        finally:
+            self._gauges.close()
 
 
 @contextlib.contextmanager
@@ -100,4 +118,8 @@ class EndOfBody:
 
             items.point_at_test(item, report)
             items.show_message_only(item, call.excinfo, report)
+        if call.when == "call" and _KEY in item.stash and (watched := item.stash[_KEY].watched()):
+            setattr(report, CALLS, watched)
+            if (record := getattr(report, REPORT_ATTRIBUTE, None)) is not None:
+                record["calls"] = watched
         return report

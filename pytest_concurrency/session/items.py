@@ -26,7 +26,8 @@ from pytest_concurrency.core.text import wrap
 from pytest_concurrency.core.units import spelled
 from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Tolerances
-from pytest_concurrency.machine import cpus
+from pytest_concurrency.machine import cpus, priority
+from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.trial import SessionContext
 from pytest_concurrency.profiling.model import Profile
 from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
@@ -41,6 +42,7 @@ from pytest_concurrency.verdicts.outcome import met
 
 PROFILES = pytest.StashKey[list[Profile]]()
 
+THRESHOLD_CALLS = ("speedup", "scaling", "compare", "gil_hold", "loop_block")  # of the fixture
 BASELINE = pytest.StashKey[Baseline]()
 WORKER_KEY = "concurrency_baseline"
 
@@ -125,6 +127,7 @@ def circumstances_of(
             settings.start_method,
             settings.dask_address,
             lambda: _registered_executors(item),
+            priority_of(item.config, settings),
             borrowed_loop,
         ),
         progress=progress,
@@ -133,6 +136,11 @@ def circumstances_of(
         comparable=run_comparison.enough if settings.save or settings.compare else None,
         gate=gate.look if gate is not None else None,
     )
+
+
+def priority_of(config: pytest.Config, settings: Settings) -> Priority:
+    """Return the priority that batches are measured at in this session."""
+    return priority.choose(settings.priority, other_plugins.is_one_of_several(config), cpus.usable_cpus())
 
 
 def _profiler_for(item: pytest.Item, settings: Settings) -> Callable[[Body, Sequence[Outcome]], None] | None:
@@ -227,7 +235,7 @@ def as_answered(outcome: Outcome) -> Outcome:
 
     As in ``assert not concurrency.speedup(render, threads=4) >= 2``.
     """
-    if outcome.verdict != "not_met" or outcome.marker not in ("speedup", "compare"):
+    if outcome.verdict != "not_met" or outcome.marker not in THRESHOLD_CALLS:
         return outcome
     opposite = "<=" if outcome.comparison == ">=" else ">="
     return met(outcome, comparison=opposite, hint="")
@@ -257,11 +265,11 @@ def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], rep
     report.longrepr = shown
 
 
-def warn_forgotten(item: pytest.Item, call: str, comparison: str) -> None:
+def warn_forgotten(item: pytest.Item, call: str, example: str) -> None:
     """Say of a call of the fixture that it measured nothing, since its finding was not compared with anything."""
     item.warn(
         pytest.PytestWarning(
-            f"{call} was never compared with anything, so nothing was measured: write assert {call} {comparison}."
+            f"{call} was never compared with anything, so nothing was measured: write assert {example}."
         )
     )
 

@@ -27,7 +27,7 @@ from pytest_concurrency.session.options import Settings
 
 MARKER = "concurrency_allow_blocking"
 ATTRIBUTE = "concurrency_blocks"  # of a test report: plain values, which cross from xdist's workers
-_BEATS = 5  # in the time that a block may last; each costs about 30 microseconds of CPU time
+_BEATS = 4  # in the time that a block may last; each costs about 30 microseconds of CPU time
 _LONGEST_BEAT = 0.05  # seconds
 
 __tracebackhide__ = True
@@ -50,7 +50,7 @@ class LoopGuard:
         self._is_off_for_markers = settings.disable
         self._allow: list[str] = [line for line in config.getini("concurrency_max_block_allow") if line]
         self._beat = min(self._limit / _BEATS, _LONGEST_BEAT)
-        self._watcher = LoopWatcher(self._limit / _BEATS)
+        self._watcher = LoopWatcher(self._limit / 8)
         self._monitors: list[LoopMonitor] = []
         self._all: list[dict[str, Any]] = []
         self._is_worker = other_plugins.is_xdist_worker(config)

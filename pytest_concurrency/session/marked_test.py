@@ -16,7 +16,7 @@ from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.probes import bystanders
-from pytest_concurrency.session.unused_comparisons import EitherWay
+from pytest_concurrency.session.calls.either_way import EitherWay
 from pytest_concurrency.verdicts import message
 
 _REPEATABLE = (

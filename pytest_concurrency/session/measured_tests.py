@@ -96,9 +96,9 @@ class MeasuredTests:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         expectations = pyfuncitem.stash.get(EXPECTATIONS, None)
-        if not expectations:
-            return None
         __tracebackhide__ = True
+        if not expectations:
+            return async_plugins.run_alone(pyfuncitem)
         function = pyfuncitem.stash[FUNCTION]
         if inspect.iscoroutinefunction(function) and async_plugins.runs_elsewhere(pyfuncitem):
             return None
@@ -130,9 +130,11 @@ class MeasuredTests:
                 items.circumstances_of(item, self._settings, progress),
                 functools.partial(_keep, item),
                 marked_test.follow_policy,
+                functools.partial(item.add_report_section, "call", "concurrency"),
                 made,
             )
             yield asked
+            asked.close()
             forgotten = asked.never_asked()
             for one in forgotten:
                 items.warn_forgotten(item, *one)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 PROFILERS = ("cprofile", "line")
+PRIORITIES = ("auto", "off", "nice", "realtime")  # as in machine/priority.py, which is loaded on use
 START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 QUIET_WAIT = 30.0  # seconds
 _LEAST_BLOCK = 0.005  # seconds
@@ -142,4 +143,5 @@ def report(value: str) -> str:
 
 undecided = _choice("skip", "fail", "pass")
 start_method = _choice(*START_METHODS)
+priority = _choice(*PRIORITIES)
 dask_address = storage = str

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
+ALLOW_BLOCKING = "concurrency_allow_blocking(reason): let a test block its event loop under --concurrency-max-block"
 _QUIET_WAIT = 30.0  # seconds
 
 
@@ -22,6 +23,7 @@ class Settings:
     max_time: float
     undecided: str
     start_method: str
+    priority: str
     quiet_host: float
     full_report: bool
     report_files: tuple[tuple[str, str], ...]
@@ -76,6 +78,13 @@ OPTIONS = (
         "auto",
         "METHOD",
         "how worker processes start: auto, fork, forkserver, spawn [auto]",
+    ),
+    Option(
+        "priority",
+        "auto",
+        "PRIORITY",
+        "priority that tests are measured at, where the process may raise it: auto (real-time, else the lowest nice "
+        "value; under xdist nice at most), off, nice, realtime [auto]",
     ),
     Option(
         "quiet_host",
@@ -145,8 +154,9 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         type=_report,
         metavar="FORMAT:PATH",
-        help="print the full table of verdicts; html:PATH, markdown:PATH, json:PATH or jsonl:PATH also writes a file. "
-        "May be repeated. Without a value it goes last on the command line",
+        help="print a table of all results; html:PATH, markdown:PATH, json:PATH, jsonl:PATH, csv:PATH, bmf:PATH "
+        "(Bencher) or benchmark-action:PATH (github-action-benchmark) also writes a file. May be repeated. Without a "
+        "value it goes last on the command line",
     )
     parser.addini("concurrency_report", "reports to make in every run", type="linelist", default=[])
     for option in OPTIONS:

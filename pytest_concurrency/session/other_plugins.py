@@ -14,6 +14,12 @@ def is_xdist_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def is_one_of_several(config: pytest.Config) -> bool:
+    """Whether other workers run tests at the same time as this process, or as the workers that it controls."""
+    given = getattr(config, "workerinput", {}).get("workercount") or getattr(config.option, "tx", None) or ()
+    return (given if isinstance(given, int) else len(given)) > 1
+
+
 # What a measured body cannot ask for: it runs again and again, in several workers at once.
 _ONCE = {
     "benchmark": (

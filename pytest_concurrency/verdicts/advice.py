@@ -5,37 +5,64 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Bound, Estimate, Interval
 from pytest_concurrency.core.units import number, ratio
 
 _CEILING = 0.93  # part of the best possible speedup from which a threshold leaves no room
+_NO_GAIN, _GAIN = 1.2, 1.5  # speedups by threads below, and from which on, what was measured decides on the tool
+_HOW = {
+    "held": " under the GIL",
+    "released": " without the GIL",
+    "briefly_released": ", and releases the GIL only briefly",
+    "disabled": ", and there is no GIL",
+    "unknown": "",
+}
+_BY_GIL = {
+    "held": "processes (or a free-threaded build)",
+    "released": "threads",
+    "briefly_released": "processes (or a free-threaded build)",
+    "disabled": "threads",
+    "unknown": "processes (or threads, if it releases the GIL)",
+}
 
 
-def which_tool(bound: Bound, together: bool = True) -> str:
-    """One line: the tool for this kind of work; ``together``: several workers were seen at it."""
-    work, tool = work_and_tool(bound, together)
+def which_tool(bound: Bound, together: bool = True, by_threads: Interval | None = None) -> str:
+    """One line: the tool for this kind of work; see :func:`work_and_tool`."""
+    work, tool = work_and_tool(bound, together, by_threads)
     return f"{work}: {tool}"
 
 
-def work_and_tool(bound: Bound, together: bool = True) -> tuple[str, str]:
-    """What kind of work it is, and the tool for it."""
+def work_and_tool(bound: Bound, together: bool = True, by_threads: Interval | None = None) -> tuple[str, str]:
+    """What kind of work it is, and the tool for it.
+
+    :param together: whether several workers were seen at it.
+    :param by_threads: bounds of the speedup that threads were measured to give, which no advice may contradict; None if
+        none was measured.
+    """
+    work = what_it_does(bound)
     if bound.kind == "io":
-        return "it waits", "threads or asyncio" + ("" if together else ", if its waits overlap (see expect_io_bound)")
+        return work, "threads or asyncio" + ("" if together else ", if its waits overlap (see expect_io_bound)")
     if bound.kind == "serialized":
-        return "its waits do not overlap", "remove the lock, or use a larger pool or limit"
+        return work, "remove the lock, or use a larger pool or limit"
+    gain = stats.middle(by_threads) if by_threads is not None else math.nan
+    if gain < _NO_GAIN and bound.gil in ("released", "disabled"):
+        without = "and its threads do not get further together" if bound.kind == "cpu" else "but not in parallel"
+        return f"{work}, {without} ({ratio(gain)})", "processes"
+    if by_threads is not None and by_threads.low >= _GAIN and bound.kind == "cpu":
+        return f"{work}, and is {ratio(gain)} as fast in threads", "threads"
     if bound.kind == "mixed":
         if bound.gil in ("released", "disabled"):
-            return "it waits and computes in parallel", "threads"
-        return "it waits and computes", "threads for the waits, processes for the computing"
-    if bound.gil == "released":
-        return "it computes without the GIL", "threads"
-    if bound.gil == "briefly_released":
-        return "it computes, and releases the GIL only briefly", "processes (or a free-threaded build)"
-    if bound.gil == "disabled":
-        return "it computes, and there is no GIL", "threads"
-    if bound.gil == "unknown":
-        return "it computes", "processes (or threads, if it releases the GIL)"
-    return "it computes under the GIL", "processes (or a free-threaded build)"
+            return f"{work} in parallel", "threads"
+        return work, "threads for the waits, processes for the computing"
+    return work, _BY_GIL[bound.gil]
+
+
+def what_it_does(bound: Bound) -> str:
+    """In words, without a tool for it: ``it computes under the GIL``."""
+    if bound.kind == "cpu":
+        return f"it computes{_HOW[bound.gil]}"
+    return {"io": "it waits", "serialized": "its waits do not overlap", "mixed": "it waits and computes"}[bound.kind]
 
 
 def ceiling(workers: int, cpu_share: float, cpus: float) -> float:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import (
     Arm,
     Estimate,
     Finding,
     Interference,
+    Interval,
     Outcome,
     PerBody,
     Point,
@@ -54,7 +56,9 @@ def judge(
     elif verdict != "met":
         finding = undecided.finding(label, decisive.reason)
     # A blocked event loop says nothing of what the same work would do elsewhere.
-    work, tool = ("", "") if setup.method == "block" else advice.work_and_tool(bound, together=bool(setup.workers))
+    work, tool = "", ""
+    if setup.method != "block":
+        work, tool = advice.work_and_tool(bound, bool(setup.workers), _by_threads(setup, settlement))
     return Outcome(
         marker=marker,
         arguments=dict(arguments),
@@ -162,12 +166,24 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
     claim = deciding(settlement).claim
     if (
         settlement.verdict != "not_met"
-        or claim.unit != "ratio"
+        or not claim.statistic.of_times
         or claim.met_when < 0
         or plan.setup.backend == "compare"
     ):
         return False
     return not settlement.known.computes_alone or intervals.median_cpu_share(settlement.rounds) < COMPUTES
+
+
+def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
+    """Bounds of the speedup that threads of one interpreter were measured to give; None if none was."""
+    known, workers = settlement.known, setup.workers
+    if workers is None or workers < 2 or not known.one_interpreter or setup.backend in ("tasks", "compare"):
+        return None
+    found = [intervals.speedup(round_, workers, known.cpus, known.in_turn) for round_ in settlement.rounds]
+    bounds = [interval for interval in found if interval is not None]
+    if not bounds:
+        return None
+    return Interval(stats.median([each.low for each in bounds]), stats.median([each.high for each in bounds]))
 
 
 def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
@@ -191,7 +207,7 @@ def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tupl
 
 def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
     """What later runs are compared by: the ratio that the rounds are about, if they are about one."""
-    ratios = [result for result in settlement.results if result.claim.unit == "ratio"]
+    ratios = [result for result in settlement.results if result.claim.statistic.of_times]
     if not ratios or settlement.verdict == "unmeasurable":
         return ()
     workers = None if plan.setup.backend == "compare" else plan.setup.workers

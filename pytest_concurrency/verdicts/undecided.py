@@ -13,7 +13,8 @@ from pytest_concurrency.engine import intervals, voting
 from pytest_concurrency.engine.claims import margin_cut
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import CpuSite
-from pytest_concurrency.engine.settlement import Drifted, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.rules import could_be_chance
+from pytest_concurrency.engine.settlement import Drifted, Fell, TimeRanOut, Unmeasurable
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
@@ -27,15 +28,27 @@ class Doubt(NamedTuple):
     try_next: str = ""
 
 
-def finding(label: str, reason: TimeRanOut | Drifted | Unmeasurable | None) -> Finding:
+def finding(label: str, reason: TimeRanOut | Drifted | Fell | Unmeasurable | None) -> Finding:
     """Return why a claim has no verdict, and what to try."""
     if isinstance(reason, TimeRanOut):
         doubt = _time_ran_out(reason.case, reason.rounds, reason.interference, reason.site, reason.max_time)
     elif isinstance(reason, Drifted):
         doubt = _drifted(reason.factor, reason.rounds)
+    elif isinstance(reason, Fell):
+        doubt = _fell(reason)
     else:
         return unmeasurable(label, reason.why if reason is not None else "")
     return Finding("undecided", doubt.said, label, try_next=doubt.try_next)
+
+
+def _fell(reason: Fell) -> Doubt:
+    return Doubt(
+        f"the speedup fell from {ratio(reason.before)} to {ratio(reason.after)} within {reason.rounds} rounds, as "
+        "where a rate limit lets a burst through and then slows calls down. So the figure depends on how often the "
+        "body has run",
+        'measure the sustained rate: sustained="1s" runs each side for at least that long in every round; a larger '
+        "burst needs more seconds.",
+    )
 
 
 def unmeasurable(label: str, why: str) -> Finding:
@@ -97,7 +110,7 @@ def _in_the_body(case: Decision, rounds: Sequence[Round], lead: int, disturbed: 
             "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
         )
     same_work = "make every call do the same work"
-    if case.by_chance:
+    if case.held_back_by == could_be_chance.RULE.name:
         yield Doubt("the calls vary in duration (a cache, for example), so this slowdown may be chance", same_work)
     if case.contradicted:
         yield Doubt(f"later rounds contradicted those before them ({count(case.contradicted, 'time')})")

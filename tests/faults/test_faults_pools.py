@@ -82,6 +82,17 @@ def test_in_a_pool_of_processes_of_the_tests_own(suite: Suite, pytester: pytest.
     result.stderr.fnmatch_lines(["  hanging(), ProcessPoolExecutor worker 2: no answer"])
 
 
+def test_in_a_thread_of_the_event_loops_pool(suite: Suite, pytester: pytest.Pytester) -> None:
+    """The loop is the plugin's, and with it the pool that ``asyncio.to_thread`` uses."""
+    source = """
+@pytest.mark.expect_speedup(tasks=2, at_least=1.5)
+async def test_body():
+    await asyncio.to_thread(threading.Event().wait)
+"""
+    result, _ = hang(suite, pytester, source)
+    result.stderr.fnmatch_lines(["  test_body, a thread of its event loop's pool: *wait*"])
+
+
 def test_computing_without_an_end_is_ended(suite: Suite, pytester: pytest.Pytester) -> None:
     """It would take its CPU from every later measurement; the pool's thread goes on."""
     source = ASKED.format(pool="THREADS").replace(HANG, "while True: pass  # here")

@@ -284,42 +284,6 @@ class TestPytestAsyncio:
         assert "Let pytest-asyncio or anyio run the test (pytest.mark.asyncio, pytest.mark.anyio)" in text_of(result)
 
 
-class TestTheFixtureInAnAsyncTest:
-    def test_measures_on_a_loop_of_its_own(self, with_asyncio: Run) -> None:
-        result = with_asyncio(
-            """
-            async def fetch():
-                await asyncio.sleep(0.004)
-
-            async def test_body(concurrency):
-                assert concurrency.speedup(fetch, tasks=4) >= 2
-                assert concurrency.bound(fetch) == "io"
-                assert concurrency.speedup(time.sleep, 0.004, threads=4) >= 2
-            """,
-            mode="auto",
-        )
-        result.assert_outcomes(passed=2)
-
-    def test_what_belongs_to_the_tests_loop_is_told(self, with_asyncio: Run) -> None:
-        result = with_asyncio(
-            """
-            async def test_body(concurrency):
-                queue = asyncio.Queue()
-                getter = asyncio.ensure_future(queue.get())
-                await asyncio.sleep(0)
-                try:
-                    concurrency.speedup(queue.get, tasks=4) >= 2
-                finally:
-                    getter.cancel()
-            """,
-            mode="auto",
-        )
-        assert_outcome(result, "test_body", "FAILED")
-        text = text_of(result)
-        assert "is bound to a different event loop" in text
-        assert "mark a test with expect_speedup, whose body runs on the test's own loop" in text
-
-
 class TestAnyio:
     @pytest.mark.parametrize(
         ("backend", "needs", "note"),

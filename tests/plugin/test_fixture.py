@@ -46,7 +46,20 @@ def in_turn(n=4):
         "concurrency.speedup(locked, threads=4) < 2",
         "2 <= concurrency.speedup(wait, threads=4)",
         "not concurrency.speedup(locked, threads=4) >= 3",
+        "concurrency.speedup(wait, threads=4).at_least(2)",
+        "concurrency.speedup(locked, threads=4).at_most(2)",
+        "not concurrency.speedup(locked, threads=4).at_least(3)",
         "concurrency.compare(in_turn, in_threads) > 2",
+        "concurrency.compare(baseline=in_turn, candidate=in_threads).at_least(2)",
+        "concurrency.scaling(wait, 0.005, threads=(1, 2, 4)) >= 0.7",
+        "concurrency.scaling(wait).at_least(0.7)",
+        "concurrency.scaling(await_, tasks=(2, 4)) > 0.7",
+        "not concurrency.scaling(locked, threads=(2, 4)) >= 0.7",
+        "concurrency.gil_hold(wait) <= '5ms'",
+        "concurrency.gil_hold(wait).at_most(0.005)",
+        "not concurrency.gil_hold(sum, range(2_000_000)) < '5ms'",
+        "concurrency.loop_block(await_, 0.005) <= 0.05",
+        "concurrency.loop_block(await_).at_most('50ms')",
         "concurrency.compare(in_threads, in_turn) < 1",
         "concurrency.compare(in_turn, in_threads, same_result=True) > 2",
         "concurrency.bound(wait) == 'io'",
@@ -72,10 +85,79 @@ def test_a_speedup_that_does_not_hold_explains_itself(suite: Suite) -> None:
     text = text_of(result)
     assert "> assert concurrency.speedup(locked, threads=4) >= 3" in text
     # The repr of the left side: figure, interval, bound type, rounds.
-    said = r"<speedup \d\.\d\dx \[.* to .*\] with 4 threads, bound: serialized, \d+ rounds> >= 3"
+    said = r"<speedup \d\.\d\dx \[.*, .*\] with 4 threads, bound: serialized, \d+ rounds> >= 3"
     result.stdout.re_match_lines_random([rf"E +(AssertionError: )?assert {said}"])
     assert "Try: remove or narrow the lock" in text
     assert "NOT MET test_suite.py::test_body speedup" in text
+
+
+@pytest.mark.parametrize(
+    ("comparison", "said"),
+    [
+        (
+            "speedup(locked, threads=4).at_least(3)",
+            r"<speedup \d\.\d\dx .* bound: serialized, \d+ rounds> is not at least 3",
+        ),
+        ("scaling(locked, threads=(2, 4)) >= 0.7", r"<efficiency 0\.\d\d with 2.* workers, bound: .*> >= 0.7"),
+        ("gil_hold(sum, range(2_000_000)) <= '5ms'", r"<longest GIL hold \d.* ms \[.*\], \d+ rounds> <= '5ms'"),
+        ("loop_block(block).at_most('10ms')", r"<longest loop block \d.* ms \[.*\], \d+ rounds> is not at most 10ms"),
+    ],
+)
+def test_every_comparison_that_does_not_hold_explains_itself(suite: Suite, comparison: str, said: str) -> None:
+    source = HELPERS + "\nasync def block():\n    time.sleep(0.03)\n"
+    result = suite(source + f"\ndef test_body(concurrency):\n    assert concurrency.{comparison}\n", "-vv")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.re_match_lines_random([rf"E +(AssertionError: )?assert {said}", r"(E +)?Try:"])
+    assert f"NOT MET test_suite.py::test_body {comparison.partition('(')[0]}" in text_of(result)
+
+
+def test_calls_like_markers_are_in_the_record_and_compared_with_a_baseline(
+    suite: Suite, pytester: pytest.Pytester
+) -> None:
+    source = HELPERS + (
+        "\ndef test_body(concurrency):\n"
+        "    assert concurrency.scaling(wait, threads=(2, 4)) >= 0.6\n"
+        "    assert concurrency.gil_hold(wait) <= '5ms'\n"
+        "    assert concurrency.loop_block(await_) <= '50ms'\n"
+    )
+    suite(source, REPORT, "--concurrency-save=first").assert_outcomes(passed=2)
+    told = records_of(pytester)["test_body"]["expectations"]
+    assert [one["marker"] for one in told] == ["scaling", "gil_hold", "loop_block"]
+    assert [one["arguments"] for one in told] == [
+        {"threads": [2, 4], "efficiency": 0.6},
+        {"max_hold": 0.005},
+        {"max_block": 0.05},
+    ]
+    assert [point["workers"] for point in told[0]["curve"]] == [2, 4]
+    result = suite(source, "--concurrency-compare=first", "--concurrency-compare-fail=speedup:50%")
+    result.assert_outcomes(passed=2)
+    assert "compared with first" in text_of(result)
+
+
+def test_undecided_calls_follow_the_policy_by_every_method(suite: Suite) -> None:
+    calls = [
+        "scaling(wait, threads=(2, 4), {}) >= 0.7",
+        "gil_hold(wait, {}) <= '5ms'",
+        "loop_block(await_, {}).at_most('50ms')",
+    ]
+    tests = [
+        f"def test_{number}(concurrency):\n    assert concurrency.{call.format('max_time=0.000001')}\n"
+        for number, call in enumerate(calls)
+    ]
+    result = suite(HELPERS + "\n" + "\n".join(tests), "-rs")
+    result.assert_outcomes(skipped=3, passed=1)
+
+
+def test_an_answer_that_is_true_or_false_can_be_kept(suite: Suite) -> None:
+    suite(
+        HELPERS
+        + """
+def test_body(concurrency):
+    answer = concurrency.speedup(wait, threads=4).at_least(2)
+    assert answer and answer == True and not answer == False
+    assert repr(answer).endswith("is at least 2")
+"""
+    ).assert_outcomes(passed=2)
 
 
 def test_a_number_on_the_left_is_explained_as_well(suite: Suite) -> None:
@@ -255,7 +337,6 @@ def seen(tmp_path):
     line = next(line for line in result.stdout.lines if "SEEN:" in line)
     for worker in (0, 1, 2):
         assert f"{backend.name}-{worker}-of-3" in line
-    assert f"{backend.name}-0-of-1" in line, "the one worker alone"
     if backend.name != "tasks":
         assert "serial-0-of-1" in line, "the plain call"
 
@@ -317,6 +398,9 @@ def test_a_bound_type_is_broken_only_if_no_comparison_was_true(
         ("concurrency.speedup(wait, threads=4) <= 1.5", "concurrency.speedup <= 1.5"),
         ("1.5 >= concurrency.speedup(wait, threads=4)", "concurrency.speedup <= 1.5"),
         ("concurrency.compare(wait, wait) < 0.5", "concurrency.compare <= 0.5"),
+        ("concurrency.speedup(wait, threads=4).at_most(1.5)", "concurrency.speedup <= 1.5"),
+        ("concurrency.scaling(locked, threads=(2,)).at_least(0.9)", "concurrency.scaling >= 0.9"),
+        ("concurrency.gil_hold(wait) <= '5ms'", "concurrency.gil_hold <= 5.00 ms"),
         ("concurrency.bound(wait) == 'cpu'", "concurrency.bound == 'cpu'"),
         ("concurrency.bound(wait) in ('cpu',)", "concurrency.bound == 'cpu'"),
     ],
@@ -353,6 +437,9 @@ def test_a_bound_type_is_neither_true_nor_false(suite: Suite) -> None:
         ("concurrency.speedup(wait, threads=4)", "write assert concurrency.speedup(wait, ...) >= 2."),
         ("concurrency.compare(wait, wait)", "write assert concurrency.compare(wait, wait) >= 2."),
         ("concurrency.bound(wait)", 'write assert concurrency.bound(wait, ...) == "io".'),
+        ("concurrency.scaling(wait)", "write assert concurrency.scaling(wait, ...) >= 0.7."),
+        ("concurrency.gil_hold(wait)", 'write assert concurrency.gil_hold(wait, ...) <= "5ms".'),
+        ("concurrency.loop_block(await_)", 'write assert concurrency.loop_block(await_, ...) <= "50ms".'),
         ("assert concurrency.bound(wait).kind", None),
     ],
 )
@@ -369,6 +456,8 @@ def test_a_finding_that_nobody_compares_is_warned_of(suite: Suite, call: str, ad
         "concurrency.speedup(wait, threads=2) >= 1.5",
         "concurrency.compare(wait, wait) <= 2",
         'concurrency.bound(wait) == "io"',
+        "concurrency.scaling(wait) >= 0.7",
+        "concurrency.gil_hold(wait) <= 1",
         "concurrency.measure(wait, threads=2).arms",
     ],
 )

@@ -71,7 +71,7 @@ def test_broken_fails_and_explains_itself(suite: Suite) -> None:
     # What each side did, the cause, the place, what to do and where to read more.
     result.stdout.re_match_lines([r"Time per call \(median of \d+ rounds\) +1 thread +4 threads", r".* <- grew$"])
     result.stdout.re_match_lines(
-        [r"Cause: serialized\. The code waits", r"Where: test_suite\.py:\d+ in", r"Try: remove", r"", r"Confirmed"]
+        [r"Cause: serialized\. The code waits", r"Where: test_suite\.py:\d+ in", r"Try: +remove", r"", r"Confirmed"]
     )
     assert "/failed.html#serialized" in text
     assert "NOT MET test_suite.py::test_body speedup" in text
@@ -215,7 +215,7 @@ def test_computing_that_needs_more_cpus_than_there_are_is_unmeasurable(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two CPUs on whatever machine; a machine of one has its own reason to skip.
-    monkeypatch.setattr("pytest_concurrency.measurement.worker_bench.usable_cpus", lambda: 2.0)
+    monkeypatch.setattr("pytest_concurrency.measurement.base_bench.usable_cpus", lambda: 2.0)
     result = suite(
         """
 @pytest.mark.expect_speedup(processes=4, at_least=3)

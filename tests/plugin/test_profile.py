@@ -38,7 +38,7 @@ needs_gil = pytest.mark.skipif(
 
 def section_of(result: pytest.RunResult, name: str = "test_body") -> str:
     """The section with the profile, up to the next rule of dashes or signs of equality."""
-    # With the failure of a broken test, and with the summary otherwise, where tests have their whole names.
+    # With the failure of a test that is not met, and with the summary otherwise, where tests have their whole names.
     _, *rest = re.split(
         rf" concurrency profile of (?:test_suite\.py::)?{re.escape(name)} ", result.stdout.str(), maxsplit=1
     )

@@ -66,8 +66,9 @@ SHARED = {
 }
 # ... and apart from the modules that are one subject in several files.
 PARTS = {
+    "serialization": {"fork_only"},
     "processes": {"process_main", "fork_only", "start_methods"},
-    "tasks": {"threads", "borrowed_loop"},
+    "tasks": {"threads", "borrowed_loop", "executors"},
     "trio_loop": {"borrowed_loop"},
     "executor_group": {"executor_task", "executors", "fork_only"},
     "executors": {"start_methods"},

@@ -18,7 +18,7 @@ from pytest_concurrency.reports import files, formats
 from pytest_concurrency.reports.history import earlier_runs
 from pytest_concurrency.runs.store import Storage
 
-SUMMARY = "make an HTML, Markdown or JSON report from saved runs"
+SUMMARY = "create an HTML, Markdown or JSON report from saved runs, or a file for another tool"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +74,7 @@ def _format_of(out: Path | None) -> str:
     suffix = "" if out is None else out.suffix.removeprefix(".").lower()
     suffix = {"md": "markdown", "htm": "html"}.get(suffix, suffix)
     if out is not None and suffix not in formats.names():
-        known = ", ".join(f".{name}" for name in formats.names())
+        known = ", ".join(f".{name}" for name in formats.names() if "-" not in name)
         raise CommandError(
             f"{out}: its ending does not say which format. Let it end in one of {known}, or add --format"
         )

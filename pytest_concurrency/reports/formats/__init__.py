@@ -1,7 +1,8 @@
 """The formats of report files: one file each, found by its name and loaded on use.
 
-``html.py`` is what ``--concurrency-report=html:PATH`` asks for. A run is what ``json:PATH`` writes: plain
-JSON types only. If it was saved, it also has ``name`` and ``created``.
+``html.py`` is what ``--concurrency-report=html:PATH`` asks for, ``benchmark_action.py`` what
+``benchmark-action:PATH`` does. A run is what ``json:PATH`` writes: plain JSON types only. If it was saved, it also has
+``name`` and ``created``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ class Format(Protocol):
 
 def names() -> tuple[str, ...]:
     """Return the formats that there are; loads none of them."""
-    return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
+    return tuple(sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(__path__)))
 
 
 def load(name: str) -> Format:
     """Return a format by its name."""
-    return cast(Format, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Format, importlib.import_module(f"{__name__}.{name.replace('-', '_')}"))

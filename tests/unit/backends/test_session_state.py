@@ -81,7 +81,7 @@ def test_context_variable_that_a_body_sets_in_a_pool_of_the_test_is_not_set_afte
 
     with ThreadPoolExecutor(2) as pool:
         run(WorkerSetup("pool", 2, executor=ExecutorChoice("pool", pool)), "auto", change)
-        assert pool.submit(USER.get, "nobody").result() == "nobody"
+        assert pool.submit(USER.get, "unknown").result() == "unknown"
     assert USER.get() == "ada"
 
 

@@ -10,6 +10,7 @@ import pytest
 from pytest_concurrency.core.model import Estimate, Interference
 from pytest_concurrency.doctor import fitness
 from pytest_concurrency.doctor.fitness import Checkup, Ruling
+from pytest_concurrency.machine.priority import Priority
 
 GOOD = Checkup(
     usable=2.0,
@@ -29,6 +30,8 @@ GOOD = Checkup(
     start_methods=("fork", "spawn"),
     waiting=Ruling("met", 0.12),
     computing=Ruling("met", 0.2),
+    priority=Priority("realtime"),
+    throttling=0.95,
 )
 
 
@@ -121,3 +124,20 @@ def test_what_is_odd_is_a_note(changes: dict[str, Any], label: str, part: str) -
     line = next(line for line in fitness.lines(other(**changes)) if line.label == label)
     assert line.mark == "note"
     assert part in line.text
+
+
+@pytest.mark.parametrize(
+    ("found", "mark", "said"),
+    [
+        (Priority("realtime"), "ok", "real-time priority; the kernel leaves ordinary threads 5 %"),
+        (Priority("nice", -10, "no real-time priority: no right"), "note", "nice -10: no real-time priority: no right"),
+        (Priority(why="no right"), "note", "ordinary priority: no right. On a busy machine"),
+        (Priority(why="no right"), "note", "sudo prlimit --rtprio=1 --nice=40 --pid $$"),
+    ],
+)
+def test_it_says_at_which_priority_tests_are_measured_and_how_to_raise_it(
+    found: Priority, mark: str, said: str
+) -> None:
+    line = next(line for line in fitness.lines(other(priority=found)) if line.label == "priority")
+    assert line.mark == mark
+    assert said in line.text

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_concurrency.core.addresses import FAILURES
-from pytest_concurrency.core.model import Bound
+from pytest_concurrency.core.model import Bound, Interval
 from pytest_concurrency.engine.bound_type import classify, per_body
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.plan import WorkerSetup
@@ -85,6 +85,22 @@ def test_each_bound_type_has_its_tool(kind: str, gil: str, tool: str, not_tool: 
     said = which_tool(Bound(kind, 0.5, 0.5, gil))
     assert tool in said
     assert not_tool not in said
+
+
+@pytest.mark.parametrize(
+    ("gil", "low", "high", "tool"),
+    [
+        ("released", 0.95, 1.05, "(1.00x): processes"),
+        ("released", 1.8, 2.0, "1.90x as fast in threads: threads"),
+        ("released", 1.0, 2.0, "without the GIL: threads"),
+        ("unknown", 1.8, 2.0, ": threads"),
+        ("unknown", 0.95, 1.05, ": processes"),
+        ("briefly_released", 0.95, 1.05, ": processes"),
+        ("held", 0.95, 1.05, ": processes"),
+    ],
+)
+def test_tool_follows_what_threads_were_measured_to_gain(gil: str, low: float, high: float, tool: str) -> None:
+    assert tool in which_tool(Bound("cpu", 1.0, 0.0, gil), by_threads=Interval(low, high))
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def test_how_much_of_the_computing_held_it(surely: float, perhaps: float, held: 
 
 
 BRIEFLY = GilProbe(0.01, 0.01, 0.0, 0.001, Interval(0.0, 0.0005), 12, taken=8)
+FREE_BY_BEATS = GilProbe(0.01, 0.01, 0.0, 0.001, Interval(0.0, 0.0005), 12, taken=1)
 BESIDE_OTHERS = round_(reading(0.01), reading(0.01, delay=0.01), reading(0.01, delay=0.01))
 
 
@@ -104,7 +105,8 @@ BESIDE_OTHERS = round_(reading(0.01), reading(0.01, delay=0.01), reading(0.01, d
         (BRIEFLY, IN_TURN, "briefly_released"),
         (BRIEFLY, OVERLAPPED, "released"),
         (BRIEFLY, BESIDE_OTHERS, "unknown"),
-        (FREE, IN_TURN, "released"),  # a lock keeps them apart, and not the GIL
+        (FREE, IN_TURN, "released"),
+        (FREE_BY_BEATS, IN_TURN, "released"),  # a lock keeps them apart, and not the GIL
     ],
 )
 def test_gil_that_is_let_go_often_is_released_if_threads_gain_by_it(
@@ -123,4 +125,5 @@ def test_gil_that_is_let_go_often_is_released_if_threads_gain_by_it(
     [(BRIEFLY, IN_TURN, 1), (BRIEFLY, OVERLAPPED, -1), (BRIEFLY, BESIDE_OTHERS, 0), (FREE, IN_TURN, -1)],
 )
 def test_claim_on_the_gil_asks_what_threads_gain(probe: GilProbe, round_: Round, direction: int) -> None:
-    assert GilClaim("held").vote(round_, probe, Knowledge(cpus=2)).direction == direction
+    known = Knowledge(cpus=2, gil="unknown" if probe is BRIEFLY else "released")
+    assert GilClaim("held").vote(round_, probe, known).direction == direction

@@ -61,7 +61,7 @@ def test_more_delay_in_the_same_time_only_widens(cpu: float, walls: list[float],
 def rounds_of_a_locked_body(draw: st.DrawFn) -> tuple[Round, int]:
     """Bodies wholly inside one lock, in any order of tenures, on a machine that delays whom it likes.
 
-    Whoever begins goes for the lock at once. Its holder may lose its CPU; those who queue may be
+    The worker that begins goes for the lock at once. Its holder may lose its CPU; those who queue may be
     woken and find no CPU, which counts as their delay. Who ever had to queue gave up its CPU for it.
     """
     cpu, wait = draw(st.floats(0.001, 0.1)), draw(st.floats(0.0, 0.1))

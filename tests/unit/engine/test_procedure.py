@@ -557,6 +557,20 @@ def test_waits_that_do_not_show_beside_the_computing_are_said_at_once() -> None:
     wanted = io_bound.KIND.plan(arguments, Body(lambda: None), Tolerances())
     found = settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0055, wait=0.0045)), 10.0)
     assert (found.verdict, found.seconds < 1.0) == ("unmeasurable", True)
-    assert "that takes 56 % of waiting" in words(found.results[0].reason)
+    assert "that takes 56% of waiting" in words(found.results[0].reason)
     assert settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0095, wait=0.0005)), 10.0).verdict == "not_met"
     assert settle(wanted, ScriptedBench(ScriptedBody(cpu=0.0025, wait=0.0075)), 10.0).verdict == "met"
+
+
+def test_a_figure_that_falls_while_it_is_measured_is_undecided_and_told() -> None:
+    bench = ScriptedBench(lambda bench: ScriptedBody(wait=0.01, lock=1 / 3.1 if bench.rounds < 8 else 0.9))
+    found = settle(plan(SpeedupClaim(4, 3.3, 0.25)), bench, 10.0)
+    assert found.verdict == "undecided"
+    assert 'sustained="1s"' in words(found.results[0].reason)
+
+
+def test_sustained_batches_take_as_long_on_either_side() -> None:
+    setup = WorkerSetup("threads", 4, sustained=0.5)
+    found = settle(Plan(setup, (THREE,)), ScriptedBench(IN_A_LOCK), 60.0)
+    assert found.verdict == "not_met"
+    assert all(round_.serial.wall > 0.49 for round_ in found.rounds)

@@ -106,3 +106,10 @@ def test_the_test_to_paste_is_python() -> None:
     assert "from shop.web import Cart" in source
     assert "async def test_cart_total():" in source
     assert "await Cart.total(3, key='x')" in source
+
+
+def test_reason_for_a_tool_names_no_other_tool_that_was_slower() -> None:
+    sides = [side("threads", 1.37, 2), side("processes", 1.9, 2)]
+    said = recommend.why(Bound("cpu", 1.0, 0.0, "released"), sides[1], sides)
+    assert said.startswith("processes. It computes without the GIL.")
+    assert ": threads" not in said

@@ -22,7 +22,7 @@ def compute(seconds: float) -> None:
 
 
 class Server:
-    """A thread that was there before the body, and computes for whoever asks it to."""
+    """A thread that was there before the body, and computes for any that ask it to."""
 
     def __init__(self) -> None:
         self._requests: queue.SimpleQueue[tuple[float, threading.Event] | None] = queue.SimpleQueue()

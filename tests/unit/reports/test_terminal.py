@@ -96,8 +96,8 @@ def test_a_wide_terminal_shows_every_column_and_whole_names() -> None:
     lines = shown(200)
     head = next(line for line in lines if line.startswith("test "))
     assert head.split() == ["test", "verdict", "expects", "figure", "required", "bound", "workers", "rounds", "time"]
-    broken = next(line for line in lines if line.startswith(LONG))
-    assert broken.split()[1:] == [
+    not_met = next(line for line in lines if line.startswith(LONG))
+    assert not_met.split()[1:] == [
         "not",
         "met",
         "speedup",

@@ -75,3 +75,29 @@ def test_coroutines_are_run() -> None:
 
     PLAIN.speedup(body, tasks=2)
     assert ran == [1]
+
+
+def test_async_functions_run_once_they_are_awaited_on_a_running_loop() -> None:
+    ran: list[int] = []
+
+    async def body(number: int) -> int:
+        await asyncio.sleep(0)
+        ran.append(number)
+        return number
+
+    async def measured() -> None:
+        assert await PLAIN.speedup(body, 1, tasks=2).at_least(2)
+        assert await PLAIN.bound(body, 2) == "io"
+        assert await PLAIN.compare(baseline=lambda: body(3), candidate=lambda: body(4)).at_least(2)
+        with pytest.raises(AssertionError, match="do not compute the same: 5 against 6"):
+            await PLAIN.compare(lambda: body(5), lambda: body(6), same_result=True)
+
+    asyncio.run(measured())
+    assert ran == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("name", ["scaling", "gil_hold", "loop_block"])
+def test_every_call_has_its_plain_twin(name: str) -> None:
+    ran: list[int] = []
+    assert getattr(PLAIN, name)(ran.append, 1) <= "5ms"
+    assert ran == [1]

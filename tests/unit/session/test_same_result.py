@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.session.same_result import check_same
+from pytest_concurrency.session.calls.same_result import check_same
 
 NAN = float("nan")
 

@@ -1,4 +1,4 @@
-"""How a test uses what a comparison answers, read from its bytecode: not at all, asserted, or asserted not to hold."""
+"""The answer to a comparison that was not decided, for a test that asserts it or asserts its opposite."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ _COMPARISONS = ("COMPARE_OP", "CONTAINS_OP")
 _ASSERTION_ERROR = "LOAD_ASSERTION_ERROR"
 
 
-def is_discarded(frame: FrameType) -> bool:
-    """Whether a frame that is at a comparison drops its answer as the next thing; False where that is not known.
-
-    ``speedup >= 3`` without ``assert`` is a test that cannot fail.
-    """
-    now, then, _ = _instructions(frame)
-    return now in _COMPARISONS and then == "POP_TOP"
-
-
 class EitherWay:
     """The answer to a comparison that was not decided: a test passes, be it that it asserts the answer or its opposite.
 
@@ -26,7 +17,12 @@ class EitherWay:
     """
 
     def __bool__(self) -> bool:
-        return not is_negated(sys._getframe(1))
+        return self.truth_for(sys._getframe(1))
+
+    @staticmethod
+    def truth_for(frame: FrameType) -> bool:
+        """Return what lets the test pass whose frame asks for the truth at this moment."""
+        return not is_negated(frame)
 
     def __repr__(self) -> str:
         return "<not decided>"

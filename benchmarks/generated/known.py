@@ -1,0 +1,29 @@
+"""Kinds of recipes that are known to be judged wrongly, each with its reason: shown apart, and not counted as wrong.
+
+An entry is removed when its kind is mended; nothing is added without a sentence that a user could read.
+"""
+
+from __future__ import annotations
+
+from generated.cases import Case
+from generated.recipes import Handed, Wait, duration, flat
+
+SHORTEST_CALL = 0.0025  # seconds
+
+
+def gap(case: Case, load: str) -> str:
+    """Return why this case may be judged wrongly beside this load, or nothing."""
+    recipe = case.recipe
+    if "gil=" in case.asked and load != "idle" and any(isinstance(part, Wait) for part in flat(recipe.parts)):
+        return "beside other programs, the probe of the GIL may have a CPU only while the body waits"
+    if "gil=" in case.asked and load in ("macos busy1", "unread"):
+        return "without run delay, a beat of the probe that had no CPU looks like one that found the GIL taken"
+    if recipe.varies and duration(recipe.parts) < SHORTEST_CALL:
+        return "calls that vary and take less than 2 ms are measured in batches, whose figure is that of sums"
+    if recipe.vary in ("rare", "cycle") and case.marker == "expect_speedup":
+        return "the promise is about calls that are alike or vary smoothly, not about two kinds of calls"
+    if recipe.vary == "index" and case.marker == "expect_speedup":
+        return "the single worker makes the calls of index 0 only"
+    if case.marker == "expect_gil_released" and any(isinstance(part, Handed) for part in recipe.parts):
+        return "the GIL that several helpers hold one after the other is taken for one hold"
+    return ""

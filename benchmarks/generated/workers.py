@@ -1,0 +1,179 @@
+"""Simulated workers of one recipe beside one load: their batches, and the readings of them."""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from generated import loads
+from generated import machine as m
+from generated.loads import Load
+from generated.machine import Interpreter, Machine, Program, Resource, Thread
+from generated.programs import Process
+from generated.recipes import Recipe
+from generated.truth import CPUS, own_gil
+from pytest_concurrency.core.model import Interference, Reading, Sample
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.measurement import batch_size
+from pytest_concurrency.measurement.ordering import RoundOrder
+from pytest_concurrency.probes import helper_threads
+
+REFERENCE = 0.00035  # seconds that the reference workload computes, GIL released
+WINDOW, TICK = 0.1, 0.01  # seconds of a window of interference, and of the kernel's ticks
+BETWEEN = 0.0004  # seconds between two batches
+
+
+class Workers:
+    """One recipe's workers beside one load. Everything follows from the seed."""
+
+    def __init__(self, recipe: Recipe, load: Load, seed: str) -> None:
+        self.recipe, self.load = recipe, load
+        self.rng = rng = random.Random(f"bench {seed}")
+        self.machine = Machine(CPUS, rng, loads.crowd(load, rng))
+        self.everywhere: dict[object, Resource] = {}
+        self.loops: dict[str, int] = {}
+        self.first: Sample | None = None
+        self.serial_calls = 0  # in a round of batches of one call; 0 for batches of several
+        self.expected = 0.0  # seconds of a call
+        self.short = 0  # rounds in a row with a batch much shorter than it was sized
+        self.batch = batch_size.SHORTEST
+        self.order = RoundOrder(rng)
+        self.number = 0
+        self.warm = False
+        self.many_processes = own_gil(recipe) and recipe.backend != "interpreters"
+        loads.start(load, self.machine, rng)
+        self.base = self.began = self._counters()
+        self.last = Interference()
+        self._start_workers()
+        program = self.processes[0].fixture()
+        if program is not None:
+            self.machine.spawn(program, Interpreter() if own_gil(recipe) else self.processes[0].gil, "bystander")
+
+    def _start_workers(self) -> None:
+        number = self.recipe.workers if own_gil(self.recipe) else 1
+        kept = getattr(self, "processes", None)
+        if kept is not None and number == 1:  # fresh threads have no caches; their process has
+            kept[0].warm.clear()
+            return
+        self.processes = [
+            Process(self.recipe, self.machine, self.rng, self.everywhere, number=which) for which in range(number)
+        ]
+
+    def _run(self, setup: WorkerSetup, workers: int, loops: int, job: str = "body") -> Sample:
+        self.machine.advance(BETWEEN)
+        if self.recipe.setup and job == "body":
+            self._make_inputs(workers)
+        before = [self._helpers(index) for index in range(workers)]
+        if self.recipe.backend == "tasks":
+            readings = self._tasks(workers, loops, job)
+        else:
+            readings = self._threads(workers, loops, job)
+        sample = Sample(loops, readings)
+        if job != "body":
+            return sample
+        helpers = [self._helpers(index) - spent for index, spent in enumerate(before)]
+        if not self.many_processes:
+            return self._credited(sample, helpers[0])
+        credited = [helper_threads.credit([reading], cpu)[0] for reading, cpu in zip(readings, helpers, strict=True)]
+        return replace(sample, readings=tuple(credited))
+
+    def _make_inputs(self, workers: int) -> None:
+        def make(me: Thread) -> Program:
+            yield (m.COMPUTE, self.recipe.setup, m.PYTHON)
+
+        machine = self.machine
+        makers = [machine.spawn(make, self._process(index).gil, "setup") for index in range(workers)]
+        machine.run_until_done(makers)
+
+    def _helpers(self, index: int = 0) -> float:
+        """What was computed for the workers of a process, as far as its counters show."""
+        number = self._process(index).number
+        if self.many_processes:
+            return sum(self.machine.spent_by(f"{role} {number}") for role in ("helper", "child"))
+        # The server is a child of the session.
+        roles = [f"{role} {process.number}" for process in self.processes for role in ("helper", "child")]
+        return sum(self.machine.spent_by(role) for role in (*roles, "server", "bystander"))
+
+    def _credited(self, sample: Sample, helpers: float) -> Sample:
+        """What helpers computed is the workers'; what the process computes without a body as well is not."""
+        recipe = self.recipe
+        background = {"computes": 0.15, "ticks": 0.02}.get(recipe.fixture, 0.0)
+        if background * sample.wall > 0.25 * helpers:
+            return sample
+        return replace(sample, readings=helper_threads.credit(sample.readings, helpers))
+
+    def _process(self, index: int) -> Process:
+        return self.processes[index % len(self.processes)]
+
+    def _threads(self, workers: int, loops: int, job: str) -> tuple[Reading, ...]:
+        machine, found = self.machine, {}
+        threads = [
+            machine.spawn(functools.partial(self._batch, index, loops, job, found), self._process(index).gil, "worker")
+            for index in range(workers)
+        ]
+        machine.run_until_done(threads)
+        return tuple(found[index] for index in range(workers))
+
+    def _batch(self, index: int, loops: int, job: str, found: dict[int, Reading], me: Thread) -> Program:
+        machine, process = self.machine, self._process(index)
+        start, late, switches, cpu = machine.now, me.delay, me.switches, machine.cpu_time_of(me)
+        ends = []
+        for _ in range(loops):
+            if job == "control":
+                yield (m.COMPUTE, REFERENCE, m.FREES)
+            else:
+                yield from process.call(index, self.recipe.workers)
+            ends.append(machine.now)
+        cpu = machine.cpu_time_of(me) - cpu
+        if self.load.reads_delay:
+            found[index] = Reading(start, machine.now, cpu, me.delay - late, late, me.switches - switches)
+        else:
+            found[index] = Reading(start, machine.now, cpu)
+
+    def _tasks(self, workers: int, loops: int, job: str) -> tuple[Reading, ...]:
+        machine, process = self.machine, self.processes[0]
+        ends = [0.0] * workers
+        found: list[Reading] = []
+
+        def program(me: Thread) -> Program:
+            start, late, switches, cpu = machine.now, me.delay, me.switches, machine.cpu_time_of(me)
+            calls = [self._calls(index, loops, job) for index in range(workers)]
+            yield from process.event_loop(me, calls, ends)
+            cpu = machine.cpu_time_of(me) - cpu
+            told = (me.delay - late, late, me.switches - switches) if self.load.reads_delay else (None, None, None)
+            found.append(Reading(start, machine.now, cpu, *told, ends=tuple(ends) if job == "body" else ()))
+
+        machine.run_until_done([machine.spawn(program, process.gil, "worker")])
+        return tuple(found)
+
+    def _calls(self, index: int, loops: int, job: str) -> Iterator[tuple[Any, ...]]:
+        for _ in range(loops):
+            if job == "control":
+                yield (m.COMPUTE, REFERENCE, m.FREES)
+            else:
+                yield from self.processes[0].coroutine(index, self.recipe.workers)
+
+    # The machine's counters
+
+    def _counters(self) -> tuple[float, float, float]:
+        return self.machine.now, self.machine.spent_by("other"), self.machine.stolen
+
+    def _read(self) -> Interference:
+        if self.machine.now - self.base[0] >= WINDOW:
+            now = self._counters()
+            self.last, self.base = self._between(self.base, now), now
+        return self.last
+
+    def _between(self, before: tuple[float, float, float], after: tuple[float, float, float]) -> Interference:
+        wall = max(after[0] - before[0], 1e-6)
+        if not self.load.reads_foreign:
+            return Interference()
+        foreign, stolen = (self._ticks(after[which] - before[which]) / wall for which in (1, 2))
+        return Interference(foreign, stolen, None)
+
+    def _ticks(self, seconds: float) -> float:
+        return TICK * math.floor(seconds / TICK + self.rng.random())

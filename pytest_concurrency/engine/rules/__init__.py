@@ -1,0 +1,46 @@
+"""The rules by which rounds and verdicts are worth less than they look, by kind.
+
+Each kind has a law, which tests/unit/engine/rules/test_laws.py checks for every member:
+
+* a *discard* looks at one round only, and says whether that says nothing;
+* a *veto* may hold a verdict back, and never makes one.
+
+Bounds of a round are narrowed and widened in :mod:`pytest_concurrency.engine.intervals`, and votes are weighed in
+:mod:`pytest_concurrency.engine.voting`.
+"""
+
+from __future__ import annotations
+
+from pytest_concurrency.core.model import Round
+from pytest_concurrency.engine.rules import (
+    could_be_chance,
+    cpu_taken,
+    drifting,
+    falling,
+    shares_disagree,
+    suspicion,
+    too_little_seen,
+    unreadable,
+)
+from pytest_concurrency.engine.rules.base import Discard, Leaning, Rule, Stage, VetoRule
+
+# In the order in which they are asked; the first that applies is the one that is told.
+DISCARDS: tuple[Rule[Discard], ...] = (unreadable.RULE, cpu_taken.RULE)
+VETOES: tuple[VetoRule, ...] = (
+    too_little_seen.RULE,
+    suspicion.RULE,
+    shares_disagree.RULE,
+    could_be_chance.RULE,
+    drifting.RULE,
+    falling.RULE,
+)
+
+
+def held_back(leaning: Leaning, side: int, stage: Stage) -> VetoRule | None:
+    """Return the rule that holds a verdict for this side back at this stage, or None."""
+    return next((rule for rule in VETOES if rule.stage == stage and rule.apply(leaning, side)), None)
+
+
+def discarded(round_: Round) -> Rule[Discard] | None:
+    """Return the rule by which a round says nothing, or None."""
+    return next((rule for rule in DISCARDS if rule.apply(round_)), None)

@@ -1,0 +1,175 @@
+"""Watches a function that cannot be edited, for the time of one test: which of its calls overlap."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import itertools
+import json
+import os
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pytest_concurrency.instruments import callers, watched_calls
+from pytest_concurrency.instruments.watch_targets import Target
+from pytest_concurrency.instruments.watched_calls import Call, Event
+from pytest_concurrency.machine.clocks import CLOCKS
+
+
+class CallWatch:
+    """Made by ``concurrency.watch("module:name")``; ends with its test.
+
+    Calls in threads, in tasks and in processes that are forked meanwhile are seen; processes that are started otherwise
+    import the original.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._events: list[Event] = []
+        self._forgotten: set[str] = set()  # calls that only made a coroutine
+        self._order = itertools.count()
+        self._notes = threading.local()
+        self._is_on = True
+        self._process = os.getpid()
+        target = Target(name)
+        self._target = target
+        self.name = name
+        self.elsewhere: tuple[str, ...] = ()
+        # Before the exchange: a child that is forked inherits the file.
+        self._file, self._path = tempfile.mkstemp(prefix="pytest-concurrency-watch-")
+        try:
+            target.replace(self._wrapped(target.function))
+            self._tell_elsewhere()
+        except BaseException:  # a warning that is an error, too
+            self.close()
+            raise
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls so far, in the order in which they began; times in seconds since the first began."""
+        return watched_calls.calls(self._ordered())
+
+    @property
+    def peak(self) -> int:
+        """The most threads and tasks that were inside of the function at one moment, by the order of events."""
+        return watched_calls.peak(self._ordered())
+
+    @property
+    def overlapped(self) -> bool:
+        """Whether two of its calls, by different threads or tasks, were in progress at one moment."""
+        return self.peak > 1
+
+    def trace(self, path: str | os.PathLike[str]) -> None:
+        """Write the calls as a file for https://ui.perfetto.dev or ``chrome://tracing``; a row per thread or task."""
+        Path(path).write_text(json.dumps(watched_calls.trace(self.name, self.calls)), encoding="utf-8")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the calls as plain values, for a report."""
+        return {"name": self.name, "peak": self.peak, "calls": [call._asdict() for call in self.calls]}
+
+    def close(self) -> None:
+        """Put the original back, and keep what was seen; calls by way of what is left of this are plain calls."""
+        if self._is_on and self._process == os.getpid():
+            self._target.restore()
+            self._events = self._ordered()
+            self._is_on = False
+            os.close(self._file)
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)  # noqa: PTH108
+
+    def __repr__(self) -> str:
+        return f"<watch {self.name}: {len(self.calls)} calls, peak {self.peak}>"
+
+    def _tell_elsewhere(self) -> None:
+        self.elsewhere = tuple(self._target.elsewhere())
+        if self.elsewhere:
+            warnings.warn(
+                f"concurrency.watch({self.name!r}): the original is also in {'; '.join(self.elsewhere)}. Calls by way "
+                "of that are not seen: watch the function that makes them.",
+                stacklevel=5,
+            )
+
+    def _wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def watched_async(*args: Any, **values: Any) -> Any:
+                with self._noted():
+                    return await function(*args, **values)
+
+            return watched_async
+
+        @functools.wraps(function)
+        def watched(*args: Any, **values: Any) -> Any:
+            with self._noted() as ends_later:
+                answer = function(*args, **values)
+                if not inspect.iscoroutine(answer):
+                    return answer
+                ends_later.append(True)  # a plain function that returns a coroutine: it runs when that does
+
+            async def awaited() -> Any:
+                with self._noted():
+                    return await answer
+
+            return awaited()
+
+        return watched
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[list[bool]]:
+        """Note one call; not if the caller says that it only made a coroutine."""
+        ends_later: list[bool] = []
+        event = self._begin()
+        if event is None:
+            yield ends_later
+            return
+        raised: str | None = None
+        try:
+            yield ends_later
+        except BaseException as error:
+            raised = type(error).__name__
+            raise
+        finally:
+            order, now = next(self._order), CLOCKS.wall()
+            self._note(event._replace(order=order, time=now, is_end=True, raised=raised))
+            if ends_later:
+                self._forgotten.add(event.call)
+
+    def _begin(self) -> Event | None:
+        """Note that a call begins; None if nothing is to be noted: the test has ended, or this class calls it."""
+        if not self._is_on or getattr(self._notes, "now", False):
+            return None
+        self._notes.now = True  # or watching what the next lines call would never end
+        try:
+            task = callers.current_task()
+            process, thread = os.getpid(), threading.current_thread().name
+            doing = None if task is None else f"{callers.worker()} #{id(task):x}"
+        finally:
+            self._notes.now = False
+        call = f"{process}-{next(self._order)}"
+        event = Event(next(self._order), CLOCKS.wall(), call, False, process, thread, doing)
+        self._note(event)
+        return event
+
+    def _note(self, event: Event) -> None:
+        if event.process == self._process:
+            self._events.append(event)
+            return
+        # In a child: one write of one line, which the kernel appends as a whole.
+        with contextlib.suppress(OSError):
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+            try:
+                os.write(file, json.dumps(event._replace(order=-1)).encode() + b"\n")
+            finally:
+                os.close(file)
+
+    def _ordered(self) -> list[Event]:
+        events = list(self._events)
+        if self._is_on:
+            with contextlib.suppress(OSError), open(self._path, encoding="utf-8") as file:
+                events += [Event(*json.loads(line)) for line in file if line.endswith("\n")]
+        return watched_calls.in_order(event for event in events if event.call not in self._forgotten)

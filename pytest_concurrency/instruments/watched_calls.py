@@ -1,0 +1,109 @@
+"""The calls of a watched function: which overlapped, how many at most, and as a trace for a viewer (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+
+class Event(NamedTuple):
+    """The start or the end of one call."""
+
+    order: int  # of this process's events; those of other processes have -1
+    time: float  # seconds on the host's monotonic clock
+    call: str
+    is_end: bool
+    process: int
+    thread: str
+    task: str | None
+    raised: str | None = None  # the name of the exception's type
+
+
+class Call(NamedTuple):
+    """One call: when it began and ended, in seconds since the first one began, and who ran it."""
+
+    start: float
+    end: float | None  # None: it still runs
+    process: int
+    thread: str
+    task: str | None
+    raised: str | None  # the name of the exception's type, if it raised one
+
+    @property
+    def worker(self) -> str:
+        """Who ran it, for a person."""
+        return self.thread if self.task is None else f"{self.thread}, {self.task}"
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """Sort events: by the order in which they came, without a clock, if all are of one process."""
+    known = list(events)
+    if any(event.order < 0 for event in known):
+        return sorted(known, key=lambda event: event.time)
+    return sorted(known, key=lambda event: event.order)
+
+
+def peak(events: Sequence[Event]) -> int:
+    """Return the most threads and tasks that were inside of the function at one moment; recursion counts once."""
+    inside: dict[tuple[int, str, str | None], int] = {}
+    most = 0
+    for event in events:
+        worker = (event.process, event.thread, event.task)
+        inside[worker] = inside.get(worker, 0) + (-1 if event.is_end else 1)
+        if not inside[worker]:
+            del inside[worker]
+        most = max(most, len(inside))
+    return most
+
+
+def calls(events: Sequence[Event]) -> tuple[Call, ...]:
+    """Return the calls, in the order in which they began."""
+    ends = {event.call: event for event in events if event.is_end}
+    begun = [event for event in events if not event.is_end]
+    zero = min((event.time for event in begun), default=0.0)
+    found = []
+    for event in begun:
+        end = ends.get(event.call)
+        found.append(
+            Call(
+                event.time - zero,
+                None if end is None else end.time - zero,
+                event.process,
+                event.thread,
+                event.task,
+                None if end is None else end.raised,
+            )
+        )
+    return tuple(found)
+
+
+def trace(name: str, called: Sequence[Call]) -> dict[str, Any]:
+    """Return the calls in Chrome's trace event format, which Perfetto and ``chrome://tracing`` read.
+
+    Each thread and each task has a row of its own; times are in microseconds.
+    """
+    rows: dict[tuple[int, str], int] = {}
+    events: list[dict[str, Any]] = []
+    last = max((time for call in called for time in (call.start, call.end) if time is not None), default=0.0)
+    for call in called:
+        row = rows.setdefault((call.process, call.worker), len(rows) + 1)
+        arguments = {"raised": call.raised} if call.raised else {}
+        if call.end is None:
+            arguments["unfinished"] = "yes"
+        end = last if call.end is None else call.end
+        events.append(
+            {
+                "name": name,
+                "ph": "X",
+                "ts": call.start * 1e6,
+                "dur": max(0.0, end - call.start) * 1e6,
+                "pid": call.process,
+                "tid": row,
+                "args": arguments,
+            }
+        )
+    names = [
+        {"name": "thread_name", "ph": "M", "pid": process, "tid": row, "args": {"name": worker}}
+        for (process, worker), row in rows.items()
+    ]
+    return {"traceEvents": names + events, "displayTimeUnit": "ms"}

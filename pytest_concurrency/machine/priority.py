@@ -1,0 +1,192 @@
+"""Measuring at a higher priority, so that other programs keep no CPU from a batch.
+
+Linux gives a thread with the policy ``SCHED_RR`` a CPU before any ordinary one, and one with a nice value of -20 about
+88 times the share of one with 0 (sched(7)). Both need a right: ``CAP_SYS_NICE``, or the limits ``RLIMIT_RTPRIO`` and
+``RLIMIT_NICE``. Neither helps against a hypervisor, or against what the other hardware thread of a core does.
+
+Guarantees:
+
+* Threads have the priority for one batch, and are given back theirs whatever happens to it.
+* Nothing inherits it: threads and processes that a raised thread starts are ordinary ones (``SCHED_RESET_ON_FORK``).
+* The thread that waits for the batch has it too, and so can end a batch that hangs. The kernel's own throttling
+  (``sched_rt_runtime_us``) leaves a part of each second to ordinary threads; where it is switched off, ``auto`` takes
+  no real-time priority.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+CHOICES = ("auto", "off", "nice", "realtime")
+Kind = Literal["off", "nice", "realtime"]
+
+_THROTTLING = Path("/proc/sys/kernel/sched_rt_runtime_us")
+_LOWEST_NICE = -20
+_RIGHTS = "neither CAP_SYS_NICE nor a limit allows it (prlimit --rtprio=1 --nice=40)"
+
+
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """The priority that batches are measured at. ``why`` says why it is no higher; empty if that was not asked for."""
+
+    kind: Kind = "off"
+    nice: int = 0
+    why: str = ""
+
+    def __str__(self) -> str:
+        return {"off": "ordinary", "nice": f"nice {self.nice}", "realtime": "real-time"}[self.kind]
+
+
+ORDINARY = Priority()
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What a thread had before it was raised."""
+
+    policy: int
+    parameter: int
+    nice: int
+
+
+def choose(wanted: str, shared: bool = False, cpus: float = 2.0) -> Priority:
+    """Return the highest priority of those that are wanted which this process may have.
+
+    :param wanted: one of :data:`CHOICES`.
+    :param shared: whether other workers of the same test session may measure at the same time: two of them at real-time
+        priority would keep each other from the CPUs, so ``auto`` takes a nice value at most.
+    :param cpus: usable CPUs; on a single one, a body that polls at real-time priority would wait for ever.
+    """
+    if wanted == "off":
+        return ORDINARY
+    if sys.platform != "linux":
+        return Priority(why=f"raising the priority of threads is supported on Linux only, and this is {sys.platform}")
+    refusals = []
+    if wanted in ("auto", "realtime"):
+        why = _why_not_realtime(shared, cpus) if wanted == "auto" else ""
+        why = why or _try_realtime()
+        if not why:
+            return Priority("realtime")
+        refusals.append(f"no real-time priority: {why}")
+    if wanted in ("auto", "nice"):
+        lowest, why = _try_nice()
+        if lowest is not None:
+            return Priority("nice", lowest, "; ".join(refusals))
+        refusals.append(f"no lower nice value: {why}")
+    return Priority(why="; ".join(refusals))
+
+
+def throttling() -> float | None:
+    """Return the part of each period that real-time threads may use at most; 1.0: all of it, None: not readable."""
+    try:
+        runtime = int(_THROTTLING.read_text())
+        period = int(_THROTTLING.with_name("sched_rt_period_us").read_text())
+    except (OSError, ValueError):
+        return None
+    return 1.0 if runtime < 0 else runtime / period
+
+
+@contextlib.contextmanager
+def raised(priority: Priority, threads: Iterable[int]) -> Iterator[None]:
+    """Give these threads, and the calling one, a higher priority until the exit.
+
+    :param threads: as the system numbers them, of this process and of its children.
+    """
+    if priority.kind == "off":
+        yield
+        return
+    before: dict[int, _Before] = {}
+    try:
+        # The calling thread first: it has to release the others, and to end them if they hang.
+        for thread in dict.fromkeys((threading.get_native_id(), *threads)):
+            with contextlib.suppress(OSError):  # it has ended
+                before[thread] = _raise(thread, priority)
+        yield
+    finally:
+        for thread, known in reversed(before.items()):
+            with contextlib.suppress(OSError):
+                _give_back(thread, known)
+
+
+def _raise(thread: int, priority: Priority) -> _Before:
+    known = _Before(
+        os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority, os.getpriority(os.PRIO_PROCESS, thread)
+    )
+    if _is_realtime(known.policy):
+        return known  # as the whole session may be: there is nothing to raise, nor to give back
+    if priority.kind == "realtime":
+        lowest = os.sched_get_priority_min(os.SCHED_RR)
+        os.sched_setscheduler(thread, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(lowest))
+    else:
+        os.sched_setscheduler(thread, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, thread, min(priority.nice, known.nice))
+    return known
+
+
+def _give_back(thread: int, known: _Before) -> None:
+    if _is_realtime(known.policy):
+        return
+    policy, parameter = known.policy, os.sched_param(known.parameter)
+    try:
+        os.sched_setscheduler(thread, policy, parameter)
+    except PermissionError:
+        # The flag can be taken off only with CAP_SYS_NICE. It does nothing to children of a thread that is not raised.
+        os.sched_setscheduler(thread, policy | os.SCHED_RESET_ON_FORK, parameter)
+    if os.getpriority(os.PRIO_PROCESS, thread) != known.nice:
+        os.setpriority(os.PRIO_PROCESS, thread, known.nice)
+
+
+def _is_realtime(policy: int) -> bool:
+    return policy & ~os.SCHED_RESET_ON_FORK in (os.SCHED_RR, os.SCHED_FIFO)
+
+
+def _why_not_realtime(shared: bool, cpus: float) -> str:
+    if shared:
+        return "other workers of pytest-xdist may measure at the same time"
+    if cpus < 2:
+        return "one usable CPU"
+    if throttling() == 1.0:
+        return (
+            "the kernel's throttling is switched off (sched_rt_runtime_us), so a body that hangs could stop the machine"
+        )
+    return ""
+
+
+@functools.cache
+def _try_realtime() -> str:
+    """Return why the calling thread cannot be raised to real-time priority; empty if it can."""
+    return _try(Priority("realtime"))
+
+
+@functools.cache
+def _try_nice() -> tuple[int | None, str]:
+    """Return the lowest nice value that is allowed and lower than now; None, and why, if there is none."""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_NICE)[0]
+    allowed = _LOWEST_NICE if limit == resource.RLIM_INFINITY else max(_LOWEST_NICE, 20 - limit)
+    now = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    for lowest in (_LOWEST_NICE, allowed):
+        if lowest < now and not _try(Priority("nice", lowest)):
+            return lowest, ""
+    return None, _RIGHTS
+
+
+def _try(priority: Priority) -> str:
+    thread = threading.get_native_id()
+    try:
+        known = _raise(thread, priority)
+    except PermissionError:
+        return _RIGHTS
+    except (OSError, AttributeError) as error:
+        return str(error)
+    _give_back(thread, known)
+    return ""

@@ -1,0 +1,85 @@
+"""The bench of two async callables: both run on the event loop that the test itself runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
+from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.units import duration
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.measurement.callable_bench import CallableBench
+from pytest_concurrency.probes.process_usage import ProcessUsage
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+_CANCEL = 1.0  # seconds that a cancelled call gets to end
+_PATIENCE = 20  # times the expected time of a batch before it is given up
+_NAMES = ("the baseline", "the candidate")
+
+
+class LoopCallableBench(CallableBench):
+    """Lets each batch run as one task of a borrowed loop; the measuring itself has a thread of its own."""
+
+    def __init__(
+        self,
+        baseline: Callable[[], Coroutine[Any, Any, Any]],
+        candidate: Callable[[], Coroutine[Any, Any, Any]],
+        loop: BorrowedLoop,
+        patience: float,
+    ) -> None:
+        """:param patience: seconds that a batch gets at least before it counts as hung."""
+        super().__init__(baseline, candidate)
+        self._loop = loop
+        self._patience = patience
+
+    def note(self, setup: WorkerSetup) -> str:
+        return f"both run on the test's own event loop, {self._loop.name}"
+
+    def _call(self, which: int) -> Any:
+        found: list[Any] = []
+
+        async def once() -> None:
+            found.append(await self._calls[which]())
+
+        try:
+            self._on_loop(which, once, 1)
+        except Raised as raised:
+            raise raised.error from raised.error.__cause__
+        return found[0]
+
+    def _run(self, which: int, loops: int, usage: ProcessUsage) -> None:
+        call = self._calls[which]
+
+        async def batch() -> None:
+            with usage:
+                for _ in range(loops):
+                    await call()
+
+        self._on_loop(which, batch, loops)
+
+    def _on_loop(self, which: int, job: Callable[[], Coroutine[Any, Any, None]], loops: int) -> None:
+        """Let the loop run a job, and wait for its end.
+
+        :raises Raised: one of the two callables raised.
+        :raises WorkerLost: the job did not end in time.
+        """
+        worker = BorrowedLoopWorker(self._loop, {"batch": job})
+        expected = self._seconds[which] * loops if self._seconds else 0.0
+        deadline = max(self._patience, _PATIENCE * expected)
+        try:
+            worker.run(1, 1, deadline, "batch")
+        except Raised as raised:
+            if isinstance(raised.error, KeyboardInterrupt):
+                raise raised.error from None  # the test's loop is in the main thread: it may well be Ctrl-C
+            raised.worker, raised.round = _NAMES[which], self._number
+            raise
+        except Hung as hung:
+            worker.recover(_CANCEL)
+            lost = WorkerLost(
+                f"{_NAMES[which]} had not ended after {duration(deadline)}; the event loop stood at {hung.places[0]}. "
+                "Find out what it waits for, or raise max_time if it takes that long."
+            )
+            lost.round = self._number
+            raise lost from None

@@ -1,0 +1,51 @@
+"""A run's figures one by one, for the tools that keep charts of them (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pytest_concurrency.reports.rows import Row, rows_of
+
+
+class ChartedFigure(NamedTuple):
+    """One number with its interval. ``name`` is unique in a run, and the same in each run of the same tests."""
+
+    name: str
+    measure: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    more_is_better: bool
+    row: Row
+
+
+def figures_of(run: Mapping[str, Any]) -> Iterator[ChartedFigure]:
+    """Return the figure of each verdict that has one, and of each point of a scaling curve."""
+    seen: Counter[str] = Counter()
+    for row in rows_of(run["records"]):
+        parts = [(f"{point['workers']} {row.backend}".rstrip(), point["speedup"]) for point in row.curve]
+        estimate = row.expectation["estimate"]
+        if not parts and estimate is not None:
+            parts = [(row.workers, estimate)]
+        for workers, value in parts:
+            name = f"{row.nodeid} ({', '.join(filter(None, [row.expects, workers]))})"
+            seen[name] += 1
+            yield ChartedFigure(
+                name=name if seen[name] == 1 else f"{name} #{seen[name]}",
+                measure=_measure(row),
+                value=value["value"],
+                low=value["low"],
+                high=value["high"],
+                unit=value["unit"],
+                more_is_better=row.comparison == ">=",
+                row=row,
+            )
+
+
+def _measure(row: Row) -> str:
+    """What the figure is, as a name for a column of charts: ``speedup``, ``waiting``, ``longest-hold``."""
+    claim = "speedup" if row.unit == "ratio" else row.claim or row.expects
+    return claim.lower().replace(" ", "-")

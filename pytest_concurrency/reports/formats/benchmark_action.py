@@ -1,0 +1,49 @@
+"""``benchmark-action:PATH``: what github-action-benchmark reads with ``tool: customBiggerIsBetter``.
+
+Figures of which less is better (a hold of the GIL, a block of the loop, a speedup with ``at_most``) are left out: the
+tool would take an improvement for a regression.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_concurrency.core.units import count, within
+from pytest_concurrency.reports.figures import ChartedFigure, figures_of
+from pytest_concurrency.reports.rows import label_of
+
+FOR_PEOPLE = False
+
+
+def unavailable() -> str | None:
+    return None
+
+
+def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield json.dumps([_entry(figure) for figure in figures_of(run) if figure.more_is_better], indent=1) + "\n"
+
+
+def _entry(figure: ChartedFigure) -> dict[str, Any]:
+    percent = figure.unit == "share"
+    return {
+        "name": figure.name,
+        "unit": "%" if percent else "x",
+        "value": round(figure.value * 100, 6) if percent else figure.value,
+        "range": within(figure.low, figure.high, figure.unit),
+        "extra": _extra(figure),
+    }
+
+
+def _extra(figure: ChartedFigure) -> str:
+    """What the chart's tooltip adds, a line each."""
+    row = figure.row
+    lines = [
+        f"{label_of(row.verdict)}, required {row.required}" if row.required != "-" else label_of(row.verdict),
+        f"bound type: {row.bound}" if row.bound else "",
+        f"{count(row.expectation['rounds'], 'round')}",
+        f"Cause: {row.cause}" if row.cause else "",
+        f"Try: {row.try_next}" if row.try_next else "",
+    ]
+    return "\n".join(line for line in lines if line)

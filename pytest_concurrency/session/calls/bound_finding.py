@@ -1,0 +1,132 @@
+"""What ``concurrency.bound`` returns: a bound type that is measured when a test compares it with a name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.core.model import Finding, Outcome
+from pytest_concurrency.core.units import count
+from pytest_concurrency.session.calls.answers import refuse_discarded
+from pytest_concurrency.session.calls.call import Call
+from pytest_concurrency.session.explanations import Compared
+from pytest_concurrency.verdicts.outcome import bound_differs
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+_KINDS = ("io", "cpu", "mixed", "serialized")
+
+
+class BoundFinding(Compared):
+    """A bound type that is measured when it is asked for; equal to its name.
+
+    Undecided findings follow the undecided policy. In the report, it is not met if no comparison with it was true.
+    On a running event loop, that of an async function is awaited before it is compared:
+    ``assert await concurrency.bound(fetch, url) == "io"``.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._expected: dict[str, bool] = {}  # what it was compared with, and whether that was true
+        self._reported: Outcome | None = None
+        self.outcome: Outcome | None = None
+        self.asked = False  # whether it was compared with anything
+
+    @property
+    def finding(self) -> Finding | None:
+        """Why the last comparison is false; None if none was."""
+        return self._reported.finding if self._reported is not None else None
+
+    @property
+    def spelled(self) -> str:
+        """The call as its author may have written it."""
+        return self._call.spelled
+
+    @property
+    def example(self) -> str:
+        """A comparison that would do, as text."""
+        waits = "await " if self._call.belongs_on_loop else ""
+        return f'{waits}{self._call.spelled} == "io"'
+
+    def __await__(self) -> Generator[Any, Any, BoundFinding]:
+        if not self._call.is_async:
+            raise BadArgument(
+                f"there is nothing to await: {self._call.functions} is a plain function, which is measured when it is "
+                "compared. Leave out await, or give an async def."
+            )
+        self.asked = True
+        if self.outcome is None:
+            self.outcome = yield from self._call.decided_on_loop({}).__await__()
+        return self
+
+    @property
+    def kind(self) -> str:
+        """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``: the likeliest, if it is undecided."""
+        self._tell()
+        bound = self._measured().bound
+        return bound.kind if bound is not None else "unknown"
+
+    def _measured(self) -> Outcome:
+        self.asked = True
+        if self.outcome is None:
+            if self._call.must_be_awaited:
+                raise BadArgument(
+                    f"{self._call.functions} is an async def, which is measured on the test's own event loop, so the "
+                    f"bound type has to be awaited: write assert {self.example}."
+                )
+            self.outcome = self._call.decide({}, None)
+        return self.outcome
+
+    def _tell(self) -> None:
+        """Report what was found, and how it stands to all that was expected so far."""
+        outcome = self._measured()
+        if self._expected:
+            expected = " or ".join(self._expected)
+            outcome = replace(outcome, arguments={**outcome.arguments, "expected": expected})
+            if outcome.verdict == "met" and outcome.bound is not None and not any(self._expected.values()):
+                outcome = bound_differs(outcome, expected)
+        if outcome != self._reported:
+            self._call.report(outcome, self._reported)
+            self._reported = outcome
+
+    def _is(self, other: object, wanted: bool) -> bool:
+        self.asked = True
+        if other not in _KINDS:
+            raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
+        outcome = self._measured()
+        decided = outcome.verdict in ("met", "not_met")
+        holds = decided and outcome.bound is not None and (outcome.bound.kind == other) == wanted
+        self._expected[repr(other) if wanted else f"not {other!r}"] = holds
+        self._tell()
+        answer = holds if decided else self._call.follow(outcome)
+        if decided and outcome.change is not None:
+            self._call.follow(outcome)
+        refuse_discarded(sys._getframe(2), f"concurrency.bound == {other!r}")
+        return answer
+
+    def __eq__(self, other: object) -> bool:
+        return self.kind == other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=True)
+
+    def __ne__(self, other: object) -> bool:
+        return self.kind != other.kind if isinstance(other, BoundFinding) else self._is(other, wanted=False)
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    def __bool__(self) -> bool:
+        self.asked = True
+        raise BadArgument(f"a bound type is neither true nor false: compare it, as in `assert {self.example}`.")
+
+    def __str__(self) -> str:
+        return self.kind
+
+    def __repr__(self) -> str:
+        if self.outcome is None and self._call.must_be_awaited:
+            return f"<bound type, not measured yet: write {self.example}>"
+        self._tell()
+        outcome = self._measured()
+        if outcome.bound is None:
+            return f"<bound {outcome.verdict}: {outcome.reason}>"
+        return f"<bound {outcome.bound.kind!r}: {outcome.bound.evidence}; {count(outcome.rounds, 'round')}>"

@@ -1,0 +1,67 @@
+"""One call of the ``concurrency`` fixture: how it is measured, on which event loop, and who takes the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.session import async_plugins
+
+__tracebackhide__ = True  # a failure is told at the test's own line
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the fixture: how it is measured, and who takes the outcome.
+
+    ``decide`` takes the threshold by its keyword, and the event loop to measure on, if that is the test's own.
+    ``report`` takes every outcome, and the one before if it stands instead of that. ``follow`` returns whether an
+    outcome counts as met, or skips or fails the test, as the undecided policy says.
+    """
+
+    name: str  # the method's
+    functions: str  # the names of what is measured
+    is_async: bool
+    decide: Callable[[Mapping[str, float], BorrowedLoop | None], Outcome]
+    report: Callable[..., None]
+    follow: Callable[[Outcome], bool]
+    explain: Callable[[Outcome], None]
+    guests: list[BorrowedLoop]  # the event loops that the test's fixture measures on at this moment: one at most
+    made_on_loop: bool = field(default_factory=async_plugins.on_a_loop)
+
+    @property
+    def spelled(self) -> str:
+        """The call as its author may have written it."""
+        return f"concurrency.{self.name}({self.functions}{'' if self.name == 'compare' else ', ...'})"
+
+    @property
+    def belongs_on_loop(self) -> bool:
+        """Whether what is measured belongs on an event loop that runs, or ran when the call was made."""
+        return self.is_async and (self.made_on_loop or async_plugins.on_a_loop())
+
+    @property
+    def must_be_awaited(self) -> bool:
+        """Whether what is measured belongs on the event loop that runs at this moment."""
+        return self.is_async and async_plugins.on_a_loop()
+
+    async def decided_on_loop(self, threshold: Mapping[str, float]) -> Outcome:
+        """Measure on the event loop that runs this, while the measuring itself has a thread of its own.
+
+        :raises BadArgument: another measurement goes on there.
+        """
+        loop = async_plugins.borrowed_loop()
+        found: list[Outcome] = []
+        if self.guests:
+            raise BadArgument(
+                f"{self.spelled} was awaited while another measurement goes on, on the same event loop, and each would "
+                "slow the other down. Await one after the other, not in asyncio.gather()."
+            )
+        self.guests.append(loop)
+        try:
+            await loop.serve(lambda: found.append(self.decide(threshold, loop)))
+        finally:
+            self.guests.remove(loop)
+        return found[0]

@@ -1,0 +1,108 @@
+"""The law of each kind of rule, for all rules of the kind."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_concurrency.core.model import Interference, Interval
+from pytest_concurrency.engine import rules
+from pytest_concurrency.engine.chance import Calls
+from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupClaim
+from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.rules.base import Leaning, Rule
+from pytest_concurrency.engine.voting import Vote, cast
+
+from ...make import reading, round_
+
+ALL: tuple[Rule[object], ...] = (*rules.DISCARDS, *rules.VETOES)  # type: ignore[assignment]
+CLAIMS = (
+    SpeedupClaim(4, 3.0, 0.25),
+    SpeedupClaim(4, 3.0, 0.25, at_most=True),
+    ShareClaim("wait", 0.5, 0.25),
+    LongestClaim("block", 0.05, 0.25),
+)
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.name)
+def test_every_rule_says_why_it_is_there(rule: Rule[object]) -> None:
+    assert all((rule.name, rule.failure, rule.evidence, rule.sentence))
+    assert rule.evidence.split(":")[0] in ("promise", "judgement") or "(" in rule.evidence
+
+
+def test_names_are_told_apart() -> None:
+    assert len({rule.name for rule in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize("rule", rules.VETOES, ids=lambda rule: rule.name)
+def test_every_veto_has_a_test(rule: Rule[object]) -> None:
+    module = inspect.getmodule(rule.apply)
+    assert module is not None
+    tests = Path(__file__).with_name("test_rules.py").read_text(encoding="utf-8")
+    assert module.__name__ in tests
+
+
+votes = st.lists(
+    st.builds(
+        lambda figure, width, work, long: (figure, width, work, long),
+        st.floats(0.02, 8.0),
+        st.floats(1.0, 2.0),
+        st.floats(0.001, 0.05),
+        st.floats(0.5, 4.0),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def _vote(claim: object, drawn: tuple[float, float, float, float]) -> Vote:
+    figure, width, work, long = drawn
+    vote = cast(Interval(figure / width, figure * width), 1.0, 0.02, work, 0.1)
+    return Vote(
+        vote.direction, vote.weight, figure, vote.interval, work, 1.0, 0.1, calls=Calls(work, (work * long,) * 4)
+    )
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.name} {claim.met_when}")
+@given(drawn=votes, early=st.booleans())
+def test_a_veto_makes_no_verdict(
+    claim: SpeedupClaim, drawn: list[tuple[float, float, float, float]], early: bool
+) -> None:
+    """With all vetoes the verdict is the one without them, or none; it may come later."""
+    case = Decision(claim)
+    sides = set()
+    for each in drawn:
+        case.take(_vote(claim, each), early)
+        sides.update(vote.direction for vote in case.votes[-1:])
+        if case.verdict in ("met", "not_met"):
+            side = claim.met_when * (1 if case.verdict == "met" else -1)
+            assert side in sides  # no verdict for a side that no vote was for
+            assert rules.held_back(case._leaning(), side, "verdict") is None
+            return
+
+
+@pytest.mark.parametrize("rule", rules.VETOES, ids=lambda rule: rule.name)
+@given(drawn=votes, side=st.sampled_from([-1, 1]))
+def test_a_veto_changes_nothing_that_it_is_given(
+    rule: rules.VetoRule, drawn: list[tuple[float, float, float, float]], side: int
+) -> None:
+    made = [_vote(CLAIMS[0], each) for each in drawn]
+    leaning = Leaning(CLAIMS[0], tuple(made), tuple(made), rounds=(round_(reading(wait=0.01)),), pair=True)
+    assert rule.apply(leaning, side) == rule.apply(leaning, side)
+    assert leaning.votes == tuple(made)
+
+
+@pytest.mark.parametrize("rule", rules.DISCARDS, ids=lambda rule: rule.name)
+@given(st.floats(0.0, 2.0), st.floats(0.0, 2.0), st.one_of(st.none(), st.floats(0.0, 0.01)))
+def test_a_discard_looks_at_one_round_only(
+    rule: Rule[rules.Discard], foreign: float, steal: float, delay: float | None
+) -> None:
+    seen = round_(reading(cpu=0.01, delay=delay), interference=Interference(foreign, steal, 0.0))
+    assert rule.apply(seen) == rule.apply(seen)
+    assert list(inspect.signature(rule.apply).parameters) == ["round_"]
+    quiet = round_(reading(cpu=0.01, delay=0.0), interference=Interference(0.0, 0.0, 0.0))
+    assert not rule.apply(quiet)

@@ -1,0 +1,176 @@
+"""A higher priority for the time of a batch, and no longer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pytest_concurrency.backends.environment import WorkerEnvironment
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.machine import priority
+from pytest_concurrency.machine.priority import ORDINARY, Priority
+from pytest_concurrency.measurement.worker_bench import WorkerBench
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only")
+KINDS = ("nice", "realtime")
+
+
+def state() -> tuple[int, int]:
+    """Return policy (with its flag) and nice value of the calling thread."""
+    thread = threading.get_native_id()
+    return os.sched_getscheduler(thread), os.getpriority(os.PRIO_PROCESS, thread)
+
+
+@pytest.fixture(params=KINDS)
+def higher(request: pytest.FixtureRequest) -> Priority:
+    if priority._is_realtime(os.sched_getscheduler(0)):
+        pytest.skip("this session has real-time priority already")
+    found = priority.choose(request.param)
+    if found.kind != request.param:
+        pytest.skip(found.why)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    before = state()
+    yield
+    assert state() == before
+
+
+def is_raised(found: tuple[int, int], higher: Priority) -> bool:
+    if higher.kind == "realtime":
+        return found[0] & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+    return found[1] == higher.nice
+
+
+def test_caller_and_named_threads_are_raised_for_the_block(higher: Priority) -> None:
+    seen: list[tuple[int, int]] = []
+    look, looked, end = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        look.wait()
+        seen.append(state())
+        looked.set()
+        end.wait()
+        seen.append(state())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    with priority.raised(higher, [thread.native_id or 0]):
+        assert is_raised(state(), higher)
+        look.set()
+        looked.wait()
+    end.set()
+    thread.join()
+    assert is_raised(seen[0], higher)
+    assert not is_raised(seen[1], higher)
+
+
+def test_nothing_inherits_it(higher: Priority) -> None:
+    found: list[tuple[int, int]] = []
+    show = "import os; print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
+    with priority.raised(higher, []):
+        thread = threading.Thread(target=lambda: found.append(state()))
+        thread.start()
+        thread.join()
+        child = subprocess.run([sys.executable, "-c", show], stdout=subprocess.PIPE, text=True, check=True)
+    policy, nice = map(int, child.stdout.split())
+    assert not is_raised(found[0], higher)
+    assert not is_raised((policy, nice), higher)
+
+
+def test_it_is_given_back_after_an_exception_and_of_a_thread_that_has_ended(higher: Priority) -> None:
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    number = thread.native_id or 0
+    thread.join()
+    with pytest.raises(KeyboardInterrupt), priority.raised(higher, [number]):
+        raise KeyboardInterrupt
+
+
+def test_off_changes_nothing() -> None:
+    before = state()
+    with priority.raised(priority.choose("off"), [threading.get_native_id()]):
+        assert state() == before
+    assert priority.choose("off") is ORDINARY
+
+
+def test_auto_takes_no_real_time_priority_where_it_would_do_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert priority.choose("auto", shared=True).kind != "realtime"
+    assert priority.choose("auto", cpus=1.0).kind != "realtime"
+    monkeypatch.setattr(priority, "throttling", lambda: 1.0)
+    assert priority.choose("auto").kind != "realtime"
+
+
+def test_without_the_right_it_is_ordinary_and_says_why() -> None:
+    code = (
+        "from pytest_concurrency.machine import priority; found = priority.choose('auto'); print(found.kind, found.why)"
+    )
+    without = ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice", "prlimit", "--rtprio=0", "--nice=0"]
+    try:
+        done = subprocess.run(
+            [*without, sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True, cwd=Path.cwd()
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"cannot give up the right here: {error}")
+    assert done.stdout.startswith("off no real-time priority: neither CAP_SYS_NICE nor a limit allows it")
+
+
+def test_elsewhere_it_is_ordinary_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    found = priority.choose("auto")
+    assert found.kind == "off"
+    assert "Linux only" in found.why
+
+
+FOUND: list[tuple[int, int]] = []
+
+
+def note_state() -> None:
+    FOUND.append(state())
+    end = time.thread_time() + 0.005
+    while time.thread_time() < end:
+        pass
+
+
+def test_body_in_threads_has_it_in_batches_only(higher: Priority) -> None:
+    FOUND.clear()
+    around = WorkerEnvironment(Path.cwd(), priority=higher)
+    with closing(WorkerBench(Body(note_state), around, patience=20.0)) as bench:
+        setup = WorkerSetup("threads", 2)
+        bench.prepare(setup)
+        FOUND.clear()
+        bench.round(setup)
+        group = bench._groups[setup.key][1]
+        for thread in group.native_ids:
+            assert os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER
+    assert FOUND
+    assert all(is_raised(found, higher) for found in FOUND)
+
+
+def test_body_whose_own_threads_compute_is_measured_at_the_ordinary_priority(higher: Priority) -> None:
+    FOUND.clear()
+
+    def body() -> None:
+        FOUND.append(state())
+        thread = threading.Thread(target=note_state)
+        thread.start()
+        thread.join()
+
+    with closing(WorkerBench(Body(body), WorkerEnvironment(Path.cwd(), priority=higher), patience=20.0)) as bench:
+        setup = WorkerSetup("threads", 2)
+        bench.prepare(setup)
+        FOUND.clear()
+        bench.round(setup)
+    assert FOUND
+    assert not any(is_raised(found, higher) for found in FOUND)

@@ -1,0 +1,131 @@
+"""What real benches share, and the bench of two async callables."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.backends.base import Raised
+from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop
+from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.model import Reading, Sample
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.measurement import batch_size
+from pytest_concurrency.measurement.callable_bench import CallableBench
+from pytest_concurrency.measurement.loop_callable_bench import LoopCallableBench
+
+SETUP = WorkerSetup("compare", 2)
+SERIAL, CONCURRENT = (Sample(1, (Reading(0.0, seconds, 0.0),)) for seconds in (1.0, 2.0))
+
+
+def nothing() -> None:
+    pass
+
+
+def test_batches_run_in_both_orders_and_come_back_in_one() -> None:
+    bench = CallableBench(nothing, nothing)
+    orders = set()
+    for _ in range(20):
+        ran: list[str] = []
+
+        def serial(ran: list[str] = ran) -> Sample:
+            ran.append("serial")
+            return SERIAL
+
+        def concurrent(ran: list[str] = ran) -> Sample:
+            ran.append("concurrent")
+            return CONCURRENT
+
+        assert bench._ordered(serial, concurrent) == (SERIAL, CONCURRENT)
+        orders.add(tuple(ran))
+    assert orders == {("serial", "concurrent"), ("concurrent", "serial")}
+
+
+def test_a_batch_that_was_measured_already_is_not_run_again() -> None:
+    def again() -> Sample:
+        raise AssertionError("it ran")
+
+    bench = CallableBench(nothing, nothing)
+    for _ in range(10):
+        assert bench._ordered(again, lambda: CONCURRENT, "kind", measured=SERIAL) == (SERIAL, CONCURRENT)
+
+
+def test_batches_grow_up_to_the_longest() -> None:
+    bench = CallableBench(nothing, nothing)
+    steps = 0
+    while bench._lengthened():
+        steps += 1
+    assert bench._batch == batch_size.longest()
+    assert steps >= 1
+    assert not bench._lengthened()
+
+
+def on_loop(work: Callable[[LoopCallableBench], Any], *calls: Any, patience: float = 5.0) -> Any:
+    """Let ``work`` use a bench of two async callables, while a loop of asyncio serves it."""
+    found: list[Any] = []
+
+    async def test() -> None:
+        loop = BorrowedAsyncioLoop()
+        bench = LoopCallableBench(*calls, loop, patience)
+        await loop.serve(lambda: found.append(work(bench)))
+
+    asyncio.run(test())
+    return found[0]
+
+
+async def short() -> str:
+    await asyncio.sleep(0.001)
+    return "short"
+
+
+async def long() -> str:
+    await asyncio.sleep(0.02)
+    return "long"
+
+
+def test_a_round_reads_both_callables_on_the_loop() -> None:
+    def work(bench: LoopCallableBench) -> Any:
+        bench.prepare(SETUP)
+        return bench.round(SETUP), bench.results(), bench.note(SETUP)
+
+    round_, results, note = on_loop(work, long, short)
+    assert results == ("long", "short")
+    assert note.startswith("both run on the test's own event loop, asyncio.")
+    assert round_.serial.wall / round_.serial.loops >= 0.02
+    assert round_.concurrent.loops > round_.serial.loops
+
+
+def test_an_exception_says_which_callable_raised_it() -> None:
+    async def boom() -> None:
+        raise ExceptionGroup("mine", [KeyError("x")])  # noqa: F821  # since 3.11
+
+    with pytest.raises(Raised) as caught:
+        on_loop(lambda bench: bench.prepare(SETUP), short, boom)
+    assert caught.value.worker == "the candidate"
+    assert type(caught.value.error).__name__ in ("ExceptionGroup", "NameError")
+
+
+def test_a_result_that_cannot_be_had_raises_what_the_callable_raises() -> None:
+    async def boom() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        on_loop(lambda bench: bench.results(), boom, short)
+
+
+def test_a_callable_that_hangs_is_cancelled_and_told() -> None:
+    cancelled: list[bool] = []
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    with pytest.raises(WorkerLost, match="the baseline had not ended after 300 ms"):
+        on_loop(lambda bench: bench.prepare(SETUP), hang, short, patience=0.3)
+    assert cancelled == [True]
