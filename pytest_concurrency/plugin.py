@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_concurrency.core import package_conflict
+import pytest_concurrency
 from pytest_concurrency.expectations.markers import marker_lines
 from pytest_concurrency.session import options, other_plugins, selection
 
@@ -38,8 +38,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if why := package_conflict.why():
-        raise pytest.UsageError(why)
+    if not hasattr(pytest_concurrency, "__distribution__"):  # another distribution's __init__.py in the place of ours
+        from pytest_concurrency.core import package_conflict
+
+        raise pytest.UsageError(package_conflict.why())
     for line in (*marker_lines(), options.ALLOW_BLOCKING):
         config.addinivalue_line("markers", line)
     try:

@@ -38,6 +38,7 @@ from pytest_concurrency.session.output import captured_output, live_line
 NAME = "concurrency_perf_measured_tests"
 OUTCOMES = pytest.StashKey[list[Outcome]]()
 RECORD = pytest.StashKey[dict[str, Any]]()
+PASSED = pytest.StashKey[bool]()  # the call of the test
 FUNCTION = pytest.StashKey[Any]()
 _OWN = f"{Concurrency.__module__.rpartition('.')[0]}."  # the modules of the findings that a test compares
 EXPECTATIONS = pytest.StashKey[list[Any]]()
@@ -134,10 +135,17 @@ class MeasuredTests:
             )
             yield asked
             asked.close()
-            for forgotten in asked.never_asked():
-                items.warn_forgotten(item, *forgotten)
+            forgotten = asked.never_asked()
+            for one in forgotten:
+                items.warn_forgotten(item, *one)
             if asked.gauge_says_nothing():
                 items.warn_gauge(item)
+            # What was never compared is undecided. The policies "skip" and "pass" let the test pass with the warning.
+            if forgotten and self._settings.undecided == "fail" and item.stash.get(PASSED, False):
+                pytest.fail(
+                    f"undecided: {forgotten[0][0]} was never compared with anything, so nothing was measured",
+                    pytrace=False,
+                )
 
     def live_line(self, config: pytest.Config) -> Any:
         """Return what yields a function that shows progress behind the test's name; None without a terminal."""
@@ -160,6 +168,8 @@ class MeasuredTests:
             report.sections = captured_output.shorten(report.sections)
             if call.excinfo is not None:
                 items.show_message_only(item, call.excinfo, report)
+        if call.when == "call":
+            item.stash[PASSED] = report.passed
         if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
             _add_record(item, report, outcomes)
         return report

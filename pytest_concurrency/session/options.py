@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pytest_concurrency.session import toml_values
-
 if TYPE_CHECKING:
     import pytest
 
@@ -240,15 +238,26 @@ def _value(config: pytest.Config, option: Option) -> Any:
 
 def _in_file(config: pytest.Config, option: Option) -> Any:
     """Return what the configuration file gives, which may have the types of TOML."""
-    value = toml_values.value_of(config, f"concurrency_{option.name}")
+    value = _from_file(config, f"concurrency_{option.name}")
     if isinstance(value, bool) and (option.alone or not value):
         return option.alone if value else None  # true is the option without a value
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
+def _from_file(config: pytest.Config, key: str) -> Any:
+    try:
+        return config.getini(key)
+    except Exception:  # a TypeError or a UsageError, depending on pytest's version: the value has a type of TOML
+        from pytest_concurrency.session import toml_values
+
+        if (value := toml_values.value_of(config, key)) is None:
+            raise
+        return value
+
+
 def _reports(config: pytest.Config) -> list[str]:
     reports = list(config.getoption("concurrency_report"))
-    given = toml_values.value_of(config, "concurrency_report")
+    given = _from_file(config, "concurrency_report")
     for line in given if isinstance(given, list) else [given]:
         try:
             reports.append(_report(str(line)))

@@ -11,21 +11,11 @@ if TYPE_CHECKING:
 
 
 def value_of(config: pytest.Config, key: str) -> Any:
-    """Return a key's value from the configuration file; None if it is not given.
+    """Return a key's value from a TOML file with pytest's native table; None if there is none.
 
-    pytest accepts one type for each key. That type is text here, so that ``"10s"`` and ini files work with every
-    version of pytest; what has another type is read from the file itself.
+    pytest accepts one type for each key. That type is text in this plugin, so that ``"10s"`` and ini files work with
+    every version of pytest; what has another type is read from the file itself.
     """
-    try:
-        return config.getini(key)
-    except Exception:  # a TypeError or a UsageError, depending on pytest's version
-        found = _from_file(config, key)
-        if found is None:
-            raise
-        return found
-
-
-def _from_file(config: pytest.Config, key: str) -> Any:
     path = config.inipath
     if path is None or path.suffix != ".toml":
         return None

@@ -355,3 +355,13 @@ def test_fails_at_once():
     assert "FileExistsError" in text_of(result)
     assert text_of(result).count("The first, plain call of the body passed.") == 1
     assert "concurrency_tmp_path" in text_of(result)
+
+
+@pytest.mark.parametrize(("policy", "errors"), [("skip", 0), ("pass", 0), ("fail", 1)])
+def test_a_call_that_is_never_compared_follows_the_undecided_policy(suite: Suite, policy: str, errors: int) -> None:
+    source = "def test_body(concurrency):\n    concurrency.speedup(time.sleep, 0.001, threads=4)\n"
+    failing = "def test_fails(concurrency):\n    concurrency.speedup(time.sleep, 0.001, threads=4)\n    assert 0\n"
+    result = suite(source + failing, f"--concurrency-undecided={policy}", "-Wignore::pytest.PytestWarning")
+    result.assert_outcomes(passed=2, failed=1, errors=errors)
+    said = "undecided: concurrency.speedup(sleep, ...) was never compared with anything, so nothing was measured"
+    assert (said in text_of(result)) == bool(errors)
