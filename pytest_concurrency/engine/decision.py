@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Estimate, Interval, VerdictName
+from pytest_concurrency.core.model import Interval, VerdictName
+from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.engine import constants, mean_ratio, rules
 from pytest_concurrency.engine.claims import Claim
 from pytest_concurrency.engine.rules.base import Leaning

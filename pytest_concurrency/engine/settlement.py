@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_concurrency.core.model import Estimate, Interference, Interval, Round, VerdictName
+from pytest_concurrency.core.model import Interference, Interval, Round, VerdictName
+from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.engine.claims import Claim, Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import CpuSite

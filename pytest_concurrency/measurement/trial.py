@@ -11,7 +11,8 @@ from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError, WorkerLost
-from pytest_concurrency.core.model import Body, Interference, Interval, Outcome
+from pytest_concurrency.core.model import Body, Interference, Interval
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Settlement

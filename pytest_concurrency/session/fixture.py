@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core import callables
-from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.expectations import (
     bound,

@@ -21,7 +21,8 @@ from pytest_concurrency.core.errors import (
     ExpectationNotMet,
     UndecidedExpectation,
 )
-from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.core.text import wrap
 from pytest_concurrency.core.units import spelled
 from pytest_concurrency.expectations import read_marker

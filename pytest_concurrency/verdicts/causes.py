@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pytest_concurrency.core.model import Bound
+from pytest_concurrency.core.outcomes import Bound
 from pytest_concurrency.core.units import share
 from pytest_concurrency.verdicts import advice
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Finding, Interference, Round
+from pytest_concurrency.core.model import Interference, Round
+from pytest_concurrency.core.outcomes import Finding
 from pytest_concurrency.core.units import count, duration, formatter, number, ratio, share
 from pytest_concurrency.core.units import within as within_
 from pytest_concurrency.engine import intervals, voting
