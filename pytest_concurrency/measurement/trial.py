@@ -45,7 +45,9 @@ class SessionContext:
     defaults: Tolerances
     around: WorkerEnvironment
     progress: Callable[[str], None] | None = None
-    alone: Callable[[], AbstractContextManager[None]] = nullcontext  # what a measurement goes on in
+    # Makes what a measurement goes on in. It is given the event loop of another plugin, if that runs the test: a time
+    # limit can be changed in the loop's thread only, and waiting for the host must not count against it.
+    exclusive: Callable[[BorrowedLoop | None], AbstractContextManager[object]] = nullcontext
     # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
     profiler: Callable[[Body, Sequence[Outcome]], None] | None = None
     comparable: Callable[[Sequence[Interval], int], bool] | None = None  # whether rounds will do to compare runs by
@@ -55,6 +57,10 @@ class SessionContext:
     def on(self, loop: BorrowedLoop | None) -> SessionContext:
         """Return these for measuring on an event loop that the test itself runs on; None: on none."""
         return self if loop is None else replace(self, around=replace(self.around, borrowed_loop=loop))
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Return what a measurement goes on in."""
+        return self.exclusive(self.around.borrowed_loop)
 
     def extended(self, plan: Plan) -> Plan:
         """Return a plan that measures as many rounds as a comparison needs."""

@@ -132,7 +132,7 @@ def circumstances_of(
             borrowed_loop,
         ),
         progress=progress,
-        alone=sharing.exclusive(item, progress, borrowed_loop),
+        exclusive=sharing.exclusive(item, progress),
         profiler=_profiler_for(item, settings),
         comparable=run_comparison.enough if settings.save or settings.compare else None,
         gate=gate.look if gate is not None else None,
