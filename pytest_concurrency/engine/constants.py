@@ -20,6 +20,7 @@ FAR = 1.30
 LONG_BATCH_ERROR = ((1.0, 0.001), (0.2, 0.01))
 NOW_AND_THEN = (0.2, 0.05)
 VARIES = 0.2
+VARIES_MUCH = 0.5
 UNEVEN = 0.1
 TOO_WIDE = 0.3
 ALIKE_GROUPS = 8
@@ -112,6 +113,8 @@ TABLE = (
              "How often what must never happen is looked for."),
     Constant("VARIES", "spread", "judgement", "above what quiet machines make of steady bodies",
              "Spread from which a body is not the same from call to call."),
+    Constant("VARIES_MUCH", "spread", "judgement", "calls with this spread overstate the speedup of 4 by a tenth",
+             "Spread of single calls from which batches of them are no evidence of a speedup."),
     Constant("UNEVEN", "spread", "judgement", "half of VARIES",
              "Spread of batches from which the calls in them may vary."),
     Constant("TOO_WIDE", "spread", "judgement", "benchmarks/latencies.py",

@@ -42,6 +42,13 @@ class Fell:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchedCalls:
+    """The calls vary and are too short to be measured one by one; a batch was ``loops`` of them."""
+
+    loops: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unmeasurable:
     """This machine cannot show the figure; ``why`` is what the expectation said of it."""
 
@@ -54,7 +61,7 @@ class Result:
 
     claim: Claim
     verdict: VerdictName
-    reason: TimeRanOut | Drifted | Fell | Unmeasurable | None
+    reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None
     estimate: Estimate | None
     tally: VoteCount
     bounds: tuple[Interval, ...] = ()  # of each round that gave one

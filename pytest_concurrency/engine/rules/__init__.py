@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from pytest_concurrency.core.model import Round
 from pytest_concurrency.engine.rules import (
+    batched_calls,
     could_be_chance,
     cpu_taken,
     drifting,
@@ -40,6 +41,7 @@ VETOES: tuple[VetoRule, ...] = (
     could_be_chance.RULE,
     drifting.RULE,
     falling.RULE,
+    batched_calls.RULE,
 )
 
 
