@@ -32,6 +32,7 @@ MEANS_ERROR = 5e-5
 MEANS_FIRST_ERROR = 2e-3
 MEANS_CONFIRMING_ERROR = 2e-2
 LEAST_ROUNDS = 8
+LEAST_ROUNDS_ABOVE = 24
 TYPICAL_ROUNDS = 10.0
 MOST_CALLS = 16
 SAME_TIMES = 1.15
@@ -137,6 +138,8 @@ TABLE = (
              "The same of the confirmation."),
     Constant("LEAST_ROUNDS", "rounds", "judgement", "simulated: two-point times",
              "Fewer may all be alike by chance."),
+    Constant("LEAST_ROUNDS_ABOVE", "rounds", "judgement", "simulated: one call in ten takes ten times as long",
+             "The same where a figure is high for want of calls that are long: of four workers, 96 calls."),
     Constant("TYPICAL_ROUNDS", "rounds", "judgement", "verdicts take 10 to 40 rounds",
              "Rounds at which the boundary of the means is closest to that of a single look."),
     Constant("MOST_CALLS", "calls", "judgement", "a round must not take long",
