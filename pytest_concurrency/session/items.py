@@ -95,7 +95,7 @@ def _refuse_misspelt(item: pytest.Item, marks: list[pytest.Mark]) -> None:
 
 
 def _refusal(item: pytest.Item, why: str) -> BaseException:
-    """Return the error of a test whose markers cannot be measured; the cause comes first, as summaries show one line."""
+    """Return the error of a test whose markers cannot be measured; the cause comes first, for one-line summaries."""
     return pytest.fail.Exception(f"{wrap(why)}\nin {item.nodeid}", pytrace=False)
 
 
