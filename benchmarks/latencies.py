@@ -1,8 +1,9 @@
 """Wrong verdicts on bodies whose calls take a random time, by simulation.
 
-    python benchmarks/latencies.py [--trials 1000] [--rounds 25]
+    python benchmarks/latencies.py [--trials 1000] [--rounds 25] [--workers 4] [--serial-calls 1] [--lock]
 
-Four workers make one call each in a round; speedup is the ratio of mean times. A healthy body has exactly
+Each of four workers makes one call in a round, the single one as many as ``--serial-calls``; with ``--lock`` they wait
+for each other. Speedup is the ratio of mean times. A healthy body has exactly
 ``at_least`` or 1.3 times that, a loss exactly ``at_least / (1 + margin)`` or 1.28 times less. With few rounds this
 asks how often a body looks steady by chance; most tests are then still undecided. Seeds are fixed.
 """
@@ -35,10 +36,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--serial-calls", type=int, default=1)
+    parser.add_argument("--lock", action="store_true")
     options = parser.parse_args()
     rows = [("latencies", "at_least / true", "wrong", "at most (95 %)", "undecided")]
     for name, latency in LATENCIES.items():
-        body = RandomLatency(latency)
+        body = RandomLatency(latency, options.workers, options.serial_calls, options.lock)
         true = body.speedup()
         for factor, wrong in TRUTHS:
             rng = random.Random(5)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # as in typing, which is not imported for it
 if TYPE_CHECKING:
-    from pytest_concurrency.core.model import Bound as Bound
-    from pytest_concurrency.core.model import Estimate as Estimate
+    from pytest_concurrency.core.outcomes import Bound as Bound
+    from pytest_concurrency.core.outcomes import Estimate as Estimate
     from pytest_concurrency.instruments.gauge import Gauge as Gauge
     from pytest_concurrency.measurement.figures import Figures as Figures
     from pytest_concurrency.session.findings import Speedup as Speedup
@@ -18,9 +18,9 @@ __distribution__ = "pytest-concurrency-perf"
 
 # For annotations: def test_fetch(concurrency: Concurrency) -> None. Each is imported when it is first asked for.
 _PUBLIC = {
-    "Bound": "core.model",
+    "Bound": "core.outcomes",
     "Concurrency": "session.fixture",
-    "Estimate": "core.model",
+    "Estimate": "core.outcomes",
     "Figures": "measurement.figures",
     "Gauge": "instruments.gauge",
     "Speedup": "session.findings",

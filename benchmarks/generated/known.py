@@ -6,9 +6,9 @@ An entry is removed when its kind is mended; nothing is added without a sentence
 from __future__ import annotations
 
 from generated.cases import Case
-from generated.recipes import Handed, Wait, duration, flat
+from generated.recipes import Handed, Wait, flat
 
-SHORTEST_CALL = 0.004  # seconds, twice what the measuring loop times alone: a mean of few calls may be below that
+RATIOS = ("expect_speedup", "expect_scaling")
 
 
 def gap(case: Case, load: str) -> str:
@@ -18,11 +18,9 @@ def gap(case: Case, load: str) -> str:
         return "beside other programs, the probe of the GIL may have a CPU only while the body waits"
     if "gil=" in case.asked and load in ("macos busy1", "unread"):
         return "without run delay, a beat of the probe that had no CPU looks like one that found the GIL taken"
-    if recipe.varies and duration(recipe.parts) < SHORTEST_CALL:
-        return "calls that vary and take about 2 ms or less are measured in batches, whose figure is that of sums"
-    if recipe.vary in ("rare", "cycle") and case.marker == "expect_speedup":
+    if recipe.vary in ("rare", "cycle") and case.marker in RATIOS:
         return "the promise is about calls that are alike or vary smoothly, not about two kinds of calls"
-    if recipe.vary == "index" and case.marker == "expect_speedup":
+    if recipe.vary == "index" and case.marker in RATIOS:
         return "the single worker makes the calls of index 0 only"
     hands_over = any(isinstance(part, Handed) for part in recipe.parts)
     if case.marker == "expect_cpu_bound" and hands_over and load != "idle":

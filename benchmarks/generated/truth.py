@@ -78,13 +78,17 @@ class Stage:
         machine.run_until_done(threads)
         return machine.now - began
 
-    def give(self) -> None:
-        """Draw what the next call of each worker is, where calls vary."""
+    def give(self, in_step: bool = False) -> None:
+        """Draw what the next call of each worker is, where calls vary.
+
+        :param in_step: whether processes, of which each counts its own calls, are at the same place of their cycle.
+        """
         recipe = self.recipe
         if recipe.varies:
             # Workers that share a counter make calls that follow each other; where these are in the cycle is chance.
+            place = self._rng.randrange(recipe.every)
             for process in self.processes:
-                process.given, process.calls = None, self._rng.randrange(recipe.every)
+                process.given, process.calls = None, place if in_step else self._rng.randrange(recipe.every)
             given = {index: self.process(index).scale(index, self.workers) for index in range(self.workers)}
             for process in self.processes:
                 process.given = given
@@ -104,17 +108,19 @@ def speedup(recipe: Recipe, workers: int | None = None) -> Range:
     found = [_speedup(recipe, workers, 1.0)]
     if computes(recipe):
         found.append(_speedup(recipe, workers, ONE_CORE))
+    if recipe.vary == "cycle" and own_gil(recipe):
+        found.append(_speedup(recipe, workers, 1.0, in_step=True))
     if recipe.fixture != "none":
         found.append(_speedup(recipe, workers, 1.0, fixture=False))
     return functools.reduce(Range.__or__, found)
 
 
-def _speedup(recipe: Recipe, workers: int, crowd: float, fixture: bool = True) -> Range:
+def _speedup(recipe: Recipe, workers: int, crowd: float, fixture: bool = True, in_step: bool = False) -> Range:
     stage = Stage(recipe, workers, seed=recipe.seed, crowd=crowd, fixture=fixture)
     repeats = (60 if crowd == 1.0 else 20) if recipe.varies else 2
     alone = together = 0.0
     for _ in range(repeats):
-        stage.give()
+        stage.give(in_step)
         alone += sum(stage.run([index]) for index in range(workers))
         together += stage.run(list(range(workers)))
     found = Range(alone / together, alone / together)

@@ -219,3 +219,11 @@ def control_body() -> None:
     """
     for _ in repeat(None, 2):
         hashlib.sha3_256(_BLOCK).digest()
+
+
+def used_up(loops: int) -> str:
+    """What may be wrong where a body raises that is called ``loops`` times with one input of setup=."""
+    return (
+        f"setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
+        "If the body uses its input up, or changes it, let it work on a copy."
+    )

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from statistics import fmean as mean
 from statistics import median
 
-from pytest_concurrency.core.model import Estimate, Interval
+from pytest_concurrency.core.model import Interval
+from pytest_concurrency.core.outcomes import Estimate
 
 __all__ = ["close", "deviation", "estimate", "inside", "log_odds", "mean", "median", "median_interval", "middle"]
 

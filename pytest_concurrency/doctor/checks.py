@@ -14,7 +14,8 @@ from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.batch import control_body
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError
-from pytest_concurrency.core.model import Body, Estimate, Interference
+from pytest_concurrency.core.model import Body, Interference
+from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.doctor.fitness import Checkup, Ruling
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_concurrency.core.model import Estimate, Interference
+from pytest_concurrency.core.model import Interference
+from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.core.units import count, duration, number, ratio, share
 from pytest_concurrency.engine import constants
 from pytest_concurrency.machine.priority import ORDINARY, Priority

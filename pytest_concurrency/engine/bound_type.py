@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Bound, BoundKind, PerBody, Round, Sample
+from pytest_concurrency.core.model import BoundKind, Round, Sample
+from pytest_concurrency.core.outcomes import Bound, PerBody
 from pytest_concurrency.core.units import duration, ratio, share
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.claims import Knowledge, OverlapClaim

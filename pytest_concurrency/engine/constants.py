@@ -20,6 +20,7 @@ FAR = 1.30
 LONG_BATCH_ERROR = ((1.0, 0.001), (0.2, 0.01))
 NOW_AND_THEN = (0.2, 0.05)
 VARIES = 0.2
+VARIES_MUCH = 0.5
 UNEVEN = 0.1
 TOO_WIDE = 0.3
 ALIKE_GROUPS = 8
@@ -31,6 +32,7 @@ MEANS_ERROR = 5e-5
 MEANS_FIRST_ERROR = 2e-3
 MEANS_CONFIRMING_ERROR = 2e-2
 LEAST_ROUNDS = 8
+LEAST_ROUNDS_ABOVE = 24
 TYPICAL_ROUNDS = 10.0
 MOST_CALLS = 16
 SAME_TIMES = 1.15
@@ -112,6 +114,8 @@ TABLE = (
              "How often what must never happen is looked for."),
     Constant("VARIES", "spread", "judgement", "above what quiet machines make of steady bodies",
              "Spread from which a body is not the same from call to call."),
+    Constant("VARIES_MUCH", "spread", "judgement", "calls with this spread overstate the speedup of 4 by a tenth",
+             "Spread of single calls from which batches of them are no evidence of a speedup."),
     Constant("UNEVEN", "spread", "judgement", "half of VARIES",
              "Spread of batches from which the calls in them may vary."),
     Constant("TOO_WIDE", "spread", "judgement", "benchmarks/latencies.py",
@@ -134,6 +138,8 @@ TABLE = (
              "The same of the confirmation."),
     Constant("LEAST_ROUNDS", "rounds", "judgement", "simulated: two-point times",
              "Fewer may all be alike by chance."),
+    Constant("LEAST_ROUNDS_ABOVE", "rounds", "judgement", "simulated: one call in ten takes ten times as long",
+             "The same where a figure is high for want of calls that are long: of four workers, 96 calls."),
     Constant("TYPICAL_ROUNDS", "rounds", "judgement", "verdicts take 10 to 40 rounds",
              "Rounds at which the boundary of the means is closest to that of a single look."),
     Constant("MOST_CALLS", "calls", "judgement", "a round must not take long",

@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Estimate, Interval, VerdictName
-from pytest_concurrency.engine import constants, mean_ratio, rules, voting
+from pytest_concurrency.core.model import Interval, VerdictName
+from pytest_concurrency.core.outcomes import Estimate
+from pytest_concurrency.engine import constants, mean_ratio, rules
 from pytest_concurrency.engine.claims import Claim
 from pytest_concurrency.engine.rules.base import Leaning
+from pytest_concurrency.engine.spread import Spread, grouped, spread_of
 from pytest_concurrency.engine.statistic import won
-from pytest_concurrency.engine.voting import Spread, Vote, VoteCount
+from pytest_concurrency.engine.voting import Vote, VoteCount
 
 
 @dataclass
@@ -54,13 +56,13 @@ class Decision:
         :param early: whether so little was seen that calls of another kind may well be to come.
         """
         self.votes.append(vote)
-        self.spread = voting.spread_of(self.votes)
+        self.spread = spread_of(self.votes)
         if not self.open:
             return False
         self.silent = 0 if vote.direction else self.silent + 1
         self.counted.append(vote)
         count = VoteCount()
-        for weighed in voting.weighed(self.counted, self.spread):
+        for weighed in rules.weighed(self.counted, self.spread):
             count = count.add(weighed)
         return self._confirm(count, early) if self.confirming else self._count(count, early)
 
@@ -190,7 +192,7 @@ class Decision:
 
     def _said(self) -> list[tuple[float, Interval]]:
         """What the rounds said, in groups where they voted so and there are some."""
-        groups = voting.grouped(self.votes, self.spread)
+        groups = grouped(self.votes, self.spread)
         votes = groups if len(groups) >= constants.GROUPS else self.votes
         if self.verdict in ("met", "not_met"):
             votes = self.claim.statistic.telling(votes, self.claim.met_when * (1 if self.verdict == "met" else -1))

@@ -46,6 +46,8 @@ def side(votes: Sequence[Vote], error_above: float, error_below: float) -> int:
         limit = together.value * away**-direction
         distance = direction * (serial.value - limit)
         variance = serial.variance + together.variance * away ** (-2 * direction)
+        if direction > 0 and len(known) < constants.LEAST_ROUNDS_ABOVE:
+            continue
         if lead > 0 and _evidence(distance, variance, len(known)) >= boundary(len(known), error):
             return direction
     return 0

@@ -12,9 +12,17 @@ from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.gil_usage import GilUsage
 from pytest_concurrency.engine.plan import Bench, CpuSite, Plan
 from pytest_concurrency.engine.reference_workload import ReferenceRuns
-from pytest_concurrency.engine.rules import drifting, falling
+from pytest_concurrency.engine.rules import batched_calls, drifting, falling
 from pytest_concurrency.engine.rules.base import Leaning
-from pytest_concurrency.engine.settlement import Drifted, Fell, Result, Settlement, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.settlement import (
+    BatchedCalls,
+    Drifted,
+    Fell,
+    Result,
+    Settlement,
+    TimeRanOut,
+    Unmeasurable,
+)
 from pytest_concurrency.engine.statistic import Observed
 from pytest_concurrency.engine.voting import Vote
 
@@ -234,7 +242,7 @@ class _Loop:
             self._delivery.ask(constants.CONTROLS)
         for case in self._cases:
             final = verdict or case.verdict or "undecided"
-            reason: TimeRanOut | Drifted | Fell | Unmeasurable | None = None
+            reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None = None
             if final == "unmeasurable":
                 reason = Unmeasurable(why)
             elif (undone := self._undone(case)) is not None:
@@ -249,7 +257,7 @@ class _Loop:
             results.append(Result(case.claim, final, reason, case.estimate(), case.tally, bounds, dict(case.trace)))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
 
-    def _undone(self, case: Decision) -> Drifted | Fell | None:
+    def _undone(self, case: Decision) -> Drifted | Fell | BatchedCalls | None:
         """What undoes any verdict on a claim: the body, or its figure, was another one at the end."""
         setup = self._plan.setup
         leaning = Leaning(
@@ -267,6 +275,8 @@ class _Loop:
         case.trace[rule.name] += 1
         if rule is drifting.RULE:
             return Drifted(drift.factor(self._rounds) or 1.0, len(self._rounds))
+        if rule is batched_calls.RULE:
+            return BatchedCalls(self._rounds[-1].serial.loops)
         before, after = falling.change(leaning) or (1.0, 1.0)
         return Fell(before, after, len(self._rounds))
 

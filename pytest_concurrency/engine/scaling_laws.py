@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_concurrency.core.model import Estimate, Point, Round
+from pytest_concurrency.core.model import Round
+from pytest_concurrency.core.outcomes import Estimate, Point
 from pytest_concurrency.engine.bound_type import per_body
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_concurrency.core.model import Estimate, Interference, Interval, Round, VerdictName
+from pytest_concurrency.core.model import Interference, Interval, Round, VerdictName
+from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.engine.claims import Claim, Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import CpuSite
@@ -41,6 +42,13 @@ class Fell:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchedCalls:
+    """The calls vary and are too short to be measured one by one; a batch was ``loops`` of them."""
+
+    loops: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unmeasurable:
     """This machine cannot show the figure; ``why`` is what the expectation said of it."""
 
@@ -53,7 +61,7 @@ class Result:
 
     claim: Claim
     verdict: VerdictName
-    reason: TimeRanOut | Drifted | Fell | Unmeasurable | None
+    reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None
     estimate: Estimate | None
     tally: VoteCount
     bounds: tuple[Interval, ...] = ()  # of each round that gave one

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_concurrency.core.model import BoundKind, Estimate, Outcome, VerdictName
+from pytest_concurrency.core.model import BoundKind, VerdictName
+from pytest_concurrency.core.outcomes import Estimate, Outcome
 from pytest_concurrency.engine.bound_type import COMPUTES, WAITS
 from pytest_concurrency.engine.claims import OverlapClaim, ShareClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup

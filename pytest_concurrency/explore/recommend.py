@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_concurrency.core.model import Bound, Estimate, PerBody
+from pytest_concurrency.core.outcomes import Bound, Estimate, PerBody
 from pytest_concurrency.core.units import duration, number, ratio
 from pytest_concurrency.verdicts import advice, causes
 

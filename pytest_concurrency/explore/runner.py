@@ -13,7 +13,8 @@ from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import CommandError, ConcurrencyError
-from pytest_concurrency.core.model import Arm, Body, Bound, Interference, PerBody
+from pytest_concurrency.core.model import Body, Interference
+from pytest_concurrency.core.outcomes import Arm, Bound, PerBody
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.bound_type import classify, per_body
 from pytest_concurrency.engine.plan import WorkerSetup

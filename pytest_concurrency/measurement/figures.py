@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pytest_concurrency.core.model import Arm, Bound, Estimate
+from pytest_concurrency.core.outcomes import Arm, Bound, Estimate
 from pytest_concurrency.core.units import count
 from pytest_concurrency.engine.bound_type import classify
 from pytest_concurrency.engine.claims import SpeedupClaim

@@ -11,7 +11,8 @@ from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError, WorkerLost
-from pytest_concurrency.core.model import Body, Interference, Interval, Outcome
+from pytest_concurrency.core.model import Body, Interference, Interval
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.engine.settlement import Settlement
@@ -44,7 +45,9 @@ class SessionContext:
     defaults: Tolerances
     around: WorkerEnvironment
     progress: Callable[[str], None] | None = None
-    alone: Callable[[], AbstractContextManager[None]] = nullcontext  # what a measurement goes on in
+    # Makes what a measurement goes on in. It is given the event loop of another plugin, if that runs the test: a time
+    # limit can be changed in the loop's thread only, and waiting for the host must not count against it.
+    exclusive: Callable[[BorrowedLoop | None], AbstractContextManager[object]] = nullcontext
     # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
     profiler: Callable[[Body, Sequence[Outcome]], None] | None = None
     comparable: Callable[[Sequence[Interval], int], bool] | None = None  # whether rounds will do to compare runs by
@@ -54,6 +57,10 @@ class SessionContext:
     def on(self, loop: BorrowedLoop | None) -> SessionContext:
         """Return these for measuring on an event loop that the test itself runs on; None: on none."""
         return self if loop is None else replace(self, around=replace(self.around, borrowed_loop=loop))
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Return what a measurement goes on in."""
+        return self.exclusive(self.around.borrowed_loop)
 
     def extended(self, plan: Plan) -> Plan:
         """Return a plan that measures as many rounds as a comparison needs."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
 from pytest_concurrency.backends.base import Raised, WorkerGroup
-from pytest_concurrency.backends.batch import forget_inputs
+from pytest_concurrency.backends.batch import forget_inputs, used_up
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, GilProbe, Round, Sample
@@ -19,7 +18,7 @@ from pytest_concurrency.machine import priority, topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
 from pytest_concurrency.machine.priority import ORDINARY, Priority
-from pytest_concurrency.measurement import batch_size, worker_indices
+from pytest_concurrency.measurement import batch_size, probed_batches, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.other_threads import OtherThreads
 from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
@@ -30,11 +29,6 @@ _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _SHORT_ROUNDS = 3  # in a row after which a batch is sized anew: where calls vary, one may be short by chance
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
-_PROBES = ("concurrency-heartbeat", "concurrency-looker")  # threads that watch a batch, and must not be kept from a CPU
-_USED_UP = (
-    "setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
-    "If the body uses its input up, or changes it, let it work on a copy."
-)
 
 Progress = Callable[[str], None]
 
@@ -144,19 +138,9 @@ class WorkerBench(BaseBench):
         return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
 
     def _beside_loop_beat(self, setup: WorkerSetup) -> Round:
-        before, active = self._others.bystanders.used(), self._others.bystanders.active()
-        sample = self._run(setup, 1, 1, "beat")
-        if (
-            self._others.bystanders.ask(before, sample.wall, lambda: self._run(setup, 1, 1, "beat").wall)
-            == "the body's"
-        ):
-            active = self._others.bystanders.active()
-            sample = self._run(setup, 1, 1, "beat")
-        probe = self._groups[setup.key][1].block
-        if probe is not None:
-            # While these were running, they may have had the GIL that the loop needs, too.
-            least = probe.longest.low - (self._others.bystanders.active() - active)
-            probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
+        sample, probe = probed_batches.beside_loop_heartbeat(
+            lambda: self._run(setup, 1, 1, "beat"), lambda: self._groups[setup.key][1].block, self._others.bystanders
+        )
         return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
     def control(self, setup: WorkerSetup) -> Round:
@@ -180,18 +164,13 @@ class WorkerBench(BaseBench):
         return self._probe_hold(setup, self._loops[setup.key], longest=False)[1]
 
     def _probe_hold(self, setup: WorkerSetup, loops: int, longest: bool) -> tuple[Sample, GilProbe]:
-        """Run one batch of one worker beside a heartbeat; again, if a thread was the body's that seemed to be none."""
-        ident = self._groups[setup.key][1].idents[0]
         bodies = None if longest else self._workers
-
-        def run() -> Sample:
-            return self._run(setup, 1, loops, beside=True, bodies=bodies)
-
-        before = self._others.bystanders.used()
-        found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
-        if self._others.bystanders.ask(before, found[0].wall, lambda: run().wall) == "the body's":
-            found = gil_heartbeat.probe(run, ident, self._others.bystanders.ids, longest)
-        return found
+        return probed_batches.beside_heartbeat(
+            lambda: self._run(setup, 1, loops, beside=True, bodies=bodies),
+            self._groups[setup.key][1].idents[0],
+            self._others.bystanders,
+            longest,
+        )
 
     def lost_at(self, setup: WorkerSetup) -> str | None:
         """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
@@ -318,7 +297,7 @@ class WorkerBench(BaseBench):
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
-                failure.hint = _USED_UP.format(loops=loops)
+                failure.hint = used_up(loops)
             raise
         self._helped |= any(reading.accounting == "unseen" for reading in sample.readings)
         used = group.workers_cpu
@@ -328,16 +307,13 @@ class WorkerBench(BaseBench):
         return worker_indices.mean_body(sample)
 
     def _priority(self, key: str, beside: bool) -> tuple[Priority, Sequence[int]]:
-        """Return the priority for a batch of a setup, and the threads that have it, besides the one that waits for it.
-
-        Threads and processes that the body starts are ordinary ones. One that polls for what they do would keep them
-        from the CPUs, and only the first call, at the ordinary priority, tells whether there are any.
-        """
+        """Return the priority for a batch of a setup, and the threads that have it besides the one that waits."""
         ids = self._groups[key][1].native_ids
+        # Only the first call tells whether the body starts threads or processes of its own, which stay ordinary. A
+        # worker that polls for what these do would keep them from the CPUs.
         if not ids or self._helped or key not in self._warm:
             return ORDINARY, ()
-        probes = [thread for thread in threading.enumerate() if beside and thread.name in _PROBES]
-        return self._around.priority, [*ids, *(thread.native_id for thread in probes if thread.native_id)]
+        return self._around.priority, [*ids, *(bystanders.probe_ids() if beside else ())]
 
     def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:

@@ -21,11 +21,17 @@ from pytest_concurrency.probes.thread_clock import active_of, computed_by
 
 Whose = Literal["theirs", "the body's", "unclear"]
 
+_PROBES = ("concurrency-heartbeat", "concurrency-looker")  # names of threads
 _NOTABLE = 0.1  # part of a batch's time from which on it matters whose thread it is
 _IDLE = 0.05  # part of a pause that a thread may compute which still ends what a batch has made it do
 _TIMES = 8  # a thread that has nothing to do with the batches is seen in so many, and in no pause, once in 2 ** 8 tests
 _SECONDS = 0.5  # that one look may take
 _PAUSE = 0.005, 0.05  # seconds that a pause takes, at least and at most
+
+
+def probe_ids() -> list[int]:
+    """Return the system's numbers of the threads that watch a batch at this moment, and must not be kept from a CPU."""
+    return [thread.native_id for thread in threading.enumerate() if thread.name in _PROBES and thread.native_id]
 
 
 def native_ids(runs_body: int | None = None) -> tuple[int, ...]:

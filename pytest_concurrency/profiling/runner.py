@@ -16,7 +16,8 @@ from typing import Any
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.batch import forget_inputs, prepare_input
 from pytest_concurrency.backends.threads import ThreadWorkers
-from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.profiling import cprofile_tool, line_tool, line_waits, stack_sampler

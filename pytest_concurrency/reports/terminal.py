@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_concurrency.core.model import Estimate, Point
+from pytest_concurrency.core.outcomes import Estimate, Point
 from pytest_concurrency.core.text import printable, sentence
 from pytest_concurrency.core.units import count
 from pytest_concurrency.machine.cpus import describe

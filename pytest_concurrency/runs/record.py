@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pytest_concurrency.core.addresses import about
-from pytest_concurrency.core.model import Finding, Outcome, Series
+from pytest_concurrency.core.outcomes import Finding, Outcome, Series
 from pytest_concurrency.core.units import spelled
 
 SCHEMA = 1

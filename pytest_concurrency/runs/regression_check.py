@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency.core.model import Change, Finding, Outcome, Series
+from pytest_concurrency.core.outcomes import Change, Finding, Outcome, Series
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, ratio, share
 from pytest_concurrency.machine.clocks import CLOCKS

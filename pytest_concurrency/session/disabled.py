@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-from pytest_concurrency.instruments.call_watch import CallWatch
-from pytest_concurrency.instruments.gauge import Gauge
-from pytest_concurrency.instruments.rendezvous import Rendezvous
+from pytest_concurrency.instruments.block_guard import NonblockingBlock
 from pytest_concurrency.session import async_plugins
 from pytest_concurrency.session.calls.either_way import EitherWay
+from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
 from pytest_concurrency.session.calls.same_result import check_same
-from pytest_concurrency.session.instruments import Instruments
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 
 
-class PlainConcurrency:
+class PlainConcurrency(InstrumentCalls):
     """Takes every call that :class:`~pytest_concurrency.session.fixture.Concurrency` takes."""
-
-    def __init__(self, instruments: Instruments | None = None) -> None:
-        self._instruments = instruments or Instruments()
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
         prepare = options.get("setup")
@@ -41,25 +35,18 @@ class PlainConcurrency:
 
         return _done([(baseline, ()), (candidate, ())], check)
 
-    def in_flight(
-        self, *, meet: int | None = None, limit: int | None = None, timeout: float | str = "30s"
-    ) -> Gauge | Rendezvous:
-        return self._instruments.in_flight(meet, limit, timeout)
-
-    def nonblocking(self, max_block: float | str = "50ms") -> UnguardedBlock:
-        return UnguardedBlock()
-
-    def watch(self, name: str) -> CallWatch:
-        return self._instruments.watch(name)
-
-    def pause(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    def nonblocking(self, max_block: float | str = "50ms") -> NonblockingBlock:
+        return UnguardedBlock(max_block, lambda undecided: None)
 
 
-class UnguardedBlock(contextlib.nullcontext[None]):
-    """Guards nothing; ``with`` or ``async with``."""
+class UnguardedBlock(NonblockingBlock):
+    """Guards nothing, and takes what the one that guards takes."""
 
-    blocks = ()
+    def __enter__(self) -> UnguardedBlock:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
 
 
 class AlwaysTrue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.core.model import Finding, Outcome
+from pytest_concurrency.core.outcomes import Finding, Outcome
 
 
 class Compared:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.core.units import count, duration, number
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.session.calls.answers import Answer, Decided, Pending, discarded, is_discarded, refuse_discarded

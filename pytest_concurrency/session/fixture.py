@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core import callables
-from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.expectations import (
     bound,
@@ -21,11 +21,6 @@ from pytest_concurrency.expectations import (
     speedup,
 )
 from pytest_concurrency.expectations.base import Kind, Tolerances
-from pytest_concurrency.instruments.block_guard import NonblockingBlock
-from pytest_concurrency.instruments.call_watch import CallWatch
-from pytest_concurrency.instruments.gauge import Gauge
-from pytest_concurrency.instruments.loop_monitor import pause
-from pytest_concurrency.instruments.rendezvous import Rendezvous
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
@@ -40,6 +35,7 @@ from pytest_concurrency.session.calls.arguments import (
 )
 from pytest_concurrency.session.calls.bound_finding import BoundFinding
 from pytest_concurrency.session.calls.call import Call
+from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
 from pytest_concurrency.session.calls.same_result import check_same
 from pytest_concurrency.session.findings import Efficiency, GilHold, LoopBlock, Speedup, ThresholdFinding, label
 from pytest_concurrency.session.instruments import Instruments
@@ -48,7 +44,7 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 F = TypeVar("F", bound="ThresholdFinding | BoundFinding")
 
 
-class Concurrency:
+class Concurrency(InstrumentCalls):
     """What a test asks of code that it gives: how much faster, and why.
 
     ``report`` takes every outcome, and the one before if it stands instead of that; ``follow`` turns one that is
@@ -64,10 +60,10 @@ class Concurrency:
         explain: Callable[[str], None] = lambda text: None,
         instruments: Instruments | None = None,
     ) -> None:
+        super().__init__(instruments)
         self._circumstances = circumstances
         self._report = report
         self._follow = follow
-        self._instruments = instruments or Instruments()
         self._explain = explain
         self._guests: list[BorrowedLoop] = []
         self._made: list[ThresholdFinding | BoundFinding] = []
@@ -222,87 +218,6 @@ class Concurrency:
         setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
         with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
             return measure_figures(trial, setups, limits)
-
-    def in_flight(
-        self, *, meet: int | None = None, limit: int | None = None, timeout: float | str = "30s"
-    ) -> Gauge | Rendezvous:
-        """Count how many are inside a block at the same time, which needs no clock and holds on a busy machine.
-
-        Without arguments, return this test's gauge, the same one at each call: workers enter it where they work
-        (``with`` in threads, ``async with`` in tasks), and the test reads ``.peak`` afterwards.
-
-        With ``meet``, return a new rendezvous: each one that enters waits until that many are inside at once. Then all
-        go on, and it counts on. If they do not meet, all that wait raise an ``AssertionError``, and the test fails.
-        It works in other processes, too, if it is passed to them as an argument.
-
-        :param meet: 2 or more. At most as many as the pool that feeds it has workers.
-        :param limit: prove a cap both ways: so many are inside at once (``meet`` is this number, if it is not given),
-            and never more. Those who met stay inside for 20 looks of 5 ms, in which one too many would be seen.
-        :param timeout: seconds, or text such as ``"30s"``: how long one waits for the others.
-        :raises BadArgument: an argument has no meaning; or at entering: twice in one worker, by ``with`` in the
-            thread of an event loop, inside a measured body, in another test than the one that made it.
-
-        ::
-
-            meeting = concurrency.in_flight(meet=3)
-
-            def fetch(url):
-                with meeting:
-                    return client.get(url)
-
-            with ThreadPoolExecutor(3) as pool:
-                list(pool.map(fetch, urls))
-        """
-        return self._instruments.in_flight(meet, limit, timeout)
-
-    def nonblocking(self, max_block: float | str = "50ms") -> NonblockingBlock:
-        """Return a ``with`` or ``async with`` block that must leave its event loop free, in this one ordinary run.
-
-        It fails with an ``AssertionError`` that names the line if the loop could surely not run what was due for
-        longer. What else made the loop late is taken off: run-queue delay, the hypervisor, the GIL in other threads,
-        collections of the garbage collector that no line has called. Where one sighting cannot tell (within 2.5 ms
-        above the limit, or if any of these took part), the test is undecided at its end.
-
-        :param max_block: seconds, or text such as ``"20ms"``; 5 ms or more.
-        :raises BadArgument: ``max_block`` has no meaning; or at entering, no event loop runs there.
-
-        ::
-
-            async def test_handler(concurrency, request):
-                prepare()  # may block
-                async with concurrency.nonblocking("20ms"):
-                    await handler(request)
-        """
-        return self._instruments.nonblocking(max_block)
-
-    def pause(self) -> contextlib.AbstractContextManager[None]:
-        """Return a ``with`` block that may block its event loop under ``--concurrency-max-block`` and nonblocking()."""
-        return pause()
-
-    def watch(self, name: str) -> CallWatch:
-        """Watch a function or method that cannot be edited until this test ends: which of its calls overlap.
-
-        Plain and async functions, methods, class methods and static methods; in threads, tasks, and processes that are
-        forked meanwhile. Modules that have imported the function by name are served too. Then ``.peak`` is the most
-        threads and tasks that were inside at one moment and ``.overlapped`` whether two were, both by the order of
-        events, without a clock; ``.calls`` has the times in seconds; ``.trace(path)`` writes a file for Perfetto.
-        The original is back when the test has ended, whatever happens.
-
-        :param name: ``"module:function"`` or ``"module:Class.method"``.
-        :raises BadArgument: there is no such name, or what it names cannot be watched: a class, a property, a
-            generator, a method of a built-in type.
-
-        ::
-
-            calls = concurrency.watch("shop.web:Client.get")
-            fan_out(urls)
-            assert calls.peak >= 3
-        """
-        return self._instruments.watch(name)
-
-    def gauge_says_nothing(self) -> bool:
-        """Return whether the peak of :meth:`in_flight` was read, and is 1 whatever the workers do."""
-        return self._instruments.plain_gauge.says_nothing
 
     def close(self) -> None:
         """End what is still measured on the test's event loop.

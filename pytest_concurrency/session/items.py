@@ -1,4 +1,4 @@
-"""From pytest's items to what the machinery needs, and back: bodies, expectations, messages."""
+"""Translate between pytest items and the measurement: test bodies, expectations, baselines, reports of failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from pytest_concurrency.core.errors import (
     ExpectationNotMet,
     UndecidedExpectation,
 )
-from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.core.text import wrap
 from pytest_concurrency.core.units import spelled
 from pytest_concurrency.expectations import read_marker
@@ -94,7 +95,7 @@ def _refuse_misspelt(item: pytest.Item, marks: list[pytest.Mark]) -> None:
 
 
 def _refusal(item: pytest.Item, why: str) -> BaseException:
-    """Return the error of a test whose markers cannot be heeded; the cause first, for it is what a summary shows."""
+    """Return the error of a test whose markers cannot be measured; the cause comes first, for one-line summaries."""
     return pytest.fail.Exception(f"{wrap(why)}\nin {item.nodeid}", pytrace=False)
 
 
@@ -131,7 +132,7 @@ def circumstances_of(
             borrowed_loop,
         ),
         progress=progress,
-        alone=sharing.exclusive(item, progress, borrowed_loop),
+        exclusive=sharing.exclusive(item, progress),
         profiler=_profiler_for(item, settings),
         comparable=run_comparison.enough if settings.save or settings.compare else None,
         gate=gate.look if gate is not None else None,
@@ -250,7 +251,7 @@ def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping
 
 
 def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:
-    """Replace a traceback through this plugin, which tells no one anything, by the message."""
+    """Replace a traceback that leads through this plugin only, and so explains nothing, by the message."""
     if not report.failed or not isinstance(excinfo.value, (ExpectationNotMet, UndecidedExpectation, ConcurrencyError)):
         return
     if any(str(entry.path) == str(item.path) for entry in excinfo.traceback[1:]):

@@ -11,7 +11,8 @@ import pytest
 
 from pytest_concurrency.backends.batch import prepare_input, refuse_coroutine
 from pytest_concurrency.core.errors import ExpectationNotMet, UndecidedExpectation
-from pytest_concurrency.core.model import Body, Outcome
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.expectations.base import Expectation
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import pytest
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
-from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.probes import tracers
 from pytest_concurrency.runs import record
 from pytest_concurrency.session import (

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Bound, Estimate, Interval
+from pytest_concurrency.core.model import Interval
+from pytest_concurrency.core.outcomes import Bound, Estimate
 from pytest_concurrency.core.units import number, ratio
 
 _CEILING = 0.93  # part of the best possible speedup from which a threshold leaves no room

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pytest_concurrency.core.model import Bound
+from pytest_concurrency.core.outcomes import Bound
 from pytest_concurrency.core.units import share
 from pytest_concurrency.verdicts import advice
 
@@ -87,7 +87,8 @@ def of_speedup(
     if one_interpreter and bound.gil == "held":
         return Cause(
             "gil",
-            f"{kind}. The code computes {computes} of its time and holds the GIL: one thread at a time computes.",
+            f"{kind}. The code computes {computes} of its time and holds the global interpreter lock (GIL): "
+            "one thread at a time computes.",
             "use processes, a library that releases the GIL while it computes, or a free-threaded build of Python.",
         )
     look_for = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_concurrency.core.model import Point
+from pytest_concurrency.core.outcomes import Point
 from pytest_concurrency.core.text import bar, wrap
 from pytest_concurrency.core.units import duration, figure, interval, share
 from pytest_concurrency.engine.scaling_laws import fit_usl, reading_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_concurrency.core.addresses import about
-from pytest_concurrency.core.model import Finding, Spent
+from pytest_concurrency.core.outcomes import Finding, Spent
 from pytest_concurrency.core.text import sentence, wrap
 from pytest_concurrency.core.units import count
 

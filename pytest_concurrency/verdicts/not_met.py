@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pytest_concurrency.core import units
-from pytest_concurrency.core.model import Bound, Estimate, Finding, GilUse, Sample, Spent
+from pytest_concurrency.core.model import GilUse, Sample
+from pytest_concurrency.core.outcomes import Bound, Estimate, Finding, Spent
 from pytest_concurrency.core.units import count, duration, formatter, number, share, within
 from pytest_concurrency.engine.bound_type import per_body
 from pytest_concurrency.engine.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim

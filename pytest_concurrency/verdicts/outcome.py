@@ -8,19 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import (
-    Arm,
-    Estimate,
-    Finding,
-    Interference,
-    Interval,
-    Outcome,
-    PerBody,
-    Point,
-    Round,
-    Sample,
-    Series,
-)
+from pytest_concurrency.core.model import Interference, Interval, Round, Sample
+from pytest_concurrency.core.outcomes import Arm, Estimate, Finding, Outcome, PerBody, Point, Series
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.engine import intervals

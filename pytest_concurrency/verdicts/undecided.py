@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Finding, Interference, Round
+from pytest_concurrency.core.model import Interference, Round
+from pytest_concurrency.core.outcomes import Finding
 from pytest_concurrency.core.units import count, duration, formatter, number, ratio, share
 from pytest_concurrency.core.units import within as within_
 from pytest_concurrency.engine import intervals, voting
@@ -14,7 +15,7 @@ from pytest_concurrency.engine.claims import margin_cut
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.rules import could_be_chance
-from pytest_concurrency.engine.settlement import Drifted, Fell, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.settlement import BatchedCalls, Drifted, Fell, TimeRanOut, Unmeasurable
 
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
@@ -28,7 +29,7 @@ class Doubt(NamedTuple):
     try_next: str = ""
 
 
-def finding(label: str, reason: TimeRanOut | Drifted | Fell | Unmeasurable | None) -> Finding:
+def finding(label: str, reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None) -> Finding:
     """Return why a claim has no verdict, and what to try."""
     if isinstance(reason, TimeRanOut):
         doubt = _time_ran_out(reason.case, reason.rounds, reason.interference, reason.site, reason.max_time)
@@ -36,6 +37,8 @@ def finding(label: str, reason: TimeRanOut | Drifted | Fell | Unmeasurable | Non
         doubt = _drifted(reason.factor, reason.rounds)
     elif isinstance(reason, Fell):
         doubt = _fell(reason)
+    elif isinstance(reason, BatchedCalls):
+        doubt = _batched(reason)
     else:
         return unmeasurable(label, reason.why if reason is not None else "")
     return Finding("undecided", doubt.said, label, try_next=doubt.try_next)
@@ -48,6 +51,14 @@ def _fell(reason: Fell) -> Doubt:
         "body has run",
         'measure the sustained rate: sustained="1s" runs each side for at least that long in every round; a larger '
         "burst needs more seconds.",
+    )
+
+
+def _batched(reason: BatchedCalls) -> Doubt:
+    return Doubt(
+        f"the calls vary in duration, and each is so short that {reason.loops} of them were measured together. Several "
+        "calls at once are done when the longest is, and how long that one takes is not known",
+        "let each call take 2 ms or more, or make every call do the same work.",
     )
 
 

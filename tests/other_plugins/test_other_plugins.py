@@ -65,6 +65,12 @@ def other_session():
 async def test_waits_for_the_host(other_session):
     await asyncio.sleep(0.005)
 
+@pytest.mark.timeout(4, func_only=True)
+@pytest.mark.RUNNER
+async def test_asks_for_the_host(other_session, concurrency):
+    asked = concurrency.speedup(asyncio.sleep, 0.005, tasks=2, max_time="300ms", undecided="pass")
+    assert await asked.at_least(1.2)
+
 @pytest.mark.timeout(1)
 @pytest.mark.RUNNER
 @pytest.mark.expect_io_bound
@@ -161,9 +167,10 @@ class TestTimeout:
         if method == "thread":  # which ends the session when a test hangs
             source = source.partition("@pytest.mark.timeout(1)")[0]
         result = suite(source, *options, *(mode if runner == "asyncio" else ()), REPORT, subprocess=True)
-        result.assert_outcomes(passed=2, failed=int(method == "signal"))
+        result.assert_outcomes(passed=3, failed=int(method == "signal"))
         assert_outcome(result, "test_waits_for_the_host", "PASSED")
-        assert records(pytester)[0]["quiet_host"]["waited"] > 4
+        assert_outcome(result, "test_asks_for_the_host", "PASSED")
+        assert [record["quiet_host"]["waited"] > 4 for record in records(pytester)] == [True, True]
 
     def test_one_that_does_not_hang_is_measured(self, suite: Suite) -> None:
         result = suite("pytestmark = pytest.mark.timeout(20)\n" + WAITS + ASKS, *plugin("timeout"), subprocess=True)

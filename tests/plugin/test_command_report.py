@@ -11,7 +11,7 @@ import pytest
 from unit.make import outcome
 
 from pytest_concurrency import cli
-from pytest_concurrency.core.model import Estimate
+from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.machine import cpus
 from pytest_concurrency.runs import record
 

@@ -75,7 +75,7 @@ def test_what_holds_passes(suite: Suite, statement: str) -> None:
     assert "1 verdict: 1 met" in text_of(result)
 
 
-def test_a_speedup_that_does_not_hold_explains_itself(suite: Suite) -> None:
+def test_the_message_of_a_speedup_that_is_not_met(suite: Suite) -> None:
     result = suite(
         HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.speedup(locked, threads=4) >= 3\n",
         "-vv",  # below it pytest cuts explanations after eight lines
@@ -103,7 +103,7 @@ def test_a_speedup_that_does_not_hold_explains_itself(suite: Suite) -> None:
         ("loop_block(block).at_most('10ms')", r"<longest loop block \d.* ms \[.*\], \d+ rounds> is not at most 10ms"),
     ],
 )
-def test_every_comparison_that_does_not_hold_explains_itself(suite: Suite, comparison: str, said: str) -> None:
+def test_the_message_of_every_comparison_that_is_not_met(suite: Suite, comparison: str, said: str) -> None:
     source = HELPERS + "\nasync def block():\n    time.sleep(0.03)\n"
     result = suite(source + f"\ndef test_body(concurrency):\n    assert concurrency.{comparison}\n", "-vv")
     result.assert_outcomes(failed=1, passed=1)
@@ -168,7 +168,7 @@ def test_a_number_on_the_left_is_explained_as_well(suite: Suite) -> None:
     result.stdout.re_match_lines([r"E +Try: .*", r"E +Time per call \(median of .*"])
 
 
-def test_values_of_others_are_not_asked_for_anything(suite: Suite) -> None:
+def test_attributes_of_other_values_are_not_read(suite: Suite) -> None:
     result = suite(
         """
 class Shy:
@@ -184,7 +184,7 @@ def test_body():
     assert "RuntimeError: asked" not in text_of(result)
 
 
-def test_compare_that_does_not_hold_explains_itself(suite: Suite) -> None:
+def test_the_message_of_a_comparison_that_is_not_met(suite: Suite) -> None:
     result = suite(
         HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.compare(in_threads, in_turn) >= 2\n"
     )
@@ -383,7 +383,7 @@ def test_one_thread_that_computes_more_than_expected_is_slow_on_any_number_of_cp
         ("found.kind == 'io'", "met", None),
     ],
 )
-def test_a_bound_type_is_broken_only_if_no_comparison_was_true(
+def test_a_bound_type_is_not_met_only_if_no_comparison_was_true(
     suite: Suite, pytester: pytest.Pytester, comparison: str, verdict: str, expected: str | None
 ) -> None:
     source = HELPERS + f"\ndef test_body(concurrency):\n    found = concurrency.bound(wait)\n    assert {comparison}\n"
@@ -405,7 +405,7 @@ def test_a_bound_type_is_broken_only_if_no_comparison_was_true(
         ("concurrency.bound(wait) in ('cpu',)", "concurrency.bound == 'cpu'"),
     ],
 )
-def test_an_answer_that_nobody_uses_is_an_error(suite: Suite, line: str, label: str) -> None:
+def test_an_unused_answer_is_an_error(suite: Suite, line: str, label: str) -> None:
     result = suite(HELPERS + f"\ndef test_body(concurrency):\n    {line}\n")
     result.assert_outcomes(failed=1, passed=1)
     assert f"{label}: no one uses this answer" in text_of(result)
@@ -421,7 +421,7 @@ def test_an_answer_that_nobody_uses_is_an_error(suite: Suite, line: str, label: 
         "with pytest.raises(ZeroDivisionError): concurrency.speedup(lambda: 1 / 0, threads=4) >= 2",
     ],
 )
-def test_an_answer_that_is_used_is_none(suite: Suite, lines: str) -> None:
+def test_a_used_answer_is_no_error(suite: Suite, lines: str) -> None:
     suite(HELPERS + f"\ndef test_body(concurrency):\n    {lines}\n").assert_outcomes(passed=2)
 
 
@@ -443,7 +443,7 @@ def test_a_bound_type_is_neither_true_nor_false(suite: Suite) -> None:
         ("assert concurrency.bound(wait).kind", None),
     ],
 )
-def test_a_finding_that_nobody_compares_is_warned_of(suite: Suite, call: str, advice: str | None) -> None:
+def test_a_finding_without_a_comparison_is_warned_of(suite: Suite, call: str, advice: str | None) -> None:
     result = suite(HELPERS + f"\ndef test_body(concurrency):\n    {call}\n")
     text = text_of(result)
     assert ("was never compared with anything, so nothing was measured" in text) is (advice is not None)
@@ -476,7 +476,7 @@ def test_what_is_measured_cannot_measure(suite: Suite, call: str) -> None:
         "concurrency.speedup(lambda: await_(), processes=2) >= 1",
     ],
 )
-def test_coroutines_that_nobody_awaits_are_not_measured(suite: Suite, call: str) -> None:
+def test_coroutines_that_are_not_awaited_are_not_measured(suite: Suite, call: str) -> None:
     result = suite(HELPERS + f"\ndef test_body(concurrency):\n    assert {call}\n", "-W", "error")
     result.assert_outcomes(failed=1, passed=1)
     assert "asyncio.run(" in text_of(result)

@@ -89,11 +89,12 @@ def test_{team}():
     with LOCK:
         time.sleep(0.01)
 
+def locked():
+    with LOCK:
+        time.sleep(0.01)
+
 def test_fixture_{team}(concurrency):
-    def body():
-        with LOCK:
-            time.sleep(0.01)
-    assert {sign}concurrency.speedup(body, executor="app", workers=4) >= 2
+    assert {sign}concurrency.speedup(locked, executor="app", workers=4) >= 2
 """
 
 

@@ -1,4 +1,4 @@
-"""The quiet host in real sessions: xdist's workers, two sessions at once, workers that are killed."""
+"""The lock for the host in real sessions: workers of xdist, two sessions at once, workers that are killed."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_later(n):
 @pytest.mark.parametrize(
     ("where", "victim"), [("threads=2", "os.getpid()"), ("processes=2", "os.getppid()")], ids=["itself", "from-a-child"]
 )
-def test_a_worker_killed_while_measuring_holds_nobody_up(
+def test_a_worker_killed_while_measuring_releases_the_lock(
     suite: Suite, pytester: pytest.Pytester, where: str, victim: str
 ) -> None:
     result = suite(

@@ -96,7 +96,7 @@ def test_body():
     result.assert_outcomes(failed=1, passed=1)
     text = text_of(result)
     assert "Cause: CPU-bound. The code computes" in text
-    assert "holds the GIL: one thread at a time computes" in text
+    assert "holds the global interpreter lock (GIL): one thread at a time computes" in text
     assert "Try: use processes" in text
 
 

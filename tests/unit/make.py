@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_concurrency.core.model import (
-    Accounting,
-    Bound,
-    Estimate,
-    Finding,
-    Interference,
-    Outcome,
-    PerBody,
-    Reading,
-    Round,
-    Sample,
-    Spent,
-    VerdictName,
-)
+from pytest_concurrency.core.model import Accounting, Interference, Reading, Round, Sample, VerdictName
+from pytest_concurrency.core.outcomes import Bound, Estimate, Finding, Outcome, PerBody, Spent
 from pytest_concurrency.engine.claims import Claim, Knowledge
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.settlement import Result, Settlement

@@ -3,16 +3,20 @@
 Each kind has a law, which tests/unit/engine/rules/test_laws.py checks for every member:
 
 * a *discard* looks at one round only, and says whether that says nothing;
+* a *weigh* lets no vote weigh more;
 * a *veto* may hold a verdict back, and never makes one.
 
-Bounds of a round are narrowed and widened in :mod:`pytest_concurrency.engine.intervals`, and votes are weighed in
-:mod:`pytest_concurrency.engine.voting`.
+Bounds of a round are narrowed and widened in :mod:`pytest_concurrency.engine.intervals`, as parts of one formula, and
+by :mod:`pytest_concurrency.engine.reference_workload`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pytest_concurrency.core.model import Round
 from pytest_concurrency.engine.rules import (
+    batched_calls,
     could_be_chance,
     cpu_taken,
     drifting,
@@ -21,11 +25,15 @@ from pytest_concurrency.engine.rules import (
     suspicion,
     too_little_seen,
     unreadable,
+    varying_calls,
 )
-from pytest_concurrency.engine.rules.base import Discard, Leaning, Rule, Stage, VetoRule
+from pytest_concurrency.engine.rules.base import Discard, Leaning, Rule, Stage, VetoRule, Weigh
+from pytest_concurrency.engine.spread import Spread
+from pytest_concurrency.engine.voting import Vote
 
 # In the order in which they are asked; the first that applies is the one that is told.
 DISCARDS: tuple[Rule[Discard], ...] = (unreadable.RULE, cpu_taken.RULE)
+WEIGHS: tuple[Rule[Weigh], ...] = (varying_calls.RULE,)
 VETOES: tuple[VetoRule, ...] = (
     too_little_seen.RULE,
     suspicion.RULE,
@@ -33,6 +41,7 @@ VETOES: tuple[VetoRule, ...] = (
     could_be_chance.RULE,
     drifting.RULE,
     falling.RULE,
+    batched_calls.RULE,
 )
 
 
@@ -44,3 +53,10 @@ def held_back(leaning: Leaning, side: int, stage: Stage) -> VetoRule | None:
 def discarded(round_: Round) -> Rule[Discard] | None:
     """Return the rule by which a round says nothing, or None."""
     return next((rule for rule in DISCARDS if rule.apply(round_)), None)
+
+
+def weighed(votes: Sequence[Vote], spread: Spread) -> Sequence[Vote]:
+    """Return the votes with the weights that all rules leave them."""
+    for rule in WEIGHS:
+        votes = rule.apply(votes, spread)
+    return votes

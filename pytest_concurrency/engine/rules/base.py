@@ -8,7 +8,8 @@ from typing import Generic, Literal, TypeVar
 
 from pytest_concurrency.core.model import Round
 from pytest_concurrency.engine.claims import Claim
-from pytest_concurrency.engine.voting import Spread, Vote
+from pytest_concurrency.engine.spread import Spread
+from pytest_concurrency.engine.voting import Vote
 
 Function = TypeVar("Function")
 Stage = Literal["count", "verdict", "end"]
@@ -46,6 +47,7 @@ class Leaning:
 
 
 Discard = Callable[[Round], bool]
+Weigh = Callable[[Sequence[Vote], Spread], Sequence[Vote]]
 Veto = Callable[[Leaning, int], bool]
 
 

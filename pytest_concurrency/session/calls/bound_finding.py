@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.core.model import Finding, Outcome
+from pytest_concurrency.core.outcomes import Finding, Outcome
 from pytest_concurrency.core.units import count
 from pytest_concurrency.session.calls.answers import refuse_discarded
 from pytest_concurrency.session.calls.call import Call

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.core.model import Outcome
+from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.session import async_plugins
 
 __tracebackhide__ = True  # a failure is told at the test's own line

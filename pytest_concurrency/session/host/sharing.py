@@ -116,15 +116,15 @@ def start(config: pytest.Config, patience: float, live_line: LiveLine) -> None:
 
 
 def exclusive(
-    item: pytest.Item, progress: Progress | None, borrowed_loop: BorrowedLoop | None = None
-) -> Callable[[], AbstractContextManager[None]]:
-    """Return what a measurement of a test is made in."""
+    item: pytest.Item, progress: Progress | None
+) -> Callable[[BorrowedLoop | None], AbstractContextManager[object]]:
+    """Return what makes the context that a measurement of a test goes on in; it takes the loop of another plugin."""
     host = item.config.stash.get(HOST, None)
     if host is None:
         return contextlib.nullcontext
 
     @contextlib.contextmanager
-    def measuring() -> Iterator[None]:
+    def measuring(borrowed_loop: BorrowedLoop | None) -> Iterator[None]:
         leases = item.stash.setdefault(LEASES, [])
         if isinstance(host, str):
             leases.append(host_lock.Lease(False, 0.0, host))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.core.model import Estimate, Interference
+from pytest_concurrency.core.model import Interference
+from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.doctor import fitness
 from pytest_concurrency.doctor.fitness import Checkup, Ruling
 from pytest_concurrency.machine.priority import Priority

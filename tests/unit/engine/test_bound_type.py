@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_concurrency.core.addresses import FAILURES
-from pytest_concurrency.core.model import Bound, Interval
+from pytest_concurrency.core.model import Interval
+from pytest_concurrency.core.outcomes import Bound
 from pytest_concurrency.engine.bound_type import classify, per_body
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.plan import WorkerSetup

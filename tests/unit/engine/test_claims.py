@@ -19,7 +19,8 @@ from pytest_concurrency.engine.claims import (
     margin_cut,
     shortest_batch,
 )
-from pytest_concurrency.engine.voting import Vote, spread_of
+from pytest_concurrency.engine.spread import spread_of
+from pytest_concurrency.engine.voting import Vote
 
 from ..make import reading, round_
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from pytest_concurrency.core.model import Interference, Interval
-from pytest_concurrency.engine import voting
 from pytest_concurrency.engine.chance import Calls
 from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupClaim, half, margin_cut
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.settlement import TimeRanOut
+from pytest_concurrency.engine.spread import spread_of
 from pytest_concurrency.engine.voting import Vote, cast
 from pytest_concurrency.verdicts import undecided
 
@@ -220,9 +220,9 @@ def test_rounds_that_speak_for_one_share_and_together_for_another_decide_nothing
 
 def test_of_two_things_each_varies_by_itself() -> None:
     votes = [cast(Interval(f, f), 1.0, 0.02, work=0.02, half=0.1, apart=True) for f in (2.0, 0.1)]
-    assert voting.spread_of(votes).seen > 1
+    assert spread_of(votes).seen > 1
     alike = [cast(Interval(f, f), 1.0, 0.02, work=0.02, half=0.1) for f in (2.0, 0.1)]
-    assert voting.spread_of(alike).seen == 0
+    assert spread_of(alike).seen == 0
 
 
 def test_a_share_that_few_calls_make_is_told_as_that() -> None:

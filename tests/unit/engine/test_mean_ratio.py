@@ -57,6 +57,9 @@ def test_exponential_calls_in_a_lock_are_decided_within_sixty_rounds() -> None:
 def test_a_few_rounds_say_nothing_however_clear() -> None:
     assert mean_ratio.side(votes([1.0] * 7, [0.01] * 7), 0.01, 0.01) == 0
     assert mean_ratio.side(votes([1.0] * 8, [0.01] * 8), 0.01, 0.01) == -1
+    # A high figure may lack its long calls.
+    assert mean_ratio.side(votes([4.0] * 23, [0.01] * 23), 0.01, 0.01) == 0
+    assert mean_ratio.side(votes([4.0] * 24, [0.01] * 24), 0.01, 0.01) == 1
 
 
 @given(st.lists(st.floats(0.5, 8.0), min_size=8, max_size=20), st.floats(0.0, 1.0))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_concurrency.core.model import Estimate, Point
+from pytest_concurrency.core.outcomes import Estimate, Point
 from pytest_concurrency.engine import scaling_laws
 
 from ..make import reading, round_

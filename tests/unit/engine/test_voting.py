@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval
-from pytest_concurrency.engine import constants, voting
+from pytest_concurrency.engine import constants
+from pytest_concurrency.engine.spread import Spread, grouped, spread_of, weighed
 from pytest_concurrency.engine.voting import Vote, VoteCount, cast
 
 from .exact import confirmed, walk
@@ -104,13 +105,13 @@ def votes(*rounds: tuple[float, float]) -> list[Vote]:
 
 
 def test_a_body_that_is_always_the_same_does_not_spread() -> None:
-    assert voting.spread_of(votes((0.01, 4.0), (0.01, 1.0), (0.01, 4.0))).seen == 0, "that was not the body"
-    assert voting.spread_of(votes((0.01, 4.0), (0.015, 4.0), (0.02, 4.0))).seen == 0, "slow in both arms"
-    assert voting.spread_of([Vote(1, 3.0), Vote(-1, 3.0)]) == voting.Spread()
+    assert spread_of(votes((0.01, 4.0), (0.01, 1.0), (0.01, 4.0))).seen == 0, "that was not the body"
+    assert spread_of(votes((0.01, 4.0), (0.015, 4.0), (0.02, 4.0))).seen == 0, "slow in both arms"
+    assert spread_of([Vote(1, 3.0), Vote(-1, 3.0)]) == Spread()
 
 
 def test_few_rounds_are_no_proof_of_little_spread() -> None:
-    bounds = [voting.Spread(0.1, rounds).at_most for rounds in range(2, 40)]
+    bounds = [Spread(0.1, rounds).at_most for rounds in range(2, 40)]
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[1] == pytest.approx(1.0, rel=0.01)
     assert bounds[-1] == pytest.approx(0.12, rel=0.05)
@@ -118,18 +119,18 @@ def test_few_rounds_are_no_proof_of_little_spread() -> None:
 
 def test_a_body_of_random_length_votes_in_groups_by_the_sums_of_its_times() -> None:
     cast_alone = votes((0.001, 0.4), (0.019, 7.6)) * 8  # together always 0.01 s, four times 0.005 s
-    spread = voting.spread_of(cast_alone)
+    spread = spread_of(cast_alone)
     assert spread.group > 1
-    figures = [vote.figure for vote in voting.grouped(cast_alone, voting.Spread(0.4, 16))]
+    figures = [vote.figure for vote in grouped(cast_alone, Spread(0.4, 16))]
     assert figures == [pytest.approx(4.0)] * 8
-    assert all(vote.direction == 1 for vote in voting.grouped(cast_alone, voting.Spread(0.4, 16)))
+    assert all(vote.direction == 1 for vote in grouped(cast_alone, Spread(0.4, 16)))
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 0.1), st.floats(0.5, 8.0)), min_size=2, max_size=30))
 def test_spread_never_adds_weight(rounds: list[tuple[float, float]]) -> None:
     cast_alone = votes(*rounds)
-    spread = voting.spread_of(cast_alone)
-    weighed = voting.weighed(cast_alone, spread)
-    assert sum(vote.weight for vote in weighed) <= sum(vote.weight for vote in cast_alone) + 1e-9 or spread.group > 1
-    assert all(vote.weight >= 0 for vote in weighed)
-    assert len(weighed) <= len(cast_alone)
+    spread = spread_of(cast_alone)
+    left = weighed(cast_alone, spread)
+    assert sum(vote.weight for vote in left) <= sum(vote.weight for vote in cast_alone) + 1e-9 or spread.group > 1
+    assert all(vote.weight >= 0 for vote in left)
+    assert len(left) <= len(cast_alone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.core.model import Bound, Estimate
+from pytest_concurrency.core.outcomes import Bound, Estimate
 from pytest_concurrency.engine.bound_type import PerBody
 from pytest_concurrency.explore import recommend
 from pytest_concurrency.explore.recommend import Side

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.core.model import Bound, Estimate, Interference, Point
+from pytest_concurrency.core.model import Interference
+from pytest_concurrency.core.outcomes import Bound, Estimate, Point
 from pytest_concurrency.reports import columns
 from pytest_concurrency.reports.columns import COLUMNS
 from pytest_concurrency.reports.rows import Row, name_of, rows_of, shorten, tally

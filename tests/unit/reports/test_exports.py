@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.core.model import Estimate, Point
+from pytest_concurrency.core.outcomes import Estimate, Point
 from pytest_concurrency.machine import cpus
 from pytest_concurrency.reports import formats
 from pytest_concurrency.runs import record

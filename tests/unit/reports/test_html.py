@@ -14,7 +14,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
 from pytest_concurrency.core.addresses import DOCUMENTATION
-from pytest_concurrency.core.model import Arm, Estimate, Finding, Interference, Outcome, PerBody, Point
+from pytest_concurrency.core.model import Interference
+from pytest_concurrency.core.outcomes import Arm, Estimate, Finding, Outcome, PerBody, Point
 from pytest_concurrency.machine import cpus
 from pytest_concurrency.reports.formats import html
 from pytest_concurrency.runs import record

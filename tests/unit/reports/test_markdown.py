@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.core.model import Arm, Finding, PerBody
+from pytest_concurrency.core.outcomes import Arm, Finding, PerBody
 from pytest_concurrency.machine import cpus
 from pytest_concurrency.reports.formats import markdown
 from pytest_concurrency.runs import record

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.core.model import Bound, Estimate, Finding
+from pytest_concurrency.core.outcomes import Bound, Estimate, Finding
 from pytest_concurrency.reports import terminal
 from pytest_concurrency.reports.terminal import Layout
 from pytest_concurrency.runs import record

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_concurrency.core.model import Arm, Interference
+from pytest_concurrency.core.model import Interference
+from pytest_concurrency.core.outcomes import Arm
 from pytest_concurrency.runs import record
 
 from ..make import outcome

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_concurrency.core.model import Arm, Estimate, PerBody, Point
+from pytest_concurrency.core.outcomes import Arm, Estimate, PerBody, Point
 from pytest_concurrency.machine import cpus
 from pytest_concurrency.runs import record, schema
 

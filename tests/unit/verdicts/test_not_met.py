@@ -3,18 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_concurrency.core.addresses import FAILURES
-from pytest_concurrency.core.model import (
-    BlockProbe,
-    Bound,
-    Estimate,
-    Finding,
-    GilProbe,
-    Interval,
-    PerBody,
-    Round,
-    Spent,
-    VerdictName,
-)
+from pytest_concurrency.core.model import BlockProbe, GilProbe, Interval, Round, VerdictName
+from pytest_concurrency.core.outcomes import Bound, Estimate, Finding, PerBody, Spent
 from pytest_concurrency.engine.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.verdicts import message, not_met

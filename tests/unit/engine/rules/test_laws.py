@@ -18,11 +18,12 @@ from pytest_concurrency.engine.chance import Calls
 from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.rules.base import Leaning, Rule
+from pytest_concurrency.engine.spread import spread_of
 from pytest_concurrency.engine.voting import Vote, cast
 
 from ...make import reading, round_
 
-ALL: tuple[Rule[object], ...] = (*rules.DISCARDS, *rules.VETOES)  # type: ignore[assignment]
+ALL: tuple[Rule[object], ...] = (*rules.DISCARDS, *rules.WEIGHS, *rules.VETOES)  # type: ignore[assignment]
 CLAIMS = (
     SpeedupClaim(4, 3.0, 0.25),
     SpeedupClaim(4, 3.0, 0.25, at_most=True),
@@ -45,8 +46,8 @@ def test_names_are_told_apart() -> None:
 def test_every_veto_has_a_test(rule: Rule[object]) -> None:
     module = inspect.getmodule(rule.apply)
     assert module is not None
-    tests = Path(__file__).with_name("test_rules.py").read_text(encoding="utf-8")
-    assert module.__name__ in tests
+    tests = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    assert any(module.__name__ in text for text in tests)
 
 
 votes = st.lists(
@@ -60,6 +61,10 @@ votes = st.lists(
     min_size=1,
     max_size=40,
 )
+
+
+CEILING = [cast(Interval(100.0, 100.0), 1.0, 0.02)]
+Drawn = tuple[float, float, float, float]
 
 
 def _vote(claim: object, drawn: tuple[float, float, float, float]) -> Vote:
@@ -117,3 +122,16 @@ def test_the_fifteen_lines_name_modules_that_exist() -> None:
     assert len(named) >= 10
     assert all(importlib.util.find_spec(f"pytest_concurrency.engine.{name}") for name in named)
     assert [int(number) for number in re.findall(r"^(\d+)\. ", engine.__doc__, re.MULTILINE)] == list(range(1, 16))
+
+
+@pytest.mark.parametrize("rule", rules.WEIGHS, ids=lambda rule: rule.name)
+@given(drawn=votes)
+def test_no_weight_grows(rule: Rule[rules.Weigh], drawn: list[Drawn]) -> None:
+    """A group of rounds has one vote, which weighs no more than a single round may."""
+    made = [_vote(CLAIMS[0], each) for each in drawn]
+    spread = spread_of(made)
+    left = rule.apply(made, spread)
+    assert len(left) <= len(made)
+    assert all(0 <= vote.weight <= max(one.weight for one in CEILING) for vote in left)
+    if spread.group == 1:
+        assert all(after.weight <= before.weight for after, before in zip(left, made, strict=True))

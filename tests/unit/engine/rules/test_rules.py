@@ -13,6 +13,7 @@ from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupCl
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
+from pytest_concurrency.engine.rules import varying_calls
 from pytest_concurrency.engine.rules.base import Leaning
 from pytest_concurrency.engine.rules.could_be_chance import could_be_chance
 from pytest_concurrency.engine.rules.drifting import drifting
@@ -20,6 +21,7 @@ from pytest_concurrency.engine.rules.falling import falling
 from pytest_concurrency.engine.rules.shares_disagree import shares_disagree
 from pytest_concurrency.engine.rules.suspicion import unrefuted
 from pytest_concurrency.engine.rules.too_little_seen import too_little_seen
+from pytest_concurrency.engine.spread import Spread
 from pytest_concurrency.engine.voting import Vote, cast
 from pytest_concurrency.testing import ScriptedBench, ScriptedBody
 
@@ -113,3 +115,11 @@ def test_the_trace_of_a_decision_counts_rounds() -> None:
     assert case.trace["too-little-seen"] > 0
     case.take(figure(4.0))
     assert case.verdict == "met"
+
+
+def test_votes_of_a_body_that_varies_weigh_less() -> None:
+    rule = varying_calls.RULE
+    assert rule.name == "varying-calls"
+    alike = [figure(4.0)] * 5
+    assert rule.apply(alike, Spread()) == alike
+    assert sum(vote.weight for vote in rule.apply(alike, Spread(0.25, 5))) < sum(vote.weight for vote in alike)

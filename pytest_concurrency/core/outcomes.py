@@ -1,0 +1,164 @@
+"""The values that a verdict consists of: figures, bound types and outcomes. All frozen; all times in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn
+
+from pytest_concurrency.core.model import BackendName, BoundKind, GilUse, Interference, Interval, VerdictName
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure over all rounds that could be read, with an interval of 95 % for it.
+
+    ``unit`` is ``ratio``, ``share`` (from 0 to 1) or ``seconds``.
+    """
+
+    value: float
+    low: float
+    high: float
+    unit: str = "ratio"
+
+    def _refuse_order(self, other: object) -> NoReturn:
+        raise TypeError(
+            "an estimate has no order: compare its .value, .low or .high. For a verdict that holds in every run, write "
+            "assert concurrency.speedup(...) >= 2"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the body's time goes into: shares from 0 to 1 of a single worker's own time. ``evidence`` is for people."""
+
+    kind: BoundKind
+    cpu_share: float
+    wait_share: float
+    gil: GilUse = "unknown"
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PerBody:
+    """One body's part of a worker's time, in seconds; medians over rounds, means over workers."""
+
+    wall: float
+    cpu: float
+    blocked: float
+    delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One side of a measurement, with its rounds' totals: seconds, of all its workers and loops together.
+
+    ``cpu`` is computing, ``blocked`` waiting for something other than a CPU, ``delay`` waiting for a CPU (None where
+    that cannot be read). Each of the workers ran the body ``loops`` times in a round.
+    """
+
+    backend: BackendName
+    workers: int
+    loops: int
+    wall: tuple[float, ...]
+    cpu: tuple[float, ...]
+    delay: tuple[float, ...] | None
+    blocked: tuple[float, ...]
+    note: str = ""
+    body: PerBody | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Bounds of one ratio, round by round, as later runs are compared by. ``workers``: None if they do not count."""
+
+    workers: int | None
+    bounds: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One worker count of a scaling curve.
+
+    ``serial_part`` is the experimentally determined serial fraction, with its spread; the last three
+    are what one body took more than alone, in seconds.
+    """
+
+    workers: int
+    speedup: Estimate
+    efficiency: float
+    serial_part: float
+    serial_part_low: float
+    serial_part_high: float
+    more_cpu: float
+    more_blocked: float
+    more_delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one call took on one ``side`` of a measurement: ``1 thread``, ``4 threads``."""
+
+    side: str
+    each: PerBody
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a verdict is other than met, in the parts that every message and report is made of.
+
+    ``kind`` names the section of the documentation about it, ``label`` the expectation as its author wrote it.
+    ``place`` is a line of code, ``evidence`` the median call of each side over ``rounds`` rounds.
+    """
+
+    kind: str
+    headline: str
+    label: str = ""
+    cause: str = ""
+    place: str = ""
+    try_next: str = ""
+    certainty: str = ""
+    evidence: tuple[Spent, ...] = ()
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a check against the baseline found: a ``regression``, or a loss that is ``unconfirmed``."""
+
+    kind: Literal["regression", "unconfirmed"]
+    text: str
+    headline: str = ""  # the text in one line
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One expectation's verdict and all that a report says of it."""
+
+    marker: str
+    arguments: Mapping[str, Any]
+    verdict: VerdictName
+    reason: str
+    estimate: Estimate | None
+    threshold: float | None
+    rounds: int
+    seconds: float
+    subject: str = ""  # the call that was measured, such as ``fetch('small')``; empty for a test's own body
+    bound: Bound | None = None
+    arms: tuple[Arm, ...] = ()
+    interference: Interference = field(default_factory=Interference)
+    workers: str = ""
+    advice: str = ""
+    claim: str = ""
+    hint: str = ""  # about the threshold, where it is a bad one
+    comparison: str = ">="  # how the figure must stand to the threshold
+    curve: tuple[Point, ...] = ()
+    series: tuple[Series, ...] = ()
+    change: Change | None = None  # how it stands to the baseline, where one was asked for
+    finding: Finding | None = None  # what ``reason`` is made of
+    unit: str = "ratio"  # of the threshold and the estimate
+    backend: str = ""
+    worker_count: int | None = None  # None: one worker was measured, or two callables
+    tool: str = ""  # what ``advice`` recommends, by itself

@@ -1,0 +1,44 @@
+"""Batches of a single worker beside a probe, run again where a thread was the body's that seemed to be a bystander."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pytest_concurrency.core.model import BlockProbe, GilProbe, Sample
+from pytest_concurrency.probes import gil_heartbeat
+from pytest_concurrency.probes.bystanders import Bystanders
+
+_THE_BODYS = "the body's"
+
+
+def beside_heartbeat(
+    run: Callable[[], Sample], ident: int | None, bystanders: Bystanders, longest: bool
+) -> tuple[Sample, GilProbe]:
+    """Return a batch with what a heartbeat saw of the GIL; ``ident`` is the worker's thread.
+
+    :param longest: whether the longest single hold is asked for, and not the share of the computing.
+    """
+    before = bystanders.used()
+    found = gil_heartbeat.probe(run, ident, bystanders.ids, longest)
+    if bystanders.ask(before, found[0].wall, lambda: run().wall) == _THE_BODYS:
+        found = gil_heartbeat.probe(run, ident, bystanders.ids, longest)
+    return found
+
+
+def beside_loop_heartbeat(
+    run: Callable[[], Sample], block: Callable[[], BlockProbe | None], bystanders: Bystanders
+) -> tuple[Sample, BlockProbe | None]:
+    """Return a batch on an event loop, with the longest block that the last run of it had, as ``block`` returns it."""
+    before, active = bystanders.used(), bystanders.active()
+    sample = run()
+    if bystanders.ask(before, sample.wall, lambda: run().wall) == _THE_BODYS:
+        active = bystanders.active()
+        sample = run()
+    probe = block()
+    if probe is not None:
+        # While bystanders were running, they may have had the GIL that the loop needs, too. Without this, an
+        # exporter's thread that computes for 60 ms reads as a block of the loop.
+        least = probe.longest.low - (bystanders.active() - active)
+        probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
+    return sample, probe
