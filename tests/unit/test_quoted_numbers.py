@@ -1,0 +1,118 @@
+"""Numbers that README and documentation quote from the accuracy study are those of its data."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+DATA = ROOT / "benchmarks" / "results" / "verdicts.jsonl"
+OURS = "pytest-concurrency-perf"
+NOT_MET = ("test_broken", "test_not_met")  # how names of tests begin whose expectation is truly not met
+
+Lines = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def lines() -> Lines:
+    return [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def upper_bound() -> Callable[[int, int], float]:
+    """The function by which the study computes its upper bounds."""
+    benchmarks = ROOT / "benchmarks"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(benchmarks))  # its modules import each other by their bare names
+        study = runpy.run_path(str(benchmarks / "verdicts.py"))
+    return cast("Callable[[int, int], float]", study["upper_bound"])
+
+
+def of(lines: Lines, who: str, load: str = "") -> Lines:
+    return [line for line in lines if line["who"] == who and load in ("", line["load"])]
+
+
+def undecided(lines: Lines) -> int:
+    return sum(line["outcome"] == "skipped" for line in lines)
+
+
+def wrong(lines: Lines) -> int:
+    return sum(line["wrong"] for line in lines)
+
+
+def truly_not_met(lines: Lines) -> Lines:
+    return [line for line in lines if line["test"].startswith(NOT_MET)]
+
+
+def rate(some: int, total: int) -> str:
+    return f"{some / total:.1%}"
+
+
+def page(name: str) -> str:
+    """The text of a page, without the places where its lines are broken."""
+    return " ".join((ROOT / name).read_text(encoding="utf-8").split())
+
+
+def test_readme_quotes_verdicts_of_the_study(lines: Lines) -> None:
+    ours = of(lines, OURS)
+    losses = truly_not_met(ours)
+    assert wrong(ours) == 0
+    text = page("README.md")
+    assert f"{len(ours) - undecided(ours):,} of {len(ours):,} verdicts were decided, and none was wrong" in text
+    assert (
+        f"{rate(undecided(ours), len(ours))} of the verdicts were undecided, and "
+        f"{rate(undecided(losses), len(losses))} of the runs of tests that are truly not met"
+    ) in text
+
+
+def test_study_quotes_its_verdicts(lines: Lines, upper_bound: Callable[[int, int], float]) -> None:
+    ours = of(lines, OURS)
+    losses = truly_not_met(ours)
+    decided, open_ = len(ours) - undecided(ours), undecided(ours)
+    failed = sum(line["outcome"] == "failure" for line in losses)
+    busiest = truly_not_met(of(lines, OURS, "busy 4"))
+    text = page("docs/explanation/accuracy-study.md")
+    assert (
+        f"{decided:,} verdicts were decided, and none was wrong (at most {upper_bound(0, decided):.2%}). "
+        f"{open_} of {len(ours):,} ({rate(open_, len(ours))}) were undecided."
+    ) in text
+    assert (
+        f"Of {len(losses)} runs of tests that are truly not met, {failed} failed, and {undecided(losses)} "
+        f"({rate(undecided(losses), len(losses))}) ended undecided"
+    ) in text
+    assert f"With four busy programs it was {undecided(busiest)} of {len(busiest)}." in text
+
+
+def test_study_has_a_row_for_each_load(lines: Lines, upper_bound: Callable[[int, int], float]) -> None:
+    text = (ROOT / "docs" / "explanation" / "accuracy-study.md").read_text(encoding="utf-8")
+    loads = [*dict.fromkeys(line["load"] for line in lines), ""]
+    for load in loads:
+        chosen = of(lines, OURS, load)
+        median = statistics.median(line["seconds"] for line in chosen)
+        row = (
+            f"| {load or 'all'} | {len(chosen)} | {wrong(chosen)} | {upper_bound(wrong(chosen), len(chosen)):.2%} | "
+            f"{rate(undecided(chosen), len(chosen))} | {median:.2f} |"
+        )
+        assert row in text
+
+
+@pytest.mark.parametrize(("who", "called"), [("one shot", "one ratio"), ("best of five", "best of five")])
+def test_study_quotes_hand_written_ratios(lines: Lines, who: str, called: str) -> None:
+    # In these sessions the plugin had replaced async bodies, so that they say nothing of a hand-written ratio.
+    ratios = [line for line in of(lines, who) if line["outcome"] != "skipped" and "tasks" not in line["test"]]
+    idle = [line for line in ratios if line["load"] == "idle"]
+    loaded = [line for line in ratios if line["load"] != "idle"]
+    row = f"| {called} | {wrong(idle)} of {len(idle)} wrong | {wrong(loaded)} of {len(loaded)} wrong |"
+    assert row in page("docs/explanation/accuracy-study.md")
+
+
+def test_ci_guide_quotes_range_of_undecided_tests(lines: Lines) -> None:
+    loads = {line["load"] for line in lines} - {"idle"}
+    shares = [undecided(of(lines, OURS, load)) / len(of(lines, OURS, load)) for load in loads]
+    assert f"{min(shares):.0%} to {max(shares):.0%} of the tests were undecided" in page("docs/howto/ci.md")
