@@ -66,7 +66,7 @@ class ExecutorWorkers(WorkerGroup):
         self._backend = backend
         self._pool = pool
         self._key = uuid.uuid4().hex
-        self._errand = WorkItem(self._key, "body", 1, 0, 1, backend, 0.0, {}, os.getpid())
+        self._work_item = WorkItem(self._key, "body", 1, 0, 1, backend, 0.0, {}, os.getpid())
         self._root = root
         self._lead = _FIRST_LEAD
         self._here = stack_location()
@@ -194,7 +194,7 @@ class ExecutorWorkers(WorkerGroup):
         self._lead = _FIRST_LEAD
 
     def _send(self, workers: int, loops: int, deadline: float, job: str, turns: int = 1) -> tuple[float, list[Report]]:
-        work_item = replace(self._errand, job=job, loops=loops, count=workers, turns=turns, offsets=dict(self._offsets))
+        work_item = replace(self._work_item, job=job, loops=loops, count=workers, turns=turns, offsets=dict(self._offsets))
         sent = CLOCKS.wall()
         start_at = sent + self._lead
         received: dict[int, float] = {}
@@ -217,12 +217,12 @@ class ExecutorWorkers(WorkerGroup):
             raise self._hung(futures, workers, deadline)
         reports = [self._report(future, index, workers) for index, future in enumerate(futures)]
         if any(report.answer is None for report in reports):
-            if self._errand.packed is not None:
+            if self._work_item.packed is not None:
                 raise WorkerLost(f"{self._backend}: a worker has lost the body that was sent to it")
             self._pack()
             return self._send(workers, loops, deadline, job, turns)
         self._last = reports
-        self._learn(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
+        self._record_times(reports, sent, [received.get(index, CLOCKS.wall()) for index in range(workers)])
         return start_at, reports
 
     def _submit(self, work_item: WorkItem) -> Future[Report]:
@@ -273,7 +273,7 @@ class ExecutorWorkers(WorkerGroup):
         # The fork server of a pool that is ours has the environment of the first test that needed it.
         stale = self._pool.end is not None and start_method_of(self._pool.executor) == "forkserver"
         state = pack_state(environment=stale)
-        self._errand = replace(self._errand, packed=packed, state=state, modules=modules, path=tuple(sys.path))
+        self._work_item = replace(self._work_item, packed=packed, state=state, modules=modules, path=tuple(sys.path))
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:
         try:
@@ -300,7 +300,7 @@ class ExecutorWorkers(WorkerGroup):
             "a memory limit, a lost connection, or an executor that was shut down."
         )
 
-    def _learn(self, reports: Sequence[Report], sent: float, received: Sequence[float]) -> None:
+    def _record_times(self, reports: Sequence[Report], sent: float, received: Sequence[float]) -> None:
         """Set the lead by how long the tasks took to arrive, and the clocks of other hosts."""
         for index, (report, back) in enumerate(zip(reports, received, strict=True)):
             self._reports[index] = report
@@ -344,5 +344,5 @@ def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> No
 
 
 def _overlapping(reports: Sequence[Report]) -> int:
-    """How many workers there were: one that had two errands did them one after the other."""
+    """How many workers there were: one that had two work items ran them one after the other."""
     return len({report.origin for report in reports})

@@ -7,6 +7,7 @@ import inspect
 import re
 import reprlib
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 _PATCHING = {
@@ -46,15 +47,13 @@ def patched_by(function: Any) -> str | None:
 
     By the modules of those that do so: their wrappers are defined there.
     """
-    seen: set[int] = set()
-    while function is not None and id(function) not in seen:
-        seen.add(id(function))
+    seen: list[object] = []
+    while function is not None and not any(function is each for each in seen):
+        seen.append(function)
         home = getattr(function, "__globals__", {}).get("__name__", "")
         if home in _PATCHING:
             return _PATCHING[home]
-        # What a method, a partial and a wrapper stand for.
-        inner = (getattr(function, name, None) for name in ("__func__", "func", "__wrapped__"))
-        function = next((each for each in inner if callable(each)), None)
+        function = _stands_for(function)
     return None
 
 
@@ -85,6 +84,16 @@ def _spelled(value: object) -> str:
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
+
+
+def _stands_for(function: Any) -> Any:
+    """Return what a method, a partial or a wrapper calls; None for anything else."""
+    if isinstance(function, MethodType):
+        return function.__func__
+    if isinstance(function, functools.partial):
+        return function.func
+    # Not getattr: a mock has any attribute that it is asked for, and each of these has another.
+    return getattr(function, "__dict__", {}).get("__wrapped__")
 
 
 def _faces(function: Callable[..., Any]) -> list[Any]:
