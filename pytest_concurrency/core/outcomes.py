@@ -11,7 +11,7 @@ from pytest_concurrency.core.model import BackendName, BoundKind, GilUse, Interf
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure over all rounds that could be read, with an interval of 95 % for it.
+    """A figure over all rounds that could be read, with a 95% interval.
 
     ``unit`` is ``ratio``, ``share`` (from 0 to 1) or ``seconds``.
     """

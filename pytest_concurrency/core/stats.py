@@ -80,7 +80,7 @@ def least_for(error: float) -> int:
 
 
 def estimate(values: Sequence[float], unit: str = "ratio") -> Estimate | None:
-    """Median and 95 % interval of some rounds' figures; None if there are none."""
+    """Median and 95% interval of some rounds' figures; None if there are none."""
     if not values:
         return None
     interval = median_interval(values)

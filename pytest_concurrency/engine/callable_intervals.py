@@ -1,4 +1,4 @@
-"""From one round's readings to bounds of how many times faster the second of two callables is (pure)."""
+"""From one round's readings to bounds of how many times as fast the second of two callables is (pure)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pytest_concurrency.engine import constants, intervals
 
 
 def speedup(round_: Round, cpus: float) -> Interval | None:
-    """Bounds of how many times faster the second of two callables is; None if the round says nothing.
+    """Bounds of how many times as fast the second of two callables is; None if the round says nothing.
 
     What one thread did, it would have done in its time less its run delay. Of what several did, delay is
     summed over all that were seen: on the way to the end of the slowest, no more than that can have been
@@ -31,7 +31,7 @@ def speedup(round_: Round, cpus: float) -> Interval | None:
 
 
 def figure(round_: Round) -> float | None:
-    """How many times faster the second of two callables was, as far as that was seen; late wake-ups hit both."""
+    """How many times as fast the second of two callables was, as far as that was seen; late wake-ups hit both."""
     together = round_.concurrent
     if together is None:
         return None

@@ -88,7 +88,7 @@ def by_ranks(rounds: Sequence[Calls]) -> float:
 
 
 def by_repetition(rounds: Sequence[Calls]) -> float:
-    """Return the bound from how many rounds were the same: the probability that draws come out so, at the most."""
+    """Return the bound from how many rounds were the same: the probability that draws come out so, at most."""
     shapes = [sorted(time / calls.alone for time in calls.concurrent) for calls in rounds]
     usual = [stats.median(times) for times in zip(*shapes, strict=True)]
     serial = stats.median([calls.alone for calls in rounds])

@@ -69,7 +69,7 @@ class Claim(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpeedupClaim:
-    """``workers`` do ``workers`` bodies that many times faster than one does."""
+    """``workers`` do ``workers`` bodies that many times as fast as one does."""
 
     workers: int
     threshold: float
@@ -170,7 +170,7 @@ class OverlapClaim:
         return _ratio_vote(interval, self.cut(share, longest), round_, self, known)
 
     def shows(self, cpu_share: float, longest: float = 1.0) -> bool:
-        """Whether the two can be told apart: not beside much computing, nor where one body waits most of the time."""
+        """Whether they can be distinguished: not beside much computing, nor where one body waits most of the time."""
         overlapping, queueing = self.expected(cpu_share, longest)
         return overlapping >= queueing * constants.APART
 
@@ -180,7 +180,7 @@ class OverlapClaim:
         return next((part / 100 for part in range(100) if self.shows(1 - part / 100)), 1.0)
 
     def cut(self, cpu_share: float, longest: float = 1.0) -> float:
-        """The speedup below which the waits queue rather than overlap."""
+        """The speedup below which the waits are serialized."""
         overlapping, queueing = self.expected(cpu_share, longest)
         return queueing * math.pow(overlapping / queueing, 0.4)
 

@@ -6,7 +6,7 @@ would have needed on a quiet one:
 
 * Pessimistic: take nothing off the time they took. A worker that queues for a lock is woken, waits for
   a CPU and finds the lock taken again, so its run delay would not have been progress. Only a worker
-  that gave up its CPU no more often than the single worker did has surely waited for no lock and no
+  that gave up its CPU no more often than the single worker did has waited for no lock and no
   GIL: what it waited for a CPU is interference, and comes off.
 * Optimistic: take off all run delay, and from what a worker waited beyond its own waiting the
   delay of the others too, who may have held what it waited for while they had no CPU.
@@ -63,7 +63,7 @@ def cpu_share(serial: Sample) -> float:
 
 
 def most_cpu_share(round_: Round) -> float:
-    """The same at the most, where a CPU was taken away from what the kernel took to be running."""
+    """The same at most, where a CPU was taken away from what the kernel took to be running."""
     reading, taken = round_.serial.readings[0], taken_seconds(round_)
     return min(1.0, (reading.cpu + taken) / quiet_time(reading))
 

@@ -30,7 +30,7 @@ class Mean:
 
 
 def side(votes: Sequence[Vote], error_above: float, error_below: float) -> int:
-    """Return +1 if the ratio surely lies above the margin's lower end, -1 if surely below its upper end, else 0.
+    """Return +1 if the ratio is significantly above the margin's lower end, -1 if below its upper end, else 0.
 
     A figure that is inside the margin may be both: then it is the side of the cut on which it lies.
     """
@@ -93,7 +93,7 @@ def _evidence(distance: float, variance: float, rounds: int) -> float:
 
 
 def figure(votes: Sequence[Vote], confidence: float = 1.96) -> tuple[float, Interval] | None:
-    """Return the ratio of means with its interval (Welch, 95 %), or None of too few rounds."""
+    """Return the ratio of means with its interval (Welch, 95%), or None of too few rounds."""
     known = [vote for vote in votes if usable(vote)]
     if len(known) < 3:
         return None

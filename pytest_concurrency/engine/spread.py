@@ -24,7 +24,7 @@ class Spread:
     def at_most(self) -> float:
         """Upper bound of the true one, as if figures were normal: a few rounds may be alike by chance.
 
-        95 %; of three rounds or fewer 99 %.
+        95%; of three rounds or fewer 99%.
         """
         degrees = self.rounds - 1
         if degrees < 1:

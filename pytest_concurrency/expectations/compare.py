@@ -26,7 +26,7 @@ _ONE_CPU = 1.15  # CPUs up to which a function computes in one thread at a time
 
 @dataclass(frozen=True, slots=True)
 class ComparisonClaim(SpeedupClaim):
-    """The second callable is that many times faster than the first."""
+    """The second callable is that many times as fast as the first."""
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         work = round_.serial.wall / round_.serial.loops

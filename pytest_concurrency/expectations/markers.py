@@ -28,8 +28,8 @@ MARKERS: dict[str, Marker] = {
     "expect_speedup": Marker(
         "expect_speedup(*, at_least=None, at_most=None, sustained=None, threads= | processes= | tasks= | "
         "interpreters= | executor=, workers=None)",
-        "N workers get N test bodies done at_least (or at_most) that many times faster than one worker gets them "
-        "done one after the other",
+        "N workers do N calls of the test body at least at_least (or at most at_most) times as fast as one worker does "
+        "them one after the other",
         "speedup",
     ),
     "expect_scaling": Marker(

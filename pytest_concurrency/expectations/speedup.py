@@ -1,4 +1,4 @@
-"""``expect_speedup``: N workers are that many times faster than one."""
+"""``expect_speedup``: N workers are that many times as fast as one."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class NonblockingBlock:
     """``with`` or ``async with`` around a stretch of an async function; other tasks of the loop count too.
 
     :raises BadArgument: ``max_block`` is no duration of 5 ms or more; or at entering, no event loop runs here.
-    :raises ExpectationNotMet: at its end, the loop was surely blocked for longer.
+    :raises ExpectationNotMet: at its end, the loop was blocked for longer, whatever else took time.
     """
 
     def __init__(self, max_block: float | str, undecided: Callable[[str], None]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one function, or one line, took itself; ``waiting`` None: not told apart."""
+    """What one function, or one line, took itself; ``waiting`` None: not distinguished."""
 
     where: str
     calls: float

@@ -143,7 +143,7 @@ def _listed(names: Sequence[str], width: int) -> Iterator[str]:
 
 
 def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:
-    """Say which tests had no quiet host, by the reason."""
+    """Say which tests had no exclusive host access, by the reason."""
     by_reason: dict[str, list[str]] = {}
     for record in records:
         stay = record.get("quiet_host")

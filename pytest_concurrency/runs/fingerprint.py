@@ -17,7 +17,7 @@ _NAMES = {
 
 
 def of(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts by which runs are told apart: usable CPUs, implementation, major.minor version, GIL, system."""
+    """Return the facts that distinguish runs: usable CPUs, implementation, major.minor version, GIL, system."""
     facts = {name: environment.get(name) for name in _NAMES}
     facts["python"] = ".".join(str(facts["python"]).split(".")[:2])
     return facts

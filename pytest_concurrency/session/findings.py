@@ -162,9 +162,9 @@ class ThresholdFinding(Compared):
 class Speedup(ThresholdFinding):
     """How many times as fast several workers are as one, or the candidate of two functions as the baseline.
 
-    ``>=``, ``>`` and :meth:`at_least` measure until the speedup is surely at the threshold or below it by more than the
-    margin; ``<=``, ``<`` and :meth:`at_most` are the same from above. An undecided comparison follows the undecided
-    policy.
+    ``>=``, ``>`` and :meth:`at_least` measure until the speedup is known to be at the threshold, or below it by more
+    than the margin; ``<=``, ``<`` and :meth:`at_most` are the same from above. An undecided comparison follows the
+    undecided policy.
     """
 
     AT_LEAST = "at_least"
@@ -200,7 +200,7 @@ class Speedup(ThresholdFinding):
 class Efficiency(ThresholdFinding):
     """Speedup divided by workers, at the count at which it is lowest; a share from 0 to 1.
 
-    ``>=``, ``>`` and :meth:`at_least` measure each count until all are surely at the threshold, or one is surely not.
+    ``>=``, ``>`` and :meth:`at_least` measure each count until all are known to be at the threshold, or one is not.
     """
 
     AT_LEAST = "efficiency"

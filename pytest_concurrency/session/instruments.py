@@ -58,7 +58,7 @@ class Instruments:
 
     @property
     def undecided(self) -> list[str]:
-        """What one sighting could not tell."""
+        """What one sighting was not enough to decide."""
         return self._undecided
 
     def complaint(self) -> str | None:

@@ -70,7 +70,12 @@ class Option:
 
 
 OPTIONS = (
-    Option("margin", 0.25, "PART", "how far below its threshold a loss must be caught for sure [0.25]"),
+    Option(
+        "margin",
+        0.25,
+        "FRACTION",
+        "indifference zone next to a threshold: with at_least=3 and 0.25, 3x passes and less than 2.4x fails [0.25]",
+    ),
     Option("max_time", 10.0, "TIME", "longest time for one verdict, such as 500ms or 10s [10s]"),
     Option("undecided", "skip", "OUTCOME", "what an undecided test does: skip, fail, pass"),
     Option(
@@ -128,8 +133,8 @@ OPTIONS = (
         "compare_fail",
         (),
         "EXPR",
-        "fail a test that has surely lost more than that since the run it is compared with: speedup:10%, "
-        "efficiency:0.1. May be repeated",
+        "fail a test that has lost more than that, with high confidence, since the run it is compared with: "
+        "speedup:10%, efficiency:0.1. May be repeated",
         repeated=True,
     ),
     Option("storage", ".concurrency", "PATH", "folder of the saved runs [.concurrency below the rootdir]"),

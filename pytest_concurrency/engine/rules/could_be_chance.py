@@ -10,7 +10,7 @@ from pytest_concurrency.engine.rules.base import Leaning, VetoRule
 
 
 def could_be_chance(leaning: Leaning, side: int) -> bool:
-    """Whether calls that merely differ may well have given the rounds that speak for this side."""
+    """Whether calls that merely differ may well have given the rounds that support this side."""
     rounds = [vote.calls for vote in leaning.votes if vote.calls is not None]
     if 2 * len(rounds) <= len(leaning.votes):
         return False

@@ -9,7 +9,7 @@ from pytest_concurrency.engine.rules.base import Leaning, VetoRule
 
 
 def falling(leaning: Leaning, side: int) -> bool:
-    """Whether the first third of the rounds surely lies above the last."""
+    """Whether the first third of the rounds lies significantly above the last."""
     return change(leaning) is not None
 
 

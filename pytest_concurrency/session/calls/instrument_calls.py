@@ -28,9 +28,9 @@ class InstrumentCalls:
         Without arguments, return this test's gauge, the same one at each call: workers enter it where they work
         (``with`` in threads, ``async with`` in tasks), and the test reads ``.peak`` afterwards.
 
-        With ``meet``, return a new rendezvous: whoever enters waits until so many are inside at one moment; then all
-        go on, and it counts on. If they do not meet, all who wait raise an ``AssertionError``, and the test fails.
-        Pass it as an argument to other processes; there it works too.
+        With ``meet``, return a new rendezvous: each worker that enters waits until so many are inside at one moment.
+        Then all continue, and it counts. If they do not meet, all that wait raise an ``AssertionError``, and the test
+        fails. It also works in other processes that get it as an argument.
 
         :param meet: 2 or more. At most as many as the pool that feeds it has workers.
         :param limit: prove a cap both ways: so many are inside at once (``meet`` is this number, if it is not given),
@@ -55,7 +55,7 @@ class InstrumentCalls:
     def nonblocking(self, max_block: float | str = "50ms") -> NonblockingBlock:
         """Return a ``with`` or ``async with`` block that must leave its event loop free, in this one ordinary run.
 
-        It fails with an ``AssertionError`` that names the line if the loop could surely not run what was due for
+        It fails with an ``AssertionError`` that names the line if the loop could not run what was due for
         longer. What else made the loop late is taken off: run-queue delay, the hypervisor, the GIL in other threads,
         collections of the garbage collector that no line has called. Where one sighting cannot tell (within 2.5 ms
         above the limit, or if any of these took part), the test is undecided at its end.
