@@ -1,4 +1,4 @@
-"""What the examples share: a slow web server in another process, and how many CPUs there really are."""
+"""Fixtures of the examples: a slow web server in another process, and the number of usable CPUs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DELAY = 0.05  # seconds that every page takes
 
 @pytest.fixture(scope="session")
 def pages() -> Iterator[list[str]]:
-    """Addresses of three pages of a real web server, which runs in a process of its own."""
+    """Addresses of three pages of a real web server, which runs in another process."""
     command = [sys.executable, str(Path(__file__).with_name("slow_server.py")), str(DELAY)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         address = server.stdout.readline().strip()
         assert address, "the example server did not start"
         yield [f"{address}/{page}" for page in ("one", "two", "three")]
-        # Leaving the block closes the server's input, which is its sign to end.
+        # The end of the block closes the server's input, at which it ends.
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def usable_cpus() -> float:
 
 @pytest.fixture(scope="session")
 def two_cpus(usable_cpus: float) -> None:
-    """Skip a test that cannot show anything on one CPU."""
+    """Skip a test that needs two CPUs."""
     if usable_cpus < 2:
         pytest.skip(f"needs 2 CPUs, and {usable_cpus:g} can be used here")
 

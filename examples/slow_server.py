@@ -1,4 +1,4 @@
-"""A web server that takes its time: every page is answered after a delay.
+"""A slow web server: it answers every request after a delay.
 
 Run it as ``python slow_server.py SECONDS``. It prints its address and serves until its standard
 input closes, so it cannot outlive the program that started it.
@@ -25,7 +25,7 @@ class SlowPages(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def log_message(self, *args: object) -> None:
-        """Stay silent: a line per page would fill the terminal."""
+        """Print nothing: a line for each page would fill the terminal."""
 
 
 class Server(ThreadingHTTPServer):

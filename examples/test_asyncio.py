@@ -1,4 +1,4 @@
-"""The same pages with asyncio: one thread, and many waits at a time. An ``async def`` body needs no other plugin."""
+"""asyncio: one thread, and many waits at a time. An ``async def`` body needs no other plugin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def fetch(url: str) -> str:
 
 
 @pytest.mark.expect_io_bound
-async def test_awaiting_is_waiting(pages):
+async def test_fetching_is_io_bound(pages):
     assert await fetch(pages[0]) == "this is /one\n"
 
 
@@ -31,11 +31,11 @@ async def test_tasks_fetch_three_pages_in_the_time_of_one(pages, concurrency_wor
 
 
 @pytest.mark.expect_speedup(tasks=3, at_least=2)
-async def test_blocking_calls_belong_into_to_thread():
+async def test_to_thread_lets_blocking_calls_overlap():
     await asyncio.to_thread(time.sleep, 0.02)
 
 
-# The mistake that asyncio makes easy: a blocking call stops every other task, too. Nothing overlaps.
+# A common mistake: a blocking call stops every other task, so nothing overlaps.
 @pytest.mark.expect_speedup(tasks=3, at_most=1.3)
-async def test_a_blocking_call_stops_everyone():
+async def test_a_blocking_call_stops_all_tasks():
     time.sleep(0.01)

@@ -1,6 +1,6 @@
-"""Dask, for work that outgrows one machine. ``pip install "pytest-concurrency-perf[dask]"``.
+"""Dask, for more work than one machine can do. ``pip install "pytest-concurrency-perf[dask]"``.
 
-Without more it starts a small cluster on this machine. Your own one is used with this in pytest.ini:
+By default, it starts a small cluster on this machine. To use your own cluster, write in pytest.ini:
 
     [pytest]
     concurrency_dask_address = tcp://scheduler.example:8786
@@ -16,5 +16,5 @@ pytest.importorskip("distributed")
 
 
 @pytest.mark.expect_speedup(executor="dask", workers=2, at_least=1.6)
-def test_waiting_in_dask():
+def test_dask_workers_overlap():
     time.sleep(0.05)

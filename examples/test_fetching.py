@@ -1,4 +1,4 @@
-"""Fetching pages is waiting, and threads are good at waiting: three pages in the time of one."""
+"""requests and threads: fetching waits for the server, so three threads fetch three pages in the time of one."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ def fetch(url: str) -> str:
 
 
 @pytest.mark.expect_io_bound
-def test_fetching_is_waiting(pages):
+def test_fetching_is_io_bound(pages):
     assert fetch(pages[0]) == "this is /one\n"
 
 
 # Three threads can be 3 times as fast at best. Asking for 2 leaves room for what a fetch computes.
 @pytest.mark.expect_speedup(threads=3, at_least=2)
 def test_threads_fetch_three_pages_in_the_time_of_one(pages, concurrency_worker):
-    url = pages[concurrency_worker.index % 3]  # every worker has a page of its own
+    url = pages[concurrency_worker.index % 3]  # each worker has its own page
     assert fetch(url).startswith("this is /")
 
 
-def one_after_the_other(urls: list[str]) -> list[str]:
+def fetch_one_by_one(urls: list[str]) -> list[str]:
     return [fetch(url) for url in urls]
 
 
-def with_plain_threads(urls: list[str]) -> list[str]:
+def fetch_with_threads(urls: list[str]) -> list[str]:
     texts = [""] * len(urls)
 
     def fetch_into(place: int) -> None:
@@ -44,30 +44,31 @@ def with_plain_threads(urls: list[str]) -> list[str]:
     return texts
 
 
-def with_a_thread_pool(urls: list[str]) -> list[str]:
+def fetch_with_pool(urls: list[str]) -> list[str]:
     with ThreadPoolExecutor(max_workers=len(urls)) as pool:
         return list(pool.map(fetch, urls))
 
 
-@pytest.mark.parametrize("together", [with_plain_threads, with_a_thread_pool])
-def test_your_own_threads_are_faster_than_your_own_loop(concurrency, pages, together):
-    speedup = concurrency.compare(lambda: one_after_the_other(pages), lambda: together(pages), same_result=True)
+@pytest.mark.parametrize("fetch_all", [fetch_with_threads, fetch_with_pool])
+def test_threads_are_faster_than_a_loop(concurrency, pages, fetch_all):
+    speedup = concurrency.compare(
+        baseline=lambda: fetch_one_by_one(pages), candidate=lambda: fetch_all(pages), same_result=True
+    )
     assert speedup >= 2
 
 
-def test_three_fetches_are_under_way_at_the_same_time(concurrency, pages):
-    under_way = concurrency.in_flight()  # no clock: it counts who is inside
+def test_three_fetches_overlap(concurrency, pages):
+    meeting = concurrency.in_flight(meet=3)  # no clock: each one waits until three are inside
 
-    def fetch_and_tell(url: str) -> None:
-        with under_way:
+    def fetch_with_others(url: str) -> None:
+        with meeting:
             fetch(url)
 
     with ThreadPoolExecutor(max_workers=3) as pool:
-        list(pool.map(fetch_and_tell, pages))
-    assert under_way.peak == 3
+        list(pool.map(fetch_with_others, pages))
 
 
 # At every count, each thread must be worth at least 60% of one.
 @pytest.mark.expect_scaling(threads=(1, 2, 3), efficiency=0.6)
-def test_each_thread_is_worth_its_while(pages, concurrency_worker):
+def test_fetching_scales_to_three_threads(pages, concurrency_worker):
     fetch(pages[concurrency_worker.index % 3])

@@ -1,4 +1,4 @@
-"""Subinterpreters: threads with a GIL each, from Python 3.14 on. Earlier, the tests are skipped and say so."""
+"""Subinterpreters, each with its own GIL, in Python 3.14 and newer. In older versions, the tests are skipped."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Your own pool against your own loop, with ``concurrency.compare``.
+"""Compare your own pool with a loop: ``ProcessPoolExecutor``, ``multiprocessing.Pool``, ``ThreadPoolExecutor``.
 
-The pools are made once and kept, as a program would do. Measured is what they are for: ``map``.
+The pools are created once and kept, as in a program. Only ``map`` is measured.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from multiprocessing.pool import Pool
 
 import pytest
 
-# The start method that works everywhere, and beside threads. It takes longer to start, once.
+# The start method that works on every system, and together with threads. It takes longer to start, once.
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -23,12 +23,12 @@ def square_roots(upto: int) -> float:
 
 
 def slow_hash(password: str) -> str:
-    """Computing that releases the GIL: hashlib, zlib, NumPy and others do so for long calls."""
+    """Compute without the GIL: hashlib, zlib, NumPy and others release it in long calls."""
     return hashlib.pbkdf2_hmac("sha256", password.encode(), b"salt", 50_000).hex()
 
 
-MAX_TIME = "6s"  # how long a busy machine may keep one test here before its answer is "undecided"
-# Ten milliseconds or more each: beside shorter jobs, handing them out and back takes its share.
+MAX_TIME = "6s"  # on a busy machine, a test is undecided after that time
+# Ten milliseconds or more each: for shorter jobs, sending them to the workers and back takes a large share.
 JOBS = [150_000, 150_001]
 PASSWORDS = ["correct horse", "battery staple"]
 

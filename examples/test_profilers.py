@@ -1,4 +1,4 @@
-"""The bound type says what kind of work it is; a profiler says which lines do it. They go well together."""
+"""The bound type says what kind of work a function does, and a profiler says which lines do it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_cprofile_names_the_function_that_waits(concurrency):
         report()
     own_seconds = {name: own for (_, _, name), (_, _, own, *_) in pstats.Stats(profile).stats.items()}
     slowest = max(own_seconds, key=own_seconds.__getitem__)
-    assert "sleep" in slowest  # the same answer as the bound type, with a name
+    assert "sleep" in slowest  # as the bound type says: it waits
 
 
 def test_line_profiler_names_the_line(concurrency):
