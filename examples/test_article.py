@@ -1,7 +1,7 @@
 """Download pages, or count primes: the same question, and two different answers.
 
-One function waits for a server, the other one computes. Read this file from the top: find out what limits each, choose a
-tool, and keep the result as a test that fails when the speedup is lost.
+One function waits for a server, the other one computes. Read this file from the top: find out what limits each,
+choose a tool, and keep the result as a test that fails when the speedup is lost.
 """
 
 from __future__ import annotations
