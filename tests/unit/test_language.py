@@ -39,7 +39,7 @@ EVERYWHERE = {
     r"\bgot \w+ bodies done\b": "N threads were 3x as fast as 1",
     r"\b(?:spoke|speaks?) (?:for|against)\b": "supports, contradicts",
     r"\bcould not tell\b": "too noisy to count",
-    r"\b(?:SLOWER|FASTER|GONE|UNSURE|BLUNT)\b|\bblunt\b": "REGRESSED, IMPROVED, REMOVED, UNDECIDED, IMPRECISE",
+    r"(?-i:\b(?:SLOWER|FASTER|GONE|UNSURE|BLUNT)\b)|\bblunt\b": "REGRESSED, IMPROVED, REMOVED, UNDECIDED, IMPRECISE",
     r"\bwaits queue\b": "waits are serialized",
     r"\bcontrol bod(?:y|ies)\b": "reference workload",
     r"\bhopes? that\b": "the program does not hope",
@@ -73,7 +73,7 @@ EXCEPTIONS = {
 def unwanted(text: str, patterns: dict[str, str]) -> Iterator[tuple[int, str, str]]:
     """Yield the line, its text and what to write, for each phrase that is found."""
     for pattern, instead in patterns.items():
-        for found in re.finditer(pattern, text):
+        for found in re.finditer(pattern, text, re.IGNORECASE):
             number = text.count("\n", 0, found.start())
             yield number + 1, text.splitlines()[number], f"{found[0]!r}: write {instead}"
 
@@ -131,5 +131,5 @@ def test_every_exception_is_in_use() -> None:
 @pytest.mark.parametrize("pattern", [*EVERYWHERE, *ONLY_PAGES])
 def test_pattern_finds_no_word_that_is_wanted(pattern: str) -> None:
     """Ordinary sentences in the glossary's terms, which no pattern may match."""
-    assert not re.search(pattern, "4 threads were 3x as fast as 1 thread (interval 2.9x to 3.1x); 10% of the rounds")
-    assert not re.search(pattern, "the remainder (5 % 2) is 1") or pattern.startswith(r"\d %")
+    text = "4 threads were 3x as fast as 1 thread (interval 2.9x to 3.1x); 10% of the rounds support at least 3x"
+    assert not re.search(pattern, text, re.IGNORECASE)
