@@ -33,7 +33,7 @@ class ScriptedClock:
     """Time that passes only when told to, and while someone sleeps. Calling it reads it."""
 
     def __init__(self, now: float = 1000.0) -> None:
-        self.time = now
+        self.time: float = now
         self.sleeps: list[float] = []
 
     def __call__(self) -> float:

@@ -52,7 +52,7 @@ class BorrowedLoop(ABC):
         self._abandoned = False
         self._error: BaseException | None = None
         self._ident = threading.get_ident()
-        self.native_id = threading.get_native_id()  # of the thread that runs the loop, and so the test body
+        self.native_id: int = threading.get_native_id()  # of the thread that runs the loop, and so the test body
 
     async def serve(self, work: Callable[[], None]) -> None:
         """Let ``work`` run in a thread, and its batches in this loop; raise what it raises."""

@@ -194,7 +194,9 @@ class ExecutorWorkers(WorkerGroup):
         self._lead = _FIRST_LEAD
 
     def _send(self, workers: int, loops: int, deadline: float, job: str, turns: int = 1) -> tuple[float, list[Report]]:
-        work_item = replace(self._work_item, job=job, loops=loops, count=workers, turns=turns, offsets=dict(self._offsets))
+        work_item = replace(
+            self._work_item, job=job, loops=loops, count=workers, turns=turns, offsets=dict(self._offsets)
+        )
         sent = CLOCKS.wall()
         start_at = sent + self._lead
         received: dict[int, float] = {}

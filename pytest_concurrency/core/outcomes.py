@@ -21,13 +21,23 @@ class Estimate:
     high: float
     unit: str = "ratio"
 
-    def _refuse_order(self, other: object) -> NoReturn:
+    def _refuse_order(self) -> NoReturn:
         raise TypeError(
             "an estimate has no order: compare its .value, .low or .high. For a verdict that holds in every run, write "
             "assert concurrency.speedup(...) >= 2"
         )
 
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+    def __lt__(self, other: object) -> NoReturn:
+        self._refuse_order()
+
+    def __le__(self, other: object) -> NoReturn:
+        self._refuse_order()
+
+    def __gt__(self, other: object) -> NoReturn:
+        self._refuse_order()
+
+    def __ge__(self, other: object) -> NoReturn:
+        self._refuse_order()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,23 @@ class Figures:
         speedups = ", ".join(f"{name} {figure(value)}" for name, value in self.speedup.items())
         return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
 
-    def _refuse_order(self, other: object) -> NoReturn:
+    def _refuse_order(self) -> NoReturn:
         raise TypeError(
             "a measurement has no verdict and no order: look at its .speedup, .bound and .arms. "
             "To assert a speedup, write assert concurrency.speedup(...) >= 2"
         )
 
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+    def __lt__(self, other: object) -> NoReturn:
+        self._refuse_order()
+
+    def __le__(self, other: object) -> NoReturn:
+        self._refuse_order()
+
+    def __gt__(self, other: object) -> NoReturn:
+        self._refuse_order()
+
+    def __ge__(self, other: object) -> NoReturn:
+        self._refuse_order()
 
 
 def look(trial: Trial, setup: WorkerSetup, limits: Tolerances, rounds: int = _ROUNDS) -> Settlement:

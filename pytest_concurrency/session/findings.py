@@ -35,7 +35,7 @@ class ThresholdFinding(Compared):
     def __init__(self, call: Call) -> None:
         self._call = call
         self.outcome: Outcome | None = None
-        self.asked = False  # whether it was compared with anything
+        self.asked: bool = False  # whether it was compared with anything
 
     @property
     def example(self) -> str:
@@ -167,11 +167,11 @@ class Speedup(ThresholdFinding):
     undecided policy.
     """
 
-    AT_LEAST = "at_least"
-    AT_MOST = "at_most"
-    NOUN = "a speedup"
-    COMPARISON = ">= 2"
-    METHOD = ".at_least(2)"
+    AT_LEAST: ClassVar[str | None] = "at_least"
+    AT_MOST: ClassVar[str | None] = "at_most"
+    NOUN: ClassVar[str] = "a speedup"
+    COMPARISON: ClassVar[str] = ">= 2"
+    METHOD: ClassVar[str] = ".at_least(2)"
 
     def _parse(self, threshold: object) -> float:
         return keywords.positive(threshold)
@@ -203,10 +203,10 @@ class Efficiency(ThresholdFinding):
     ``>=``, ``>`` and :meth:`at_least` measure each count until all are known to be at the threshold, or one is not.
     """
 
-    AT_LEAST = "efficiency"
-    NOUN = "an efficiency"
-    COMPARISON = ">= 0.7"
-    METHOD = ".at_least(0.7)"
+    AT_LEAST: ClassVar[str | None] = "efficiency"
+    NOUN: ClassVar[str] = "an efficiency"
+    COMPARISON: ClassVar[str] = ">= 0.7"
+    METHOD: ClassVar[str] = ".at_least(0.7)"
 
     def _parse(self, threshold: object) -> float:
         return keywords.part(threshold)
@@ -228,9 +228,9 @@ class Efficiency(ThresholdFinding):
 
 
 class _LongestTime(ThresholdFinding):
-    THRESHOLD = "a duration"
-    COMPARISON = '<= "50ms"'
-    METHOD = '.at_most("50ms")'
+    THRESHOLD: ClassVar[str] = "a duration"
+    COMPARISON: ClassVar[str] = '<= "50ms"'
+    METHOD: ClassVar[str] = '.at_most("50ms")'
 
     def _parse(self, threshold: object) -> float:
         return keywords.time(threshold)
@@ -246,10 +246,10 @@ class GilHold(_LongestTime):
     ``<=``, ``<`` and :meth:`at_most` measure until it is sure whether any hold is longer than the threshold.
     """
 
-    AT_MOST = "max_hold"
-    NOUN = "a GIL hold"
-    COMPARISON = '<= "5ms"'
-    METHOD = '.at_most("5ms")'
+    AT_MOST: ClassVar[str | None] = "max_hold"
+    NOUN: ClassVar[str] = "a GIL hold"
+    COMPARISON: ClassVar[str] = '<= "5ms"'
+    METHOD: ClassVar[str] = '.at_most("5ms")'
 
     def at_most(self, threshold: float | str) -> Answer:
         """Measure, and return whether no hold is longer than this: the same as ``<=``.
@@ -266,8 +266,8 @@ class LoopBlock(_LongestTime):
     ``<=``, ``<`` and :meth:`at_most` measure until it is sure whether any block is longer than the threshold.
     """
 
-    AT_MOST = "max_block"
-    NOUN = "a loop block"
+    AT_MOST: ClassVar[str | None] = "max_block"
+    NOUN: ClassVar[str] = "a loop block"
 
     def at_most(self, threshold: float | str) -> Answer:
         """Measure, and return whether no block is longer than this: the same as ``<=``.

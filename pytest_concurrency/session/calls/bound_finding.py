@@ -32,7 +32,7 @@ class BoundFinding(Compared):
         self._expected: dict[str, bool] = {}  # what it was compared with, and whether that was true
         self._reported: Outcome | None = None
         self.outcome: Outcome | None = None
-        self.asked = False  # whether it was compared with anything
+        self.asked: bool = False  # whether it was compared with anything
 
     @property
     def finding(self) -> Finding | None:
