@@ -1,8 +1,9 @@
-"""Options and commands that the documentation names exist."""
+"""Options, commands and calls that the documentation names exist."""
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 from argparse import ArgumentParser
@@ -14,7 +15,10 @@ import pytest
 
 from pytest_concurrency.cli import commands
 from pytest_concurrency.core import addresses
+from pytest_concurrency.expectations import gil_released, keywords, nonblocking, placement, scaling, speedup
+from pytest_concurrency.expectations.base import Kind
 from pytest_concurrency.session import options
+from pytest_concurrency.session.fixture import Concurrency
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -66,3 +70,42 @@ def test_address_of_each_kind_of_verdict_leads_to_a_section(kind: str) -> None:
     page, _, section = addresses.about(kind).removeprefix(f"{addresses.DOCUMENTATION}/").partition("#")
     text = (ROOT / "docs" / page.replace(".html", ".md")).read_text(encoding="utf-8")
     assert not section or f"\n({section})=\n## " in text
+
+
+def _documented_calls() -> dict[str, set[str]]:
+    """The calls of the fixture that its page documents, each with its keywords."""
+    text = (ROOT / "docs" / "reference" / "fixture.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\.\. automethod:: pytest_concurrency\.Concurrency\.(\w+)\((.*)\)$", text, re.MULTILINE)
+    return {name: set(re.findall(r"(\w+)=", signature)) for name, signature in found}
+
+
+def test_page_of_the_fixture_documents_every_call() -> None:
+    calls = {name for name, value in vars(Concurrency).items() if inspect.isfunction(value) and value.__doc__}
+    inherited = {
+        name
+        for base in Concurrency.__mro__[1:-1]
+        for name, value in vars(base).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    }
+    internal = {"close", "never_asked", "gauge_says_nothing"}
+    assert {name for name in calls | inherited if not name.startswith("_")} - internal == set(_documented_calls())
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        ("speedup", speedup.KIND),
+        ("scaling", scaling.KIND),
+        ("gil_hold", gil_released.KIND),
+        ("loop_block", nonblocking.KIND),
+    ],
+)
+def test_documented_keywords_of_a_call_are_those_that_it_reads(call: str, kind: Kind) -> None:
+    thresholds = {"at_least", "at_most", "efficiency", "max_hold", "max_block"}
+    assert _documented_calls()[call] == {*kind.keywords, *keywords.COMMON} - thresholds
+
+
+def test_documented_keywords_of_calls_without_threshold_are_those_that_they_read() -> None:
+    documented = _documented_calls()
+    assert documented["bound"] == {*placement.overlap_parsers(), *keywords.COMMON}
+    assert documented["measure"] == {*placement.parsers(), *keywords.COMMON} - {"margin", "undecided"}
