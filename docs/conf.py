@@ -81,6 +81,8 @@ def _options_table() -> str:
         if meaning == argparse.SUPPRESS:
             continue
         rows.append(f"| `{written}` | {f'`{key}`' if key in group.keys else ''} | {meaning} |")
+    flags = {flag.removeprefix("--").replace("-", "_") for flag in group.flags}
+    rows += [f"|  | `{key}` | {meaning} |" for key, meaning in group.keys.items() if key not in flags]
     return "\n".join(rows)
 
 
