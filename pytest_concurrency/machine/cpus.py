@@ -190,7 +190,7 @@ def describe_environment(facts: Mapping[str, Any]) -> str:
     noun = "CPU" if cpus == 1 else "CPUs"
     python = f"{facts['implementation']} {facts['python']}"
     priority = facts.get("priority", "ordinary")
-    raised = "" if priority == "ordinary" else f", measured at {priority} priority"
+    raised = "" if priority == "ordinary" else f", {priority} priority"
     return f"{cpus:g} usable {noun}{_limits(cpus, facts)}, {python} {gil}, {facts['system']}{raised}"
 
 

@@ -74,7 +74,7 @@ def test_it():
 """,
     )
     result.assert_outcomes(failed=1)
-    assert "4 ThreadPoolExecutor workers got 4 bodies done" in text_of(result)
+    assert "only one of 4 ThreadPoolExecutor workers at a time" in text_of(result)
     assert "serialized" in text_of(result)
 
 

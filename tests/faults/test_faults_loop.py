@@ -218,4 +218,4 @@ async def test_it():
     )
     text = text_of(result)
     assert "different event loop" not in text
-    assert "4 tasks got 4 bodies done" in text
+    assert "4 tasks were 1.0" in text

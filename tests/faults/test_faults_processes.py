@@ -171,7 +171,10 @@ def test_a_worker_that_dies_in_a_later_round(suite: Suite, pytester: pytest.Pyte
 def test_a_worker_that_dies_while_it_waits(suite: Suite, pytester: pytest.Pytester) -> None:
     later = "threading.Timer(0.02, os._exit, [5]).start()"
     result = suite(fault(later), REPORT)
-    assert "processes: worker 3 of 4 exited with status 5 while it" in assert_one_pays(result, pytester)
+    # The worker that ran all four calls in turn, for the serial time, may be the one that ends.
+    assert re.search(
+        r"processes: worker (3 of 4|1 of 1) exited with status 5 while it", assert_one_pays(result, pytester)
+    )
 
 
 def test_the_server_that_forks_is_killed(suite: Suite, pytester: pytest.Pytester) -> None:

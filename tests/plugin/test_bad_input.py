@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import Suite, assert_other_passed, assert_outcome, rerun, text_of
 
-SPEEDUP_KEYWORDS = "Its keywords: at_least, at_most, threads, processes, tasks"
+SPEEDUP_KEYWORDS = "Its keywords: at_least, at_most, sustained, threads,"
 COMMON_KEYWORDS = "margin, max_time, undecided"
 
 # A marker's keywords, what kind of body it is on, and what the user must read.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from conftest import Suite, text_of
 
@@ -94,14 +96,6 @@ def test_body(tmp_path_factory):
         time.sleep(0.01)
 """
     ),
-    "computing under the GIL": (
-        """
-@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="needs the GIL")
-@pytest.mark.expect_speedup(threads=2, at_least=1.6)
-def test_body():
-    sum(number * number for number in range(200_000))
-"""
-    ),
     "too fast": (
         """
 @pytest.mark.expect_speedup(threads=4, at_most=1.5)
@@ -118,6 +112,20 @@ def test_no_line_is_named_where_there_is_none_to_tell(suite: Suite, kind: str) -
     result = suite("import fcntl\nimport sys\nimport time\n" + SILENT[kind])
     result.assert_outcomes(failed=1, passed=1)
     assert "Where: " not in text_of(result)
+
+
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="needs the GIL")
+def test_computing_under_the_gil_is_named_by_its_own_line_if_at_all(suite: Suite) -> None:
+    result = suite(
+        """
+@pytest.mark.expect_speedup(threads=2, at_least=1.6)
+def test_body():
+    sum(number * number for number in range(200_000))
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    places = [line for line in result.outlines if line.startswith("Where: ")]
+    assert all("sum(number * number" in place for place in places)
 
 
 def test_a_body_that_fails_in_the_extra_round_does_not_change_its_verdict(suite: Suite) -> None:

@@ -130,7 +130,7 @@ def test_what_is_odd_is_a_note(changes: dict[str, Any], label: str, part: str) -
 @pytest.mark.parametrize(
     ("found", "mark", "said"),
     [
-        (Priority("realtime"), "ok", "real-time priority; the kernel leaves ordinary threads 5 %"),
+        (Priority("realtime"), "ok", "real-time priority; the kernel leaves ordinary threads 5%"),
         (Priority("nice", -10, "no real-time priority: no right"), "note", "nice -10: no real-time priority: no right"),
         (Priority(why="no right"), "note", "ordinary priority: no right. On a busy machine"),
         (Priority(why="no right"), "note", "sudo prlimit --rtprio=1 --nice=40 --pid $$"),
