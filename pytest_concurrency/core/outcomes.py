@@ -11,7 +11,10 @@ from pytest_concurrency.core.model import BackendName, BoundKind, GilUse, Interf
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure over all rounds that could be read, with a 95% interval.
+    """A figure over all rounds that could be read, with its interval from ``low`` to ``high``.
+
+    Over six rounds or more, the interval contains the median of the rounds with 95% confidence. With fewer rounds it is
+    the lowest and the highest one, and on a busy machine the medians of the rounds' lower and upper bounds.
 
     ``unit`` is ``ratio``, ``share`` (from 0 to 1) or ``seconds``.
     """

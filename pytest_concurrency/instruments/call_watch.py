@@ -24,8 +24,8 @@ from pytest_concurrency.machine.clocks import CLOCKS
 class CallWatch:
     """Made by ``concurrency.watch("module:name")``; ends with its test.
 
-    Calls in threads, in tasks and in processes that are forked meanwhile are seen; processes that are started otherwise
-    import the original.
+    It sees calls in threads, in tasks and in processes that are forked during the test. Processes that start in another
+    way import the original.
     """
 
     def __init__(self, name: str) -> None:

@@ -21,8 +21,8 @@ __tracebackhide__ = True  # a failure is told at the line of the user's block
 class Gauge:
     """Counts who is inside a ``with`` block; safe in threads and in tasks, for one process.
 
-    If ``peak`` is 4, four workers were inside at one moment: no measurement, no noise, no threshold.
-    It says that work did overlap, not that it became faster.
+    If ``peak`` is 4, four workers were inside at one moment. That needs no clock and no threshold. It shows that work
+    overlapped, and not that it became faster.
     """
 
     def __init__(self) -> None:

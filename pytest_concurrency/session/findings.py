@@ -188,12 +188,12 @@ class Speedup(ThresholdFinding):
         ``assert await concurrency.speedup(client.get, "/slow", tasks=10).at_least(5)``.
 
         :param threshold: a number above 0; 3 stands for 3x as fast.
-        :raises BadArgument: the threshold has no meaning, or no one uses the answer.
+        :raises BadArgument: the threshold cannot be used, or the answer is not used.
         """
         return self._asked_for("at_least", "at least", threshold)
 
     def at_most(self, threshold: float) -> Answer:
-        """Measure, and return whether the speedup is at most this: the same as ``<=``; else as :meth:`at_least`."""
+        """Measure, and return whether the speedup is at most this: the same as ``<=``. See :meth:`at_least`."""
         return self._asked_for("at_most", "at most", threshold)
 
 
@@ -217,7 +217,7 @@ class Efficiency(ThresholdFinding):
         To be awaited where :meth:`Speedup.at_least` is.
 
         :param threshold: a share above 0 and at most 1.
-        :raises BadArgument: the threshold has no meaning, or no one uses the answer.
+        :raises BadArgument: the threshold cannot be used, or the answer is not used.
         """
         return self._asked_for("efficiency", "at least", threshold)
 
@@ -255,7 +255,7 @@ class GilHold(_LongestTime):
         """Measure, and return whether no hold is longer than this: the same as ``<=``.
 
         :param threshold: seconds, or text such as ``"5ms"``; 1 ms or more.
-        :raises BadArgument: the threshold has no meaning, or no one uses the answer.
+        :raises BadArgument: the threshold cannot be used, or the answer is not used.
         """
         return self._asked_for("max_hold", "at most", threshold)
 
@@ -276,7 +276,7 @@ class LoopBlock(_LongestTime):
         ``assert await concurrency.loop_block(handler, request).at_most("50ms")``.
 
         :param threshold: seconds, or text such as ``"50ms"``; 5 ms or more.
-        :raises BadArgument: the threshold has no meaning, or no one uses the answer.
+        :raises BadArgument: the threshold cannot be used, or the answer is not used.
         """
         return self._asked_for("max_block", "at most", threshold)
 

@@ -77,10 +77,11 @@ class Concurrency(InstrumentCalls):
             event loop, an async function is measured on that loop, and the answer is awaited:
             ``assert await concurrency.speedup(client.get, "/slow", tasks=10).at_least(5)``.
         :param options: one of ``threads=``, ``processes=``, ``tasks=``, ``interpreters=``, or ``executor=`` with
-            ``workers=``; ``setup=``, a function whose result is what ``function`` gets as its first argument,
-            made anew for each batch of each worker; and what every marker knows: ``margin=``, a part of the
-            threshold, ``max_time=``, in seconds or as text (``"2min"``), and ``undecided=``.
-        :raises BadArgument: an option has no meaning.
+            ``workers=``; ``sustained=``, the shortest time that each side runs in a round; ``setup=``, a function
+            whose result is the first argument of ``function``, created before each batch of each worker; and the
+            keywords of all markers: ``margin=``, a fraction of the threshold, ``max_time=``, in seconds or as text
+            (``"2min"``), and ``undecided=``.
+        :raises BadArgument: an option is unknown, or its value cannot be used. The message lists the options.
         """
         call = self._call("speedup", speedup.KIND, Speedup, function, args, options)
         return self._kept(Speedup(call))
@@ -90,9 +91,9 @@ class Concurrency(InstrumentCalls):
 
         ``assert concurrency.scaling(fetch, url, threads=(1, 2, 4)) >= 0.7``
 
-        :param options: the counts, as ``threads=(1, 2, 4)``, which is also what is taken without any (``tasks=`` for an
-            ``async def``), or another place as :meth:`speedup` knows them, each with a sequence of counts; and
-            ``setup=``, ``margin=``, ``max_time=`` and ``undecided=`` as there. ``max_time`` holds for each count.
+        :param options: the counts, such as ``threads=(1, 2, 4)``, which is also the default (``tasks=`` for an
+            ``async def``), or another keyword of :meth:`speedup` with a sequence of counts; ``setup=``, ``margin=``,
+            ``max_time=`` and ``undecided=`` as there. ``max_time`` is the limit for each count.
         :raises BadArgument: an option has no meaning.
         """
         return self._kept(Efficiency(self._call("scaling", scaling.KIND, Efficiency, function, args, options)))
@@ -102,9 +103,9 @@ class Concurrency(InstrumentCalls):
 
         ``assert concurrency.gil_hold(parse, text) <= "5ms"``
 
-        One CPU is enough to tell. The right side is a number of seconds, or text.
+        One CPU is enough. The right side is a number of seconds, or text.
 
-        :param function: a plain function, called with ``args``; of an ``async def`` see :meth:`loop_block`.
+        :param function: a plain function, called with ``args``. For an ``async def``, use :meth:`loop_block`.
         :param options: ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
@@ -116,7 +117,7 @@ class Concurrency(InstrumentCalls):
         ``assert concurrency.loop_block(handler, request) <= "50ms"``, and in a test that runs on an event loop
         ``assert await concurrency.loop_block(handler, request).at_most("50ms")``.
 
-        :param function: an ``async def``, called with ``args``; of a plain function see :meth:`gil_hold`.
+        :param function: an ``async def``, called with ``args``. For a plain function, use :meth:`gil_hold`.
         :param options: ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
@@ -135,7 +136,7 @@ class Concurrency(InstrumentCalls):
         ``assert concurrency.compare(baseline=one_by_one, candidate=in_threads) > 2``
 
         Both are called without arguments in the test's own thread, and may start threads, processes or
-        event loops of their own. In a test that runs on an event loop, both may be ``async def``: they are measured on
+        event loops. In a test that runs on an event loop, both may be ``async def``: they are measured on
         that loop, and the answer is awaited: ``assert await concurrency.compare(one_by_one, gathered).at_least(4)``.
 
         :param same_result: also require that both return equal values.
@@ -172,8 +173,8 @@ class Concurrency(InstrumentCalls):
         ``assert concurrency.bound(fetch, url) == "io"``, and of an async function in a test that runs on an event loop
         ``assert await concurrency.bound(fetch, url) == "io"``.
 
-        :param options: ``threads=4`` (or ``tasks=4``), by which waits that are serialized are told from waits that
-            overlap; ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
+        :param options: ``threads=4`` (or ``tasks=4``), which show whether waits overlap or are serialized;
+            ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
         :raises BadArgument: an option has no meaning.
         """
         refuse_nested("concurrency.bound")
@@ -202,11 +203,11 @@ class Concurrency(InstrumentCalls):
 
         ``print(concurrency.measure(fetch, url, threads=4, processes=2))``
 
-        In a test that runs on an event loop, that loop stands still meanwhile, and an async function is measured on a
-        loop of its own.
+        In a test that runs on an event loop, that loop is blocked until the call ends, and an async function is
+        measured on a separate loop.
 
-        :param options: any of the places that :meth:`speedup` knows, several of them too; ``max_time=``, in
-            seconds or as text; ``setup=``.
+        :param options: one or several of ``threads=``, ``processes=``, ``tasks=``, ``interpreters=`` and ``executor=``
+            with ``workers=``; ``max_time=``, in seconds or as text; ``setup=``.
         :raises BadArgument: an option has no meaning.
         """
         refuse_nested("concurrency.measure")

@@ -33,9 +33,9 @@ class InstrumentCalls:
         fails. It also works in other processes that get it as an argument.
 
         :param meet: 2 or more. At most as many as the pool that feeds it has workers.
-        :param limit: prove a cap both ways: so many are inside at once (``meet`` is this number, if it is not given),
-            and never more. Those who met stay inside for 20 looks of 5 ms, in which one too many would be seen.
-        :param timeout: seconds, or text such as ``"30s"``: how long one waits for the others.
+        :param limit: prove both sides of a limit: so many are inside at once (``meet`` is this number, if it is not
+            given), and never more. Those that have met stay inside for 0.1 s, in which one too many would be seen.
+        :param timeout: seconds, or text such as ``"30s"``: how long each waits for the others.
         :raises BadArgument: an argument has no meaning; or at entering: twice in one worker, by ``with`` in the
             thread of an event loop, inside a measured body, in another test than the one that made it.
 
@@ -55,10 +55,10 @@ class InstrumentCalls:
     def nonblocking(self, max_block: float | str = "50ms") -> NonblockingBlock:
         """Return a ``with`` or ``async with`` block that must leave its event loop free, in this one ordinary run.
 
-        It fails with an ``AssertionError`` that names the line if the loop could not run what was due for
-        longer. What else made the loop late is taken off: run-queue delay, the hypervisor, the GIL in other threads,
-        collections of the garbage collector that no line has called. Where one sighting cannot tell (within 2.5 ms
-        above the limit, or if any of these took part), the test is undecided at its end.
+        It fails with an ``AssertionError`` that names the line if the loop was blocked for longer. Time that was lost
+        for other reasons is subtracted: run-queue delay, the hypervisor, the GIL in other threads, and the garbage
+        collector when it runs by itself. If one run is not enough to decide (within 2.5 ms above the limit, or if any
+        of these took part), the test is undecided at its end.
 
         :param max_block: seconds, or text such as ``"20ms"``; 5 ms or more.
         :raises BadArgument: ``max_block`` has no meaning; or at entering, no event loop runs there.
@@ -80,10 +80,10 @@ class InstrumentCalls:
         """Watch a function or method that cannot be edited until this test ends: which of its calls overlap.
 
         Plain and async functions, methods, class methods and static methods; in threads, tasks, and processes that are
-        forked meanwhile. Modules that have imported the function by name are served too. Then ``.peak`` is the most
-        threads and tasks that were inside at one moment and ``.overlapped`` whether two were, both by the order of
-        events, without a clock; ``.calls`` has the times in seconds; ``.trace(path)`` writes a file for Perfetto.
-        The original is back when the test has ended, whatever happens.
+        forked during the test. Modules that have imported the function by name are handled too. ``.peak`` is the
+        largest number of threads and tasks inside at one moment, and ``.overlapped`` whether two were, both by the
+        order of events, without a clock. ``.calls`` has the times in seconds, and ``.trace(path)`` writes a file for
+        Perfetto. The original is restored when the test has ended, also if it failed.
 
         :param name: ``"module:function"`` or ``"module:Class.method"``.
         :raises BadArgument: there is no such name, or what it names cannot be watched: a class, a property, a
