@@ -22,7 +22,7 @@ MARKERS: dict[str, Marker] = {
     "expect_cpu_bound": Marker(
         "expect_cpu_bound(*, min_cpu=0.5, gil=None)",
         "the test body spends at least min_cpu of its time computing; gil='held' or gil='released' also says "
-        "whether other threads can run Python meanwhile",
+        "whether other threads can run Python at the same time",
         "cpu_bound",
     ),
     "expect_speedup": Marker(
@@ -41,7 +41,7 @@ MARKERS: dict[str, Marker] = {
     "expect_gil_released": Marker(
         "expect_gil_released(*, max_hold='5ms')",
         "no single hold of the GIL (global interpreter lock) by the test body lasts longer, so that other threads "
-        "run meanwhile; one CPU is enough to tell",
+        "can run; one CPU is enough",
         "gil_released",
     ),
     "expect_nonblocking": Marker(

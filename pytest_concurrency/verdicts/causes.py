@@ -134,7 +134,7 @@ def of_longest(kind: str, by_another: bool = False) -> Cause:
         )
     return Cause(
         "long-gil-hold",
-        "one stretch of code keeps the GIL, and all other Python threads stop meanwhile.",
+        "one stretch of code keeps the GIL, and all other Python threads wait for it.",
         "release the GIL around the work if it is an extension; move pure Python computing into a process.",
     )
 
