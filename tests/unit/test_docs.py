@@ -109,3 +109,11 @@ def test_documented_keywords_of_calls_without_threshold_are_those_that_they_read
     documented = _documented_calls()
     assert documented["bound"] == {*placement.overlap_parsers(), *keywords.COMMON}
     assert documented["measure"] == {*placement.parsers(), *keywords.COMMON} - {"margin", "undecided"}
+
+
+def test_environments_of_tox_that_pages_name_exist() -> None:
+    known = set(re.findall(r"^\[testenv:(\w+)\]", (ROOT / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE))
+    known.add("performance")  # of the example in docs/howto/ci-tox.md
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
+        named = set(re.findall(r"tox -e ([a-z]+)\b(?!\d)", page.read_text(encoding="utf-8")))
+        assert named - {"py"} <= known, page.name
