@@ -190,7 +190,7 @@ class TestCov:
         self, suite: Suite, pytester: pytest.Pytester
     ) -> None:
         computes = "@pytest.mark.expect_cpu_bound\ndef test_computes():\n    sum(n * n for n in range(20_000))\n"
-        options = (*plugin("pytest_cov"), "--cov=.", "--cov-report=term", REPORT)
+        options = (*plugin("pytest_cov"), "--cov=.", "--cov-report=term", REPORT, "--concurrency-undecided=pass")
         result = suite(computes + WAITS, *options, subprocess=True)
         result.assert_outcomes(passed=3)
         assert [record["traced_by"] for record in records(pytester)] == [["coverage"], ["coverage"]]
