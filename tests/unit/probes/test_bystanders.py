@@ -84,7 +84,13 @@ def test_thread_that_computes_in_batches_only_is_the_bodys(server: Server) -> No
     before = known.used()
     seconds = timed(server)
     assert known.computed(before) >= 0.009
-    assert known.ask(before, seconds, lambda: timed(server)) == "the body's"
+    # On a busy machine its time may run out: it is asked again after a later batch, as in a measurement.
+    for _ in range(20):
+        whose = known.ask(before, seconds, lambda: timed(server))
+        if whose != "unclear":
+            break
+        before, seconds = known.used(), timed(server)
+    assert whose == "the body's"
     assert not known.ids
 
 
