@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import os
 import selectors
@@ -41,7 +42,22 @@ def of_thread(ident: int | None) -> tuple[Place, ...] | None:
     frame = sys._current_frames().get(ident or 0)
     if frame is None:
         return None
-    return tuple(of_frame(frame)) if unreadable() is None else ()
+    return tuple(of_frame(_outside_collector(frame))) if unreadable() is None else ()
+
+
+def _outside_collector(innermost: FrameType) -> FrameType | None:
+    """Return the frame in which a garbage collection has begun; the innermost one if none is under way.
+
+    What ``gc.callbacks`` run is not what the thread is at, and is often the only place where a collection can be seen.
+    """
+    callbacks = {getattr(each, "__code__", None) for each in gc.callbacks}
+    found: FrameType | None = innermost
+    frame = innermost if callbacks else None
+    while frame is not None:
+        if frame.f_code in callbacks:
+            found = frame.f_back
+        frame = frame.f_back
+    return found
 
 
 def authors(places: Iterable[Place]) -> Place | None:

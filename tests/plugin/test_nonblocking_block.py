@@ -76,8 +76,7 @@ def test_a_called_collection_is_named(suite: Suite) -> None:
         "    for _ in range(3):",
         "        gc.collect()",
     )
-    # In a process without hypothesis, whose own callback of the collector would be the place that is named.
-    result = suite(source, subprocess=True)
+    result = suite(source)
     assert_outcome(result, "test_body", "FAILED")
     assert "in main: gc.collect()" in text_of(result)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import queue
 import selectors
@@ -78,3 +79,17 @@ def test_where_another_thread_stands_and_that_nobody_looks_without_a_gil(monkeyp
         stop.set()
         thread.join()
     assert stack_locations.of_thread(thread.ident) is None
+
+
+def test_a_callback_of_the_garbage_collector_is_not_where_the_thread_stands() -> None:
+    seen: list[tuple[stack_locations.Place, ...] | None] = []
+
+    def note(phase: str, info: object) -> None:
+        seen.append(stack_locations.of_thread(threading.get_ident()))
+
+    gc.callbacks.append(note)
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks.remove(note)
+    assert [stack[0][2] for stack in seen if stack] == [sys._getframe().f_code.co_name] * 2
