@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 
 from pytest_concurrency.core.model import BackendName, BoundKind, GilUse, Interference, Interval, VerdictName
 
 
+class Unordered:
+    """Refuses the four order operators in the words of its class: a figure that was measured once decides nothing."""
+
+    __slots__ = ()
+
+    _NO_ORDER: ClassVar[str]
+
+    def __lt__(self, other: object) -> NoReturn:
+        raise TypeError(self._NO_ORDER)
+
+    def __le__(self, other: object) -> NoReturn:
+        raise TypeError(self._NO_ORDER)
+
+    def __gt__(self, other: object) -> NoReturn:
+        raise TypeError(self._NO_ORDER)
+
+    def __ge__(self, other: object) -> NoReturn:
+        raise TypeError(self._NO_ORDER)
+
+
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Unordered):
     """A figure over all rounds that could be read, with its interval from ``low`` to ``high``.
 
     Over six rounds or more, the interval contains the median of the rounds with 95% confidence. With fewer rounds it is
@@ -24,23 +44,10 @@ class Estimate:
     high: float
     unit: str = "ratio"
 
-    def _refuse_order(self) -> NoReturn:
-        raise TypeError(
-            "an estimate has no order: compare its .value, .low or .high. For a verdict that holds in every run, write "
-            "assert concurrency.speedup(...) >= 2"
-        )
-
-    def __lt__(self, other: object) -> NoReturn:
-        self._refuse_order()
-
-    def __le__(self, other: object) -> NoReturn:
-        self._refuse_order()
-
-    def __gt__(self, other: object) -> NoReturn:
-        self._refuse_order()
-
-    def __ge__(self, other: object) -> NoReturn:
-        self._refuse_order()
+    _NO_ORDER: ClassVar[str] = (
+        "an estimate has no order: compare its .value, .low or .high. For a verdict that holds in every run, write "
+        "assert concurrency.speedup(...) >= 2"
+    )
 
 
 @dataclass(frozen=True, slots=True)

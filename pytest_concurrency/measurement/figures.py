@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import ClassVar
 
-from pytest_concurrency.core.outcomes import Arm, Bound, Estimate
+from pytest_concurrency.core.outcomes import Arm, Bound, Estimate, Unordered
 from pytest_concurrency.core.units import count
 from pytest_concurrency.engine.bound_type import classify
 from pytest_concurrency.engine.claims import SpeedupClaim
@@ -21,7 +21,7 @@ _ROUNDS = 10  # per backend, if there is time
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Unordered):
     """Every figure of a measurement without a verdict, as ``concurrency.measure`` returns it.
 
     ``bound`` is the bound type, with its evidence. ``speedup`` has an estimate for each backend that was asked for, by
@@ -38,23 +38,10 @@ class Figures:
         speedups = ", ".join(f"{name} {figure(value)}" for name, value in self.speedup.items())
         return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
 
-    def _refuse_order(self) -> NoReturn:
-        raise TypeError(
-            "a measurement has no verdict and no order: look at its .speedup, .bound and .arms. "
-            "To assert a speedup, write assert concurrency.speedup(...) >= 2"
-        )
-
-    def __lt__(self, other: object) -> NoReturn:
-        self._refuse_order()
-
-    def __le__(self, other: object) -> NoReturn:
-        self._refuse_order()
-
-    def __gt__(self, other: object) -> NoReturn:
-        self._refuse_order()
-
-    def __ge__(self, other: object) -> NoReturn:
-        self._refuse_order()
+    _NO_ORDER: ClassVar[str] = (
+        "a measurement has no verdict and no order: look at its .speedup, .bound and .arms. "
+        "To assert a speedup, write assert concurrency.speedup(...) >= 2"
+    )
 
 
 def look(trial: Trial, setup: WorkerSetup, limits: Tolerances, rounds: int = _ROUNDS) -> Settlement:
