@@ -64,10 +64,17 @@ def load(name: str) -> Iterator[None]:
         with _quota():
             yield
         return
+    with programs(LOADS[name]):
+        yield
+
+
+@contextlib.contextmanager
+def programs(sources: list[tuple[str, ...]]) -> Iterator[None]:
+    """Run programs, each by its source and its arguments, until the exit."""
     signal.signal(signal.SIGTERM, _leave)  # a study that is stopped leaves no load behind, which would spoil the next
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     processes = [
-        subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment) for code, *arguments in LOADS[name]
+        subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment) for code, *arguments in sources
     ]
     try:
         time.sleep(0.3 if processes else 0)

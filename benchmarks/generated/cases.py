@@ -17,7 +17,7 @@ from generated.truth import Range
 
 FACTOR = 1.4
 UNKNOWN = 0.0002  # seconds of computing that a call may take beside what its recipe says
-OVERLAPS, QUEUES = 0.85, 1.15  # part of the workers, and speedup, from which waits surely overlap, or surely do not
+OVERLAPS, QUEUES = 0.85, 1.15  # part of the workers, and speedup, from which waits certainly overlap, or do not
 LEAST = 1.05  # no one expects a smaller speedup
 
 

@@ -7,30 +7,20 @@ import importlib.util
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+
+from loads import BURN, BURST, programs
 
 from generated import cases as questions
 from generated import known, source
 from generated.cases import Case
 from generated.results import Line
 
-BURN = "while True: pass"
-BURST = """
-import random, sys, time
-low, high = map(float, sys.argv[1:3])
-while True:
-    time.sleep(random.uniform(low, high))
-    end = time.time() + random.uniform(low, high)
-    while time.time() < end: pass
-"""
 PROGRAMS: dict[str, list[tuple[str, ...]]] = {
     "idle": [],
     "busy1": [(BURN,)],
@@ -42,22 +32,9 @@ LIMIT = 60.0  # seconds for each test of a session, after which it is stopped
 _OUTCOMES = {"failure": "not_met", "error": "error", "skipped": "undecided"}
 
 
-@contextlib.contextmanager
-def load(name: str) -> Iterator[None]:
-    """Keep the machine busy; the programs are this one's own, and ended by their ids."""
-    signal.signal(signal.SIGTERM, _leave)  # a study that is stopped leaves no load behind, which would spoil the next
-    processes = [subprocess.Popen([sys.executable, "-S", "-c", code, *rest]) for code, *rest in PROGRAMS[name]]
-    try:
-        time.sleep(0.3 if processes else 0)
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)
+def load(name: str) -> contextlib.AbstractContextManager[None]:
+    """Keep the machine busy in one of these ways."""
+    return programs(PROGRAMS[name])
 
 
 def measurable(case: Case) -> bool:
