@@ -40,7 +40,6 @@ OUTCOMES = pytest.StashKey[list[Outcome]]()
 RECORD = pytest.StashKey[dict[str, Any]]()
 PASSED = pytest.StashKey[bool]()  # the call of the test
 FUNCTION = pytest.StashKey[Any]()
-_OWN = f"{Concurrency.__module__.rpartition('.')[0]}."  # the modules of the findings that a test compares
 EXPECTATIONS = pytest.StashKey[list[Any]]()
 
 

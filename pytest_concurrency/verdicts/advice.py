@@ -28,12 +28,6 @@ _BY_GIL = {
 }
 
 
-def which_tool(bound: Bound, together: bool = True, by_threads: Interval | None = None) -> str:
-    """One line: the tool for this kind of work; see :func:`work_and_tool`."""
-    work, tool = work_and_tool(bound, together, by_threads)
-    return f"{work}: {tool}"
-
-
 def work_and_tool(bound: Bound, together: bool = True, by_threads: Interval | None = None) -> tuple[str, str]:
     """What kind of work it is, and the tool for it.
 

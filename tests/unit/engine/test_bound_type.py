@@ -9,7 +9,7 @@ from pytest_concurrency.engine.bound_type import classify, per_body
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.testing import Noise, ScriptedBench, ScriptedBody
-from pytest_concurrency.verdicts.advice import which_tool
+from pytest_concurrency.verdicts.advice import work_and_tool
 from pytest_concurrency.verdicts.causes import of_speedup
 
 from ..make import reading, sample
@@ -83,7 +83,7 @@ def test_one_bodys_part_of_a_batch() -> None:
     ],
 )
 def test_each_bound_type_has_its_tool(kind: str, gil: str, tool: str, not_tool: str) -> None:
-    said = which_tool(Bound(kind, 0.5, 0.5, gil))
+    said = ": ".join(work_and_tool(Bound(kind, 0.5, 0.5, gil)))
     assert tool in said
     assert not_tool not in said
 
@@ -101,7 +101,7 @@ def test_each_bound_type_has_its_tool(kind: str, gil: str, tool: str, not_tool: 
     ],
 )
 def test_tool_follows_what_threads_were_measured_to_gain(gil: str, low: float, high: float, tool: str) -> None:
-    assert tool in which_tool(Bound("cpu", 1.0, 0.0, gil), by_threads=Interval(low, high))
+    assert tool in ": ".join(work_and_tool(Bound("cpu", 1.0, 0.0, gil), by_threads=Interval(low, high)))
 
 
 @pytest.mark.parametrize(
