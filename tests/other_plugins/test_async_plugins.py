@@ -50,6 +50,15 @@ async def ask(pool):
     assert await reader.readline() == b"pong\\n"
     pool.put_nowait((reader, writer))
 """
+BLOCKS = """
+@pytest.mark.expect_nonblocking(max_block="20ms")
+async def test_blocks():
+    time.sleep(0.05)
+
+@pytest.mark.expect_nonblocking(max_block="20ms")
+async def test_blocks_by_computing():
+    sum(number * number for number in range(1_500_000))
+"""
 MARKERS = """
 @pytest.mark.expect_speedup(tasks=4, at_least=2)
 @pytest.mark.expect_io_bound
@@ -179,14 +188,8 @@ class TestPytestAsyncio:
                 async with lock:
                     await asyncio.sleep(0.004)
 
-            @pytest.mark.expect_nonblocking(max_block="20ms")
-            async def test_blocks():
-                time.sleep(0.05)
-
-            @pytest.mark.expect_nonblocking(max_block="20ms")
-            async def test_blocks_by_computing():
-                sum(number * number for number in range(1_500_000))
-            """,
+            """
+            + textwrap.indent(BLOCKS, " " * 12),
             mode="auto",
         )
         result.assert_outcomes(passed=1, failed=3)
@@ -327,14 +330,8 @@ class TestAnyio:
                 async with slots:
                     await anyio.sleep(0.005)
 
-            @pytest.mark.expect_nonblocking(max_block="20ms")
-            async def test_blocks():
-                time.sleep(0.05)
-
-            @pytest.mark.expect_nonblocking(max_block="20ms")
-            async def test_blocks_by_computing():
-                sum(number * number for number in range(1_500_000))
-            """,
+            """
+            + textwrap.indent(BLOCKS, " " * 12),
             "--concurrency-report=json:out.json",
             backend=backend,
         )
