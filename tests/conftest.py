@@ -134,7 +134,9 @@ def own_temporary_folder() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, own_temporary_folder: str) -> None:
-    """Give inner sessions a wide terminal without colour, and no plugin that only this machine has.
+    """Give inner sessions a wide terminal without colour, no plugin that only this machine has, and no CI system.
+
+    In CI, pytest repeats whole messages in its short summary.
 
     The lock by which measurements have a host for themselves lies in the folder for temporary files: with one of
     their own, inner sessions do not wait for those of other workers of the outer session.
@@ -143,7 +145,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, own_temporary_folder: str) -> None:
     monkeypatch.setattr(tempfile, "tempdir", own_temporary_folder)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    for name in ("PYTEST_ADDOPTS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"):
+    for name in ("PYTEST_ADDOPTS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
 
 
