@@ -23,6 +23,7 @@ from verdicts import machine, print_rows, upper_bound
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.model import Body, Interval
 from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.interval_rules.base import ALL_OVERLAPS, NONE_OVERLAPS, Context
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.measurement.worker_bench import WorkerBench
 
@@ -93,8 +94,8 @@ def record(load_name: str, rounds: int) -> list[Series]:
 def figures(series: Series) -> list[Interval]:
     """What rounds say of the speedup, as multiples of the truth."""
     counts_in_turn = series.case.startswith("count") and series.backend == "threads"
-    in_turn = intervals.NONE_OVERLAPS if counts_in_turn else intervals.ALL_OVERLAPS
-    said = (intervals.speedup(moment.round, series.workers, series.cpus, in_turn) for moment in series.moments)
+    context = Context(series.workers, series.cpus, NONE_OVERLAPS if counts_in_turn else ALL_OVERLAPS)
+    said = (intervals.speedup(moment.round, context) for moment in series.moments)
     return [Interval(each.low / series.truth, each.high / series.truth) for each in said if each is not None]
 
 

@@ -14,7 +14,7 @@ from generated.programs import Beat
 from generated.truth import CPUS, own_gil
 from generated.workers import Workers
 from pytest_concurrency.core.model import BlockProbe, GilProbe, Interference, Interval, Reading, Round, Sample
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.measurement import batch_size
 from pytest_concurrency.probes import gil_heartbeat
@@ -133,7 +133,7 @@ class SimulatedBench(Workers):
         loops = 1
         while True:
             sample = self._run(setup, 1, loops, job)
-            seconds = intervals.quiet_time(sample.readings[0])
+            seconds = readings.quiet_time(sample.readings[0])
             if job == "body":
                 self.expected = seconds / loops
             if seconds >= 0.8 * self.batch:

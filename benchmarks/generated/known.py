@@ -6,7 +6,7 @@ An entry is removed when its kind is mended; nothing is added without a sentence
 from __future__ import annotations
 
 from generated.cases import Case
-from generated.recipes import Handed, Wait, flat
+from generated.recipes import Handed
 
 RATIOS = ("expect_speedup", "expect_scaling")
 
@@ -14,10 +14,6 @@ RATIOS = ("expect_speedup", "expect_scaling")
 def gap(case: Case, load: str) -> str:
     """Return why this case may be judged wrongly beside this load, or nothing."""
     recipe = case.recipe
-    if "gil=" in case.asked and load != "idle" and any(isinstance(part, Wait) for part in flat(recipe.parts)):
-        return "beside other programs, the probe of the GIL may have a CPU only while the body waits"
-    if "gil=" in case.asked and load in ("macos busy1", "unread"):
-        return "without run delay, a beat of the probe that had no CPU looks like one that found the GIL taken"
     if recipe.vary in ("rare", "cycle") and case.marker in RATIOS:
         return "the promise is about calls that are alike or vary smoothly, not about two kinds of calls"
     if recipe.vary == "index" and case.marker in RATIOS:

@@ -7,8 +7,9 @@
 3. The bench starts the workers, warms them up and sizes a batch: 8 ms or more, and one call where calls vary
    (``plan.Bench``; the real one is in ``measurement/``).
 4. A round is one batch of one worker and one of all of them, in random order (:mod:`.procedure`).
-5. From its readings (wall time, CPU time, run-queue delay, switches) come two bounds of the figure on a quiet machine
-   (:mod:`.intervals`, :mod:`.callable_intervals`).
+5. From its readings (wall time, CPU time, run-queue delay, switches; :mod:`.readings`) come two bounds of the figure on
+   a quiet machine (:mod:`.intervals`, :mod:`.callable_intervals`), limited by what is physically possible and widened
+   by what is not known (:mod:`.interval_rules`).
 6. A round that cannot be trusted gives none (the discards of :mod:`.rules`).
 7. A round votes if its whole interval lies on one side of the cut (:mod:`.voting`).
 8. A vote's weight is the log odds that it is right, by its distance from the cut, with a ceiling: no single round

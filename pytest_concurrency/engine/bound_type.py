@@ -8,7 +8,7 @@ from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import BoundKind, Round, Sample
 from pytest_concurrency.core.outcomes import Bound, PerBody
 from pytest_concurrency.core.units import duration, ratio, share
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import intervals, readings
 from pytest_concurrency.engine.claims import Knowledge, OverlapClaim
 from pytest_concurrency.engine.plan import WorkerSetup
 
@@ -35,7 +35,7 @@ def per_body(samples: Sequence[Sample], tasks: int = 1) -> PerBody:
 def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> Bound:
     """Return the bound type of a body from the rounds of one worker against several."""
     workers = setup.workers
-    computing = intervals.median_cpu_share(rounds)
+    computing = readings.median_cpu_share(rounds)
     waiting = 1 - computing
     alone = per_body([round_.serial for round_ in rounds])
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
@@ -46,11 +46,11 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
         if setup.own_code:
             evidence = f"the first function waits for {share(waiting)} of {duration(alone.wall)}"
         elif together and workers and workers > 1:
-            found = [intervals.speedup(round_, workers, known.cpus, known.in_turn) for round_ in rounds]
+            found = [intervals.speedup(round_, known.context(workers)) for round_ in rounds]
             figures = [stats.middle(interval) for interval in found if interval is not None]
             if figures:
                 claim = OverlapClaim(workers, slack=0.0)  # its cut does not depend on the margin
-                longest = stats.median([intervals.longest_body(round_.serial) for round_ in rounds])
+                longest = stats.median([readings.longest_body(round_.serial) for round_ in rounds])
                 overlapping, _ = claim.expected(computing, longest)
                 finish = duration(per_body(together).wall)
                 if stats.median(figures) < claim.cut(computing, longest) and claim.shows(computing, longest):

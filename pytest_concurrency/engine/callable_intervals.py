@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
-from pytest_concurrency.engine import constants, intervals
+from pytest_concurrency.engine import constants, readings
 
 
 def speedup(round_: Round, cpus: float) -> Interval | None:
@@ -16,13 +16,13 @@ def speedup(round_: Round, cpus: float) -> Interval | None:
     interference, and no less than none. No callable is faster than all CPUs are with its computing.
     """
     together = round_.concurrent
-    if together is None or not intervals.readable(round_) or intervals.cpu_taken(round_):
+    if together is None or not readings.readable(round_) or readings.cpu_taken(round_):
         return None
     first, second = round_.serial.readings[0], together.readings[0]
     calls = together.loops / round_.serial.loops
     # Threads and wake-ups come late beside other programs, also those of a hypervisor's other guests, and not all of
     # it is run delay.
-    busy = intervals.beside_others(round_) or round_.interference.taken > constants.NOTICED
+    busy = readings.beside_others(round_) or round_.interference.taken > constants.NOTICED
     if busy and first.accounting == "native":
         return None
     low = calls * _least(first, cpus, busy, constants.USUALLY_LATE, all_late=False) / _most(second)
@@ -42,7 +42,7 @@ def figure(round_: Round) -> float | None:
 def cpus_used(sample: Sample) -> float:
     """How many CPUs a user's own code kept busy, as far as nothing else kept it from them."""
     reading = sample.readings[0]
-    return reading.cpu / max(reading.wall - (reading.delay or 0.0), intervals.TINY)
+    return reading.cpu / max(reading.wall - (reading.delay or 0.0), readings.TINY)
 
 
 def by_one_thread(round_: Round) -> bool:
@@ -52,7 +52,7 @@ def by_one_thread(round_: Round) -> bool:
 
 def _most(reading: Reading) -> float:
     """What the whole work took at most, on a quiet machine."""
-    return intervals.quiet_time(reading) if reading.accounting == "one" else max(reading.wall, intervals.TINY)
+    return readings.quiet_time(reading) if reading.accounting == "one" else max(reading.wall, readings.TINY)
 
 
 def _least(reading: Reading, cpus: float, busy: bool, late: float, all_late: bool = True) -> float:
@@ -64,12 +64,12 @@ def _least(reading: Reading, cpus: float, busy: bool, late: float, all_late: boo
     lateness = constants.UNSEEN_LATENESS if busy else 1.0
     waits = math.inf if reading.switches is None else reading.switches * late
     if reading.accounting == "one":
-        return max(reading.cpu + reading.blocked - min(waits, reading.blocked * (1 - 1 / lateness)), intervals.TINY)
+        return max(reading.cpu + reading.blocked - min(waits, reading.blocked * (1 - 1 / lateness)), readings.TINY)
     computing = reading.cpu / max(1.0, cpus)
     if busy and reading.accounting == "native":  # such threads may have spun, to wait for one that had no CPU
         return 0.0
     if busy and reading.accounting == "unseen":
-        return max(computing, intervals.TINY)
+        return max(computing, readings.TINY)
     lifetime = reading.wall - (reading.delay or 0.0)
     on_time = lifetime / lateness if all_late else max(lifetime / lateness, lifetime - waits)
-    return max(computing, on_time, reading.wall * 0.1 / lateness, intervals.TINY)
+    return max(computing, on_time, reading.wall * 0.1 / lateness, readings.TINY)

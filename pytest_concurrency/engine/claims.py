@@ -13,9 +13,12 @@ from typing import Protocol
 
 from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
 from pytest_concurrency.core.stats import log_odds
-from pytest_concurrency.engine import constants, gil_overlap, intervals
+from pytest_concurrency.engine import constants, gil_overlap, interval_rules, intervals, readings
+from pytest_concurrency.engine.interval_rules.base import ALL_OVERLAPS, NONE_OVERLAPS, Context
 from pytest_concurrency.engine.statistic import NEVER, RATIO, SHARE, Statistic
 from pytest_concurrency.engine.voting import Vote, cast
+
+_LEAST_SHARE = 1e-6  # in place of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,16 @@ class Knowledge:
     cpus: float
     gil: GilUse = "unknown"
     one_interpreter: bool = True  # the workers share one interpreter, and so its GIL
-    held: Interval = intervals.NONE_OVERLAPS  # part of a body's computing that holds a GIL which is "held"
+    held: Interval = NONE_OVERLAPS  # part of a body's computing that holds a GIL which is "held"
 
     @property
     def in_turn(self) -> Interval:
         """The part of the bodies' computing that cannot overlap, whatever the number of CPUs."""
-        return self.held if self.one_interpreter and self.gil == "held" else intervals.ALL_OVERLAPS
+        return self.held if self.one_interpreter and self.gil == "held" else ALL_OVERLAPS
+
+    def context(self, workers: int) -> Context:
+        """Return what the rules for intervals get to see of a speedup of so many workers."""
+        return Context(workers, self.cpus, self.in_turn)
 
     @property
     def computes_alone(self) -> bool:
@@ -94,8 +101,7 @@ class SpeedupClaim:
         return Interval(self.threshold / (1 + self.slack), self.threshold)
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        interval = intervals.speedup(round_, self.workers, known.cpus, known.in_turn)
-        return _ratio_vote(interval, margin_cut(self.margin), round_, self, known)
+        return _ratio_vote(margin_cut(self.margin), round_, self, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +125,24 @@ class ShareClaim:
         return Interval(self.threshold / (1 + self.slack), self.threshold)
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        if not intervals.readable(round_):
+        if not readings.readable(round_):
             return Vote(0)
-        computing = intervals.cpu_share(round_.serial)
-        figure = max(1 - computing if self.kind == "wait" else computing, 1e-6)
-        low = high = figure
-        most = intervals.most_cpu_share(round_)
-        least = intervals.least_cpu_share(round_)
-        if self.kind == "wait":
-            low, high = max(min(low, 1 - most), 1e-6), max(high, 1 - least)
-        else:
-            low, high = max(min(low, least), 1e-6), max(high, most)
-        if intervals.helpers_late(round_):  # there may have been more computing, and less waiting, than is known
-            low, high = (1e-6, high) if self.kind == "wait" else (low, 1.0)
-        vote = cast(Interval(low, high), margin_cut(self.margin), shortest_batch(round_))
-        whole = intervals.body_time(round_)
-        return replace(vote, figure=figure, whole=whole, work=figure * whole, half=half(self.margin))
+        computing = readings.cpu_share(round_.serial)
+        figure = max(1 - computing if self.kind == "wait" else computing, _LEAST_SHARE)
+        found, cut = intervals.computing_share(round_), margin_cut(self.margin)
+        vote = cast(self._part(found.interval), cut, shortest_batch(round_))
+        widened_by = interval_rules.silencing(
+            self._part(Interval(computing, computing)), [(name, self._part(each)) for name, each in found.steps], cut
+        )
+        whole = readings.body_time(round_)
+        return replace(
+            vote, figure=figure, whole=whole, work=figure * whole, half=half(self.margin), widened_by=widened_by
+        )
+
+    def _part(self, computing: Interval) -> Interval:
+        """The bounds of what the claim is about, from those of the computing part; above 0, as ratios need it."""
+        low, high = (1 - computing.high, 1 - computing.low) if self.kind == "wait" else (computing.low, computing.high)
+        return Interval(max(low, _LEAST_SHARE), max(high, _LEAST_SHARE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +171,10 @@ class OverlapClaim:
         return Interval(self.threshold / math.sqrt(1 + self.slack), self.threshold * math.sqrt(1 + self.slack))
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        interval = intervals.speedup(round_, self.workers, known.cpus, known.in_turn)
-        share, longest = intervals.cpu_share(round_.serial), intervals.longest_body(round_.serial)
+        share, longest = readings.cpu_share(round_.serial), readings.longest_body(round_.serial)
         if not self.shows(share, longest):
             return Vote(0)
-        return _ratio_vote(interval, self.cut(share, longest), round_, self, known)
+        return _ratio_vote(self.cut(share, longest), round_, self, known)
 
     def shows(self, cpu_share: float, longest: float = 1.0) -> bool:
         """Whether they can be distinguished: not beside much computing, nor where one body waits most of the time."""
@@ -220,7 +227,8 @@ class GilClaim:
         return Interval(self.threshold, self.threshold)
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        vote = gil_vote(gil)
+        # Without run delay, a beat of the probe that had no CPU looks like one that found the GIL taken.
+        vote = gil_vote(gil) if readings.readable(round_) else Vote(0)
         if vote.direction >= 0 or gil is None or gil.taken is None or known.gil == "released":
             return vote
         # One probe has too few beats to tell a GIL that is released from one let go briefly. All of them do, or the
@@ -250,11 +258,11 @@ class LongestClaim:
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         probe = round_.gil if self.kind == "hold" else round_.block
-        if probe is None or not intervals.readable(round_):
+        if probe is None or not readings.readable(round_):
             return Vote(0)
         cut = margin_cut(self.margin)
         # A CPU that was taken away is no run delay, and looks like a long hold.
-        low = probe.longest.low - intervals.taken_seconds(round_)
+        low = probe.longest.low - readings.taken_seconds(round_)
         longest = Interval(max(low, 1e-6), max(probe.longest.high, 1e-6))
         vote = cast(longest, cut, round_.serial.wall)
         if longest.low - constants.SIGHTING_RESOLUTION > cut and round_.serial.readings[0].delay is not None:
@@ -286,18 +294,28 @@ def gil_vote(probe: GilProbe | None) -> Vote:
     return cast(Interval(max(low, 1e-6), max(high, 1e-6)), 0.5, probe.window)
 
 
-def _ratio_vote(
-    interval: Interval | None, cut: float, round_: Round, claim: SpeedupClaim | OverlapClaim, known: Knowledge
-) -> Vote:
+def _ratio_vote(cut: float, round_: Round, claim: SpeedupClaim | OverlapClaim, known: Knowledge) -> Vote:
     """Cast a vote on a ratio of times, which may be added up over rounds."""
-    vote = cast(interval, cut, shortest_batch(round_), intervals.body_time(round_), half(claim.margin))
+    context = known.context(claim.workers)
+    limited = intervals.limited_speedup(round_, context)
+    interval, widened_by = limited, ""
+    if limited is not None:
+        found = intervals.widened_speedup(limited, round_, context)
+        interval, widened_by = found.interval, interval_rules.silencing(limited, found.steps, cut)
+    vote = cast(interval, cut, shortest_batch(round_), readings.body_time(round_), half(claim.margin))
     # What computing alone makes of it is no chance.
-    computed = intervals.most_by_computing(round_, claim.workers, known.cpus, known.in_turn) < cut
+    computed = intervals.most_by_computing(round_, context) < cut
     # Sums of so many calls are alike whatever single ones are.
     many = round_.serial.loops >= constants.MANY_CALLS and vote.batch >= constants.SUSTAINED
     calls = None if computed or many else intervals.calls(round_, claim.workers)
     draws = round_.serial.loops // round_.concurrent.loops if round_.concurrent is not None else 1
-    return replace(vote, faster=intervals.faster_concurrently(round_), calls=calls, draws=max(1, draws))
+    return replace(
+        vote,
+        faster=readings.faster_concurrently(round_),
+        calls=calls,
+        draws=max(1, draws),
+        widened_by=widened_by,
+    )
 
 
 def shortest_batch(round_: Round) -> float:

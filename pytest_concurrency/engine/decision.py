@@ -34,7 +34,6 @@ class Decision:
     counted: list[Vote] = field(default_factory=list)  # those of the count that goes on
     spread: Spread = field(default_factory=Spread)  # how much the figure varies with the body itself
     silent: int = 0  # rounds without a vote, in a row
-    undelivered: int = 0  # rounds in which the machine did not deliver its CPUs
     trace: Counter[str] = field(default_factory=Counter)  # how often each rule has held something back
     held_back_by: str = ""  # the rule that held the last verdict back, if one did
     contradicted: int = 0  # conclusions that fresh workers did not come to again
@@ -56,6 +55,8 @@ class Decision:
         :param early: whether so little was seen that calls of another kind may well be to come.
         """
         self.votes.append(vote)
+        if vote.widened_by:
+            self.trace[vote.widened_by] += 1
         self.spread = spread_of(self.votes)
         if not self.open:
             return False

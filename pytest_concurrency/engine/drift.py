@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pytest_concurrency.core.model import Interval, Round
 from pytest_concurrency.core.stats import median, middle, rank_correlation
 from pytest_concurrency.engine import constants
-from pytest_concurrency.engine.intervals import body_time
+from pytest_concurrency.engine.readings import body_time
 
 
 def may_drift(rounds: Sequence[Round]) -> bool:

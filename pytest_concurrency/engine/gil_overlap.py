@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_concurrency.core.model import GilProbe, Interval, Round
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import intervals, readings
 from pytest_concurrency.engine.voting import Vote, cast
 
 HALF = 0.5  # part of the computing that is done in turn, from which on threads do not help
@@ -29,22 +29,22 @@ def in_turn(round_: Round, cpus: float) -> Interval | None:
     From Amdahl's law: ``n`` CPUs do one unit of it in ``part + (1 - part) / n``.
     """
     together = round_.concurrent
-    if together is None or together.workers < 2 or together.cpu <= 0 or not intervals.readable(round_):
+    if together is None or together.workers < 2 or together.cpu <= 0 or not readings.readable(round_):
         return None
-    could = min(cpus, together.workers * intervals.cpu_share(round_.serial))
+    could = min(cpus, together.workers * readings.cpu_share(round_.serial))
     if could < _COULD:
         return None
 
     def part(overlap: float) -> float:
         return min(1.0, max(0.0, (1 / overlap - 1 / could) / (1 - 1 / could)))
 
-    overlap = together.cpu / max(together.wall, intervals.TINY)
+    overlap = together.cpu / max(together.wall, readings.TINY)
     calm = (
-        together.delay <= _CALM * together.wall and not intervals.cpu_taken(round_) and intervals.side_by_side(together)
+        together.delay <= _CALM * together.wall and not readings.cpu_taken(round_) and intervals.side_by_side(together)
     )
     # What computes at the same time and needs more CPU time for it gains less, whatever that goes into: waiting for the
     # GIL at each turn takes some, and two hardware threads of one core take twice as much for the same work.
-    gained = overlap / max(1.0, intervals.cpu_growth(round_))
+    gained = overlap / max(1.0, readings.cpu_growth(round_))
     return Interval(part(min(overlap, _SHARED_CORE * gained)) if calm else 0.0, part(gained))
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pytest_concurrency.core.model import GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.core.units import formatter
-from pytest_concurrency.engine import constants, drift, intervals, mean_ratio, reference_workload, rules
+from pytest_concurrency.engine import constants, drift, mean_ratio, readings, reference_workload, rules
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.gil_usage import GilUsage
+from pytest_concurrency.engine.interval_rules import slow_cpus
 from pytest_concurrency.engine.plan import Bench, CpuSite, Plan
 from pytest_concurrency.engine.reference_workload import ReferenceRuns
 from pytest_concurrency.engine.rules import batched_calls, drifting, falling
@@ -100,7 +102,7 @@ class _Loop:
             # Where computing and waiting calls take turns, the next one tells more, and breaks the step.
             for _ in range(2):
                 self._probe = self._bench.probe_gil()
-                telling = self._probe is None or self._probe.cpu >= constants.LIKE_OTHERS * intervals.mean_cpu(
+                telling = self._probe is None or self._probe.cpu >= constants.LIKE_OTHERS * readings.mean_cpu(
                     self._rounds
                 )
                 self._gil.take(self._probe, telling)
@@ -164,8 +166,8 @@ class _Loop:
         allowed = self._delivery.widened(vote, self._rounds[-1])
         if case.confirming == -1 and not self._delivery.there:
             allowed = Vote(0, figure=vote.figure, interval=vote.interval)
-        case.undelivered += allowed.direction != vote.direction
-        return allowed
+        silenced = allowed.direction != vote.direction
+        return replace(allowed, widened_by=slow_cpus.RULE.name if silenced else vote.widened_by)
 
     def _early(self, case: Decision) -> bool:
         """Whether rare calls that take most of the time may well not have been seen yet."""
@@ -203,7 +205,7 @@ class _Loop:
 
     def _prepare_next(self, fresh: bool, bad: bool) -> None:
         """After a bad round beside interference wait, longer each time, so that a burst of it passes."""
-        if bad and intervals.disturbed(self._rounds[-1], self._known.cpus):
+        if bad and readings.disturbed(self._rounds[-1], self._known.cpus):
             self._bench.sleep(min(self._pause, max(0.0, self._end - self._bench.now())))
             self._pause = min(self._pause * 2, constants.LONGEST_PAUSE)
         else:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval, Round
-from pytest_concurrency.engine import callable_intervals, constants, intervals
+from pytest_concurrency.engine import callable_intervals, constants, intervals, readings
 from pytest_concurrency.engine.claims import Knowledge
+from pytest_concurrency.engine.interval_rules import slow_cpus
+from pytest_concurrency.engine.interval_rules.base import Context
 from pytest_concurrency.engine.plan import Bench, WorkerSetup
 from pytest_concurrency.engine.voting import Vote, cast
 
@@ -49,9 +51,9 @@ class ReferenceRuns:
         """Run the reference workload."""
         for _ in range(times):
             round_ = self.bench.control(self.setup)
-            found = intervals.speedup(round_, self.setup.group_size, self.cpus)
+            found = intervals.speedup(round_, Context(self.setup.group_size, self.cpus))
             found = found or Interval(_LEAST, _LEAST)  # no one can tell
-            growth = max(1.0, intervals.cpu_growth(round_))
+            growth = max(1.0, readings.cpu_growth(round_))
             part = growth / (min(self.setup.group_size, self.cpus) * constants.ALL_DELIVERED)
             self.seen.append(ReferenceRun(Interval(found.low * part, found.high * part), growth))
 
@@ -65,19 +67,13 @@ class ReferenceRuns:
         return self.seen[-1].there.low * constants.ALL_DELIVERED >= constants.DELIVERED
 
     def widened(self, vote: Vote, round_: Round) -> Vote:
-        """Return a round's vote with what the CPUs' slowness may have done to its figure.
-
-        Slow by the CPU time that computing took is what the reference workload is as well: the upper bound rises by as
-        much. A figure that is good only because computing took less CPU time concurrently than alone is not, unless
-        the two are different things.
-        """
+        """Return a round's vote with what the CPUs' slowness may have done to its figure."""
         if vote.interval is None:
             return vote
-        growth, got = intervals.cpu_growth(round_), [control.got.high for control in self.seen]
+        got = [control.got.high for control in self.seen]
         # The last run alone says too little, since a moment later it may be otherwise.
         slower = 1 / max(_LEAST, min(1.0, got[-1], stats.median(got)))
-        low = vote.interval.low if vote.apart else vote.interval.low * min(1.0, growth)
-        widened = Interval(low, vote.interval.high * min(slower, max(1.0, growth)))
+        widened = slow_cpus.RULE.apply(vote.interval, round_, Context(slower=slower, apart=vote.apart))
         counted = cast(widened, vote.cut, vote.batch)
         return replace(vote, direction=counted.direction, weight=counted.weight, interval=widened, read=vote.interval)
 
@@ -90,7 +86,7 @@ class ReferenceRuns:
             max(_LEAST, min(1.0, stats.median(parts)))
             for parts in ([run.got.low for run in self.seen], [run.there.low for run in self.seen])
         )
-        raised = min(interval.high / got, interval.high * max(1.0, intervals.cpu_growth(round_)) / there)
+        raised = min(interval.high / got, interval.high * max(1.0, readings.cpu_growth(round_)) / there)
         return Interval(interval.low, raised)
 
 
@@ -108,8 +104,8 @@ def matters(setup: WorkerSetup, rounds: Sequence[Round], known: Knowledge) -> bo
 def computing(setup: WorkerSetup, rounds: Sequence[Round]) -> float:
     """Return the computing part of what can be slow for want of CPUs: the body or, of two callables, the second."""
     if not setup.own_code:
-        return intervals.median_cpu_share(rounds)
-    return stats.median([intervals.cpu_share(round_.concurrent or round_.serial) for round_ in rounds])
+        return readings.median_cpu_share(rounds)
+    return stats.median([readings.cpu_share(round_.concurrent or round_.serial) for round_ in rounds])
 
 
 def suspects_slow_cpus(vote: Vote, round_: Round) -> bool:
@@ -119,4 +115,4 @@ def suspects_slow_cpus(vote: Vote, round_: Round) -> bool:
     """
     if vote.direction >= 0 or vote.interval is None:
         return False
-    return vote.interval.high * max(1.0, intervals.cpu_growth(round_)) > vote.cut
+    return vote.interval.high * max(1.0, readings.cpu_growth(round_)) > vote.cut

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_concurrency.core.model import Round
-from pytest_concurrency.engine import constants, intervals, voting
+from pytest_concurrency.engine import constants, readings, voting
 from pytest_concurrency.engine.voting import Vote, VoteCount
 
 
@@ -77,7 +77,7 @@ class _Average:
         if self.of_times and not seen.compared:
             return False
         looking = seen.seconds < constants.LOOKING * (2 if seen.compared else 1)
-        return len(seen.rounds) < constants.LOOKS and (looking or intervals.seen_in_concurrent_only(seen.rounds))
+        return len(seen.rounds) < constants.LOOKS and (looking or readings.seen_in_concurrent_only(seen.rounds))
 
     def happened(self, counted: Sequence[Vote], side: int, enough: float) -> bool:
         return False

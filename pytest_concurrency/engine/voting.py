@@ -38,6 +38,7 @@ class Vote:
     whole: float = 0.0  # seconds per body of which the figure is a share
     faster: float = 0.0  # seconds per body of a worker concurrently, where it took less than the serial one
     read: Interval | None = None  # what the round alone says, where the interval allows for more
+    widened_by: str = ""  # the rule for which the interval reaches over the cut, if one does
     draws: int = 1  # serial calls behind ``work``, for each one that a worker made concurrently
     calls: Calls | None = None  # what each worker took, where calls that differ could look slow concurrently
 

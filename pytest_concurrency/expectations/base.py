@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_concurrency.core.model import Body, Round
 from pytest_concurrency.core.units import number, share, spelled
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.claims import Claim, Knowledge, SpeedupClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations.keywords import Parser
@@ -86,7 +86,7 @@ def speedup_plan(setup: WorkerSetup, least: float | None, most: float | None, li
                 f'{backend}="auto" is {workers} here, one for each usable CPU, and at_least={number(least)} needs at '
                 f"least {math.ceil(least)} CPUs"
             )
-        cpu_share = intervals.median_cpu_share(rounds)
+        cpu_share = readings.median_cpu_share(rounds)
         if setup.one_thread or cpu_share < _COMPUTES:
             return None
         ceiling = advice.ceiling(workers, cpu_share, known.cpus)

@@ -12,7 +12,7 @@ from pytest_concurrency.core import stats
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body, GilProbe, Interval, Round
 from pytest_concurrency.core.units import number, ratio
-from pytest_concurrency.engine import callable_intervals, intervals
+from pytest_concurrency.engine import callable_intervals, readings
 from pytest_concurrency.engine.claims import Claim, Knowledge, SpeedupClaim, half, margin_cut, shortest_batch
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.voting import Vote, cast
@@ -61,14 +61,14 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
 def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:
     """Say why this machine cannot show it: the second function's computing alone takes too long here."""
     # Beside other programs, threads that spin while they wait for each other compute in vain.
-    rounds = [round_ for round_ in rounds if not intervals.beside_others(round_)]
+    rounds = [round_ for round_ in rounds if not readings.beside_others(round_)]
     busy = [callable_intervals.cpus_used(round_.concurrent) for round_ in rounds if round_.concurrent is not None]
     if len(busy) < 2:
         return None
     if known.cpus >= 2 and stats.median(busy) <= _ONE_CPU:
         return None  # more CPUs than those that it left idle would not make it faster
     ceilings = [
-        intervals.body_time(round_) * known.cpus * round_.concurrent.loops / max(round_.concurrent.cpu, 1e-9)
+        readings.body_time(round_) * known.cpus * round_.concurrent.loops / max(round_.concurrent.cpu, 1e-9)
         for round_ in rounds
         if round_.concurrent is not None
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_concurrency.core.model import Body, Round
 from pytest_concurrency.core.units import share
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.claims import Knowledge, OverlapClaim, ShareClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
@@ -28,7 +28,7 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     overlap = OverlapClaim(workers, limits.margin)
 
     def unmeasurable(rounds: Sequence[Round], known: Knowledge) -> str | None:
-        computing = intervals.mean_cpu_share(rounds)
+        computing = readings.mean_cpu_share(rounds)
         if len(rounds) < _ENOUGH or overlap.shows(computing) or 1 - computing < waits.threshold:
             return None
         return (

@@ -15,7 +15,7 @@ from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import CommandError, ConcurrencyError
 from pytest_concurrency.core.model import Body, Interference
 from pytest_concurrency.core.outcomes import Arm, Bound, PerBody
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.bound_type import classify, per_body
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.engine.settlement import Settlement
@@ -148,7 +148,7 @@ def _alone(trial: Trial, backends: Sequence[str], limits: Tolerances) -> tuple[W
 
 
 def _counts_for(alone: Settlement) -> tuple[int, ...]:
-    if intervals.median_cpu_share(alone.rounds) < _COMPUTES:
+    if readings.median_cpu_share(alone.rounds) < _COMPUTES:
         return (_FOR_WAITING,)
     return (min(max(2, auto_workers()), _MOST),)
 

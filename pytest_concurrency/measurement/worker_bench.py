@@ -12,7 +12,7 @@ from pytest_concurrency.backends.batch import forget_inputs, used_up
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, GilProbe, Round, Sample
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import priority, topology
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -337,7 +337,7 @@ class WorkerBench(BaseBench):
         loops = 1
         while True:
             sample = self._run(setup, 1, loops, job)
-            seconds = intervals.quiet_time(sample.readings[0])
+            seconds = readings.quiet_time(sample.readings[0])
             if job == "body":
                 self._expected = seconds / loops
             batch = self._target(setup) if job == "body" else self._batch

@@ -192,7 +192,11 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         total += _BEAT + beat.late
         if beat.delay < _ALERT:
             alert += _BEAT + beat.late
+        computed = max(0.0, waited) if beat.cpu is None else beat.cpu
+        # The body may have held the GIL while the probe thread had no CPU, and let it go before that had one.
+        unseen = min(beat.delay, computed) if beat.delay >= _ALERT else 0.0
         if not beat.found_taken:
+            perhaps += unseen
             most = max(most, beat.delay)
             continue
         waited = max(0.0, waited - beat.delay)
@@ -200,7 +204,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         # What the body computed while the probe thread slept, or had the GIL and no CPU, was not a hold.
         sure = max(0.0, computed - _BEAT - beat.delay - slack)
         surely += sure
-        perhaps += min(waited, computed) if waited > _SLACK else 0.0
+        perhaps += min(waited + unseen, computed) if waited > _SLACK else unseen
         # A hold without computing (a wait that keeps the GIL) shows in the probe thread's own waiting only.
         least = max(least, sure, waited - slack - (reading.delay or 0.0))
         # While the probe thread had no CPU, or slept, it could not see a hold.

@@ -12,7 +12,7 @@ from pytest_concurrency.core.model import Interference, Interval, Round, Sample
 from pytest_concurrency.core.outcomes import Arm, Estimate, Finding, Outcome, PerBody, Point, Series
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, duration
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import intervals, readings
 from pytest_concurrency.engine.bound_type import COMPUTES, classify, per_body
 from pytest_concurrency.engine.claims import Claim, SpeedupClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
@@ -160,7 +160,7 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
         or plan.setup.backend == "compare"
     ):
         return False
-    return not settlement.known.computes_alone or intervals.median_cpu_share(settlement.rounds) < COMPUTES
+    return not settlement.known.computes_alone or readings.median_cpu_share(settlement.rounds) < COMPUTES
 
 
 def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
@@ -168,7 +168,7 @@ def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
     known, workers = settlement.known, setup.workers
     if workers is None or workers < 2 or not known.one_interpreter or setup.backend in ("tasks", "compare"):
         return None
-    found = [intervals.speedup(round_, workers, known.cpus, known.in_turn) for round_ in settlement.rounds]
+    found = [intervals.speedup(round_, known.context(workers)) for round_ in settlement.rounds]
     bounds = [interval for interval in found if interval is not None]
     if not bounds:
         return None
@@ -181,7 +181,7 @@ def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
         return ""
     if settlement.verdict in ("not_met", "unmeasurable") or workers is None:
         return ""
-    computing = intervals.median_cpu_share(settlement.rounds) if plan.setup.backend != "tasks" else 0.0
+    computing = readings.median_cpu_share(settlement.rounds) if plan.setup.backend != "tasks" else 0.0
     best = advice.ceiling(workers, computing, settlement.known.cpus)
     return advice.threshold(claim.threshold, estimate, best, claim.margin)
 

@@ -10,9 +10,10 @@ from pytest_concurrency.core.model import Interference, Round
 from pytest_concurrency.core.outcomes import Finding
 from pytest_concurrency.core.units import count, duration, formatter, number, ratio, share
 from pytest_concurrency.core.units import within as within_
-from pytest_concurrency.engine import intervals, voting
+from pytest_concurrency.engine import voting
 from pytest_concurrency.engine.claims import margin_cut
 from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.interval_rules import hidden_computing, late_helpers, slow_cpus
 from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.rules import could_be_chance
 from pytest_concurrency.engine.settlement import BatchedCalls, Drifted, Fell, TimeRanOut, Unmeasurable
@@ -85,9 +86,10 @@ def _time_ran_out(
     above = sum(vote.direction > 0 for vote in case.votes)
     below = sum(vote.direction < 0 for vote in case.votes)
     silent = len(case.votes) - above - below
-    if case.undelivered > silent / 2:
+    undelivered = case.trace[slow_cpus.RULE.name]
+    if undelivered > silent / 2:
         return Doubt(
-            f"{within}: in {count(case.undelivered, 'round')} the machine did not deliver its CPUs: a reference "
+            f"{within}: in {count(undelivered, 'round')} the machine did not deliver its CPUs: a reference "
             "workload that is known to run in parallel did not" + _shared_cores(site),
             "run it on a quieter machine, or on one whose CPUs are cores of their own.",
         )
@@ -100,7 +102,7 @@ def _time_ran_out(
         f"{silent} were too noisy to count"
     )
     machine = list(_in_the_machine(interference, site))
-    body = list(_in_the_body(case, rounds, above - below, bool(machine)))
+    body = list(_in_the_body(case, above - below, bool(machine)))
     tries = [doubt.try_next for doubt in body if doubt.try_next]
     if machine or not tries:
         tries.append("run it on a quieter machine, or choose a threshold farther from the figure")
@@ -111,15 +113,13 @@ def _time_ran_out(
     )
 
 
-def _in_the_body(case: Decision, rounds: Sequence[Round], lead: int, disturbed: bool) -> Iterator[Doubt]:
+def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
     together, say = voting.pooled(case.votes), formatter(case.claim.unit)
     if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
         yield Doubt(f"all rounds together come to {say(together)}, since few calls take most of the time")
-    late = any(intervals.helpers_late(round_) for round_ in rounds)
+    late = case.trace[late_helpers.RULE.name] or case.trace[hidden_computing.RULE.name]
     if late:
-        yield Doubt(
-            "it lets other threads or processes compute for it, and how long these waited for a CPU is not known"
-        )
+        yield Doubt(late_helpers.RULE.sentence)
     same_work = "make every call do the same work"
     if case.held_back_by == could_be_chance.RULE.name:
         yield Doubt("the calls vary in duration (a cache, for example), so this slowdown may be chance", same_work)

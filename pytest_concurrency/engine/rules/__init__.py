@@ -6,8 +6,8 @@ Each kind has a law, which tests/unit/engine/rules/test_laws.py checks for every
 * a *weigh* lets no vote weigh more;
 * a *veto* may hold a verdict back, and never makes one.
 
-Bounds of a round are narrowed and widened in :mod:`pytest_concurrency.engine.intervals`, as parts of one formula, and
-by :mod:`pytest_concurrency.engine.reference_workload`.
+The two kinds that change the interval of a round, *limit* and *widen*, are in
+:mod:`pytest_concurrency.engine.interval_rules`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_concurrency.core.model import Round
+from pytest_concurrency.engine.rule import Rule
 from pytest_concurrency.engine.rules import (
     batched_calls,
     could_be_chance,
@@ -27,7 +28,7 @@ from pytest_concurrency.engine.rules import (
     unreadable,
     varying_calls,
 )
-from pytest_concurrency.engine.rules.base import Discard, Leaning, Rule, Stage, VetoRule, Weigh
+from pytest_concurrency.engine.rules.base import Discard, Leaning, Stage, VetoRule, Weigh
 from pytest_concurrency.engine.spread import Spread
 from pytest_concurrency.engine.voting import Vote
 

@@ -1,29 +1,18 @@
-"""What rules have in common: a name, the failure that made each necessary, its evidence, and what a user reads."""
+"""What rules for rounds, votes and verdicts get to see."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from pytest_concurrency.core.model import Round
 from pytest_concurrency.engine.claims import Claim
+from pytest_concurrency.engine.rule import Rule
 from pytest_concurrency.engine.spread import Spread
 from pytest_concurrency.engine.voting import Vote
 
-Function = TypeVar("Function")
 Stage = Literal["count", "verdict", "end"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule(Generic[Function]):
-    """One reason why a round, or a verdict, is worth less than it looks."""
-
-    name: str
-    apply: Function
-    failure: str  # what went wrong without it
-    evidence: str  # the measurement or the source behind it
-    sentence: str  # what a user reads if it is why a verdict is undecided
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.engine import intervals
-from pytest_concurrency.engine.rules.base import Discard, Rule
+from pytest_concurrency.engine import readings
+from pytest_concurrency.engine.rule import Rule
+from pytest_concurrency.engine.rules.base import Discard
 
 RULE: Rule[Discard] = Rule(
     "cpu-taken",
-    intervals.cpu_taken,
+    readings.cpu_taken,
     failure="steal is no run delay: the kernel takes the worker to be running, and computing looked slow",
     evidence="judgement: 0.2 of every two CPUs, which is two ticks of a window",
     sentence="a hypervisor or a CPU quota took the CPUs away",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.engine import intervals
-from pytest_concurrency.engine.rules.base import Discard, Rule
+from pytest_concurrency.engine import readings
+from pytest_concurrency.engine.rule import Rule
+from pytest_concurrency.engine.rules.base import Discard
 
 RULE: Rule[Discard] = Rule(
     "unreadable",
-    lambda round_: not intervals.readable(round_),
+    lambda round_: not readings.readable(round_),
     failure="on a system without run delay, a neighbour made a parallel body look like a queue",
     evidence="judgement: 0.25 of every two CPUs",
     sentence="other programs wanted the CPUs, and how long workers waited for one cannot be read here",

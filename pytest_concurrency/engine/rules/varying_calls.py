@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pytest_concurrency.engine import spread
-from pytest_concurrency.engine.rules.base import Rule, Weigh
+from pytest_concurrency.engine.rule import Rule
+from pytest_concurrency.engine.rules.base import Weigh
 
 RULE: Rule[Weigh] = Rule(
     "varying-calls",

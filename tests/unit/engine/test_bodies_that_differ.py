@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_concurrency.core.model import Round
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import intervals, readings
 from pytest_concurrency.engine.bound_type import classify
 from pytest_concurrency.engine.chance import chance
 from pytest_concurrency.engine.claims import Knowledge, OverlapClaim, SpeedupClaim
@@ -39,7 +39,7 @@ def test_speedup_is_that_of_the_same_bodies(measured: Round, figure: float) -> N
 
 
 def test_quick_first_body_is_no_call_of_another_kind() -> None:
-    assert intervals.faster_concurrently(IN_PARALLEL) == 0.0
+    assert readings.faster_concurrently(IN_PARALLEL) == 0.0
 
 
 def test_lock_is_no_chance() -> None:

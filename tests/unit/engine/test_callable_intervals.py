@@ -10,8 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_concurrency.core.model import Interference, Reading
-from pytest_concurrency.engine import callable_intervals, intervals
+from pytest_concurrency.engine import callable_intervals, intervals, readings
 from pytest_concurrency.engine.claims import Knowledge
+from pytest_concurrency.engine.interval_rules.base import Context
 from pytest_concurrency.expectations.compare import ComparisonClaim
 
 from ..make import reading, round_
@@ -26,8 +27,8 @@ PARTIES = st.sampled_from(["one", "seen", "unseen"])
 @pytest.mark.parametrize(("foreign", "counts"), [(0.0, True), (0.2, True), (0.6, False), (None, False)])
 def test_without_run_delay_only_a_quiet_machine_counts(foreign: float | None, counts: bool) -> None:
     measured = round_(reading(0.01, 0.0, None), reading(0.01, 0.0, None), interference=Interference(foreign=foreign))
-    assert intervals.readable(measured) is counts
-    assert (intervals.speedup(measured, 1, 1) is not None) is counts
+    assert readings.readable(measured) is counts
+    assert (intervals.speedup(measured, Context()) is not None) is counts
     assert (callable_intervals.speedup(measured, 2) is not None) is counts
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_concurrency.core.model import Interference, Interval, Reading, Round, Sample
-from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine import intervals, readings
+from pytest_concurrency.engine.interval_rules.base import ALL_OVERLAPS, NONE_OVERLAPS, Context
 
 from ..make import reading, round_, sample
 
@@ -17,14 +18,14 @@ SAME = 1 + 1e-6
 
 
 @st.composite
-def readings(draw: st.DrawFn) -> Reading:
+def drawn_readings(draw: st.DrawFn) -> Reading:
     return reading(draw(times), draw(times), draw(delays), late=draw(delays), start=draw(st.floats(0.0, 0.1)))
 
 
-@given(readings(), st.lists(readings(), min_size=1, max_size=6), st.floats(0.5, 16), st.booleans())
+@given(drawn_readings(), st.lists(drawn_readings(), min_size=1, max_size=6), st.floats(0.5, 16), st.booleans())
 def test_bounds_are_in_order_and_positive(alone: Reading, together: list[Reading], cpus: float, gil_held: bool) -> None:
     interval = intervals.speedup(
-        round_(alone, *together), len(together), cpus, intervals.NONE_OVERLAPS if gil_held else intervals.ALL_OVERLAPS
+        round_(alone, *together), Context(len(together), cpus, NONE_OVERLAPS if gil_held else ALL_OVERLAPS)
     )
     assert interval is not None
     assert 0 < interval.low <= interval.high
@@ -34,7 +35,7 @@ def test_bounds_are_in_order_and_positive(alone: Reading, together: list[Reading
 def test_without_delay_both_bounds_are_the_ratio_of_walls(cpu: float, wait: float, queued: list[float]) -> None:
     k = len(queued)
     measured = round_(reading(cpu, wait), *(reading(cpu, wait + more) for more in queued))
-    interval = intervals.speedup(measured, k, cpus=k)
+    interval = intervals.speedup(measured, Context(k, k))
     assert interval is not None
     ratio = k * (cpu + wait) / (cpu + wait + max(queued))
     assert interval.low == pytest.approx(ratio)
@@ -49,7 +50,7 @@ def test_more_delay_in_the_same_time_only_widens(cpu: float, walls: list[float],
     some = [data.draw(st.floats(0, wall - cpu)) if wall > cpu else 0.0 for wall in walls]
     for part in (0.0, 0.5, 1.0):
         together = [Reading(0.0, wall, cpu, delay * part, 0.0) for wall, delay in zip(walls, some, strict=True)]
-        interval = intervals.speedup(round_(reading(cpu, 0.5), *together), k, cpus=k)
+        interval = intervals.speedup(round_(reading(cpu, 0.5), *together), Context(k, k))
         assert interval is not None
         made.append(interval)
     for less, more in itertools.pairwise(made):
@@ -99,7 +100,7 @@ def rounds_of_a_locked_body(draw: st.DrawFn) -> tuple[Round, int]:
 
 @given(rounds_of_a_locked_body())
 def test_a_locked_body_never_reads_parallel_on_the_pessimistic_bound(measured: tuple[Round, int]) -> None:
-    interval = intervals.speedup(*measured, cpus=8)
+    interval = intervals.speedup(measured[0], Context(measured[1], 8))
     assert interval is not None
     assert interval.low <= SAME
 
@@ -119,7 +120,7 @@ def test_a_parallel_body_never_reads_serial_on_the_optimistic_bound(
         reading(cpu, wait, delay, start=late if index else 0.0, late=late if index else 0.0)
         for index, (delay, late) in enumerate(interfered)
     ]
-    interval = intervals.speedup(round_(reading(cpu, wait, delayed_alone), *together), k, cpus=k)
+    interval = intervals.speedup(round_(reading(cpu, wait, delayed_alone), *together), Context(k, k))
     assert interval is not None
     assert interval.high == pytest.approx(k)
 
@@ -128,14 +129,14 @@ def test_a_parallel_body_never_reads_serial_on_the_optimistic_bound(
 def test_computing_under_the_gil_never_reads_parallel(cpu: float, delay: list[float]) -> None:
     k = len(delay)
     in_turn = (reading(cpu, 0.0, each, start=number * cpu) for number, each in enumerate(delay))
-    interval = intervals.speedup(round_(reading(cpu), *in_turn), k, 8, in_turn=intervals.NONE_OVERLAPS)
+    interval = intervals.speedup(round_(reading(cpu), *in_turn), Context(k, 8, NONE_OVERLAPS))
     assert interval is not None
     assert interval.high <= SAME
 
 
 @given(cpu=times, held=st.floats(0, 1))
 def test_what_overlapped_reads_so_whatever_a_probe_says(cpu: float, held: float) -> None:
-    interval = intervals.speedup(round_(reading(cpu), reading(cpu), reading(cpu)), 2, 2, in_turn=Interval(held, held))
+    interval = intervals.speedup(round_(reading(cpu), reading(cpu), reading(cpu)), Context(2, 2, Interval(held, held)))
     assert interval is not None
     assert interval.high == pytest.approx(2)
 
@@ -144,21 +145,21 @@ def test_what_overlapped_reads_so_whatever_a_probe_says(cpu: float, held: float)
 def test_a_part_under_the_gil_bounds_the_whole(cpu: float, held: float) -> None:
     """Both workers got half a CPU: what they would have done with two hangs on the GIL."""
     halved = [reading(cpu, 0.0, cpu), reading(cpu, 0.0, cpu)]
-    interval = intervals.speedup(round_(reading(cpu), *halved), 2, 2, in_turn=Interval(held, held))
+    interval = intervals.speedup(round_(reading(cpu), *halved), Context(2, 2, Interval(held, held)))
     assert interval is not None
     assert interval.high == pytest.approx(1 / held)
 
 
 @given(cpu=times, cpus=st.floats(1, 4))
 def test_computing_is_never_faster_than_its_cpus(cpu: float, cpus: float) -> None:
-    interval = intervals.speedup(round_(reading(cpu), *[reading(cpu)] * 8), 8, cpus)
+    interval = intervals.speedup(round_(reading(cpu), *[reading(cpu)] * 8), Context(8, cpus))
     assert interval is not None
     assert interval.high <= cpus * SAME
 
 
 def test_a_worker_that_never_gave_up_its_cpu_met_no_lock() -> None:
     together = [reading(0.01, 0.0, 0.02, switches=0), reading(0.01, 0.0, 0.02, switches=0)]
-    interval = intervals.speedup(round_(reading(0.01, switches=0), *together), 2, 2)
+    interval = intervals.speedup(round_(reading(0.01, switches=0), *together), Context(2, 2))
     assert interval is not None
     assert interval.low == pytest.approx(2.0)
 
@@ -166,7 +167,7 @@ def test_a_worker_that_never_gave_up_its_cpu_met_no_lock() -> None:
 def test_a_queue_behind_one_who_had_no_cpu_is_not_held_against_the_body() -> None:
     """The first lost its CPU inside a short lock, and the second waited for it: on a quiet machine, neither would."""
     together = [reading(0.01, 0.001, 0.05), reading(0.01, 0.051, 0.0)]
-    interval = intervals.speedup(round_(reading(0.01, 0.001), *together), 2, 2)
+    interval = intervals.speedup(round_(reading(0.01, 0.001), *together), Context(2, 2))
     assert interval is not None
     assert interval.high == pytest.approx(2.0)
     assert interval.low < 0.5
@@ -176,7 +177,7 @@ def test_workers_that_never_met_cannot_show_that_there_is_no_lock() -> None:
     """The second began when the first had ended: without a lock or with one, it would look the same."""
     first = reading(0.01, 0.0, 0.0, switches=0, late=0.0)
     second = reading(0.01, 0.0, 0.0, switches=0, start=0.01, late=0.01)
-    interval = intervals.speedup(round_(reading(0.01, switches=0), first, second), 2, 2)
+    interval = intervals.speedup(round_(reading(0.01, switches=0), first, second), Context(2, 2))
     assert interval is not None
     assert interval.low == pytest.approx(1.0)
     assert interval.high == pytest.approx(2.0)
@@ -184,14 +185,14 @@ def test_workers_that_never_met_cannot_show_that_there_is_no_lock() -> None:
 
 @pytest.mark.parametrize(("cpu", "wait", "share"), [(0.01, 0.0, 1.0), (0.0, 0.01, 0.0), (0.01, 0.03, 0.25)])
 def test_the_computing_share_leaves_run_delay_out(cpu: float, wait: float, share: float) -> None:
-    assert intervals.cpu_share(sample(reading(cpu, wait, 0.5))) == pytest.approx(share)
+    assert readings.cpu_share(sample(reading(cpu, wait, 0.5))) == pytest.approx(share)
 
 
 def test_a_helper_that_was_kept_from_its_cpu_alone_makes_no_speedup() -> None:
     alone = reading(0.01, 0.015, accounting="unseen")  # did the helper wait for a CPU, or for something else?
     together = [reading(0.01, 0.01, accounting="unseen")] * 2
-    beside = intervals.speedup(round_(alone, *together, interference=Interference(foreign=1.0)), 2, 2.0)
-    quiet = intervals.speedup(round_(alone, *together, interference=Interference(foreign=0.0)), 2, 2.0)
+    beside = intervals.speedup(round_(alone, *together, interference=Interference(foreign=1.0)), Context(2, 2.0))
+    quiet = intervals.speedup(round_(alone, *together, interference=Interference(foreign=0.0)), Context(2, 2.0))
     assert beside is not None
     assert quiet is not None
     assert beside.low <= 2 * 0.01 / 0.02
@@ -206,13 +207,13 @@ def test_workers_that_queue_for_each_other_are_not_disturbed(
 ) -> None:
     together = [reading(0.01, delay=0.01)] * workers
     made = round_(reading(0.01), *together, interference=Interference(foreign))
-    assert intervals.disturbed(made, cpus=2) is expected
+    assert readings.disturbed(made, cpus=2) is expected
 
 
 def test_a_rare_long_call_may_be_seen_by_several_workers_first() -> None:
     usual = round_(reading(0.01), *[reading(0.01, wait=0.03)] * 4)
     rare = round_(reading(0.01), *[reading(0.01, wait=0.03)] * 3, reading(0.01, wait=0.25))
-    assert not intervals.seen_in_concurrent_only([usual] * 3)
-    assert intervals.seen_in_concurrent_only([usual, rare, usual])
-    assert not intervals.seen_in_concurrent_only([usual, rare, usual] * 10)
-    assert not intervals.seen_in_concurrent_only([round_(reading(0.01)), round_(reading(0.1))])
+    assert not readings.seen_in_concurrent_only([usual] * 3)
+    assert readings.seen_in_concurrent_only([usual, rare, usual])
+    assert not readings.seen_in_concurrent_only([usual, rare, usual] * 10)
+    assert not readings.seen_in_concurrent_only([round_(reading(0.01)), round_(reading(0.1))])

@@ -42,7 +42,7 @@ def test_a_body_that_releases_the_gil_makes_none_late() -> None:
     assert probe.longest.high < 0.002
 
 
-def test_a_heart_without_a_cpu_accuses_nobody() -> None:
+def test_a_beat_that_had_no_cpu_is_no_sighting() -> None:
     """Late because other programs had the CPU: the body computed meanwhile, and need not have held the GIL."""
     probe = heard(0.05, 0.0, beats(0.1, late=0.01, delay=0.0098, computed=0.008, switches=1), delay=0.05)
     assert probe.surely_held == 0
@@ -50,7 +50,15 @@ def test_a_heart_without_a_cpu_accuses_nobody() -> None:
     assert probe.longest.low < 0.001
 
 
-def test_what_the_body_computes_while_the_heart_sleeps_is_no_hold() -> None:
+def test_computing_before_a_beat_had_a_cpu_may_have_held_the_gil() -> None:
+    """The probe thread got a CPU when the body began to wait, and could have the GIL at once."""
+    probe = heard(0.025, 0.025, beats(0.05, late=0.0095, delay=0.0094, computed=0.005, switches=1))
+    assert probe.surely_held == 0
+    assert probe.perhaps_held > 0.9 * probe.cpu
+    assert gil_vote(probe).direction == 0
+
+
+def test_what_the_body_computes_between_two_beats_is_no_hold() -> None:
     probe = heard(0.05, 0.0, beats(0.05, late=0.0002, computed=0.0007, switches=2))
     assert probe.surely_held == 0
     assert gil_vote(probe).direction == -1

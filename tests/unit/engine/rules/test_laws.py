@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_concurrency import engine
-from pytest_concurrency.core.model import Interference, Interval
-from pytest_concurrency.engine import rules
+from pytest_concurrency.core.model import Accounting, Interference, Interval, Round
+from pytest_concurrency.engine import interval_rules, readings, rules
 from pytest_concurrency.engine.chance import Calls
 from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.decision import Decision
-from pytest_concurrency.engine.rules.base import Leaning, Rule
+from pytest_concurrency.engine.interval_rules.base import Change, Context
+from pytest_concurrency.engine.rule import Rule
+from pytest_concurrency.engine.rules.base import Leaning
 from pytest_concurrency.engine.spread import spread_of
 from pytest_concurrency.engine.voting import Vote, cast
 
 from ...make import reading, round_
 
-ALL: tuple[Rule[object], ...] = (*rules.DISCARDS, *rules.WEIGHS, *rules.VETOES)  # type: ignore[assignment]
+WIDENS = (*interval_rules.RATIO_WIDENS, *interval_rules.SHARE_WIDENS)
+ALL: tuple[Rule[object], ...] = (  # type: ignore[assignment]
+    *rules.DISCARDS,
+    *interval_rules.LIMITS,
+    *WIDENS,
+    *rules.WEIGHS,
+    *rules.VETOES,
+)
 CLAIMS = (
     SpeedupClaim(4, 3.0, 0.25),
     SpeedupClaim(4, 3.0, 0.25, at_most=True),
@@ -42,12 +52,13 @@ def test_names_are_told_apart() -> None:
     assert len({rule.name for rule in ALL}) == len(ALL)
 
 
-@pytest.mark.parametrize("rule", rules.VETOES, ids=lambda rule: rule.name)
-def test_every_veto_has_a_test(rule: Rule[object]) -> None:
+@pytest.mark.parametrize("rule", [*interval_rules.LIMITS, *WIDENS, *rules.VETOES], ids=lambda rule: rule.name)
+def test_every_rule_has_a_test(rule: Rule[Callable[..., object]]) -> None:
     module = inspect.getmodule(rule.apply)
     assert module is not None
     tests = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
-    assert any(module.__name__ in text for text in tests)
+    package, _, name = module.__name__.rpartition(".")
+    assert any(module.__name__ in text or (package in text and f"{name}.RULE" in text) for text in tests)
 
 
 votes = st.lists(
@@ -114,6 +125,66 @@ def test_a_discard_looks_at_one_round_only(
     assert list(inspect.signature(rule.apply).parameters) == ["round_"]
     quiet = round_(reading(cpu=0.01, delay=0.0), interference=Interference(0.0, 0.0, 0.0))
     assert not rule.apply(quiet)
+
+
+@st.composite
+def busy_rounds(draw: st.DrawFn) -> Round:
+    times, delays = st.floats(0.0001, 0.5), st.floats(0.0, 0.5)
+    accounting: st.SearchStrategy[Accounting] = st.sampled_from(["one", "seen", "unseen"])
+    made = [
+        reading(draw(times), draw(times), draw(delays), accounting=draw(accounting), switches=draw(st.integers(0, 9)))
+        for _ in range(1 + draw(st.integers(1, 5)))
+    ]
+    taken, foreign = draw(st.floats(0.0, 0.5)), draw(st.floats(0.0, 4.0))
+    return round_(*made, interference=Interference(foreign, taken, 0.0))
+
+
+contexts = st.builds(
+    lambda workers, cpus, held, more, slower, apart: Context(
+        workers, cpus, Interval(held, min(1.0, held + more)), slower, apart
+    ),
+    st.integers(2, 5),
+    st.floats(0.5, 16.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+    st.one_of(st.none(), st.floats(1.0, 3.0)),
+    st.booleans(),
+)
+
+
+@pytest.mark.parametrize("rule", interval_rules.LIMITS, ids=lambda rule: rule.name)
+@given(st.floats(0.1, 8.0), st.floats(1.0, 3.0), busy_rounds(), contexts)
+def test_a_limit_raises_no_bound(rule: Rule[Change], low: float, width: float, seen: Round, context: Context) -> None:
+    before = Interval(low, low * width)
+    after = rule.apply(before, seen, context)
+    assert 0 < after.low <= before.low
+    assert after.high <= before.high
+
+
+@pytest.mark.parametrize("rule", interval_rules.RATIO_WIDENS, ids=lambda rule: rule.name)
+@given(st.floats(0.1, 8.0), st.floats(1.0, 3.0), busy_rounds(), contexts)
+def test_a_wider_speedup_contains_the_one_before(
+    rule: Rule[Change], low: float, width: float, seen: Round, context: Context
+) -> None:
+    before = Interval(low, low * width)
+    after = rule.apply(before, seen, context)
+    assert 0 < after.low <= before.low
+    assert after.high >= before.high
+
+
+@pytest.mark.parametrize("rule", interval_rules.SHARE_WIDENS, ids=lambda rule: rule.name)
+@given(busy_rounds())
+def test_a_wider_share_contains_the_one_before(rule: Rule[Change], seen: Round) -> None:
+    share = readings.cpu_share(seen.serial)
+    after = rule.apply(Interval(share, share), seen, Context())
+    assert 0 <= after.low <= share <= after.high <= 1
+
+
+def test_the_rule_that_silences_a_round_is_named() -> None:
+    before, steps = Interval(2.0, 2.2), [("one", Interval(1.8, 2.2)), ("other", Interval(1.2, 2.2))]
+    assert interval_rules.silencing(before, steps, 1.5) == "other"
+    assert interval_rules.silencing(before, steps, 1.1) == ""
+    assert interval_rules.silencing(before, steps, 2.1) == ""
 
 
 def test_the_fifteen_lines_name_modules_that_exist() -> None:

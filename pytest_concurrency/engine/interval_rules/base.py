@@ -1,0 +1,53 @@
+"""What the rules for a round's interval get to see besides the interval and the round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pytest_concurrency.core.model import Interval, Reading, Round, Sample
+from pytest_concurrency.engine import readings
+
+# Which part of the computing needs a GIL that others need, too.
+ALL_OVERLAPS, NONE_OVERLAPS = Interval(0.0, 0.0), Interval(1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known apart from the round.
+
+    ``workers`` is how many bodies were compared with one. ``in_turn`` is the part of a body's computing that holds a
+    GIL which the workers share, so that it cannot overlap. ``slower`` is how many times as slow as they should be the
+    CPUs were found to be, by a reference workload. ``apart`` says that the two times are of different callables.
+    """
+
+    workers: int = 1
+    cpus: float = 1.0
+    in_turn: Interval = ALL_OVERLAPS
+    slower: float | None = None
+    apart: bool = False
+
+
+Change = Callable[[Interval, Round, Context], Interval]
+
+
+def work(round_: Round, context: Context) -> float:
+    """Seconds that a single worker needs for what the workers did together, undisturbed."""
+    return context.workers * readings.quiet_time(alone(round_))
+
+
+def alone(round_: Round) -> Reading:
+    """Return the single worker's reading, as if it had made as many calls as each of several did."""
+    return readings.for_as_many_calls(round_.serial, together(round_).loops)
+
+
+def together(round_: Round) -> Sample:
+    """Return the batch of several workers."""
+    assert round_.concurrent is not None, "a round without one gives no interval of a speedup"
+    return round_.concurrent
+
+
+def cpus_at_once(sample: Sample, cpus: float) -> float:
+    """Return how many CPUs the workers can have used at a time: one each, unless they let others compute for them."""
+    helped = any(reading.accounting == "unseen" for reading in sample.readings)
+    return max(1.0, cpus if helped else min(cpus, len(sample.readings)))

@@ -1,0 +1,183 @@
+"""What the readings of one round say: times without interference, shares, and whether they can be trusted (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pytest_concurrency.core.model import Reading, Round, Sample
+from pytest_concurrency.core.stats import mean, median
+from pytest_concurrency.engine import constants
+
+TINY = 1e-9  # seconds, in place of none
+
+
+def quiet_time(reading: Reading) -> float:
+    """What a single worker would have needed with a CPU to itself."""
+    return max(reading.cpu + reading.blocked, TINY)
+
+
+def body_time(round_: Round) -> float:
+    """What one body takes alone and undisturbed, by the single worker's batch."""
+    return quiet_time(round_.serial.readings[0]) / round_.serial.loops
+
+
+def faster_concurrently(round_: Round) -> float:
+    """What a body took the first of several workers, undisturbed, if that is less than the serial one needed; else 0.
+
+    Of tasks, which share a thread: what all of them took.
+    """
+    together = round_.concurrent
+    if together is None or round_.serial.readings[0].each:  # the first worker's body is another than their mean
+        return 0.0
+    time = quiet_time(together.readings[0]) / together.loops
+    return time if time < body_time(round_) else 0.0
+
+
+def cpu_share(serial: Sample) -> float:
+    """The computing part of one worker's own time, from 0 (waits) to 1 (computes)."""
+    reading = serial.readings[0]
+    return min(1.0, reading.cpu / quiet_time(reading))
+
+
+def most_cpu_share(round_: Round) -> float:
+    """The same at most, where a CPU was taken away from what the kernel took to be running."""
+    reading, taken = round_.serial.readings[0], taken_seconds(round_)
+    return min(1.0, (reading.cpu + taken) / quiet_time(reading))
+
+
+def least_cpu_share(round_: Round) -> float:
+    """The same at the least, where a wait for someone else may have been read as a wait for a CPU.
+
+    The other side of a connection, woken by a request, may take this worker's CPU before the worker begins to wait for
+    the answer. Then the kernel takes the worker to be running, and its wait is run delay. What hardly ever gives up its
+    CPU waits for no one.
+    """
+    reading = round_.serial.readings[0]
+    delay = reading.delay or 0.0
+    if delay <= constants.CALM * reading.wall or reading.switches is None or reading.switches < constants.WAITS_OFTEN:
+        return cpu_share(round_.serial)
+    return min(1.0, reading.cpu / max(reading.cpu + reading.blocked + delay, TINY))
+
+
+def taken_seconds(round_: Round) -> float:
+    """How long a hypervisor or a quota may have kept a single worker from its CPU, unseen by any run delay."""
+    return round_.interference.taken * round_.serial.wall if round_.interference.taken > constants.NOTICED else 0.0
+
+
+def median_cpu_share(rounds: Sequence[Round]) -> float:
+    """The same over some rounds."""
+    return median([cpu_share(round_.serial) for round_ in rounds])
+
+
+def mean_cpu_share(rounds: Sequence[Round]) -> float:
+    """The same over all time of some rounds, where calls that compute and calls that wait may take turns."""
+    readings = [round_.serial.readings[0] for round_ in rounds]
+    return min(1.0, sum(reading.cpu for reading in readings) / sum(map(quiet_time, readings)))
+
+
+def mean_cpu(rounds: Sequence[Round]) -> float:
+    """Return the CPU time of one worker's batch, over all workers of some rounds."""
+    samples = [sample for round_ in rounds for sample in (round_.serial, round_.concurrent) if sample is not None]
+    loops = rounds[-1].serial.loops
+    return loops * sum(sample.cpu for sample in samples) / sum(sample.workers * sample.loops for sample in samples)
+
+
+def seen_in_concurrent_only(rounds: Sequence[Round]) -> bool:
+    """Whether one batch of several workers took much longer than the others, and the single worker as yet less in all.
+
+    Several workers meet a rare call sooner than one does.
+    """
+    together = [round_.concurrent.wall for round_ in rounds if round_.concurrent is not None]
+    if not together or max(together) < constants.UNLIKE * median(together):
+        return False
+    return sum(round_.serial.wall for round_ in rounds) < max(together)
+
+
+def readable(round_: Round) -> bool:
+    """Whether a round counts: run delay was read, or the machine was quiet without it.
+
+    One in which a thread computed does not, of which it is not known whether it works for the body, or which may have
+    taken the GIL from it.
+    """
+    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+    if any(reading.accounting == "unclear" for sample in samples for reading in sample.readings):
+        return False
+    return round_.serial.readings[0].delay is not None or not beside_others(round_)
+
+
+def beside_others(round_: Round) -> bool:
+    """Whether other programs may have wanted the CPUs: that is seen, or cannot be read."""
+    others = round_.interference.others
+    return others is None or others > constants.QUIET
+
+
+def cpu_taken(round_: Round) -> bool:
+    """Whether a computing body's round was cut short of CPU in a way that no run delay shows.
+
+    A hypervisor's steal and a quota's throttling stop a worker that the kernel takes to be running.
+    """
+    return round_.interference.taken > constants.TAKEN and cpu_share(round_.serial) > constants.COMPUTES
+
+
+def disturbed(round_: Round, cpus: float) -> bool:
+    """Whether something else kept the workers from their CPUs, whatever the round's figure is."""
+    if cpu_taken(round_) or not readable(round_):
+        return True
+    samples = [round_.serial]
+    # More workers than CPUs wait for each other.
+    if round_.concurrent is not None and (round_.concurrent.workers <= cpus or beside_others(round_)):
+        samples.append(round_.concurrent)
+    if any(reading.delay is None for sample in samples for reading in sample.readings):
+        return False  # readable all the same: the machine did little else
+    return any(sample.delay > constants.CALM * sample.wall for sample in samples)
+
+
+def helpers_late(round_: Round) -> bool:
+    """Whether threads or processes that the body starts compute for it, beside other programs.
+
+    How long these were kept from their CPUs is not known.
+    """
+    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+    return beside_others(round_) and any(
+        reading.accounting == "unseen" for sample in samples for reading in sample.readings
+    )
+
+
+def for_as_many_calls(serial: Sample, loops: int) -> Reading:
+    """The single worker's reading, as if it had made so many calls of the mean length."""
+    reading, part = serial.readings[0], loops / serial.loops
+    if part == 1:
+        return reading
+    return replace(
+        reading,
+        end=reading.start + reading.wall * part,
+        cpu=reading.cpu * part,
+        delay=None if reading.delay is None else reading.delay * part,
+        switches=None if reading.switches is None else round(reading.switches * part),
+        ends=(),
+    )
+
+
+def longest_body(serial: Sample) -> float:
+    """Return how many times the mean of N workers' bodies the longest of them takes; 1 where they are the same one."""
+    each = serial.readings[0].each
+    return max(1.0, max(each) / max(mean(each), TINY)) if each else 1.0
+
+
+def single_calls(serial: Sample) -> tuple[float, ...]:
+    """What each call of a single worker took, undisturbed, where that was read; else what they took in the mean."""
+    reading = serial.readings[0]
+    if serial.loops == 1 or len(reading.ends) != serial.loops:
+        return (quiet_time(reading) / serial.loops,)
+    running = quiet_time(reading) / max(reading.wall, TINY)
+    starts = (reading.start, *reading.ends)
+    return tuple((end - start) * running for start, end in zip(starts, reading.ends, strict=False))
+
+
+def cpu_growth(round_: Round) -> float:
+    """How many times the CPU time of a call several workers took, or the second of two callables; 1 is as much."""
+    together, alone = round_.concurrent, round_.serial
+    if together is None:
+        return 1.0
+    return (together.cpu / (together.workers * together.loops)) / max(alone.cpu / alone.loops, TINY)

@@ -1,0 +1,87 @@
+"""What each rule for intervals does to a round that made it necessary."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_concurrency.core.model import Interference, Interval
+from pytest_concurrency.engine import intervals
+from pytest_concurrency.engine.interval_rules import (
+    answered_waits,
+    cpu_limit,
+    gil_limit,
+    hidden_computing,
+    late_helpers,
+    slow_cpus,
+    stolen_time,
+)
+from pytest_concurrency.engine.interval_rules.base import NONE_OVERLAPS, Context
+
+from ...make import reading, round_
+
+BUSY, QUIET = Interference(foreign=1.0), Interference(foreign=0.0)
+NONE = Interval(0.0, 0.0)
+
+
+def test_cpu_limit_is_two_on_two_cpus() -> None:
+    four = round_(reading(0.01), *[reading(0.01)] * 4)
+    assert cpu_limit.RULE.apply(Interval(3.0, 4.0), four, Context(4, 2)) == Interval(2.0, 2.0)
+    assert cpu_limit.RULE.apply(Interval(1.0, 4.0), four, Context(4, 2)) == Interval(1.0, 2.0)
+
+
+def test_gil_limit_bounds_the_upper_bound_by_what_surely_holds_it() -> None:
+    four = round_(reading(0.01), *[reading(0.01)] * 4)
+    found = gil_limit.RULE.apply(Interval(1.5, 4.0), four, Context(4, 4, Interval(0.0, 1.0)))
+    assert found == Interval(1.0, 4.0)
+    # They did all of it in the time of one, so it can be done.
+    assert gil_limit.RULE.apply(Interval(1.5, 4.0), four, Context(4, 4, NONE_OVERLAPS)).high == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(("beside", "widened"), [(BUSY, True), (QUIET, False)])
+def test_late_helpers_widen_beside_other_programs_only(beside: Interference, widened: bool) -> None:
+    helped = [reading(0.01, 0.005, accounting="unseen")] * 2
+    seen = round_(reading(0.01, 0.01, accounting="unseen"), *helped, interference=beside)
+    found = late_helpers.RULE.apply(Interval(1.5, 1.6), seen, Context(2, 2))
+    assert (found != Interval(1.5, 1.6)) == widened
+    if widened:
+        assert found.high == 2.0
+        assert found.low == pytest.approx(1.5 / 4)
+
+
+def test_slow_cpus_excuse_no_more_than_computing_grew() -> None:
+    grown = round_(reading(0.01), reading(0.015), reading(0.015))
+    assert slow_cpus.RULE.apply(Interval(1.0, 1.0), grown, Context(2, 2, slower=1.2)).high == pytest.approx(1.2)
+    assert slow_cpus.RULE.apply(Interval(1.0, 1.0), grown, Context(2, 2, slower=3.0)).high == pytest.approx(1.5)
+    assert slow_cpus.RULE.apply(Interval(1.0, 1.0), grown, Context(2, 2)) == Interval(1.0, 1.0)
+
+
+def test_slow_cpus_leave_two_callables_their_own_computing() -> None:
+    saved = round_(reading(0.02), reading(0.01))
+    assert slow_cpus.RULE.apply(Interval(2.0, 2.0), saved, Context(slower=1.0, apart=True)).low == 2.0
+    assert slow_cpus.RULE.apply(Interval(2.0, 2.0), saved, Context(slower=1.0)).low == pytest.approx(1.0)
+
+
+def test_stolen_time_may_have_been_computing() -> None:
+    stolen = round_(reading(0.01, 0.01), interference=Interference(0.0, 0.25, 0.0))
+    assert stolen_time.RULE.apply(Interval(0.5, 0.5), stolen, Context()) == Interval(0.5, pytest.approx(0.75))
+    assert stolen_time.RULE.apply(NONE, round_(reading(0.0, 0.01), interference=QUIET), Context()) == NONE
+
+
+def test_answered_waits_may_have_been_waiting() -> None:
+    asked = round_(reading(0.01, 0.0, delay=0.01, switches=40))
+    assert answered_waits.RULE.apply(Interval(1.0, 1.0), asked, Context()) == Interval(pytest.approx(0.5), 1.0)
+    alone = round_(reading(0.01, 0.0, delay=0.01, switches=1))
+    assert answered_waits.RULE.apply(Interval(1.0, 1.0), alone, Context()) == Interval(1.0, 1.0)
+
+
+def test_hidden_computing_may_be_all_of_a_wait() -> None:
+    handed = round_(reading(0.002, 0.008, accounting="unseen"), interference=BUSY)
+    assert hidden_computing.RULE.apply(Interval(0.2, 0.2), handed, Context()) == Interval(0.2, 1.0)
+
+
+def test_a_round_beside_late_helpers_is_traced_by_its_rule() -> None:
+    helped = [reading(0.01, 0.005, accounting="unseen")] * 2
+    seen = round_(reading(0.01, 0.01, accounting="unseen"), *helped, interference=BUSY)
+    limited = intervals.limited_speedup(seen, Context(2, 2))
+    assert limited is not None
+    assert [name for name, _ in intervals.widened_speedup(limited, seen, Context(2, 2)).steps] == ["late-helpers"]
