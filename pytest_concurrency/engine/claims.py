@@ -231,9 +231,10 @@ class GilClaim:
         vote = gil_vote(gil) if readings.readable(round_) else Vote(0)
         if vote.direction >= 0 or gil is None or gil.taken is None or known.gil == "released":
             return vote
-        # One probe has too few beats to tell a GIL that is released from one let go briefly. All of them do, or the
-        # gain does.
-        return gil_overlap.vote(round_, known.cpus) if gil_overlap.may_be_brief([gil]) else Vote(0)
+        # One probe has too few beats to tell a GIL that is released from one let go briefly. The gain shows that it is
+        # released. Without one, all probes have to say first that the GIL, and not a lock of the body's, was taken.
+        gain = gil_overlap.vote(round_, known.cpus) if gil_overlap.may_be_brief([gil]) else Vote(0)
+        return gain if gain.direction < 0 or known.gil == "briefly_released" else Vote(0)
 
 
 @dataclass(frozen=True, slots=True)

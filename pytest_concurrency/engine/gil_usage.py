@@ -62,7 +62,8 @@ class GilUsage:
         if gil_overlap.may_be_brief(self._probes):
             # A thread beside the body could have it, and threads that want it for as long as the body may not gain.
             gain = self._gains.decided(_KNOWN, _KNOWN)
-            return "briefly_released" if gain > 0 else "released" if gain < 0 and side < 0 else "unknown"
+            brief = gain > 0 and gil_overlap.enough_beats(self._probes)
+            return "briefly_released" if brief else "released" if gain < 0 and side < 0 else "unknown"
         return "released" if side < 0 else "unknown"
 
     @property

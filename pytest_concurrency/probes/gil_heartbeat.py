@@ -33,6 +33,10 @@ _ASKING = NOTABLE / 2  # switch interval with which the GIL is asked back before
 _ALERT = 0.001  # run delay of a beat below which it would have seen a hold
 # Timer slack and waking up make every sleep late by about this much, without any GIL.
 _SLACK = 0.0004
+_WAITS = 0.05  # share of waiting from which a body computes and waits in turn
+_THROUGHOUT = 0.8  # part of a beat that the body must have computed for, to have computed at its end
+_REPRESENTS = 0.15  # part of the computing that such beats must have seen; those at which a wait begins make up to 0.1
+_TIME_SLICE = 0.01  # seconds that Linux lets a thread compute at the very most while another one wants its CPU
 _TRIES = 3  # beats that tell how late they are here, where no run delay does
 
 
@@ -183,6 +187,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
     slack = max(_SLACK, beside.coarse)
     surely = perhaps = least = most = witnessed = alert = total = 0.0
     seen = taken = 0
+    unseen = released = 0.0
     for beat in beside.beats:
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         if waited <= -_BEAT or beat.due > reading.end:
@@ -193,10 +198,9 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         if beat.delay < _ALERT:
             alert += _BEAT + beat.late
         computed = max(0.0, waited) if beat.cpu is None else beat.cpu
-        # The body may have held the GIL while the probe thread had no CPU, and let it go before that had one.
-        unseen = min(beat.delay, computed) if beat.delay >= _ALERT else 0.0
+        unseen += min(beat.delay, computed) if beat.delay >= _ALERT else 0.0
         if not beat.found_taken:
-            perhaps += unseen
+            released += computed if beat.delay < _ALERT and computed >= _THROUGHOUT * (_BEAT + beat.late) else 0.0
             most = max(most, beat.delay)
             continue
         waited = max(0.0, waited - beat.delay)
@@ -204,13 +208,15 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         # What the body computed while the probe thread slept, or had the GIL and no CPU, was not a hold.
         sure = max(0.0, computed - _BEAT - beat.delay - slack)
         surely += sure
-        perhaps += min(waited + unseen, computed) if waited > _SLACK else unseen
+        perhaps += min(waited, computed) if waited > _SLACK else 0.0
         # A hold without computing (a wait that keeps the GIL) shows in the probe thread's own waiting only.
         least = max(least, sure, waited - slack - (reading.delay or 0.0))
         # While the probe thread had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
         if beat.delay < _ALERT:
             witnessed = max(witnessed, waited + beat.delay)
+    if _waits_soon(reading) and released < _REPRESENTS * reading.cpu:
+        perhaps += unseen
     # Any of it may have been a hold of theirs.
     least, surely = max(0.0, least - beside.others), max(0.0, surely - beside.others)
     return GilProbe(
@@ -225,6 +231,18 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         where=place,
         taken=None if any(beat.switches is None for beat in beside.beats) else taken,
     )
+
+
+def _waits_soon(reading: Reading) -> bool:
+    """Whether the body computes and waits in turn, and no longer at a time than the system may let a thread do that.
+
+    Then a probe thread that has to wait for a CPU may get one whenever the body waits, and never while it computes: so
+    it may find the GIL free at each beat, though the body holds it whenever it computes. Only beats throughout which
+    the body computed show that the GIL is released.
+    """
+    if reading.blocked <= _WAITS * (reading.cpu + reading.blocked):
+        return False
+    return reading.switches is None or reading.cpu < _TIME_SLICE * max(1, reading.switches)
 
 
 def _upper(reading: Reading, most: float, seen: int) -> float:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.core.model import GilProbe, Interval, Round
+from pytest_concurrency.core.model import GilProbe, GilUse, Interval, Round
 from pytest_concurrency.engine.claims import GilClaim, Knowledge
 from pytest_concurrency.engine.gil_usage import GilUsage
 
@@ -121,9 +121,15 @@ def test_gil_that_is_let_go_often_is_released_if_threads_gain_by_it(
 
 
 @pytest.mark.parametrize(
-    ("probe", "round_", "direction"),
-    [(BRIEFLY, IN_TURN, 1), (BRIEFLY, OVERLAPPED, -1), (BRIEFLY, BESIDE_OTHERS, 0), (FREE, IN_TURN, -1)],
+    ("probe", "round_", "gil", "direction"),
+    [
+        (BRIEFLY, IN_TURN, "briefly_released", 1),
+        (BRIEFLY, IN_TURN, "unknown", 0),  # their own lock may keep them from overlapping
+        (BRIEFLY, OVERLAPPED, "unknown", -1),
+        (BRIEFLY, BESIDE_OTHERS, "briefly_released", 0),
+        (FREE, IN_TURN, "released", -1),
+    ],
 )
-def test_claim_on_the_gil_asks_what_threads_gain(probe: GilProbe, round_: Round, direction: int) -> None:
-    known = Knowledge(cpus=2, gil="unknown" if probe is BRIEFLY else "released")
+def test_claim_on_the_gil_asks_what_threads_gain(probe: GilProbe, round_: Round, gil: GilUse, direction: int) -> None:
+    known = Knowledge(cpus=2, gil=gil)
     assert GilClaim("held").vote(round_, probe, known).direction == direction

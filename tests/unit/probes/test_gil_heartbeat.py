@@ -58,6 +58,15 @@ def test_computing_before_a_beat_had_a_cpu_may_have_held_the_gil() -> None:
     assert gil_vote(probe).direction == 0
 
 
+def test_beats_throughout_which_the_body_computed_show_that_the_gil_is_released() -> None:
+    """Half of the beats had a CPU in time, while the body computed on."""
+    free = beats(0.0125, late=0.0001, delay=0.0, computed=0.0006, switches=1)
+    late = beats(0.025, late=0.005, delay=0.0049, computed=0.0025, switches=1)
+    probe = heard(0.025, 0.01, [*free, *late])
+    assert probe.perhaps_held == 0
+    assert gil_vote(probe).direction == -1
+
+
 def test_what_the_body_computes_between_two_beats_is_no_hold() -> None:
     probe = heard(0.05, 0.0, beats(0.05, late=0.0002, computed=0.0007, switches=2))
     assert probe.surely_held == 0
