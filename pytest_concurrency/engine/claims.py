@@ -18,7 +18,7 @@ from pytest_concurrency.engine.interval_rules.base import ALL_OVERLAPS, NONE_OVE
 from pytest_concurrency.engine.statistic import NEVER, RATIO, SHARE, Statistic
 from pytest_concurrency.engine.voting import Vote, cast
 
-_LEAST_SHARE = 1e-6  # in place of none
+_LEAST = 1e-6  # in place of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class ShareClaim:
         if not readings.readable(round_):
             return Vote(0)
         computing = readings.cpu_share(round_.serial)
-        figure = max(1 - computing if self.kind == "wait" else computing, _LEAST_SHARE)
+        figure = max(1 - computing if self.kind == "wait" else computing, _LEAST)
         found, cut = intervals.computing_share(round_), margin_cut(self.margin)
         vote = cast(self._part(found.interval), cut, shortest_batch(round_))
         widened_by = interval_rules.silencing(
@@ -142,7 +142,7 @@ class ShareClaim:
     def _part(self, computing: Interval) -> Interval:
         """The bounds of what the claim is about, from those of the computing part; above 0, as ratios need it."""
         low, high = (1 - computing.high, 1 - computing.low) if self.kind == "wait" else (computing.low, computing.high)
-        return Interval(max(low, _LEAST_SHARE), max(high, _LEAST_SHARE))
+        return Interval(max(low, _LEAST), max(high, _LEAST))
 
 
 @dataclass(frozen=True, slots=True)
