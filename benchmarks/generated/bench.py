@@ -93,7 +93,7 @@ class SimulatedBench(Workers):
             return False
         longer = self.loops.get("body", 1) > 1
         self.loops["body"] = 1
-        self.serial_calls = 1 if self.recipe.setup else serial_calls
+        self.serial_calls = 1 if self.recipe.setup or self.by_index else serial_calls
         return longer
 
     def stagger(self, setup: WorkerSetup) -> None:
@@ -170,7 +170,7 @@ class SimulatedBench(Workers):
 
         def body(me: Thread) -> Program:
             watched.append(me)
-            yield from self._batch(0, loops, "body", found, me)
+            yield from self._batch(0, [0], loops, "body", found, me)
 
         found: dict[int, Reading] = {}
         probe = machine.spawn(beat, process.gil, "probe")

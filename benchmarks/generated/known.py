@@ -16,8 +16,6 @@ def gap(case: Case, load: str) -> str:
     recipe = case.recipe
     if recipe.vary in ("rare", "cycle") and case.marker in RATIOS:
         return "the promise is about calls that are alike or vary smoothly, not about two kinds of calls"
-    if recipe.vary == "index" and case.marker in RATIOS:
-        return "the single worker makes the calls of index 0 only"
     hands_over = any(isinstance(part, Handed) for part in recipe.parts)
     if case.marker == "expect_cpu_bound" and hands_over and load != "idle":
         return "beside other programs, helpers may compute too little to be noticed, and their delay counts as waiting"

@@ -18,7 +18,7 @@ from generated.recipes import Recipe
 from generated.truth import CPUS, own_gil
 from pytest_concurrency.core.model import Interference, Reading, Sample
 from pytest_concurrency.engine.plan import WorkerSetup
-from pytest_concurrency.measurement import batch_size
+from pytest_concurrency.measurement import batch_size, worker_indices
 from pytest_concurrency.measurement.ordering import RoundOrder
 from pytest_concurrency.probes import helper_threads
 
@@ -44,6 +44,7 @@ class Workers:
         self.order = RoundOrder(rng)
         self.number = 0
         self.warm = False
+        self.by_index = recipe.vary == "index"
         self.many_processes = own_gil(recipe) and recipe.backend != "interpreters"
         loads.start(load, self.machine, rng)
         self.base = self.began = self._counters()
@@ -68,18 +69,21 @@ class Workers:
         if self.recipe.setup and job == "body":
             self._make_inputs(workers)
         before = [self._helpers(index) for index in range(workers)]
+        bodies = [[index] for index in range(workers)]
+        if workers == 1 and job == "body" and self.by_index:
+            bodies = [list(range(setup.group_size))]
         if self.recipe.backend == "tasks":
-            readings = self._tasks(workers, loops, job)
+            readings = self._tasks(bodies, loops, job)
         else:
-            readings = self._threads(workers, loops, job)
+            readings = self._threads(bodies, loops, job)
         sample = Sample(loops, readings)
         if job != "body":
             return sample
         helpers = [self._helpers(index) - spent for index, spent in enumerate(before)]
         if not self.many_processes:
-            return self._credited(sample, helpers[0])
+            return worker_indices.mean_body(self._credited(sample, helpers[0]))
         credited = [helper_threads.credit([reading], cpu)[0] for reading, cpu in zip(readings, helpers, strict=True)]
-        return replace(sample, readings=tuple(credited))
+        return worker_indices.mean_body(replace(sample, readings=tuple(credited)))
 
     def _make_inputs(self, workers: int) -> None:
         def make(me: Thread) -> Program:
@@ -109,53 +113,70 @@ class Workers:
     def _process(self, index: int) -> Process:
         return self.processes[index % len(self.processes)]
 
-    def _threads(self, workers: int, loops: int, job: str) -> tuple[Reading, ...]:
+    def _threads(self, bodies: list[list[int]], loops: int, job: str) -> tuple[Reading, ...]:
+        """Let each worker run ``loops`` bodies of each of these indexes."""
         machine, found = self.machine, {}
         threads = [
-            machine.spawn(functools.partial(self._batch, index, loops, job, found), self._process(index).gil, "worker")
-            for index in range(workers)
+            machine.spawn(
+                functools.partial(self._batch, worker, indexes, loops, job, found), self._process(worker).gil, "worker"
+            )
+            for worker, indexes in enumerate(bodies)
         ]
         machine.run_until_done(threads)
-        return tuple(found[index] for index in range(workers))
+        return tuple(found[worker] for worker in range(len(bodies)))
 
-    def _batch(self, index: int, loops: int, job: str, found: dict[int, Reading], me: Thread) -> Program:
-        machine, process = self.machine, self._process(index)
+    def _batch(
+        self, worker: int, indexes: list[int], loops: int, job: str, found: dict[int, Reading], me: Thread
+    ) -> Program:
+        machine, process = self.machine, self._process(worker)
         start, late, switches, cpu = machine.now, me.delay, me.switches, machine.cpu_time_of(me)
-        ends = []
-        for _ in range(loops):
-            if job == "control":
-                yield (m.COMPUTE, REFERENCE, m.FREES)
-            else:
-                yield from process.call(index, self.recipe.workers)
-            ends.append(machine.now)
+        each = []
+        for index in indexes:
+            began = machine.now
+            for _ in range(loops):
+                if job == "control":
+                    yield (m.COMPUTE, REFERENCE, m.FREES)
+                else:
+                    yield from process.call(index, self.recipe.workers)
+            each.append((machine.now - began) / loops)
         cpu = machine.cpu_time_of(me) - cpu
-        if self.load.reads_delay:
-            found[index] = Reading(start, machine.now, cpu, me.delay - late, late, me.switches - switches)
-        else:
-            found[index] = Reading(start, machine.now, cpu)
+        told = (me.delay - late, late, me.switches - switches) if self.load.reads_delay else (None, None, None)
+        found[worker] = Reading(start, machine.now, cpu, *told, each=tuple(each) if len(each) > 1 else ())
 
-    def _tasks(self, workers: int, loops: int, job: str) -> tuple[Reading, ...]:
+    def _tasks(self, bodies: list[list[int]], loops: int, job: str) -> tuple[Reading, ...]:
         machine, process = self.machine, self.processes[0]
-        ends = [0.0] * workers
+        ends, each = [0.0] * len(bodies), [[] for _ in bodies]
         found: list[Reading] = []
 
         def program(me: Thread) -> Program:
             start, late, switches, cpu = machine.now, me.delay, me.switches, machine.cpu_time_of(me)
-            calls = [self._calls(index, loops, job) for index in range(workers)]
+            calls = [self._calls(some, loops, job, took) for some, took in zip(bodies, each, strict=True)]
             yield from process.event_loop(me, calls, ends)
             cpu = machine.cpu_time_of(me) - cpu
             told = (me.delay - late, late, me.switches - switches) if self.load.reads_delay else (None, None, None)
-            found.append(Reading(start, machine.now, cpu, *told, ends=tuple(ends) if job == "body" else ()))
+            found.append(
+                Reading(
+                    start,
+                    machine.now,
+                    cpu,
+                    *told,
+                    ends=tuple(ends) if job == "body" else (),
+                    each=tuple(each[0]) if len(bodies[0]) > 1 else (),
+                )
+            )
 
         machine.run_until_done([machine.spawn(program, process.gil, "worker")])
         return tuple(found)
 
-    def _calls(self, index: int, loops: int, job: str) -> Iterator[tuple[Any, ...]]:
-        for _ in range(loops):
-            if job == "control":
-                yield (m.COMPUTE, REFERENCE, m.FREES)
-            else:
-                yield from self.processes[0].coroutine(index, self.recipe.workers)
+    def _calls(self, indexes: list[int], loops: int, job: str, took: list[float]) -> Iterator[tuple[Any, ...]]:
+        for index in indexes:
+            began = self.machine.now
+            for _ in range(loops):
+                if job == "control":
+                    yield (m.COMPUTE, REFERENCE, m.FREES)
+                else:
+                    yield from self.processes[0].coroutine(index, self.recipe.workers)
+            took.append((self.machine.now - began) / loops)
 
     # The machine's counters
 
