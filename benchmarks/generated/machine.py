@@ -56,6 +56,8 @@ __all__ = [
     "Thread",
 ]
 
+ROUNDING = 1e-12  # seconds of work that are left only because floating-point times are rounded
+
 
 class Machine(Scheduler):
     """What threads do with the CPUs that they get: operations, locks and the GIL."""
@@ -87,9 +89,10 @@ class Machine(Scheduler):
         if thread.token != token or thread.cpu is None:
             return
         self._account(thread.cpu)
-        if thread.work > 0:
+        if thread.work > ROUNDING:
             self._compute(thread)
         else:
+            thread.work = 0.0
             self._go_on(thread)
 
     def _step(self, thread: Thread) -> None:  # noqa: C901

@@ -198,9 +198,9 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         if beat.delay < _ALERT:
             alert += _BEAT + beat.late
         computed = max(0.0, waited) if beat.cpu is None else beat.cpu
-        unseen += min(beat.delay, computed) if beat.delay >= _ALERT else 0.0
+        unseen += min(beat.delay, computed) if beat.delay >= _SLACK else 0.0
         if not beat.found_taken:
-            released += computed if beat.delay < _ALERT and computed >= _THROUGHOUT * (_BEAT + beat.late) else 0.0
+            released += computed if beat.delay < _SLACK and computed >= _THROUGHOUT * (_BEAT + beat.late) else 0.0
             most = max(most, beat.delay)
             continue
         waited = max(0.0, waited - beat.delay)
