@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -37,21 +38,46 @@ def as_json(block: Block, test: str, allowed: str | None, is_sure: bool) -> dict
     }
 
 
+@dataclass(frozen=True, slots=True)
+class BlockedLine:
+    """A line of code that blocked event loops, in seconds."""
+
+    where: str | None  # None if the line was not caught
+    longest: float
+    times: int
+    tests: int
+    sure: bool  # one of the blocks at least was a block of the loop for certain
+    allowed: tuple[str, ...] = ()
+
+
+def by_line(blocks: Iterable[Mapping[str, Any]]) -> list[BlockedLine]:
+    """Return each line that blocked, the one with the longest block first."""
+    by_place: dict[str | None, list[Mapping[str, Any]]] = {}
+    for block in blocks:
+        by_place.setdefault(block["where"], []).append(block)
+    found = [
+        BlockedLine(
+            where=place,
+            longest=max(float(block["high"]) for block in seen),
+            times=len(seen),
+            tests=len({block["test"] for block in seen}),
+            sure=any(block["sure"] for block in seen),
+            allowed=tuple(sorted({block["allowed"] for block in seen if block["allowed"]})),
+        )
+        for place, seen in by_place.items()
+    ]
+    return sorted(found, key=lambda line: -line.longest)
+
+
 def lines(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the list: each line that blocked, how long at most, how often, in how many tests."""
-    by_place: dict[str, list[Mapping[str, Any]]] = {}
-    for block in blocks:
-        by_place.setdefault(block["where"] or "line not caught", []).append(block)
-    ordered = sorted(by_place.items(), key=lambda item: -max(block["high"] for block in item[1]))
-    shown = [_line(place, seen) for place, seen in ordered[:_SHOWN]]
+    ordered = by_line(blocks)
+    shown = [_line(line) for line in ordered[:_SHOWN]]
     return [*shown, f"... and {count(len(ordered) - _SHOWN, 'line')} more"] if len(ordered) > _SHOWN else shown
 
 
-def _line(place: str, blocks: Sequence[Mapping[str, Any]]) -> str:
-    longest = max(blocks, key=lambda block: float(block["high"]))
-    tests = len({block["test"] for block in blocks})
-    said = "" if any(block["sure"] for block in blocks) else "; not counted: it may have been something else"
-    reasons = sorted({block["allowed"] for block in blocks if block["allowed"]})
-    said += f"; allowed: {', '.join(reasons)}" if reasons else ""
-    seen = f"{count(len(blocks), 'time')} in {count(tests, 'test')}"
-    return f"{duration(longest['high']).rjust(8)}  {seen}  {place}{said}"
+def _line(line: BlockedLine) -> str:
+    said = "" if line.sure else "; not counted: it may have been something else"
+    said += f"; allowed: {', '.join(line.allowed)}" if line.allowed else ""
+    seen = f"{count(line.times, 'time')} in {count(line.tests, 'test')}"
+    return f"{duration(line.longest).rjust(8)}  {seen}  {line.where or 'line not caught'}{said}"

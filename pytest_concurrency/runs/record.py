@@ -89,17 +89,36 @@ def run_of(environment: Mapping[str, Any], records: Sequence[Mapping[str, Any]])
 
 def text_of(run: Mapping[str, Any]) -> Iterator[str]:
     """Return a run as one JSON document, in pieces: a line for each record, quick to write and to diff."""
-    head = {name: value for name, value in run.items() if name != "records"}
-    return text_of_lines(head, map(json.dumps, run["records"]))
+    head = {name: value for name, value in run.items() if name not in ("records", "survey")}
+    yield from text_of_lines(head, map(json.dumps, run["records"]), run.get("survey"))
 
 
-def text_of_lines(head: Mapping[str, Any], records: Iterable[str]) -> Iterator[str]:
-    """Return the same from records that are text already."""
-    text = json.dumps(head, indent=1)
-    yield text[: text.rindex("}")].rstrip() + ',\n "records": ['
-    for number, line in enumerate(records):
+def text_of_lines(
+    head: Mapping[str, Any], records: Iterable[str], survey: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Return the same from records that are text already; a survey has a line for each of its tests too."""
+    yield f"{_open(head)},\n"
+    yield from _list("records", records)
+    if survey is not None:
+        rest = {name: value for name, value in survey.items() if name != "tests"}
+        yield f',\n "survey": {_open(rest)},\n'
+        yield from _list("tests", map(json.dumps, survey["tests"]))
+        yield "\n }"
+    yield "\n}\n"
+
+
+def _open(value: Mapping[str, Any]) -> str:
+    """Return an object as JSON, without its end."""
+    text = json.dumps(value, indent=1)
+    return text[: text.rindex("}")].rstrip()
+
+
+def _list(name: str, items: Iterable[str]) -> Iterator[str]:
+    """Return a list as JSON, in lines."""
+    yield f' "{name}": ['
+    for number, line in enumerate(items):
         yield (",\n  " if number else "\n  ") + line
-    yield "\n ]\n}\n"
+    yield "\n ]"
 
 
 def lines_of(run: Mapping[str, Any]) -> Iterator[str]:

@@ -6,35 +6,20 @@ read. One with ``UNSET`` is written where there is something to write. This modu
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-MOST = sys.float_info.max  # what lies beyond is infinite, and no number in JSON
-WORDS = "words"  # what a message calls a value that has no name of its own
+from pytest_concurrency.runs.json_types import WORDS, Count, Number, Part
+from pytest_concurrency.runs.json_types import known as _known
+from pytest_concurrency.runs.json_types import said as _said
+from pytest_concurrency.runs.survey_types import Survey
 
-
-def _said(description: str) -> Meta:
-    return Meta(description=description)
-
-
-def _known(*names: str, description: str | None = None) -> Meta:
-    """Names that there are today; a later version may add some, so that reading does not insist on them."""
-    return Meta(description=description, extra_json_schema={"enum": list(names)})
-
-
-Number = Annotated[float, Meta(ge=-MOST, le=MOST)]
-Count = Annotated[int, Meta(ge=0)]
 Pair = Annotated[tuple[Number, Number], Meta(extra={WORDS: "a low and a high number"})]
 BoundType = Literal["io", "cpu", "mixed", "serialized"]
 
 
-class _Part(Struct, frozen=True, kw_only=True, gc=False):
-    """Part of a run; properties that are not known here pass."""
-
-
-class Estimate(_Part, frozen=True, kw_only=True, gc=False):
+class Estimate(Part, frozen=True, kw_only=True, gc=False):
     """A figure over all rounds, with an interval for it."""
 
     value: Number
@@ -43,7 +28,7 @@ class Estimate(_Part, frozen=True, kw_only=True, gc=False):
     unit: Literal["ratio", "share", "seconds"]
 
 
-class Point(_Part, frozen=True, kw_only=True, gc=False):
+class Point(Part, frozen=True, kw_only=True, gc=False):
     """One worker count of a scaling curve. The last three are what one body took more than alone, in seconds."""
 
     workers: Count
@@ -59,14 +44,14 @@ class Point(_Part, frozen=True, kw_only=True, gc=False):
     more_delay: Number | None
 
 
-class Series(_Part, frozen=True, kw_only=True, gc=False):
+class Series(Part, frozen=True, kw_only=True, gc=False):
     """The bounds that each round gives for the speedup on a quiet machine, as later runs are compared by."""
 
     workers: Annotated[Count | None, _said("null where two callables were compared.")]
     bounds: list[Pair]
 
 
-class Spent(_Part, frozen=True, kw_only=True, gc=False):
+class Spent(Part, frozen=True, kw_only=True, gc=False):
     """What one call took on one side of a measurement, in seconds: medians over the rounds."""
 
     side: Annotated[str, _said("Which side, for people: '4 threads'.")] = ""
@@ -76,7 +61,7 @@ class Spent(_Part, frozen=True, kw_only=True, gc=False):
     delay: Annotated[Number | None, _said("Ready to run, and no CPU free; null where it cannot be read.")]
 
 
-class Finding(_Part, frozen=True, kw_only=True, gc=False):
+class Finding(Part, frozen=True, kw_only=True, gc=False):
     """Why a verdict is other than met: the parts that its message is made of, for people."""
 
     kind: Annotated[str, _said("The section of the documentation about it, or undecided or unmeasurable.")]
@@ -91,7 +76,7 @@ class Finding(_Part, frozen=True, kw_only=True, gc=False):
     more: Annotated[str, _said("Address of the page that says more.")] = ""
 
 
-class Change(_Part, frozen=True, kw_only=True, gc=False):
+class Change(Part, frozen=True, kw_only=True, gc=False):
     """What the regression check (--concurrency-compare-fail) found while the test ran."""
 
     kind: Annotated[
@@ -107,7 +92,7 @@ class Change(_Part, frozen=True, kw_only=True, gc=False):
     headline: Annotated[str, _said("The message in one line.")] = ""
 
 
-class Expectation(_Part, frozen=True, kw_only=True, gc=False):
+class Expectation(Part, frozen=True, kw_only=True, gc=False):
     """One marker on the test, or one question that it asked of the fixture, with its verdict."""
 
     marker: Annotated[str, _said("A marker's name, or speedup, compare or bound for the fixture.")]
@@ -148,7 +133,7 @@ class Expectation(_Part, frozen=True, kw_only=True, gc=False):
     ] = UNSET
 
 
-class Bound(_Part, frozen=True, kw_only=True, gc=False):
+class Bound(Part, frozen=True, kw_only=True, gc=False):
     """What the body's time goes into; shares from 0 to 1."""
 
     kind: BoundType
@@ -158,7 +143,7 @@ class Bound(_Part, frozen=True, kw_only=True, gc=False):
     evidence: str
 
 
-class Body(_Part, frozen=True, kw_only=True, gc=False):
+class Body(Part, frozen=True, kw_only=True, gc=False):
     """What one body took: medians over the rounds. wall is until all workers were done, the others are one body's."""
 
     wall: Number
@@ -167,7 +152,7 @@ class Body(_Part, frozen=True, kw_only=True, gc=False):
     delay: Number | None
 
 
-class Arm(_Part, frozen=True, kw_only=True, gc=False):
+class Arm(Part, frozen=True, kw_only=True, gc=False):
     """One side of a measurement.
 
     The arrays have one entry per round, in seconds: totals over the workers, except wall, which is from the first
@@ -188,7 +173,7 @@ class Arm(_Part, frozen=True, kw_only=True, gc=False):
     body: Body | UnsetType | None = UNSET
 
 
-class Interference(_Part, frozen=True, kw_only=True, gc=False):
+class Interference(Part, frozen=True, kw_only=True, gc=False):
     """What else the machine did, as CPUs (1.0 is one CPU kept busy); null where it cannot be read."""
 
     foreign: Number | None
@@ -196,7 +181,7 @@ class Interference(_Part, frozen=True, kw_only=True, gc=False):
     throttled: Number | None
 
 
-class QuietHost(_Part, frozen=True, kw_only=True, gc=False):
+class QuietHost(Part, frozen=True, kw_only=True, gc=False):
     """Whether the measurements had the host for themselves."""
 
     alone: Annotated[bool, _said("No other test of a session that takes part ran meanwhile.")]
@@ -204,7 +189,7 @@ class QuietHost(_Part, frozen=True, kw_only=True, gc=False):
     reason: Annotated[str, _said("Why not alone; empty if alone.")]
 
 
-class Cost(_Part, frozen=True, kw_only=True, gc=False):
+class Cost(Part, frozen=True, kw_only=True, gc=False):
     """What one place in the code took of one call, in seconds."""
 
     where: str
@@ -214,7 +199,7 @@ class Cost(_Part, frozen=True, kw_only=True, gc=False):
     source: str
 
 
-class Stand(_Part, frozen=True, kw_only=True, gc=False):
+class Stand(Part, frozen=True, kw_only=True, gc=False):
     """A line at which threads stood, as a share of the samples that found one standing."""
 
     where: str
@@ -223,7 +208,7 @@ class Stand(_Part, frozen=True, kw_only=True, gc=False):
     share: Number
 
 
-class Standing(_Part, frozen=True, kw_only=True, gc=False):
+class Standing(Part, frozen=True, kw_only=True, gc=False):
     """Where several threads stood while others went on."""
 
     workers: str
@@ -232,7 +217,7 @@ class Standing(_Part, frozen=True, kw_only=True, gc=False):
     for_the_gil: bool
 
 
-class Profile(_Part, frozen=True, kw_only=True, gc=False):
+class Profile(Part, frozen=True, kw_only=True, gc=False):
     """One body under a profiler, in a run that did not count."""
 
     label: str
@@ -244,7 +229,7 @@ class Profile(_Part, frozen=True, kw_only=True, gc=False):
     text: Annotated[str, _said("What the terminal shows.")]
 
 
-class Record(_Part, frozen=True, kw_only=True, gc=False):
+class Record(Part, frozen=True, kw_only=True, gc=False):
     """One test."""
 
     nodeid: str
@@ -264,14 +249,14 @@ class Record(_Part, frozen=True, kw_only=True, gc=False):
     ] = UNSET
 
 
-class CoreKinds(_Part, frozen=True, kw_only=True, gc=False):
+class CoreKinds(Part, frozen=True, kw_only=True, gc=False):
     """How many of the allowed CPUs are performance and efficiency cores; empty where all are alike."""
 
     performance: Count | UnsetType = UNSET
     efficiency: Count | UnsetType = UNSET
 
 
-class Environment(_Part, frozen=True, kw_only=True, gc=False):
+class Environment(Part, frozen=True, kw_only=True, gc=False):
     """The machine and the interpreter."""
 
     python: str
@@ -303,7 +288,7 @@ class Environment(_Part, frozen=True, kw_only=True, gc=False):
     ] = []
 
 
-class ChangedTest(_Part, frozen=True, kw_only=True, gc=False):
+class ChangedTest(Part, frozen=True, kw_only=True, gc=False):
     """One expectation that is not as it was."""
 
     nodeid: str
@@ -312,7 +297,7 @@ class ChangedTest(_Part, frozen=True, kw_only=True, gc=False):
     text: Annotated[str, _said("What has changed, for people.")]
 
 
-class Comparison(_Part, frozen=True, kw_only=True, gc=False):
+class Comparison(Part, frozen=True, kw_only=True, gc=False):
     """What has changed since the run that --concurrency-compare names. What is unchanged is only counted."""
 
     baseline: Annotated[str, _said("The name of that run.")]
@@ -321,7 +306,7 @@ class Comparison(_Part, frozen=True, kw_only=True, gc=False):
     changes: Annotated[list[ChangedTest], _said("The worst first.")]
 
 
-class Head(_Part, frozen=True, kw_only=True, gc=False):
+class Head(Part, frozen=True, kw_only=True, gc=False):
     """All of a run but its records."""
 
     schema: Literal[1]
@@ -338,6 +323,7 @@ class Head(_Part, frozen=True, kw_only=True, gc=False):
         _said("Of a saved run: tests that failed as regressions. It is a baseline only if it is asked for by name."),
     ] = UNSET
     comparison: Comparison | UnsetType = UNSET
+    survey: Annotated[Survey | UnsetType, _said("With --concurrency-survey: each test in its one ordinary run.")] = UNSET
     environment: Environment
 
 

@@ -23,6 +23,7 @@ MODULES = {
 LAYERS = (
     "cli",
     "session",
+    "survey",
     "instruments",
     "explore",
     "doctor",

@@ -1,0 +1,1 @@
+"""``--concurrency-survey``: where the time of an ordinary suite goes, read in each test's one ordinary run."""
