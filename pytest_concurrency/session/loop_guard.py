@@ -5,35 +5,26 @@ A plugin of its own, which only sessions with that option have.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import functools
-import inspect
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.batch import ALONE, current_worker
 from pytest_concurrency.core.errors import ExpectationNotMet
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.expectations.markers import MARKERS
-from pytest_concurrency.instruments import block_list, loop_monitor
+from pytest_concurrency.instruments import block_list
 from pytest_concurrency.instruments.block_reading import Block
-from pytest_concurrency.instruments.loop_monitor import LoopMonitor
-from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session.loop_watch import LoopWatch
 from pytest_concurrency.session.options import Settings
 
 MARKER = "concurrency_allow_blocking"
 ATTRIBUTE = "concurrency_blocks"  # of a test report: plain values, which cross from xdist's workers
-_BEATS = 4  # in the time that a block may last; each costs about 30 microseconds of CPU time
-_LONGEST_BEAT = 0.05  # seconds
 
 __tracebackhide__ = True
 
 _FOUND = pytest.StashKey["list[dict[str, Any]]"]()
-_SYNC_LOOPS = asyncio.base_events.BaseEventLoop
 
 
 def start(config: pytest.Config, settings: Settings) -> None:
@@ -49,9 +40,7 @@ class LoopGuard:
         self._warns = settings.max_block_warn
         self._is_off_for_markers = settings.disable
         self._allow: list[str] = [line for line in config.getini("concurrency_max_block_allow") if line]
-        self._beat = min(self._limit / _BEATS, _LONGEST_BEAT)
-        self._watcher = LoopWatcher(self._limit / 8)
-        self._monitors: list[LoopMonitor] = []
+        self._loops = LoopWatch(self._limit)
         self._all: list[dict[str, Any]] = []
         self._is_worker = other_plugins.is_xdist_worker(config)
 
@@ -61,12 +50,11 @@ class LoopGuard:
         if self._is_measured(item):
             return (yield)
         exempt = _reason(item)
-        self._monitors = []
         try:
-            with self._watched(item):
+            with self._loops.patched(), self._loops.body_of(item):
                 answer = yield
         finally:
-            found = [block for monitor in self._monitors for block in monitor.blocks]
+            found = self._loops.take()
             module = str(item.location[0]).replace("\\", "/")
             exempt = exempt or next((line for line in self._allow if block_list.matches(module, line)), None)
             sure: list[Block] = []
@@ -106,7 +94,7 @@ class LoopGuard:
             terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:
-        self._watcher.close()
+        self._loops.close()
 
     def _is_measured(self, item: pytest.Item) -> bool:
         """Whether it does not have one ordinary run: expect_nonblocking measures with more care."""
@@ -126,53 +114,6 @@ class LoopGuard:
             item.warn(pytest.PytestWarning(text))
         else:
             raise ExpectationNotMet(text)
-
-    @contextlib.contextmanager
-    def _watched(self, item: pytest.Item) -> Iterator[None]:
-        """Watch the loops that run meanwhile: asyncio's as they start, others from within the test's own function."""
-        function = getattr(item, "obj", None)
-        run_forever = _SYNC_LOOPS.run_forever
-        guard = self
-
-        @functools.wraps(run_forever)
-        def guarded(loop: asyncio.BaseEventLoop) -> None:
-            if current_worker.get() != ALONE or loop_monitor.monitored() or loop.is_running() or loop.is_closed():
-                return run_forever(loop)
-            # Before it runs: a task that is waiting already would have had its first step.
-            monitor = guard._monitor().start(loop)
-            try:
-                return run_forever(loop)
-            finally:
-                monitor.stop()
-
-        _SYNC_LOOPS.run_forever = guarded  # type: ignore[assignment,method-assign]
-        if inspect.iscoroutinefunction(function):
-            item.obj = self._around(function)  # type: ignore[attr-defined]
-        try:
-            yield
-        finally:
-            _SYNC_LOOPS.run_forever = run_forever  # type: ignore[method-assign]
-            if inspect.iscoroutinefunction(function):
-                item.obj = function  # type: ignore[attr-defined]
-
-    def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        async def guarded(*args: Any, **values: Any) -> Any:
-            __tracebackhide__ = True
-            if loop_monitor.monitored():
-                return await function(*args, **values)
-            monitor = self._monitor().start()
-            try:
-                return await function(*args, **values)
-            finally:
-                monitor.stop()
-
-        return guarded
-
-    def _monitor(self) -> LoopMonitor:
-        monitor = LoopMonitor(self._limit, self._beat, self._watcher)
-        self._monitors.append(monitor)
-        return monitor
 
 
 def _reason(item: pytest.Item) -> str | None:

@@ -1,0 +1,108 @@
+"""Which event loops of a test are watched: asyncio's as they start, others from within the test's own function."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.backends.batch import ALONE, current_worker
+from pytest_concurrency.instruments import loop_monitor
+from pytest_concurrency.instruments.block_reading import Block
+from pytest_concurrency.instruments.loop_monitor import LoopMonitor
+from pytest_concurrency.instruments.loop_watcher import LoopWatcher
+
+_BEATS = 4  # in the time that a block may last; each costs about 30 microseconds of CPU time
+_LONGEST_BEAT = 0.05  # seconds
+_SYNC_LOOPS = asyncio.base_events.BaseEventLoop
+
+__tracebackhide__ = True
+
+
+class LoopWatch:
+    """Collects the blocks of loops that may be longer than ``limit`` seconds.
+
+    :param is_on: says as a loop starts whether to watch it.
+    """
+
+    def __init__(self, limit: float, is_on: Callable[[], bool] = lambda: True) -> None:
+        self._limit = limit
+        self._is_on = is_on
+        self._beat = min(limit / _BEATS, _LONGEST_BEAT)
+        self._watcher = LoopWatcher(limit / 8)
+        self._monitors: list[LoopMonitor] = []
+
+    def take(self) -> list[Block]:
+        """Return the blocks that were seen since it was called last."""
+        monitors, self._monitors = self._monitors, []
+        return [block for monitor in monitors for block in monitor.blocks]
+
+    def close(self) -> None:
+        """End what watches."""
+        self._watcher.close()
+
+    @contextlib.contextmanager
+    def patched(self) -> Iterator[None]:
+        """Watch the loops of asyncio that start in this context."""
+        run_forever = _SYNC_LOOPS.run_forever
+        watch = self
+
+        @functools.wraps(run_forever)
+        def watched(loop: asyncio.BaseEventLoop) -> None:
+            if (
+                not watch._is_on()
+                or current_worker.get() != ALONE
+                or loop_monitor.monitored()
+                or loop.is_running()
+                or loop.is_closed()
+            ):
+                return run_forever(loop)
+            # Before it runs: a task that is waiting already would have had its first step.
+            monitor = watch._monitor().start(loop)
+            try:
+                return run_forever(loop)
+            finally:
+                monitor.stop()
+
+        _SYNC_LOOPS.run_forever = watched  # type: ignore[assignment,method-assign]
+        try:
+            yield
+        finally:
+            _SYNC_LOOPS.run_forever = run_forever  # type: ignore[method-assign]
+
+    @contextlib.contextmanager
+    def body_of(self, item: pytest.Item) -> Iterator[None]:
+        """Watch the loop that runs a test's own function, whatever kind of loop it is."""
+        function = getattr(item, "obj", None)
+        if not inspect.iscoroutinefunction(function):
+            yield
+            return
+        item.obj = self._around(function)  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            item.obj = function  # type: ignore[attr-defined]
+
+    def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        async def watched(*args: Any, **values: Any) -> Any:
+            __tracebackhide__ = True
+            if loop_monitor.monitored():
+                return await function(*args, **values)
+            monitor = self._monitor().start()
+            try:
+                return await function(*args, **values)
+            finally:
+                monitor.stop()
+
+        return watched
+
+    def _monitor(self) -> LoopMonitor:
+        monitor = LoopMonitor(self._limit, self._beat, self._watcher)
+        self._monitors.append(monitor)
+        return monitor
