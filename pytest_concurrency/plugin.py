@@ -122,8 +122,13 @@ def concurrency_tmp_path(tmp_path: pathlib.Path) -> Any:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
+    settings = config.stash[SETTINGS]
+    if settings.survey and not config.option.collectonly:
+        from pytest_concurrency.session import survey
+
+        survey.start(config, settings)
     if other_plugins.is_xdist_worker(config):
         return
     from pytest_concurrency.session.controller import Controller
 
-    config.pluginmanager.register(Controller(config, config.stash[SETTINGS]), Controller.NAME)
+    config.pluginmanager.register(Controller(config, settings), Controller.NAME)

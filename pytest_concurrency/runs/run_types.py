@@ -323,7 +323,9 @@ class Head(Part, frozen=True, kw_only=True, gc=False):
         _said("Of a saved run: tests that failed as regressions. It is a baseline only if it is asked for by name."),
     ] = UNSET
     comparison: Comparison | UnsetType = UNSET
-    survey: Annotated[Survey | UnsetType, _said("With --concurrency-survey: each test in its one ordinary run.")] = UNSET
+    survey: Annotated[Survey | UnsetType, _said("With --concurrency-survey: each test in its one ordinary run.")] = (
+        UNSET
+    )
     environment: Environment
 
 

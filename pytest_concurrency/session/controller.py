@@ -48,6 +48,7 @@ class Controller:
         self._complaints: list[str] = []
         self._waited = 0.0  # seconds that tests of xdist's workers have waited for other sessions and workers
         self._kept: Kept | None = None
+        self._surveyed: dict[str, Any] | None = None
 
     def collect(self) -> None:
         """Take records from now on: tests of this session, or of its workers, may measure."""
@@ -58,7 +59,8 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         keeps = self._settings.save or self._settings.compare
-        if self._config.option.collectonly or not (self._collected.records or self._settings.report_files or keeps):
+        wanted = self._settings.report_files or self._settings.survey or keeps
+        if self._config.option.collectonly or not (self._collected.records or wanted):
             return
         from pytest_concurrency.reports import files
         from pytest_concurrency.runs import record
@@ -71,17 +73,27 @@ class Controller:
 
             self._kept = Kept(self._settings, items.baseline_of(self._config, self._settings))
             run = self._kept.compare(run)
-        self._complaints += files.write(self._settings.report_files, run, self._history)
+        whole = {**run, **self._survey()}
+        self._complaints += files.write(self._settings.report_files, whole, self._history)
         if self._kept is not None:
             # Stopped by -x, --maxfail or --stepwise, a session ends with the exit status of one that ran all its tests.
             stopped = bool(session.shouldfail or session.shouldstop)
             self._kept.save(run, complete=exitstatus in _COMPLETE and not stopped)
         # Last, so that no reporter loses what is kept.
         hook = self._config.hook.pytest_concurrency_report
-        self._complain(hook_calls.told("pytest_concurrency_report", lambda: hook(config=self._config, run=run)))
+        self._complain(hook_calls.told("pytest_concurrency_report", lambda: hook(config=self._config, run=whole)))
         failed = self._complaints or (self._kept is not None and self._kept.failed)
         if failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _survey(self) -> dict[str, Any]:
+        """Return what a run has of a survey; a saved one has nothing, as it is there to be compared with."""
+        if not self._settings.survey:
+            return {}
+        from pytest_concurrency.session import survey
+
+        self._surveyed = survey.result(self._config)
+        return {} if self._surveyed is None else {"survey": self._surveyed}
 
     def _complain(self, complaint: str | None) -> None:
         if complaint is not None:
@@ -137,6 +149,10 @@ class Controller:
             priority = str(items.priority_of(self._config, settings))
             layout = terminal.Layout(settings.full_report, settings.columns, settings.sort, priority)
             terminal.show(terminalreporter, self._collected.records, layout, self._complaints, reasons)
+        if self._surveyed is not None:
+            from pytest_concurrency.reports import survey_text
+
+            survey_text.show(terminalreporter, self._surveyed)
         self._show_waiting(terminalreporter)
         for nodeid, text in self._collected.profiles:
             terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")

@@ -41,6 +41,7 @@ class Settings:
     storage: str = ".concurrency"
     max_block: float = 0.0  # seconds; 0 is off
     max_block_warn: bool = False
+    survey: bool = False
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
@@ -144,6 +145,10 @@ FLAGS = (
     ("only", "run only the tests that measure"),
     ("skip", "leave out the tests that measure"),
     ("disable", "run marked bodies once, as plain tests"),
+    (
+        "survey",
+        "show what each test does in its one ordinary run, without markers: what waits, computes or blocks a loop",
+    ),
     ("max_block_warn", "with --concurrency-max-block: warn of long blocks of the event loop, and fail no test"),
 )
 

@@ -43,13 +43,15 @@ class PhaseClock:
         if (open_ := wall - cpu) < _EXPLAINED:
             return Phase(wall, cpu, 0.0, None if self._delay is None else 0.0)
         children, self._children = self._children, CLOCKS.children_cpu()
-        delay = None
-        if self._delay is not None:
-            before, self._delay = self._delay, self._clock.delay()
-            # What came before the phase, and after the last reading, is not more than the phase leaves open.
-            delay = min(open_, (self._delay or 0.0) - before)
+        before, self._delay = self._delay, self._clock.delay()
         self._read_at = now
+        # What came before the phase, and after the last reading, is not more than the phase leaves open.
+        delay = None if before is None or self._delay is None else min(open_, self._delay - before)
         return Phase(wall, cpu, self._children - children, delay)
+
+    def run_delay(self) -> float:
+        """Return the run-queue delay of the thread so far; 0 where it cannot be read."""
+        return self._clock.delay() or 0.0
 
     def close(self) -> None:
         """Close what it reads from."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_concurrency.instruments import block_list
 from pytest_concurrency.survey import likely, xdist_model
-from pytest_concurrency.survey.values import PHASES, Phase, SurveyedTest, phase_json, together
+from pytest_concurrency.survey.values import NO_TIME, PHASES, Phase, SurveyedTest, phase_json, together
 from pytest_concurrency.survey.xdist_model import Costs, Demand
 
 
@@ -21,6 +21,17 @@ class Process:
     own: Phase  # between the phases of tests
 
 
+def process_json(process: Process) -> list[float]:
+    """Return plain values, which a worker of xdist sends at its end."""
+    return [process.boot, process.start, process.own.wall, process.own.cpu, process.own.delay or 0.0]
+
+
+def process_from(value: Sequence[float]) -> Process:
+    """Return what :func:`process_json` was given."""
+    boot, start, wall, cpu, delay = value
+    return Process(boot, start, Phase(wall, cpu, 0.0, delay))
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What is known of a session as a whole."""
@@ -28,7 +39,7 @@ class Session:
     elapsed: float  # seconds
     cpus: float  # usable ones
     workers: int = 0  # of xdist; 0 without
-    measured: Phase = Phase()  # tests that measured concurrency, which are not surveyed
+    measured: Phase = NO_TIME  # tests that measured concurrency, which are not surveyed
     measured_tests: int = 0
     unseen: int = 0  # tests that ran in processes of other plugins
     foreign: float | None = None  # CPUs that other programs used; None if that is not known
@@ -52,7 +63,7 @@ def of(
         "foreign": None if session.foreign is None else round(session.foreign, 2),
         "parts": list(_parts(whole, failed, processes, session)),
         "blocks": [asdict(line) for line in block_list.by_line(blocks)],
-        "markers": [asdict(one) for one in likely.suggestions(whole, fit)],
+        "markers": likely.suggestions(whole, fit),
         "xdist": _xdist(whole, processes, session),
         "tests": [_test(test) for test in tests],
     }
@@ -87,9 +98,7 @@ def _part(name: str, tests: int, phase: Phase) -> dict[str, Any]:
     return {"part": name, "tests": tests, **phase_json(phase)}
 
 
-def _xdist(
-    whole: Sequence[SurveyedTest], processes: Sequence[Process], session: Session
-) -> dict[str, Any] | None:
+def _xdist(whole: Sequence[SurveyedTest], processes: Sequence[Process], session: Session) -> dict[str, Any] | None:
     if not whole or not processes:
         return None
     demands = [Demand(test.whole.alone, test.whole.computing) for test in whole]

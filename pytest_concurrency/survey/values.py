@@ -52,6 +52,9 @@ def together(phases: Iterable[Phase]) -> Phase:
     return Phase(wall, cpu, children, delay)
 
 
+NO_TIME = Phase()
+
+
 @dataclass(frozen=True, slots=True)
 class SurveyedTest:
     """One test in its one ordinary run; ``blocks`` are those of its event loops, as plain values."""

@@ -1,0 +1,31 @@
+"""``--concurrency-survey`` in a pytest session: reading where the tests run, collecting where the session is reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session.options import Settings
+from pytest_concurrency.session.survey.collector import SurveyCollector
+from pytest_concurrency.session.survey.reader import SurveyReader
+
+
+def start(config: pytest.Config, settings: Settings) -> None:
+    """Register what this process has to do; call it when all plugins are there."""
+    manager = config.pluginmanager
+    collector = None
+    if not other_plugins.is_xdist_worker(config):
+        collector = SurveyCollector()
+        manager.register(collector, SurveyCollector.NAME)
+        if manager.has_plugin("dsession"):  # xdist's: the tests run in its workers
+            collector.listen(manager)
+            return
+    manager.register(SurveyReader(settings, collector), SurveyReader.NAME)
+
+
+def result(config: pytest.Config) -> dict[str, Any] | None:
+    """Return the survey of the session, as reports have it; None without the option."""
+    collector = config.pluginmanager.get_plugin(SurveyCollector.NAME)
+    return collector.result() if isinstance(collector, SurveyCollector) else None

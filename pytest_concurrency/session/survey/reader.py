@@ -1,0 +1,174 @@
+"""Reads the tests of one process in their one ordinary run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.instruments import block_list
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.session import loop_guard, selection
+from pytest_concurrency.session.controller import REPORT_ATTRIBUTE
+from pytest_concurrency.session.loop_watch import LoopWatch
+from pytest_concurrency.session.options import Settings
+from pytest_concurrency.session.survey.collector import ATTRIBUTE, MEASURED, SurveyCollector
+from pytest_concurrency.survey import likely, summary, values
+from pytest_concurrency.survey.phase_clock import PhaseClock
+from pytest_concurrency.survey.summary import Process
+from pytest_concurrency.survey.values import Phase, SurveyedTest
+
+_BLOCK = 0.05  # seconds: shorter blocks of an event loop are not looked for
+_LOOKED_AT = 4 * likely.MOST_MARKERS  # candidates for a marker whose code is looked at in the end
+
+__tracebackhide__ = True
+
+
+class SurveyReader:
+    """A plugin of the process that runs the tests.
+
+    :param collector: where the tests go; None in a worker of xdist, which puts them on the reports.
+    """
+
+    NAME = "concurrency_perf_survey"
+
+    def __init__(self, settings: Settings, collector: SurveyCollector | None) -> None:
+        self._collector = collector
+        self._measures = not settings.disable
+        self._boot = CLOCKS.process_cpu()
+        self._clock = PhaseClock()
+        self._calling = False
+        self._patch = contextlib.ExitStack()
+        # With --concurrency-max-block, the blocks are those that the guard finds.
+        self._loops = None if settings.max_block else LoopWatch(_BLOCK, lambda: self._calling)
+        if self._loops is not None:
+            self._patch.enter_context(self._loops.patched())
+        self._measured_items: set[pytest.Item] = set()
+        self._process: Process | None = None
+        self._spent: list[Phase] = []  # by each test
+        self._unseen = 0
+        self._candidates: dict[str, tuple[pytest.Item, SurveyedTest]] = {}
+        self._begin(None)
+
+    def _begin(self, item: pytest.Item | None) -> None:
+        self._item = item
+        self._phases: dict[str, Phase] = {}
+        self._outcome = "passed"
+        self._is_measured = item in self._measured_items
+        self._blocks: list[dict[str, Any]] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self._measures:
+            self._measured_items = set(selection.measured(session.items))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        cpu, begun, delay = CLOCKS.process_cpu(), CLOCKS.wall(), self._clock.run_delay()
+        try:
+            return (yield)
+        finally:
+            spent = values.together(self._spent)
+            wall = max(0.0, CLOCKS.wall() - begun - spent.wall)
+            own = min(wall, max(0.0, CLOCKS.process_cpu() - cpu - spent.cpu))
+            delayed = self._clock.run_delay() - delay - (spent.delay or 0.0)
+            between = Phase(wall, own, 0.0, min(wall - own, max(0.0, delayed)))
+            # A worker mostly waits for the controller between its tests.
+            self._process = Process(self._boot, cpu, between if self._collector else Phase(own, own))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        self._begin(item)
+        self._clock.begin()
+        try:
+            return (yield)
+        finally:
+            self._phases["setup"] = self._clock.end()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        loops = None if self._is_measured else self._loops
+        with contextlib.ExitStack() if loops is None else loops.body_of(item):
+            self._calling = loops is not None
+            self._clock.begin()
+            try:
+                return (yield)
+            finally:
+                self._phases["call"] = self._clock.end()
+                self._calling = False
+                for block in loops.take() if loops is not None else ():
+                    self._blocks.append(block_list.as_json(block, item.nodeid, None, block.low > _BLOCK))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        self._clock.begin()
+        try:
+            return (yield)
+        finally:
+            self._phases["teardown"] = self._clock.end()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.outcome != "passed" and self._outcome != "failed":
+            self._outcome = "failed" if report.failed else "skipped"
+        if report.when == "call":
+            # A test that asks with request.getfixturevalue() is not known to measure before.
+            self._is_measured |= hasattr(report, REPORT_ATTRIBUTE)
+            self._blocks += getattr(report, loop_guard.ATTRIBUTE, ())
+        elif report.when == "teardown":
+            self._end(report)
+
+    def _end(self, report: pytest.TestReport) -> None:
+        if not self._phases:  # another plugin has run it in a process of its own
+            self._unseen += 1
+            return
+        phases = tuple(self._phases.get(name, values.NO_TIME) for name in values.PHASES)
+        test = SurveyedTest(report.nodeid, self._outcome, phases, tuple(self._blocks))
+        self._spent.append(test.whole)
+        if self._collector is not None:
+            self._collector.add(test, self._is_measured)
+        else:
+            setattr(report, ATTRIBUTE, {**values.on_report(test), MEASURED: self._is_measured})
+        if self._item is not None and not self._is_measured and likely.marker_of(test) is not None:
+            self._candidates[test.nodeid] = self._item, test
+        self._phases = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        fit = self._fit()
+        if self._collector is not None:
+            self._collector.add_process(self._process, fit, self._unseen, False)
+            return
+        process = self._process and summary.process_json(self._process)
+        session.config.workeroutput[ATTRIBUTE] = {  # type: ignore[attr-defined]
+            "process": process,
+            "fit": fit,
+            "unseen": self._unseen,
+        }
+
+    def pytest_unconfigure(self) -> None:
+        self._patch.close()
+        if self._loops is not None:
+            self._loops.close()
+        self._clock.close()
+
+    def _fit(self) -> list[str]:
+        """Return which of the best candidates can have a marker: their bodies can be called again and again."""
+        if not self._candidates:
+            return []
+        from pytest_concurrency.session import items
+
+        found = []
+        for test in likely.candidates(test for _, test in self._candidates.values())[:_LOOKED_AT]:
+            suggestion = likely.marker_of(test)
+            assert suggestion is not None
+            mark = getattr(pytest.mark, suggestion.name)(**suggestion.arguments).mark
+            # As it would be refused by its own test; another plugin's item may raise anything.
+            with contextlib.suppress(Exception, pytest.fail.Exception):
+                items.read_markers(self._candidates[test.nodeid][0], [mark])
+                found.append(test.nodeid)
+        return found
