@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from pytest_concurrency.runs.json_types import WORDS, Count, Number, Part
 from pytest_concurrency.runs.json_types import known as _known
@@ -72,7 +72,7 @@ class Finding(Part, frozen=True, kw_only=True, gc=False):
     try_next: Annotated[str, _said("What to try.")] = ""
     certainty: Annotated[str, _said("How it was confirmed.")] = ""
     rounds: Count = 0
-    evidence: Annotated[list[Spent], _said("What one call took on each side.")] = []
+    evidence: Annotated[list[Spent], _said("What one call took on each side.")] = field(default_factory=list)
     more: Annotated[str, _said("Address of the page that says more.")] = ""
 
 
@@ -119,7 +119,9 @@ class Expectation(Part, frozen=True, kw_only=True, gc=False):
     hint: Annotated[
         str, _said("For people: what is wrong with the threshold, and a better one; empty if it is a good one.")
     ] = ""
-    curve: Annotated[list[Point], _said("The points of expect_scaling; empty for others.")] = []
+    curve: Annotated[list[Point], _said("The points of expect_scaling; empty for others.")] = field(
+        default_factory=list
+    )
     series: Annotated[
         list[Series] | UnsetType,
         _said("The ratio that runs are compared by, one entry per worker count; empty where the figure is no ratio."),
@@ -235,7 +237,7 @@ class Record(Part, frozen=True, kw_only=True, gc=False):
     nodeid: str
     expectations: Annotated[list[Expectation], _said("Empty in a file of the command explore.")]
     bound: Bound | None = None
-    arms: list[Arm] = []
+    arms: list[Arm] = field(default_factory=list)
     interference: Interference = Interference(foreign=None, steal=None, throttled=None)
     quiet_host: Annotated[
         QuietHost | UnsetType | None, _said("null if that was not looked for (--concurrency-quiet-host=off).")
@@ -285,7 +287,7 @@ class Environment(Part, frozen=True, kw_only=True, gc=False):
     switch_interval: Number = 0.005
     missing_readings: Annotated[
         list[str], _said("Readings that this platform does not have, each with the reason.")
-    ] = []
+    ] = field(default_factory=list)
 
 
 class ChangedTest(Part, frozen=True, kw_only=True, gc=False):
@@ -323,9 +325,7 @@ class Head(Part, frozen=True, kw_only=True, gc=False):
         _said("Of a saved run: tests that failed as regressions. It is a baseline only if it is asked for by name."),
     ] = UNSET
     comparison: Comparison | UnsetType = UNSET
-    survey: Annotated[Survey | UnsetType, _said("With --concurrency-survey: each test in its one ordinary run.")] = (
-        UNSET
-    )
+    survey: Annotated[Survey | UnsetType, _said("With --concurrency-survey: each test in its ordinary run.")] = UNSET
     environment: Environment
 
 

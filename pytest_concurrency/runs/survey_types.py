@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from msgspec import field
+
 from pytest_concurrency.runs.json_types import Count, Number, Part, known, said
 
 
@@ -43,7 +45,7 @@ class SurveyedTest(Part, frozen=True, kw_only=True, gc=False):
     setup: SurveyedTime
     call: SurveyedTime
     teardown: SurveyedTime
-    blocks: list[SurveyedBlock] = []
+    blocks: list[SurveyedBlock] = field(default_factory=list)
 
 
 class BlockedLine(Part, frozen=True, kw_only=True, gc=False):
@@ -54,7 +56,9 @@ class BlockedLine(Part, frozen=True, kw_only=True, gc=False):
     times: Count
     tests: Annotated[Count, said("In how many tests.")]
     sure: Annotated[bool, said("Whether nothing else can have caused one of them at least.")]
-    allowed: Annotated[list[str], said("Why it may block, as markers and the ini file say.")] = []
+    allowed: Annotated[list[str], said("Why it may block, as markers and the ini file say.")] = field(
+        default_factory=list
+    )
 
 
 class MarkerToPaste(Part, frozen=True, kw_only=True, gc=False):

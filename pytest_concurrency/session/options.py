@@ -147,7 +147,7 @@ FLAGS = (
     ("disable", "run marked bodies once, as plain tests"),
     (
         "survey",
-        "show what each test does in its one ordinary run, without markers: what waits, computes or blocks a loop",
+        "show what each test does in its ordinary run, without markers: what waits, computes, blocks a loop",
     ),
     ("max_block_warn", "with --concurrency-max-block: warn of long blocks of the event loop, and fail no test"),
 )

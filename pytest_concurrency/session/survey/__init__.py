@@ -1,4 +1,4 @@
-"""``--concurrency-survey`` in a pytest session: reading where the tests run, collecting where the session is reported."""
+"""``--concurrency-survey`` in a pytest session: reading where tests run, collecting where the session is reported."""
 
 from __future__ import annotations
 
