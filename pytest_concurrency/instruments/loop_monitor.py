@@ -20,7 +20,7 @@ from pytest_concurrency.instruments.collector_clock import COLLECTOR_CLOCK
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.thread_clock import ThreadClock
+from pytest_concurrency.probes import thread_clock
 
 _LATE = 0.45  # part of the limit from which the watcher looks
 _VIRTUAL = 20  # beats that come at once: the test has a clock of its own, and no wait takes its time
@@ -45,22 +45,38 @@ class LoopMonitor:
         self._late_since: float | None = None  # what the watcher compares with; None: the loop waits, or is paused
         self._paused = 0
         self._quick = 0
+        self._is_prepared = False
         self.blocks: list[Block] = []
         self.beats = 0
+
+    def prepare(self, ident: int, native_id: int) -> None:
+        """From another thread: count from now, until the loop's thread calls :meth:`start`."""
+        self._ident = ident
+        cpu = thread_clock.computed_by([native_id])
+        delay = None if thread_clock.unavailable() else thread_clock.active_of([native_id]) - cpu
+        collected = COLLECTOR_CLOCK.spent(ident)
+        process = CLOCKS.process_cpu() - self._watcher.cpu
+        self._last = CLOCKS.wall(), delay, cpu, process, collected, self._seen
+        self._late_since = self._last[0]
+        self._is_prepared = True
+        self._watcher.add(self)
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> LoopMonitor:
         """Begin, in the thread of a loop that runs, or of the given one, which is about to run."""
         COLLECTOR_CLOCK.start()
-        self._clock = ThreadClock()
+        self._clock = thread_clock.ThreadClock()
         self._outer = _MONITORS.get(self._ident)
         _MONITORS[self._ident] = self
         is_trio = loop is None and callers.trio_task() is not None
         self._driver: _Driver = (
             _TrioTicks(self) if is_trio else _Beats(self, self._beat, loop or asyncio.get_running_loop())
         )
-        self._watcher.add(self)
-        self._last = self._stamp()
-        self._late_since = self._last[0]
+        if self._is_prepared:
+            self.note(0.0)
+        else:
+            self._watcher.add(self)
+            self._last = self._stamp()
+            self._late_since = self._last[0]
         self._driver.start()
         return self
 

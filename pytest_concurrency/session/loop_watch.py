@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from pytest_concurrency.backends.batch import ALONE, current_worker
 from pytest_concurrency.instruments import loop_monitor
 from pytest_concurrency.instruments.block_reading import Block
+from pytest_concurrency.instruments.late_start import LateStart
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 
@@ -27,15 +29,16 @@ __tracebackhide__ = True
 class LoopWatch:
     """Collects the blocks of loops that may be longer than ``limit`` seconds.
 
-    :param is_on: says as a loop starts whether to watch it.
+    :param late: watch only loops that run for some milliseconds, and only while :attr:`is_on` is set.
     """
 
-    def __init__(self, limit: float, is_on: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, limit: float, late: bool = False) -> None:
         self._limit = limit
-        self._is_on = is_on
+        self.is_on = not late
         self._beat = min(limit / _BEATS, _LONGEST_BEAT)
         self._watcher = LoopWatcher(limit / 8)
         self._monitors: list[LoopMonitor] = []
+        self._late = LateStart(self._watcher, self._monitor) if late else None
 
     def take(self) -> list[Block]:
         """Return the blocks that were seen since it was called last."""
@@ -55,13 +58,16 @@ class LoopWatch:
         @functools.wraps(run_forever)
         def watched(loop: asyncio.BaseEventLoop) -> None:
             if (
-                not watch._is_on()
+                not watch.is_on
                 or current_worker.get() != ALONE
                 or loop_monitor.monitored()
                 or loop.is_running()
                 or loop.is_closed()
             ):
                 return run_forever(loop)
+            if watch._late is not None:
+                with watch._late.running(loop):
+                    return run_forever(loop)
             # Before it runs: a task that is waiting already would have had its first step.
             monitor = watch._monitor().start(loop)
             try:
@@ -92,7 +98,7 @@ class LoopWatch:
         @functools.wraps(function)
         async def watched(*args: Any, **values: Any) -> Any:
             __tracebackhide__ = True
-            if loop_monitor.monitored():
+            if loop_monitor.monitored() or (self._late is not None and self._late.covers(threading.get_ident())):
                 return await function(*args, **values)
             monitor = self._monitor().start()
             try:

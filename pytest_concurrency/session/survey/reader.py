@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Generator
 from typing import Any
 
@@ -39,10 +40,9 @@ class SurveyReader:
         self._measures = not settings.disable
         self._boot = CLOCKS.process_cpu()
         self._clock = PhaseClock()
-        self._calling = False
         self._patch = contextlib.ExitStack()
         # With --concurrency-max-block, the blocks are those that the guard finds.
-        self._loops = None if settings.max_block else LoopWatch(_BLOCK, lambda: self._calling)
+        self._loops = None if settings.max_block else LoopWatch(_BLOCK, late=True)
         if self._loops is not None:
             self._patch.enter_context(self._loops.patched())
         self._measured_items: set[pytest.Item] = set()
@@ -90,17 +90,26 @@ class SurveyReader:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         __tracebackhide__ = True
-        loops = None if self._is_measured else self._loops
-        with contextlib.ExitStack() if loops is None else loops.body_of(item):
-            self._calling = loops is not None
-            self._clock.begin()
-            try:
-                return (yield)
-            finally:
-                self._phases["call"] = self._clock.end()
-                self._calling = False
-                for block in loops.take() if loops is not None else ():
-                    self._blocks.append(block_list.as_json(block, item.nodeid, None, block.low > _BLOCK))
+        if self._is_measured or self._loops is None:
+            return (yield from self._timed_call())
+        self._loops.is_on = True
+        try:
+            if inspect.iscoroutinefunction(getattr(item, "obj", None)):
+                with self._loops.body_of(item):
+                    return (yield from self._timed_call())
+            return (yield from self._timed_call())
+        finally:
+            self._loops.is_on = False
+            for block in self._loops.take():
+                self._blocks.append(block_list.as_json(block, item.nodeid, None, block.low > _BLOCK))
+
+    def _timed_call(self) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        self._clock.begin()
+        try:
+            return (yield)
+        finally:
+            self._phases["call"] = self._clock.end()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:

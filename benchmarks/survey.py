@@ -1,0 +1,86 @@
+"""What ``--concurrency-survey`` costs a suite, beside the same session without it.
+
+    python benchmarks/survey.py [suite|async|memory] [PAIRS] [TESTS]
+
+The bars: at most 2% of CPU time, and at most 100 MB more memory for 10,000 tests. ``suite`` has plain tests, each of
+which takes about a millisecond with pytest's own work. ``async`` has tests that each run an event loop. CPU time is
+compared, as in plain_suite.py, and the runs of a pair take turns.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from plain_suite import cpu_seconds, environment
+
+PLAIN = "import pytest\n\n@pytest.fixture\ndef value():\n    yield 1\n" + "".join(
+    f"def test_{{n}}_{number}(value):\n    assert value == 1\n" for number in range(10)
+)
+ASYNC = "import asyncio\n" + "".join(
+    f"def test_{{n}}_{number}():\n    asyncio.run(asyncio.sleep(0))\n" for number in range(10)
+)
+OPTION = "--concurrency-survey"
+
+
+def command(folder: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
+
+
+def write(folder: str, template: str, tests: int) -> None:
+    """Write files of 100 tests each."""
+    for file in range(max(1, tests // 100)):
+        text = "".join(template.replace("{n}", str(number)) for number in range(10))
+        Path(folder, f"test_{file}.py").write_text(text)
+
+
+def ratio(name: str, template: str, pairs: int, tests: int) -> None:
+    """Compare CPU time."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, template, tests)
+        without, with_survey = command(folder), [*command(folder), OPTION]
+        cpu_seconds(*with_survey)
+        ratios = []
+        for _ in range(pairs):
+            times = [cpu_seconds(*each) for each in (without, with_survey, with_survey, without)]
+            ratios.append((times[1] + times[2]) / (times[0] + times[3]) - 1)
+            print(f"  {ratios[-1]:+.2%} of {(times[0] + times[3]) / 2:.2f} s", flush=True)
+    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else (ratios[0], 0, ratios[0])
+    print(f"{name}  {statistics.median(ratios):+.2%} (quartiles {low:+.2%} to {high:+.2%}) of {tests} tests")
+
+
+def memory(tests: int) -> None:
+    """Compare the largest resident memory, with the JSON file that has each test."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, PLAIN, tests)
+        report = f"--concurrency-report=json:{folder}/out.json"
+        found = [_largest([*command(folder), *more]) for more in ([], [OPTION], [OPTION, report])]
+        size = Path(folder, "out.json").stat().st_size
+    print(f"memory  {found[0]:.0f} MB without, {found[1]:.0f} MB with the survey, {found[2]:.0f} MB with json:PATH")
+    print(f"json    {size / 1e6:.1f} MB for {tests} tests")
+
+
+def _largest(arguments: list[str]) -> float:
+    """Return the largest memory of a command in MB; its own process, so that no earlier child counts."""
+    code = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True, env=environment()
+    )
+    return int(done.stdout) / 1024
+
+
+if __name__ == "__main__":
+    part = sys.argv[1] if len(sys.argv) > 1 else "suite"
+    given = [int(word) for word in sys.argv[2:]]
+    pairs, tests = given + [5, 10_000][len(given) :]
+    if part == "memory":
+        memory(tests)
+    else:
+        ratio(part, ASYNC if part == "async" else PLAIN, pairs, tests)
