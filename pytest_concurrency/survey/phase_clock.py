@@ -12,6 +12,7 @@ from pytest_concurrency.survey.values import Phase
 
 _TRIFLE = 50e-6  # seconds: a phase that is shorter counts as computing
 _EXPLAINED = 500e-6  # seconds of a phase that may stay without a look at what else they were
+_RECENT = 0.001  # seconds for which a reading of the CPU time holds: pytest itself computes between two phases
 _STALE = 0.005  # seconds after which the run-queue delay from before a phase is read again
 
 
@@ -21,33 +22,39 @@ class PhaseClock:
     def __init__(self) -> None:
         self._clock = ThreadClock()
         self._delay = self._clock.delay()
-        self._read_at = self._begun = CLOCKS.wall()
+        self._no_delay = None if self._delay is None else 0.0
         self._children = CLOCKS.children_cpu()
         self._cpu = CLOCKS.process_cpu()
+        self._begun = self._cpu_at = self._delay_at = CLOCKS.wall()
 
     def begin(self) -> None:
         """Begin a phase."""
-        if CLOCKS.wall() - self._read_at > _STALE:
-            self._delay = self._clock.delay()
-            self._read_at = CLOCKS.wall()
-        self._cpu = CLOCKS.process_cpu()
-        self._begun = CLOCKS.wall()
-
-    def end(self) -> Phase:
-        """Return what the phase since :meth:`begin` took."""
         now = CLOCKS.wall()
-        wall = now - self._begun
+        if now - self._cpu_at > _RECENT:
+            if now - self._delay_at > _STALE:
+                self._delay = self._clock.delay()
+                self._delay_at = now
+            self._cpu = CLOCKS.process_cpu()
+            self._cpu_at = now = CLOCKS.wall()
+        self._begun = now
+
+    def end(self, wall: float) -> Phase:
+        """Return what the phase since :meth:`begin` took; it has ended a moment ago, after ``wall`` seconds."""
         if wall < _TRIFLE:
-            return Phase(wall, wall, 0.0, None if self._delay is None else 0.0)
-        cpu = CLOCKS.process_cpu() - self._cpu
-        if (open_ := wall - cpu) < _EXPLAINED:
-            return Phase(wall, cpu, 0.0, None if self._delay is None else 0.0)
+            return Phase(wall, wall, 0.0, self._no_delay)
+        cpu, now = CLOCKS.process_cpu(), CLOCKS.wall()
+        # Before and after the phase, pytest has computed.
+        before, after = self._begun - self._cpu_at, now - self._begun - wall
+        used = max(0.0, cpu - self._cpu - before - max(0.0, after))
+        self._cpu, self._cpu_at = cpu, now
+        if (left := wall - used) < _EXPLAINED:
+            return Phase(wall, used, 0.0, self._no_delay)
         children, self._children = self._children, CLOCKS.children_cpu()
-        before, self._delay = self._delay, self._clock.delay()
-        self._read_at = now
+        delay, self._delay = self._delay, self._clock.delay()
+        self._delay_at = now
         # What came before the phase, and after the last reading, is not more than the phase leaves open.
-        delay = None if before is None or self._delay is None else min(open_, self._delay - before)
-        return Phase(wall, cpu, self._children - children, delay)
+        delayed = None if delay is None or self._delay is None else min(left, self._delay - delay)
+        return Phase(wall, used, self._children - children, delayed)
 
     def run_delay(self) -> float:
         """Return the run-queue delay of the thread so far; 0 where it cannot be read."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_concurrency.instruments import block_list
 from pytest_concurrency.survey import likely, xdist_model
-from pytest_concurrency.survey.values import NO_TIME, PHASES, Phase, SurveyedTest, phase_json, together
+from pytest_concurrency.survey.values import NO_TIME, Phase, SurveyedTest, phase_json, together
 from pytest_concurrency.survey.xdist_model import Costs, Demand
 
 
@@ -70,11 +70,14 @@ def of(
 
 
 def _test(test: SurveyedTest) -> dict[str, Any]:
+    setup, call, teardown = map(phase_json, test.phases)
     return {
         "nodeid": test.nodeid,
         "outcome": test.outcome,
         "likely": likely.kind_of(test.call),
-        **{name: phase_json(phase) for name, phase in zip(PHASES, test.phases, strict=True)},
+        "setup": setup,
+        "call": call,
+        "teardown": teardown,
         "blocks": [{name: block[name] for name in ("low", "high", "where")} for block in test.blocks],
     }
 
@@ -85,7 +88,7 @@ def _parts(
     """Yield where the time went, summed over all processes that ran tests."""
     starting = sum(one.start for one in processes)
     yield _part("start", 0, Phase(starting, starting))
-    yield _part("fixtures", len(whole), together(test.fixtures for test in whole))
+    yield _part("fixtures", len(whole), together(test.phases[place] for test in whole for place in (0, 2)))
     yield _part("calls", len(whole), together(test.call for test in whole))
     yield _part("pytest", 0, together(one.own for one in processes))
     if failed:
@@ -101,7 +104,7 @@ def _part(name: str, tests: int, phase: Phase) -> dict[str, Any]:
 def _xdist(whole: Sequence[SurveyedTest], processes: Sequence[Process], session: Session) -> dict[str, Any] | None:
     if not whole or not processes:
         return None
-    demands = [Demand(test.whole.alone, test.whole.computing) for test in whole]
+    demands = [Demand(phase.alone, phase.computing) for phase in (test.whole for test in whole)]
     costs = Costs(
         boot=sum(one.boot for one in processes) / len(processes),
         start=sum(one.start for one in processes) / len(processes),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 PHASES = ("setup", "call", "teardown")
 _DIGITS = 6  # microseconds: a clock reading costs more than the next digit says
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(NamedTuple):
     """The readings of one phase, or the sum of several.
 
     ``cpu`` is that of all threads of the process, ``children`` that of child processes that have ended, and ``delay``
@@ -41,22 +39,22 @@ class Phase:
 
 def together(phases: Iterable[Phase]) -> Phase:
     """Return the sum; its delay is unknown where none is known."""
-    wall = cpu = children = 0.0
-    delay: float | None = None
-    for phase in phases:
-        wall += phase.wall
-        cpu += phase.cpu
-        children += phase.children
-        if phase.delay is not None:
-            delay = (delay or 0.0) + phase.delay
-    return Phase(wall, cpu, children, delay)
+    all_wall = all_cpu = all_children = all_delay = 0.0
+    is_known = False
+    for wall, cpu, children, delay in phases:
+        all_wall += wall
+        all_cpu += cpu
+        all_children += children
+        if delay is not None:
+            all_delay += delay
+            is_known = True
+    return Phase(all_wall, all_cpu, all_children, all_delay if is_known else None)
 
 
 NO_TIME = Phase()
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyedTest:
+class SurveyedTest(NamedTuple):
     """One test in its one ordinary run; ``blocks`` are those of its event loops, as plain values."""
 
     nodeid: str
@@ -67,11 +65,6 @@ class SurveyedTest:
     @property
     def call(self) -> Phase:
         return self.phases[1]
-
-    @property
-    def fixtures(self) -> Phase:
-        """Set-up and tear-down."""
-        return together((self.phases[0], self.phases[2]))
 
     @property
     def whole(self) -> Phase:
@@ -85,8 +78,11 @@ class SurveyedTest:
 
 def on_report(test: SurveyedTest) -> dict[str, Any]:
     """Return plain values, which ride on a test's report from a worker of xdist."""
-    phases = [[phase.wall, phase.cpu, phase.children, phase.delay] for phase in test.phases]
-    return {"outcome": test.outcome, "phases": phases, "blocks": [dict(block) for block in test.blocks]}
+    return {
+        "outcome": test.outcome,
+        "phases": list(map(list, test.phases)),
+        "blocks": [dict(block) for block in test.blocks],
+    }
 
 
 def from_report(nodeid: str, value: Mapping[str, Any]) -> SurveyedTest:
@@ -97,10 +93,12 @@ def from_report(nodeid: str, value: Mapping[str, Any]) -> SurveyedTest:
 
 def phase_json(phase: Phase) -> dict[str, Any]:
     """Return a phase as reports have it."""
+    wall, cpu, children, delay = phase
+    blocked = wall - cpu - children - (delay or 0.0)
     return {
-        "wall": round(phase.wall, _DIGITS),
-        "cpu": round(phase.cpu, _DIGITS),
-        "blocked": round(phase.blocked, _DIGITS),
-        "delay": None if phase.delay is None else round(phase.delay, _DIGITS),
-        "children": round(phase.children, _DIGITS),
+        "wall": round(wall, _DIGITS),
+        "cpu": round(cpu, _DIGITS),
+        "blocked": round(blocked, _DIGITS) if blocked > 0 else 0.0,
+        "delay": delay and round(delay, _DIGITS),
+        "children": children and round(children, _DIGITS),
     }

@@ -61,17 +61,24 @@ def alone(tests: Sequence[Demand], costs: Costs) -> float:
 
 def with_workers(workers: int, tests: Sequence[Demand], costs: Costs, cpus: float) -> float:
     """Return how long it takes with that many workers."""
-    starting = costs.boot + costs.start * max(1.0, workers / cpus)
+    return predictions(tests, costs, cpus, (workers,))[0].seconds
+
+
+def predictions(tests: Sequence[Demand], costs: Costs, cpus: float, counts: Sequence[int] = ()) -> list[Predicted]:
+    """Return how long it takes with each of some counts of workers, by default those that are worth a look."""
     own = costs.own * (1 + PASSING_ON)
-    computing = own + sum(min(test.computing, test.alone) for test in tests)
-    waiting = sum(max(0.0, test.alone - test.computing) for test in tests)
-    all_computing = own + sum(test.computing for test in tests)
     each = own / len(tests) if tests else 0.0
-    return starting + max(
-        shared(workers, waiting, computing, cpus),
-        all_computing / cpus,
-        dealt_out(workers, [test.alone + each for test in tests]),
-    )
+    lengths = [test.alone + each for test in tests]
+    all_computing = own + sum(test.computing for test in tests)
+    # A test that computes in several threads or processes is one customer all the same.
+    computing = own + sum(min(test.computing, test.alone) for test in tests)
+    waiting = max(0.0, sum(lengths) - computing)
+    found = []
+    for workers in counts or worth_a_look(cpus):
+        starting = costs.boot + costs.start * max(1.0, workers / cpus)
+        running = (shared(workers, waiting, computing, cpus), all_computing / cpus, dealt_out(workers, lengths))
+        found.append(Predicted(workers, starting + max(running)))
+    return found
 
 
 def shared(workers: int, waiting: float, computing: float, cpus: float) -> float:
@@ -105,15 +112,10 @@ def dealt_out(workers: int, lengths: Sequence[float]) -> float:
     return max(free)
 
 
-def counts(cpus: float) -> tuple[int, ...]:
-    """Return the counts of workers that are worth a look: up to four for each CPU, 2 and 4 in any case."""
+def worth_a_look(cpus: float) -> tuple[int, ...]:
+    """Return counts of workers: up to four for each CPU; 2 and 4 in any case."""
     whole = max(1, round(cpus))
     return tuple(sorted({2, 4, whole, 2 * whole, 4 * whole} - {1}))
-
-
-def predictions(tests: Sequence[Demand], costs: Costs, cpus: float) -> list[Predicted]:
-    """Return how long each count of :func:`counts` takes."""
-    return [Predicted(count, with_workers(count, tests, costs, cpus)) for count in counts(cpus)]
 
 
 def best_of(found: Sequence[Predicted], today: float) -> Predicted | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -47,9 +48,10 @@ class SurveyReader:
             self._patch.enter_context(self._loops.patched())
         self._measured_items: set[pytest.Item] = set()
         self._process: Process | None = None
-        self._spent: list[Phase] = []  # by each test
+        self._body: AbstractContextManager[None] | None = None  # in which the loop of an async test is watched
+        self._spent = values.NO_TIME  # by all tests
         self._unseen = 0
-        self._candidates: dict[str, tuple[pytest.Item, SurveyedTest]] = {}
+        self._candidates: dict[str, tuple[pytest.Item | None, SurveyedTest]] = {}
         self._begin(None)
 
     def _begin(self, item: pytest.Item | None) -> None:
@@ -69,7 +71,7 @@ class SurveyReader:
         try:
             return (yield)
         finally:
-            spent = values.together(self._spent)
+            spent = self._spent
             wall = max(0.0, CLOCKS.wall() - begun - spent.wall)
             own = min(wall, max(0.0, CLOCKS.process_cpu() - cpu - spent.cpu))
             delayed = self._clock.run_delay() - delay - (spent.delay or 0.0)
@@ -77,48 +79,36 @@ class SurveyReader:
             # A worker mostly waits for the controller between its tests.
             self._process = Process(self._boot, cpu, between if self._collector else Phase(own, own))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        __tracebackhide__ = True
+    # No wrappers: calling one takes as long as all that is read here.
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._begin(item)
         self._clock.begin()
-        try:
-            return (yield)
-        finally:
-            self._phases["setup"] = self._clock.end()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        __tracebackhide__ = True
-        if self._is_measured or self._loops is None:
-            return (yield from self._timed_call())
-        self._loops.is_on = True
-        try:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        if self._loops is not None and not self._is_measured:
+            self._loops.is_on = True
             if inspect.iscoroutinefunction(getattr(item, "obj", None)):
-                with self._loops.body_of(item):
-                    return (yield from self._timed_call())
-            return (yield from self._timed_call())
-        finally:
+                self._body = self._loops.body_of(item)
+                self._body.__enter__()
+        self._clock.begin()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        self._clock.begin()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        self._phases[call.when] = self._clock.end(call.duration)
+        if call.when == "call" and self._loops is not None:
             self._loops.is_on = False
+            if self._body is not None:
+                self._body.__exit__(None, None, None)
+                self._body = None
             for block in self._loops.take():
                 self._blocks.append(block_list.as_json(block, item.nodeid, None, block.low > _BLOCK))
-
-    def _timed_call(self) -> Generator[None, Any, Any]:
-        __tracebackhide__ = True
-        self._clock.begin()
-        try:
-            return (yield)
-        finally:
-            self._phases["call"] = self._clock.end()
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        __tracebackhide__ = True
-        self._clock.begin()
-        try:
-            return (yield)
-        finally:
-            self._phases["teardown"] = self._clock.end()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -137,12 +127,12 @@ class SurveyReader:
             return
         phases = tuple(self._phases.get(name, values.NO_TIME) for name in values.PHASES)
         test = SurveyedTest(report.nodeid, self._outcome, phases, tuple(self._blocks))
-        self._spent.append(test.whole)
+        self._spent = values.together((self._spent, *phases))
         if self._collector is not None:
             self._collector.add(test, self._is_measured)
         else:
             setattr(report, ATTRIBUTE, {**values.on_report(test), MEASURED: self._is_measured})
-        if self._item is not None and not self._is_measured and likely.marker_of(test) is not None:
+        if test.call.wall >= likely.SHORTEST and not self._is_measured and likely.marker_of(test) is not None:
             self._candidates[test.nodeid] = self._item, test
         self._phases = {}
 
@@ -178,6 +168,8 @@ class SurveyReader:
             mark = getattr(pytest.mark, suggestion.name)(**suggestion.arguments).mark
             # As it would be refused by its own test; another plugin's item may raise anything.
             with contextlib.suppress(Exception, pytest.fail.Exception):
-                items.read_markers(self._candidates[test.nodeid][0], [mark])
-                found.append(test.nodeid)
+                item = self._candidates[test.nodeid][0]
+                if item is not None:
+                    items.read_markers(item, [mark])
+                    found.append(test.nodeid)
         return found
