@@ -29,12 +29,12 @@ __tracebackhide__ = True
 class LoopWatch:
     """Collects the blocks of loops that may be longer than ``limit`` seconds.
 
-    :param late: watch only loops that run for some milliseconds, and only while :attr:`is_on` is set.
+    :param late: watch only loops that run for some milliseconds, which costs the others hardly anything.
     """
 
     def __init__(self, limit: float, late: bool = False) -> None:
         self._limit = limit
-        self.is_on = not late
+        self.is_on = True
         self._beat = min(limit / _BEATS, _LONGEST_BEAT)
         self._watcher = LoopWatcher(limit / 8)
         self._monitors: list[LoopMonitor] = []

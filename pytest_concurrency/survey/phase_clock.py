@@ -11,9 +11,9 @@ from pytest_concurrency.probes.thread_clock import ThreadClock
 from pytest_concurrency.survey.values import Phase
 
 _TRIFLE = 50e-6  # seconds: a phase that is shorter counts as computing
+_BETWEEN = 0.001  # seconds between two phases in which pytest has only computed
 _EXPLAINED = 500e-6  # seconds of a phase that may stay without a look at what else they were
-_RECENT = 0.001  # seconds for which a reading of the CPU time holds: pytest itself computes between two phases
-_STALE = 0.005  # seconds after which the run-queue delay from before a phase is read again
+_STALE = 0.005  # seconds after which the run-queue delay is read again, so that the next phase begins at the right one
 
 
 class PhaseClock:
@@ -25,29 +25,20 @@ class PhaseClock:
         self._no_delay = None if self._delay is None else 0.0
         self._children = CLOCKS.children_cpu()
         self._cpu = CLOCKS.process_cpu()
-        self._begun = self._cpu_at = self._delay_at = CLOCKS.wall()
+        self._at = self._delay_at = CLOCKS.wall()
 
-    def begin(self) -> None:
-        """Begin a phase."""
+    def phase(self, wall: float) -> Phase:
+        """Return what a phase took that has just ended, after ``wall`` seconds."""
         now = CLOCKS.wall()
-        if now - self._cpu_at > _RECENT:
-            if now - self._delay_at > _STALE:
-                self._delay = self._clock.delay()
-                self._delay_at = now
-            self._cpu = CLOCKS.process_cpu()
-            self._cpu_at = now = CLOCKS.wall()
-        self._begun = now
-
-    def end(self, wall: float) -> Phase:
-        """Return what the phase since :meth:`begin` took; it has ended a moment ago, after ``wall`` seconds."""
         if wall < _TRIFLE:
             return Phase(wall, wall, 0.0, self._no_delay)
-        cpu, now = CLOCKS.process_cpu(), CLOCKS.wall()
-        # Before and after the phase, pytest has computed.
-        before, after = self._begun - self._cpu_at, now - self._begun - wall
-        used = max(0.0, cpu - self._cpu - before - max(0.0, after))
-        self._cpu, self._cpu_at = cpu, now
+        cpu = CLOCKS.process_cpu()
+        used, between = cpu - self._cpu, now - self._at - wall
+        used = max(0.0, used - between) if between < _BETWEEN else min(used, wall)
+        self._cpu, self._at = cpu, now
         if (left := wall - used) < _EXPLAINED:
+            if now - self._delay_at > _STALE:
+                self._delay, self._delay_at = self._clock.delay(), now
             return Phase(wall, used, 0.0, self._no_delay)
         children, self._children = self._children, CLOCKS.children_cpu()
         delay, self._delay = self._delay, self._clock.delay()

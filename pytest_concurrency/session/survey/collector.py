@@ -45,8 +45,13 @@ class SurveyCollector:
         else:
             self._tests[test.nodeid] = test
 
-    def add_process(self, process: Process | None, fit: Iterable[str], unseen: int, is_worker: bool) -> None:
-        """Take what a process that ran tests knows at its end."""
+    def add_process(
+        self, process: Process | None, fit: Iterable[str], unseen: int = 0, is_worker: bool = False
+    ) -> None:
+        """Take what a process that ran tests knows at its end.
+
+        :param unseen: how many of its tests it has not seen, as another plugin ran them elsewhere.
+        """
         self._processes += [] if process is None else [process]
         self._fit.update(fit)
         self._unseen += unseen
@@ -81,4 +86,4 @@ class _FromWorkers:
         sent = getattr(node, "workeroutput", {}).get(ATTRIBUTE)
         if sent is not None:
             process = sent["process"] and summary.process_from(sent["process"])
-            self._collector.add_process(process, sent["fit"], sent["unseen"], True)
+            self._collector.add_process(process, sent["fit"], is_worker=True)

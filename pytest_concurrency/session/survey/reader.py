@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Generator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -31,6 +30,8 @@ __tracebackhide__ = True
 class SurveyReader:
     """A plugin of the process that runs the tests.
 
+    Of a plain test only one hook is used, once in each phase: calling a hook takes longer than what is read in it.
+
     :param collector: where the tests go; None in a worker of xdist, which puts them on the reports.
     """
 
@@ -41,29 +42,33 @@ class SurveyReader:
         self._measures = not settings.disable
         self._boot = CLOCKS.process_cpu()
         self._clock = PhaseClock()
-        self._patch = contextlib.ExitStack()
         # With --concurrency-max-block, the blocks are those that the guard finds.
         self._loops = None if settings.max_block else LoopWatch(_BLOCK, late=True)
+        self._patch = contextlib.ExitStack()
         if self._loops is not None:
             self._patch.enter_context(self._loops.patched())
         self._measured_items: set[pytest.Item] = set()
         self._process: Process | None = None
-        self._body: AbstractContextManager[None] | None = None  # in which the loop of an async test is watched
         self._spent = values.NO_TIME  # by all tests
-        self._unseen = 0
-        self._candidates: dict[str, tuple[pytest.Item | None, SurveyedTest]] = {}
-        self._begin(None)
+        self._seen = 0
+        self._candidates: dict[str, tuple[pytest.Item, SurveyedTest]] = {}
+        self._forget()
 
-    def _begin(self, item: pytest.Item | None) -> None:
-        self._item = item
+    def _forget(self) -> None:
+        """Begin a new test."""
         self._phases: dict[str, Phase] = {}
         self._outcome = "passed"
-        self._is_measured = item in self._measured_items
+        self._is_measured = False
         self._blocks: list[dict[str, Any]] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self._measures:
             self._measured_items = set(selection.measured(session.items))
+        if self._loops is not None:
+            is_async = any(inspect.iscoroutinefunction(getattr(item, "obj", None)) for item in session.items)
+            if is_async or self._measured_items:
+                calls = _Calls(self._loops, self._measured_items)
+                session.config.pluginmanager.register(calls, f"{self.NAME}_calls")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
@@ -79,75 +84,50 @@ class SurveyReader:
             # A worker mostly waits for the controller between its tests.
             self._process = Process(self._boot, cpu, between if self._collector else Phase(own, own))
 
-    # No wrappers: calling one takes as long as all that is read here.
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self._begin(item)
-        self._clock.begin()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        if self._loops is not None and not self._is_measured:
-            self._loops.is_on = True
-            if inspect.iscoroutinefunction(getattr(item, "obj", None)):
-                self._body = self._loops.body_of(item)
-                self._body.__enter__()
-        self._clock.begin()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self) -> None:
-        self._clock.begin()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        self._phases[call.when] = self._clock.end(call.duration)
-        if call.when == "call" and self._loops is not None:
-            self._loops.is_on = False
-            if self._body is not None:
-                self._body.__exit__(None, None, None)
-                self._body = None
-            for block in self._loops.take():
-                self._blocks.append(block_list.as_json(block, item.nodeid, None, block.low > _BLOCK))
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    # Around those of others, so that the report has all that they put on it.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        if call.when == "setup":
+            self._forget()
+        self._phases[call.when] = self._clock.phase(call.duration)
+        report = yield
         if report.outcome != "passed" and self._outcome != "failed":
             self._outcome = "failed" if report.failed else "skipped"
-        if report.when == "call":
+        if call.when == "call":
             # A test that asks with request.getfixturevalue() is not known to measure before.
-            self._is_measured |= hasattr(report, REPORT_ATTRIBUTE)
+            self._is_measured = item in self._measured_items or hasattr(report, REPORT_ATTRIBUTE)
             self._blocks += getattr(report, loop_guard.ATTRIBUTE, ())
-        elif report.when == "teardown":
-            self._end(report)
+        elif call.when == "teardown":
+            self._end(item, report)
+        return report
 
-    def _end(self, report: pytest.TestReport) -> None:
-        if not self._phases:  # another plugin has run it in a process of its own
-            self._unseen += 1
-            return
+    def _end(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        if self._loops is not None:
+            for block in self._loops.take():
+                self._blocks.append(block_list.as_json(block, item.nodeid, None, block.low > _BLOCK))
         phases = tuple(self._phases.get(name, values.NO_TIME) for name in values.PHASES)
-        test = SurveyedTest(report.nodeid, self._outcome, phases, tuple(self._blocks))
+        test = SurveyedTest(item.nodeid, self._outcome, phases, self._blocks)
+        self._seen += 1
         self._spent = values.together((self._spent, *phases))
         if self._collector is not None:
             self._collector.add(test, self._is_measured)
         else:
             setattr(report, ATTRIBUTE, {**values.on_report(test), MEASURED: self._is_measured})
         if test.call.wall >= likely.SHORTEST and not self._is_measured and likely.marker_of(test) is not None:
-            self._candidates[test.nodeid] = self._item, test
-        self._phases = {}
+            self._candidates[test.nodeid] = item, test
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         fit = self._fit()
         if self._collector is not None:
-            self._collector.add_process(self._process, fit, self._unseen, False)
+            stopped = session.shouldfail or session.shouldstop
+            unseen = 0 if stopped else max(0, session.testscollected - self._seen)
+            self._collector.add_process(self._process, fit, unseen)
             return
         process = self._process and summary.process_json(self._process)
-        session.config.workeroutput[ATTRIBUTE] = {  # type: ignore[attr-defined]
-            "process": process,
-            "fit": fit,
-            "unseen": self._unseen,
-        }
+        session.config.workeroutput[ATTRIBUTE] = {"process": process, "fit": fit}  # type: ignore[attr-defined]
 
     def pytest_unconfigure(self) -> None:
         self._patch.close()
@@ -168,8 +148,26 @@ class SurveyReader:
             mark = getattr(pytest.mark, suggestion.name)(**suggestion.arguments).mark
             # As it would be refused by its own test; another plugin's item may raise anything.
             with contextlib.suppress(Exception, pytest.fail.Exception):
-                item = self._candidates[test.nodeid][0]
-                if item is not None:
-                    items.read_markers(item, [mark])
-                    found.append(test.nodeid)
+                items.read_markers(self._candidates[test.nodeid][0], [mark])
+                found.append(test.nodeid)
         return found
+
+
+class _Calls:
+    """Only where there are async or measured tests: watches other loops than asyncio's, and none that is measured."""
+
+    def __init__(self, loops: LoopWatch, measured: set[pytest.Item]) -> None:
+        self._loops = loops
+        self._measured = measured
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        if item not in self._measured:
+            with self._loops.body_of(item):
+                return (yield)
+        self._loops.is_on = False
+        try:
+            return (yield)
+        finally:
+            self._loops.is_on = True
