@@ -72,21 +72,31 @@ def _nothing(survey: Mapping[str, Any]) -> str:
 
 
 def _headline(survey: Mapping[str, Any]) -> str:
-    amounts = {"waiting": 0.0, "computing": 0.0, "in child processes": 0.0, "ready to run with no CPU free": 0.0}
-    for part in survey["parts"]:
-        if part["part"] not in _APART:
-            amounts["waiting"] += part["blocked"]
-            amounts["computing"] += part["cpu"]
-            amounts["in child processes"] += part["children"]
-            amounts["ready to run with no CPU free"] += part["delay"] or 0.0
-    whole = sum(amounts.values())
     shares = [
-        f"{share(amount / whole)} {name}"
-        for name, amount in amounts.items()
-        if whole > 0 and (amount >= 0.005 * whole or name in ("waiting", "computing"))
+        f"{share(part)} {words}"
+        for name, words, part in _amounts(survey)
+        if part >= 0.005 or name in ("waiting", "cpu")
     ]
     workers = f" by {count(survey['workers'], 'worker')} of pytest-xdist" if survey["workers"] else ""
     return f"{count(len(survey['tests']), 'test')} in {duration(survey['elapsed'])}{workers}: {', '.join(shares)}."
+
+
+def bars_of(survey: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+    """Return the parts of a bar about the whole suite: a name for its color, what it is, and its percentage."""
+    return [(name, f"{share(part)} {words}", part * 100) for name, words, part in _amounts(survey) if part >= 0.005]
+
+
+def _amounts(survey: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+    """Return what the suite's time went into, each as a part of the whole."""
+    parts = [part for part in survey["parts"] if part["part"] not in _APART]
+    found = [
+        ("waiting", "waiting", sum(part["blocked"] for part in parts)),
+        ("cpu", "computing", sum(part["cpu"] for part in parts)),
+        ("children", "in child processes", sum(part["children"] for part in parts)),
+        ("delay", "ready to run with no CPU free", sum(part["delay"] or 0.0 for part in parts)),
+    ]
+    whole = sum(amount for *_, amount in found) or 1.0
+    return [(name, words, amount / whole) for name, words, amount in found]
 
 
 def _parts(parts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -135,8 +145,8 @@ def _xdist(found: Mapping[str, Any]) -> str:
     today, cpus = found["alone"], found["cpus"]
     on = f"on {'this' if cpus == 1 else 'these'} {number(cpus)} {'CPU' if cpus == 1 else 'CPUs'}"
     times = {one["workers"]: one["seconds"] for one in found["predicted"]}
-    others = [f"-n {workers} about {_about(seconds)}" for workers, seconds in times.items()]
     best = found["best"]
+    others = [f"-n {workers} about {_about(seconds)}" for workers, seconds in times.items() if workers != best]
     if best is None:
         said = (
             f"pytest-xdist would bring nothing {on}: the suite takes about {_about(today)} without it. Each worker "

@@ -45,6 +45,10 @@ class LoopWatch:
         monitors, self._monitors = self._monitors, []
         return [block for monitor in monitors for block in monitor.blocks]
 
+    def cpu(self) -> float:
+        """Return the CPU time, in seconds, that watching has taken in a thread of its own."""
+        return self._watcher.cpu
+
     def close(self) -> None:
         """End what watches."""
         self._watcher.close()

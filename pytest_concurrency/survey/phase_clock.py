@@ -6,6 +6,8 @@ reading is left out where it could say nothing new.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock
 from pytest_concurrency.survey.values import Phase
@@ -17,14 +19,18 @@ _STALE = 0.005  # seconds after which the run-queue delay is read again, so that
 
 
 class PhaseClock:
-    """Made, and used, in the thread that runs the tests."""
+    """Made, and used, in the thread that runs the tests.
 
-    def __init__(self) -> None:
+    :param beside: CPU time of what watches the tests in a thread of its own, in seconds so far.
+    """
+
+    def __init__(self, beside: Callable[[], float] = lambda: 0.0) -> None:
+        self._beside = beside
         self._clock = ThreadClock()
         self._delay = self._clock.delay()
         self._no_delay = None if self._delay is None else 0.0
         self._children = CLOCKS.children_cpu()
-        self._cpu = CLOCKS.process_cpu()
+        self._cpu = CLOCKS.process_cpu() - beside()
         self._at = self._delay_at = CLOCKS.wall()
 
     def phase(self, wall: float) -> Phase:
@@ -32,7 +38,7 @@ class PhaseClock:
         now = CLOCKS.wall()
         if wall < _TRIFLE:
             return Phase(wall, wall, 0.0, self._no_delay)
-        cpu = CLOCKS.process_cpu()
+        cpu = CLOCKS.process_cpu() - self._beside()
         used, between = cpu - self._cpu, now - self._at - wall
         used = max(0.0, used - between) if between < _BETWEEN else min(used, wall)
         self._cpu, self._at = cpu, now

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.cpus import describe_environment
+from pytest_concurrency.reports import survey_view
 from pytest_concurrency.reports.changes_view import Compared, compared_of
 from pytest_concurrency.reports.page import view
 from pytest_concurrency.reports.page.explored import Explored, explored_of
@@ -42,8 +43,10 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         worst, said = "not_met", f"{_text(comparison.headline)} {said}"
     if exploration and not rows:
         said = _text(exploration.headline)
-    sign = "" if exploration and not rows else f"{_SIGNS[worst]} "  # nothing was judged
-    yield f"## {sign}Concurrency: {said}\n\n"
+    survey = run.get("survey")
+    sign = "" if (exploration or survey) and not rows else f"{_SIGNS[worst]} "  # nothing was judged
+    if rows or unjudged or not survey:
+        yield f"## {sign}Concurrency: {said}\n\n"
     if comparison:
         yield from _compared(comparison)
     for row in notable[:_MOST_TOLD]:
@@ -55,6 +58,8 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     if exploration:
         yield from _tools(exploration)
     yield from _measured(unjudged)
+    if survey:
+        yield from _surveyed(survey)
     yield f"<sub>{_escape(describe_environment(run['environment']))}</sub>\n"
 
 
@@ -145,6 +150,32 @@ def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield "\n"
     if len(records) > _MOST_TOLD:
         yield f"… and {len(records) - _MOST_TOLD} more without an expectation; html:PATH and json:PATH have all.\n\n"
+
+
+def _surveyed(survey: Mapping[str, Any]) -> Iterator[str]:
+    """Each test of the suite in its ordinary run."""
+    found = survey_view.view_of(survey, _MOST_TOLD)
+    yield f"## Concurrency survey\n\n{_text(found.headline)}\n\n"
+    if found.xdist:
+        yield f"**What pytest-xdist would bring:** {_text(found.xdist)}\n\n"
+    yield from _columns(survey_view.PART_HEADS, found.parts, _escape)
+    for head, rows in (("what waits", found.waits), ("what computes", found.computes)):
+        yield from _columns((head, *survey_view.LIST_HEADS), rows, _code)
+    yield from _columns(survey_view.BLOCK_HEADS, found.blocks, _code)
+    if found.markers:
+        yield "**Tests worth a marker**\n\n"
+    for marker in found.markers:
+        yield f"- {_code(marker.nodeid)}: {_text(marker.why)}  \n  {_code(marker.marker)}\n"
+    yield "\n" if found.markers else ""
+    for note in found.notes:
+        yield f"{_text(note)}\n\n"
+
+
+def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]], name: Callable[[str], str]) -> Iterator[str]:
+    if rows:
+        yield f"| {' | '.join(heads)} |\n|---{'|--:' * (len(heads) - 1)}|\n"
+        yield from (f"| {' | '.join((_in_cell(name(row[0])), *map(_escape, row[1:])))} |\n" for row in rows)
+        yield "\n"
 
 
 def _text(text: str) -> str:

@@ -16,8 +16,8 @@ import pytest_concurrency
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import duration, formatter, number, ratio, share
 from pytest_concurrency.machine.cpus import describe_environment
-from pytest_concurrency.reports import changes_view
-from pytest_concurrency.reports.page import charts, explored, sentences, view
+from pytest_concurrency.reports import changes_view, survey_view
+from pytest_concurrency.reports.page import charts, explored, sentences, survey, view
 from pytest_concurrency.reports.rows import ORDER, Row, counts_of, rows_of, shorten
 
 # Control characters, directional marks, and halves of characters from file names that are no text.
@@ -73,7 +73,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         missing_readings=run["environment"].get("missing_readings", []),
         compared=comparison,
         anchors={test.nodeid: test for test in tests},
-        summary=_summary(exploration, comparison, sentences.summary_of(rows, len(tests)), bool(rows)),
+        summary=_summary(run, exploration, comparison, sentences.summary_of(rows, len(tests)), bool(rows)),
         exploration=exploration,
         counts=counts_of(rows),
         bar=_bar(rows, comparison),
@@ -86,10 +86,12 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         interference=_interference(run, next(numbers)) if rows else None,
         curve=curve,
         development=development,
+        surveyed=survey.section(environment, run.get("survey")),
     )
 
 
 def _summary(
+    run: Mapping[str, Any],
     exploration: explored.Explored | None,
     comparison: changes_view.Compared | None,
     verdicts: str,
@@ -97,6 +99,8 @@ def _summary(
 ) -> str:
     if exploration and not has_verdicts:
         return exploration.headline
+    if run.get("survey") and not run["records"]:
+        return survey_view.view_of(run["survey"], 0).headline
     return f"{comparison.headline} {verdicts}".lstrip() if comparison else verdicts
 
 

@@ -41,9 +41,9 @@ class SurveyReader:
         self._collector = collector
         self._measures = not settings.disable
         self._boot = CLOCKS.process_cpu()
-        self._clock = PhaseClock()
         # With --concurrency-max-block, the blocks are those that the guard finds.
         self._loops = None if settings.max_block else LoopWatch(_BLOCK, late=True)
+        self._clock = PhaseClock() if self._loops is None else PhaseClock(self._loops.cpu)
         self._patch = contextlib.ExitStack()
         if self._loops is not None:
             self._patch.enter_context(self._loops.patched())
