@@ -62,7 +62,7 @@ def of(
         "unseen_tests": session.unseen,
         "foreign": None if session.foreign is None else round(session.foreign, 2),
         "parts": list(_parts(whole, failed, processes, session)),
-        "blocks": [asdict(line) for line in block_list.by_line(blocks)],
+        "blocks": [{**asdict(line), "allowed": list(line.allowed)} for line in block_list.by_line(blocks)],
         "markers": likely.suggestions(whole, fit),
         "xdist": _xdist(whole, processes, session),
         "tests": [_test(test) for test in tests],

@@ -86,7 +86,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         interference=_interference(run, next(numbers)) if rows else None,
         curve=curve,
         development=development,
-        surveyed=survey.section(environment, run.get("survey")),
+        surveyed=survey.section(environment, run),
     )
 
 

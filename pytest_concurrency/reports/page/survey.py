@@ -15,8 +15,9 @@ _MOST = 100  # rows of each list: a page with all of 10,000 tests would open slo
 _TEMPLATE = "survey.html.jinja"
 
 
-def section(environment: jinja2.Environment, survey: Mapping[str, Any] | None) -> Markup:
+def section(environment: jinja2.Environment, run: Mapping[str, Any]) -> Markup:
     """Return the section; empty without a survey."""
+    survey = run.get("survey")
     if not survey:
         return Markup("")
     found = survey_view.view_of(survey, _MOST)
@@ -29,6 +30,7 @@ def section(environment: jinja2.Environment, survey: Mapping[str, Any] | None) -
     )
     text = template.render(
         survey=found,
+        is_alone=not run["records"],  # then its headline is that of the page
         parts=(survey_view.PART_HEADS, found.parts),
         lists=[(heads, rows) for heads, rows in lists if rows],
         bars=survey_view.bars_of(survey),
