@@ -9,6 +9,7 @@ import pytest
 from conftest import REPORT, Suite, assert_other_passed, assert_outcome, text_of
 
 SURVEY = "--concurrency-survey"
+GUARD = ["--concurrency-max-block=50ms", "--concurrency-max-block-warn", "-W", "default"]
 TESTS = """
 @pytest.fixture
 def server():
@@ -94,7 +95,7 @@ def test_workers_of_xdist_read_their_tests(suite: Suite, pytester: pytest.Pytest
     assert "@pytest.mark.expect_cpu_bound" in text_of(result)
 
 
-@pytest.mark.parametrize("options", [[], ["--concurrency-max-block=50ms", "--concurrency-max-block-warn", "-W", "default"]])
+@pytest.mark.parametrize("options", [[], GUARD], ids=["alone", "with the guard"])
 def test_line_that_blocks_a_loop_is_named(suite: Suite, pytester: pytest.Pytester, options: list[str]) -> None:
     result = suite(BLOCKS, SURVEY, REPORT, *options)
     result.assert_outcomes(passed=3, warnings=bool(options))
