@@ -186,7 +186,7 @@ def _notes(survey: Mapping[str, Any]) -> Iterator[str]:
     if (survey["foreign"] or 0.0) >= _BUSY:
         yield (
             f"Other programs used {number(round(survey['foreign'], 1))} CPUs during the session. Run it on an idle "
-            "machine for figures to rely on."
+            "machine for figures to rely on. The prediction is for an idle one."
         )
     if survey["tests"]:
         yield f"One run shows a likely bound type. To make certain, paste a marker. More: {MORE}"

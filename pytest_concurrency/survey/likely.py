@@ -5,11 +5,12 @@ One run does not show whether waits overlap, or who else was busy: so the bound 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_concurrency.core.units import duration, share, spelled
+from pytest_concurrency.core.units import duration, share
 from pytest_concurrency.engine.bound_type import COMPUTES, WAITS
 from pytest_concurrency.survey.values import Phase, SurveyedTest
 
@@ -31,7 +32,7 @@ class Suggestion:
     @property
     def line(self) -> str:
         """What to paste above the test."""
-        arguments = ", ".join(f"{name}={spelled(value)}" for name, value in self.arguments.items())
+        arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in self.arguments.items())
         return f"@pytest.mark.{self.name}" + (f"({arguments})" if arguments else "")
 
 
@@ -55,9 +56,8 @@ def marker_of(test: SurveyedTest) -> Suggestion | None:
     call = test.call
     if test.outcome != "passed" or not SHORTEST <= call.alone <= LONGEST:
         return None
-    if test.blocks:
-        longest = max(float(block["high"]) for block in test.blocks)
-        why = f"its event loop was blocked for {duration(longest)}, so it fails until that is mended"
+    if (block := _longest_block(test)) is not None:
+        why = f"its event loop was blocked for {duration(block['high'])}, so it fails until that is mended"
         return Suggestion("expect_nonblocking", why, {"max_block": "50ms"})
     kind = kind_of(call)
     if kind not in _WORDS:
@@ -75,7 +75,14 @@ def candidates(tests: Iterable[SurveyedTest]) -> list[SurveyedTest]:
             known = longest.get(test.function)
             if known is None or _rank(test) < _rank(known):
                 longest[test.function] = test
-    return sorted(longest.values(), key=_rank)
+    found, lines = [], set[str]()
+    for test in sorted(longest.values(), key=_rank):
+        block = _longest_block(test)
+        line = block["where"] if block is not None else None
+        if line is None or line not in lines:  # one test is enough to keep a line from blocking
+            found.append(test)
+        lines.update([line] if line is not None else [])
+    return found
 
 
 def suggestions(tests: Sequence[SurveyedTest], fit: Collection[str]) -> list[dict[str, str]]:
@@ -91,5 +98,14 @@ def suggestions(tests: Sequence[SurveyedTest], fit: Collection[str]) -> list[dic
     return found[:MOST_MARKERS]
 
 
+def _longest_block(test: SurveyedTest) -> Mapping[str, Any] | None:
+    """Return the longest block of the test's loop that nothing else can have caused."""
+    return max(
+        (block for block in test.blocks if block["sure"] and not block["allowed"]),
+        key=lambda block: float(block["high"]),
+        default=None,
+    )
+
+
 def _rank(test: SurveyedTest) -> tuple[bool, float]:
-    return not test.blocks, -test.call.wall
+    return _longest_block(test) is None, -test.call.wall

@@ -38,7 +38,7 @@ def test_markers_are_those_of_the_longest_tests_and_blocks_come_first() -> None:
         a_test("test_too_long_to_repeat", blocked=30.0),
         a_test("test_failed", blocked=0.3, outcome="failed"),
     ) == [
-        ("test_blocks", "@pytest.mark.expect_nonblocking(max_block='50ms')"),
+        ("test_blocks", '@pytest.mark.expect_nonblocking(max_block="50ms")'),
         ("test_computes", "@pytest.mark.expect_cpu_bound"),
         ("test_waits", "@pytest.mark.expect_io_bound"),
     ]
@@ -56,3 +56,16 @@ def test_no_marker_for_what_cannot_have_one() -> None:
 
 def test_ten_markers_at_most() -> None:
     assert len(lines(*[a_test(f"test_{number}", cpu=0.1) for number in range(20)])) == 10
+
+
+def test_line_that_blocks_is_worth_one_marker() -> None:
+    found = lines(
+        a_test("test_a", blocked=0.1, blocks=[block(0.08)]),
+        a_test("test_b", blocked=0.2, blocks=[block(0.09)]),
+        a_test("test_c", blocked=0.3, blocks=[block(0.09, "shop.py:9 in other: read()")]),
+    )
+    assert [name for name, _ in found] == ["test_c", "test_b"]
+
+
+def test_block_that_the_machine_may_have_caused_is_no_reason_for_a_marker() -> None:
+    assert lines(a_test(blocked=0.1, blocks=[block(0.08, sure=False)])) == [("test_a", "@pytest.mark.expect_io_bound")]
