@@ -90,10 +90,12 @@ class Controller:
         """Return what a run has of a survey; a saved one has nothing, as it is there to be compared with."""
         if not self._settings.survey:
             return {}
-        from pytest_concurrency.session import survey
+        from pytest_concurrency.session.survey.collector import SurveyCollector
 
-        self._surveyed = survey.result(self._config)
-        return {} if self._surveyed is None else {"survey": self._surveyed}
+        collector = self._config.pluginmanager.get_plugin(SurveyCollector.NAME)
+        assert isinstance(collector, SurveyCollector)
+        self._surveyed = collector.result()
+        return {"survey": self._surveyed}
 
     def _complain(self, complaint: str | None) -> None:
         if complaint is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from pytest_concurrency.session import other_plugins
@@ -23,9 +21,3 @@ def start(config: pytest.Config, settings: Settings) -> None:
             collector.listen(manager)
             return
     manager.register(SurveyReader(settings, collector), SurveyReader.NAME)
-
-
-def result(config: pytest.Config) -> dict[str, Any] | None:
-    """Return the survey of the session, as reports have it; None without the option."""
-    collector = config.pluginmanager.get_plugin(SurveyCollector.NAME)
-    return collector.result() if isinstance(collector, SurveyCollector) else None
