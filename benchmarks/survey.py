@@ -1,14 +1,18 @@
 """What ``--concurrency-survey`` costs a suite, beside the same session without it.
 
-    python benchmarks/survey.py [suite|async|memory] [PAIRS] [TESTS]
+    python benchmarks/survey.py [suite|async|memory|xdist] [PAIRS] [TESTS]
 
 The bars: at most 2% of CPU time, and at most 100 MB more memory for 10,000 tests. ``suite`` has plain tests, each of
 which takes about a millisecond with pytest's own work. ``async`` has tests that each run an event loop. CPU time is
 compared, as in plain_suite.py, and the runs of a pair take turns.
+
+``xdist`` measures the constant PASSING_ON of survey/xdist_model.py: what sending the reports of a test to the
+controller takes, in units of what pytest does for a test between its phases.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
@@ -52,6 +56,27 @@ def ratio(name: str, template: str, pairs: int, tests: int) -> None:
     print(f"{name}  {statistics.median(ratios):+.2%} (quartiles {low:+.2%} to {high:+.2%}) of {tests} tests")
 
 
+def xdist(pairs: int, tests: int) -> None:
+    """Compare one worker with none, by the CPU time that more tests take: that leaves out what starts and ends."""
+    few = max(100, tests // 10)
+    with tempfile.TemporaryDirectory() as many_folder, tempfile.TemporaryDirectory() as few_folder:
+        write(many_folder, PLAIN, tests)
+        write(few_folder, PLAIN, few)
+        report = Path(many_folder, "out.json")
+        found = []
+        for _ in range(pairs):
+            grown = [
+                cpu_seconds(*command(many_folder), *more) - cpu_seconds(*command(few_folder), *more)
+                for more in ([], ["-n", "1"])
+            ]
+            cpu_seconds(*command(many_folder), OPTION, f"--concurrency-report=json:{report}")
+            parts = json.loads(report.read_text())["survey"]["parts"]
+            own = next(part["cpu"] for part in parts if part["part"] == "pytest") / tests
+            found.append((grown[1] - grown[0]) / (tests - few) / own)
+            print(f"  {found[-1]:.2f}, with {own * 1e6:.0f} us for each test", flush=True)
+    print(f"xdist  {statistics.median(found):.2f}")
+
+
 def memory(tests: int) -> None:
     """Compare the largest resident memory, with the JSON file that has each test."""
     with tempfile.TemporaryDirectory() as folder:
@@ -82,5 +107,7 @@ if __name__ == "__main__":
     pairs, tests = given + [5, 10_000][len(given) :]
     if part == "memory":
         memory(tests)
+    elif part == "xdist":
+        xdist(pairs, tests)
     else:
         ratio(part, ASYNC if part == "async" else PLAIN, pairs, tests)
