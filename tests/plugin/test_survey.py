@@ -165,6 +165,13 @@ def test_collection_error_leaves_the_survey_empty(suite: Suite) -> None:
     assert "INTERNALERROR" not in text
 
 
+def test_session_that_is_stopped_has_what_was_read(suite: Suite) -> None:
+    text = text_of(suite("def test_first():\n    pass\n\ndef test_stops():\n    pytest.exit('enough')\n", SURVEY))
+    assert "1 test in " in text
+    assert "processes that another plugin made" not in text
+    assert "INTERNALERROR" not in text
+
+
 def test_loops_are_as_they_were_afterwards(suite: Suite) -> None:
     import asyncio
 

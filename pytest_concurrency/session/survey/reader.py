@@ -24,6 +24,8 @@ from pytest_concurrency.survey.values import Phase, SurveyedTest
 _BLOCK = 0.05  # seconds: shorter blocks of an event loop are not looked for
 _LOOKED_AT = 4 * likely.MOST_MARKERS  # candidates for a marker whose code is looked at in the end
 
+_COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
 __tracebackhide__ = True
 
 
@@ -108,7 +110,7 @@ class SurveyReader:
             for block in self._loops.take():
                 self._blocks.append(block_list.as_json(block, item.nodeid, None, block.low > _BLOCK))
         phases = tuple(self._phases.get(name, values.NO_TIME) for name in values.PHASES)
-        test = SurveyedTest(item.nodeid, self._outcome, phases, self._blocks)
+        test = SurveyedTest(item.nodeid, self._outcome, phases, tuple(self._blocks))
         self._seen += 1
         self._spent = values.together((self._spent, *phases))
         if self._collector is not None:
@@ -119,11 +121,11 @@ class SurveyReader:
             self._candidates[test.nodeid] = item, test
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         fit = self._fit()
         if self._collector is not None:
-            stopped = session.shouldfail or session.shouldstop
-            unseen = 0 if stopped else max(0, session.testscollected - self._seen)
+            came_to_its_end = exitstatus in _COMPLETE and not (session.shouldfail or session.shouldstop)
+            unseen = max(0, session.testscollected - self._seen) if came_to_its_end else 0
             self._collector.add_process(self._process, fit, unseen)
             return
         process = self._process and summary.process_json(self._process)
