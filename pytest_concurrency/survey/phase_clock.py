@@ -12,10 +12,10 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock
 from pytest_concurrency.survey.values import Phase
 
-_TRIFLE = 50e-6  # seconds: a phase that is shorter counts as computing
+_TRIFLE = 200e-6  # seconds: a phase that is shorter counts as computing
 _BETWEEN = 0.001  # seconds between two phases in which pytest has only computed
 _EXPLAINED = 500e-6  # seconds of a phase that may stay without a look at what else they were
-_STALE = 0.005  # seconds after which the run-queue delay is read again, so that the next phase begins at the right one
+_STALE = 0.02  # seconds after which the run-queue delay is read again, so that the next phase begins at the right one
 
 
 class PhaseClock:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # CPU time that passing a test's reports from a worker to the controller takes, in units of what pytest itself takes for
-# a test without xdist. Measured with 2,000 empty tests: benchmarks/survey.py, "xdist".
+# a test without xdist. A judgement: `benchmarks/survey.py xdist` measures it.
 PASSING_ON = 1.0
 _SETTLED = 1.05  # a count of workers that is slower by less than that than the best one is enough
 _WORTH = 0.9  # part of today's time from which on more workers are not worth it
