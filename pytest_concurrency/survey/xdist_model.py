@@ -21,6 +21,7 @@ from dataclasses import dataclass
 # CPU time that passing a test's reports from a worker to the controller takes, in units of what pytest itself takes for
 # a test without xdist. A judgement: `benchmarks/survey.py xdist` measures it.
 PASSING_ON = 1.0
+_NOTHING = 1e-9  # seconds
 _SETTLED = 1.05  # a count of workers that is slower by less than that than the best one is enough
 _WORTH = 0.9  # part of today's time from which on more workers are not worth it
 
@@ -83,23 +84,19 @@ def predictions(tests: Sequence[Demand], costs: Costs, cpus: float, counts: Sequ
 
 def shared(workers: int, waiting: float, computing: float, cpus: float) -> float:
     """Return how long workers take that wait and compute by turns, for so much waiting and computing in all."""
-    whole = waiting + computing
-    if whole <= 0:
-        return 0.0
+    if waiting < _NOTHING:
+        return computing / min(workers, cpus)
+    if computing < _NOTHING:
+        return waiting / workers
     # The chance that j workers compute at a time is in proportion to these weights.
     weights = [1.0]
     for computes in range(1, workers + 1):
         at_once = min(computes, cpus)
         waits = workers - computes + 1  # as many as waited before one of them began to compute
-        factor = computing * waits / (waiting * at_once) if waiting > 0 else float("inf")
-        if factor == float("inf"):  # no one ever waits
-            return computing / min(workers, cpus)
-        weights.append(weights[-1] * factor)
+        weights.append(weights[-1] * computing * waits / (waiting * at_once))
         largest = weights[-1]
         if largest > 1e200:  # only their ratio matters
             weights = [weight / largest for weight in weights]
-    if computing <= 0:
-        return waiting / workers
     busy = sum(weight * min(computes, cpus) for computes, weight in enumerate(weights)) / sum(weights)
     return computing / busy
 
