@@ -14,8 +14,6 @@ _WORTH_SAYING = 2.0  # seconds of waiting from which on the summary says so
 _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 # What a test report carries its record by; plain JSON types, so that it crosses from xdist's workers.
 REPORT_ATTRIBUTE = "concurrency_record"
-# And which run it is about of a test that is measured again: "first", "second", or "only" if no other one follows.
-ATTEMPT = "concurrency_attempt"
 
 
 class RecordCollector:
@@ -37,9 +35,9 @@ class RecordCollector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
         """Hold back from now on what is reported of tests that xdist's workers will run again."""
-        if ATTEMPT in data:
-            from pytest_concurrency.session import held_reports
+        from pytest_concurrency.session import held_reports
 
+        if held_reports.ATTEMPT in data:
             held_reports.start(self._config)
 
 

@@ -22,8 +22,7 @@ import pytest
 
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.session import held_reports, other_plugins
-from pytest_concurrency.session.controller import ATTEMPT
-from pytest_concurrency.session.held_reports import Replaced, ReplacesCalls
+from pytest_concurrency.session.held_reports import ATTEMPT, Replaced, ReplacesCalls
 
 __tracebackhide__ = True
 

@@ -81,7 +81,7 @@ OPTIONS = (
         "undecided",
         "skip",
         "OUTCOME",
-        "what an undecided test does: skip, fail, pass, or retry (it is measured again at the end of the session) [skip]",
+        "what an undecided test does: skip, fail, pass, or retry (measured again at the end of the session) [skip]",
     ),
     Option(
         "start_method",

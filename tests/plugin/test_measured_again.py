@@ -1,4 +1,4 @@
-"""``undecided="retry"``: a test that ends undecided is measured again at the end of the session, and has one outcome."""
+"""``undecided="retry"``: an undecided test is measured again at the end of the session, and has one outcome."""
 
 from __future__ import annotations
 
@@ -139,7 +139,9 @@ def test_second_run_that_fails_stops_the_others(suite: Suite) -> None:
 
 
 def test_interrupted_second_run_reports_what_was_held_back(suite: Suite) -> None:
-    source = CALL.format(">= 2").replace("    most =", "    if len(RUNS) == 2:\n        raise KeyboardInterrupt\n    most =")
+    source = CALL.format(">= 2").replace(
+        "    most =", "    if len(RUNS) == 2:\n        raise KeyboardInterrupt\n    most ="
+    )
     result = suite(source, subprocess=True)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert "1 passed, 1 skipped" in text_of(result)
