@@ -224,8 +224,7 @@ class WorkerBench(BaseBench):
     def note(self, setup: WorkerSetup) -> str:
         entry = self._groups.get(setup.key)
         differ = worker_indices.NOTE if self._by_index and setup.workers else ""
-        notes = (entry[1].note if entry else "", differ, self._gil.note())
-        return "; ".join(note for note in notes if note)
+        return "; ".join(filter(None, (entry[1].note if entry else "", differ, self._gil.note())))
 
     def close(self) -> None:
         for key in list(self._groups):
@@ -273,17 +272,18 @@ class WorkerBench(BaseBench):
         :param bodies: of how many workers a single one runs the bodies, if they differ; else of those of the setup.
         """
         group = self._groups[setup.key][1]
-        in_turn = workers == 1 and job == "body" and self._by_index
-        turns = (bodies or setup.group_size) if in_turn else 1
+        alone = workers == 1 and job == "body"
+        turns = (bodies or setup.group_size) if alone and self._by_index else 1
+        calls = loops if alone and setup.key in self._serial_calls else 0  # a batch each
         deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline, turns)
-            may_hand_out = job == "body" and group.one_process and not beside
-            watch = self._others.watch() if may_hand_out else None
-            with priority.raised(*self._priority(setup.key, beside)):
-                if workers == 1 and job == "body" and setup.key in self._serial_calls:
-                    sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(loops)])
+            higher = priority.raised(*self._priority(setup.key, beside), 2 * deadline * max(1, calls))
+            watch = self._others.watch() if job == "body" and group.one_process and not beside else None
+            with higher:
+                if calls:
+                    sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(calls)])
                 else:
                     sample = group.run(workers, loops, deadline, job, turns)
             if watch is not None:
