@@ -56,9 +56,8 @@ class WorkerBench(BaseBench):
         self._patience = patience
         self._progress = progress
         self._expected = expected  # seconds of one body, as far as known
-        # By the keys of setups.
-        self._told: dict[str, float] = {}  # CPU time of workers that live, which the meter was told
-        self._groups: dict[str, tuple[int, WorkerGroup]] = {}
+        self._told: dict[str, float] = {}  # by the keys of setups: CPU time of living workers, as the meter was told
+        self._groups: dict[str, tuple[int, WorkerGroup]] = {}  # these too
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._at_once_loops: dict[str, int] = {}  # of several workers, for batches of some time
@@ -175,9 +174,8 @@ class WorkerBench(BaseBench):
     def lost_at(self, setup: WorkerSetup) -> str | None:
         """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
         group, loops = self._groups[setup.key][1], self._loops.get(setup.key, 1)
-        if group.stacks(1) is None or contention_site.unavailable() is not None:
-            return None
-        if self._expected * loops * (1 + setup.group_size) > _LONG_LOOK:
+        takes = self._expected * loops * (1 + setup.group_size)
+        if takes > _LONG_LOOK or group.stacks(1) is None or contention_site.unavailable() is not None:
             return None
         try:
             return contention_site.locate(
@@ -299,7 +297,9 @@ class WorkerBench(BaseBench):
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = used_up(loops)
             raise
-        self._helped |= any(reading.accounting == "unseen" for reading in sample.readings)
+        # With less computing, the start of a worker looks like help: short bodies would never have a higher priority.
+        telling = sample.cpu > batch_size.SHORTEST / 2
+        self._helped |= telling and any(reading.accounting == "unseen" for reading in sample.readings)
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used

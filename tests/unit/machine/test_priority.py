@@ -174,3 +174,22 @@ def test_body_whose_own_threads_compute_is_measured_at_the_ordinary_priority(hig
         bench.round(setup)
     assert FOUND
     assert not any(is_raised(found, higher) for found in FOUND)
+
+
+def note_state_soon() -> None:
+    FOUND.append(state())
+    end = time.thread_time() + 0.0002
+    while time.thread_time() < end:
+        pass
+
+
+def test_short_body_is_not_taken_for_one_with_helpers(higher: Priority) -> None:
+    FOUND.clear()
+    around = WorkerEnvironment(Path.cwd(), priority=higher)
+    with closing(WorkerBench(Body(note_state_soon), around, patience=20.0)) as bench:
+        setup = WorkerSetup("threads", 2)
+        bench.prepare(setup)
+        FOUND.clear()
+        bench.round(setup)
+    assert FOUND
+    assert all(is_raised(found, higher) for found in FOUND)
