@@ -116,9 +116,7 @@ def _same(max_time: float) -> Estimate | None:
         bench.close()
 
 
-def _repeats(
-    around: WorkerEnvironment, workers: int, max_time: float, show: Callable[[str], None]
-) -> Repeats | None:
+def _repeats(around: WorkerEnvironment, workers: int, max_time: float, show: Callable[[str], None]) -> Repeats | None:
     """Measure the same thing again and again, at the ordinary priority and at the one of sessions by turns."""
     setup = WorkerSetup("processes" if gil_enabled() else "threads", max(1, workers))
     chosen = [priority.ORDINARY, *([around.priority] if around.priority.kind != "off" else [])]

@@ -75,6 +75,7 @@ class Checkup:
     repeats: Repeats | None = None  # None if it could not be measured
 
 
+_RAISE = "sudo prlimit --rtprio=1 --nice=40 --pid $$ (in the shell that runs pytest; Docker: --ulimit rtprio=1)"
 _COST = {
     "run delay": "rounds count only while other programs keep less than 0.25 CPUs busy, so on a busy machine verdicts "
     "take longer, or stay undecided",
@@ -118,6 +119,8 @@ def lines(checkup: Checkup) -> list[Line]:
     found.append(_same(checkup))
     found.extend(_control(checkup))
     found.append(_priority(checkup))
+    if checkup.priority.needs_right:
+        found.append(Line("to raise it", _RAISE, "note"))
     if checkup.repeats is not None:
         found.append(_repeats(checkup.repeats, checkup.priority))
     found.append(Line("start methods", ", ".join(checkup.start_methods)))
@@ -128,7 +131,7 @@ def lines(checkup: Checkup) -> list[Line]:
 
 
 def _priority(checkup: Checkup) -> Line:
-    """What the process may do about other programs, and what to paste where it may not."""
+    """What the process may do about other programs."""
     found = checkup.priority
     if found.kind == "realtime":
         left = f"; the kernel leaves ordinary threads {share(1 - checkup.throttling)}" if checkup.throttling else ""
@@ -138,17 +141,17 @@ def _priority(checkup: Checkup) -> Line:
     return Line(
         "priority",
         f"tests are measured at the ordinary priority: {found.why}. On a busy machine verdicts take longer, or stay "
-        "undecided. To allow a higher one, run: sudo prlimit --rtprio=1 --nice=40 --pid $$ (Docker: --ulimit rtprio=1)",
+        "undecided",
         "note",
     )
 
 
 def _repeats(repeats: Repeats, priority: Priority) -> Line:
     """What the priority gains: the same trial with and without."""
-    text = f"one measurement, repeated: differs by {share(repeats.ordinary)} at the ordinary priority"
+    text = f"by {share(repeats.ordinary)} at the ordinary priority"
     if repeats.higher is None:
-        return Line("with and without", text, "note" if repeats.ordinary > _NOISY else "ok")
-    return Line("with and without", f"{text}, by {share(repeats.higher)} at {priority}")
+        return Line("rounds differ", text, "note" if repeats.ordinary > _NOISY else "ok")
+    return Line("rounds differ", f"{text}, by {share(repeats.higher)} at {priority} priority")
 
 
 def fit(checkup: Checkup, wanted: int) -> bool:

@@ -20,7 +20,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ Kind = Literal["off", "nice", "realtime"]
 _THROTTLING = Path("/proc/sys/kernel/sched_rt_runtime_us")
 _LOWEST_NICE = -20
 _PATIENCE = 60.0  # seconds that a batch may take, where nothing else is said
-_RIGHTS = "neither CAP_SYS_NICE nor a limit allows it (prlimit --rtprio=1 --nice=40)"
+_RIGHTS = "neither CAP_SYS_NICE nor a limit allows it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Priority:
     kind: Kind = "off"
     nice: int = 0
     why: str = ""
+    needs_right: bool = False  # whether a right that the process lacks would make it higher
 
     def __str__(self) -> str:
         return {"off": "ordinary", "nice": f"nice {self.nice}", "realtime": "real-time"}[self.kind]
@@ -73,19 +74,23 @@ def choose(wanted: str, shared: bool = False, cpus: float = 2.0) -> Priority:
         return ORDINARY
     if sys.platform != "linux":
         return Priority(why=f"raising the priority of threads is supported on Linux only, and this is {sys.platform}")
-    refusals = []
+    refusals: dict[str, list[str]] = {}  # what is refused, by the reason
     if wanted in ("auto", "realtime"):
         why = _why_not_realtime(shared, cpus) if wanted == "auto" else ""
         why = why or _try_realtime()
         if not why:
             return Priority("realtime")
-        refusals.append(f"no real-time priority: {why}")
+        refusals.setdefault(why, []).append("real-time priority")
     if wanted in ("auto", "nice"):
         lowest, why = _try_nice()
         if lowest is not None:
-            return Priority("nice", lowest, "; ".join(refusals))
-        refusals.append(f"no lower nice value: {why}")
-    return Priority(why="; ".join(refusals))
+            return Priority("nice", lowest, _told(refusals), _RIGHTS in refusals)
+        refusals.setdefault(why, []).append("lower nice value")
+    return Priority(why=_told(refusals), needs_right=_RIGHTS in refusals)
+
+
+def _told(refusals: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"no {' and no '.join(what)}: {why}" for why, what in refusals.items())
 
 
 def throttling() -> float | None:

@@ -27,6 +27,7 @@ class Layout:
     columns: Sequence[str] = ()
     sort: str = ""
     priority: str = "ordinary"  # that tests were measured at
+    refused: str = ""  # why it is not the one that was asked for by name
 
 
 def show(
@@ -50,9 +51,7 @@ def show(
     reporter.section("concurrency", sep="=")
     if layout.full:
         if not reporter.config.getoption("no_header", False):
-            reporter.write_line(describe(layout.priority))
-            if missing_readings:
-                reporter.write_line(_filled(f"not readable on this machine: {'; '.join(missing_readings)}", width))
+            _head(reporter, layout, missing_readings, width)
         if (remark := traced_by(records)) is not None:
             reporter.write_line(_filled(remark, width))
         _table(reporter, rows, layout, width)
@@ -68,6 +67,14 @@ def show(
         reporter.write_line(complaint, red=True)
     _measured_again(reporter, records, width)
     _disturbed(reporter, records, width)
+
+
+def _head(reporter: Any, layout: Layout, missing_readings: Sequence[str], width: int) -> None:
+    reporter.write_line(describe(layout.priority))
+    if layout.refused:
+        reporter.write_line(_filled(f"measured at {layout.priority} priority: {layout.refused}", width))
+    if missing_readings:
+        reporter.write_line(_filled(f"not readable on this machine: {'; '.join(missing_readings)}", width))
 
 
 def _filled(text: str, width: int) -> str:

@@ -145,8 +145,9 @@ class Controller:
 
             reasons = availability.reasons() if self._settings.full_report else []
             settings = self._settings
-            priority = str(items.priority_of(self._config, settings))
-            layout = terminal.Layout(settings.full_report, settings.columns, settings.sort, priority)
+            priority = items.priority_of(self._config, settings)
+            refused = priority.why if settings.priority in ("nice", "realtime") else ""
+            layout = terminal.Layout(settings.full_report, settings.columns, settings.sort, str(priority), refused)
             terminal.show(terminalreporter, self._collected.records, layout, self._complaints, reasons)
         self._show_waiting(terminalreporter)
         for nodeid, text in self._collected.profiles:

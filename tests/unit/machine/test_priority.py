@@ -123,7 +123,7 @@ def test_without_the_right_it_is_ordinary_and_says_why() -> None:
         )
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"cannot give up the right here: {error}")
-    assert done.stdout.startswith("off no real-time priority: neither CAP_SYS_NICE nor a limit allows it")
+    assert done.stdout.startswith("off no real-time priority and no lower nice value: neither CAP_SYS_NICE")
 
 
 def test_elsewhere_it_is_ordinary_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
