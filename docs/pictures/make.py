@@ -31,15 +31,19 @@ def line(x1: float, y1: float, x2: float, y2: float, colour: str = GREY, dash: s
     return f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" stroke="{colour}" stroke-width="1.5"{dashed}/>'
 
 
-def write(name: str, title: str, width: int, height: int, *elements: str) -> None:
+def drawing(title: str, width: int, height: int, *elements: str) -> str:
+    """The text of an SVG file; its title is what a screen reader says."""
     # The text takes the colour that suits the reader's light or dark page.
     style = (
         "<style>text{font-family:system-ui,sans-serif;fill:#24292f}"
         "@media (prefers-color-scheme:dark){text{fill:#e6e6e6}}</style>"
     )
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img">'
-    content = "\n".join([head, f"<title>{escape(title)}</title>", style, *elements, "</svg>", ""])
-    (FOLDER / f"{name}.svg").write_text(content, encoding="utf-8")
+    return "\n".join([head, f"<title>{escape(title)}</title>", style, *elements, "</svg>", ""])
+
+
+def write(name: str, title: str, width: int, height: int, *elements: str) -> None:
+    (FOLDER / f"{name}.svg").write_text(drawing(title, width, height, *elements), encoding="utf-8")
 
 
 def lanes(parts: list[list[tuple[float, float, str]]], note: str) -> list[str]:

@@ -8,7 +8,9 @@ import multiprocessing
 import platform
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.batch import control_body
@@ -16,7 +18,7 @@ from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError
 from pytest_concurrency.core.model import Body, Interference
 from pytest_concurrency.core.outcomes import Estimate
-from pytest_concurrency.doctor.fitness import Checkup, Ruling
+from pytest_concurrency.doctor.fitness import Checkup, Repeats, Ruling
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
 from pytest_concurrency.expectations.base import Tolerances, speedup_plan
@@ -27,10 +29,12 @@ from pytest_concurrency.machine.cpus import cpu_limits, gil_enabled, usable_cpus
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import look
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
+from pytest_concurrency.measurement.worker_bench import WorkerBench
 from pytest_concurrency.probes import gil_heartbeat, interference, thread_clock
 from pytest_concurrency.probes.interference import InterferenceMeter
 
 _TRIALS = 15  # rounds of a function against itself
+_REPEATS = 10  # rounds at each priority
 _WAIT = 0.005  # seconds of the body that waits
 _MOST = 16  # workers of the reference workload
 _WINDOW = 0.12  # seconds, a little more than a reading of the meter covers
@@ -43,19 +47,20 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
     show("comparing a function with itself")
     same = _same(max_time)
     usable = usable_cpus()
+    highest = priority.choose("auto", cpus=usable)
     workers = min(max(2, math.ceil(usable)), _MOST)
     control: dict[str, Estimate | str] = {}
     notes: dict[str, str] = {}
-    circumstances = SessionContext(Tolerances(max_time=max_time), WorkerEnvironment(Path.cwd()), show)
-    with Trial.of_body(Body(control_body, label="the reference workload"), circumstances) as trial:
-        for backend in OPENERS:
-            if backend == "tasks":  # they never compute together
-                continue
-            show(f"computing in {workers} {backend}")
-            with contextlib.suppress(CannotMeasure):  # not a part of this interpreter
-                control[backend], notes[backend] = _control(
-                    trial, WorkerSetup(backend, workers), circumstances.defaults
-                )
+    around = WorkerEnvironment(Path.cwd(), priority=highest)  # as a session would measure
+    circumstances = SessionContext(Tolerances(max_time=max_time), around, show)
+    reference = Body(control_body, label="the reference workload")
+    for backend in OPENERS:
+        if backend == "tasks":  # they never compute together
+            continue
+        show(f"computing in {workers} {backend}")
+        # A trial for each: what one of them learns about a body decides at which priority it measures.
+        with contextlib.suppress(CannotMeasure), Trial.of_body(reference, circumstances) as trial:
+            control[backend], notes[backend] = _control(trial, WorkerSetup(backend, workers), circumstances.defaults)
     waiting = _gate(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
     computing = None
     if usable >= 2:
@@ -78,8 +83,9 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
         start_methods=tuple(multiprocessing.get_all_start_methods()),
         waiting=waiting,
         computing=computing,
-        priority=priority.choose("auto", cpus=usable),
+        priority=highest,
         throttling=priority.throttling(),
+        repeats=_repeats(around, min(workers, math.floor(usable)), max_time, show),
     )
 
 
@@ -108,6 +114,39 @@ def _same(max_time: float) -> Estimate | None:
         return settle(plan, bench, max_time).results[0].estimate
     finally:
         bench.close()
+
+
+def _repeats(around: WorkerEnvironment, workers: int, max_time: float, show: Callable[[str], None]) -> Repeats | None:
+    """Measure the same thing again and again, at the ordinary priority and at the one of sessions by turns."""
+    setup = WorkerSetup("processes" if gil_enabled() else "threads", max(1, workers))
+    chosen = [priority.ORDINARY, *([around.priority] if around.priority.kind != "off" else [])]
+    speedups: list[list[float]] = [[] for _ in chosen]
+    end = CLOCKS.wall() + max_time
+    try:
+        with contextlib.ExitStack() as benches:
+            made = [
+                benches.enter_context(
+                    contextlib.closing(WorkerBench(Body(control_body), replace(around, priority=each), max_time))
+                )
+                for each in chosen
+            ]
+            for number in range(1, _REPEATS + 1):
+                show(f"repeating a measurement, round {number} of {_REPEATS}")
+                for bench, found in zip(made, speedups, strict=True):
+                    round_ = bench.round(setup)
+                    if round_.concurrent is not None:
+                        found.append(round_.serial.wall * workers / round_.concurrent.wall)
+                if CLOCKS.wall() > end:
+                    break
+    except (ConcurrencyError, OSError):  # the line of these workers says why
+        return None
+    return Repeats(*(_spread(each) for each in speedups))
+
+
+def _spread(values: list[float]) -> float:
+    """By which part of their median they differ, but for the smallest and the largest."""
+    middle = sorted(values)[1:-1] or values
+    return (middle[-1] - middle[0]) / median(middle)
 
 
 def _control(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Estimate | str, str]:

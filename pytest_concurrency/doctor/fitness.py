@@ -19,6 +19,7 @@ _BUSY = 0.25  # foreign CPUs from which verdicts take longer
 _TAKEN = 0.2  # CPUs that the hypervisor or a quota may take
 _COARSE = 0.001  # seconds: a clock that ticks slower cannot see short waits
 _SWITCH = 0.005  # seconds, Python's default
+_NOISY = 0.25  # part of a figure, by which it may differ from its repetitions
 _EQUAL = 1.25  # factor that code may differ from itself by: the margin of the markers
 
 
@@ -38,6 +39,14 @@ class Ruling:
     verdict: str
     seconds: float
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How much one measurement differs from its repetitions: a part of its median, at most."""
+
+    ordinary: float
+    higher: float | None = None  # None where the priority cannot be raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +72,10 @@ class Checkup:
     computing: Ruling | None  # None on one CPU
     priority: Priority = ORDINARY  # the highest one that tests may be measured at
     throttling: float | None = None  # the part of a second that real-time threads may use
+    repeats: Repeats | None = None  # None if it could not be measured
 
 
+_RAISE = "sudo prlimit --rtprio=1 --nice=40 --pid $$ (in the shell that runs pytest; Docker: --ulimit rtprio=1)"
 _COST = {
     "run delay": "rounds count only while other programs keep less than 0.25 CPUs busy, so on a busy machine verdicts "
     "take longer, or stay undecided",
@@ -108,6 +119,10 @@ def lines(checkup: Checkup) -> list[Line]:
     found.append(_same(checkup))
     found.extend(_control(checkup))
     found.append(_priority(checkup))
+    if checkup.priority.needs_right:
+        found.append(Line("to raise it", _RAISE, "note"))
+    if checkup.repeats is not None:
+        found.append(_repeats(checkup.repeats, checkup.priority))
     found.append(Line("start methods", ", ".join(checkup.start_methods)))
     found.append(_ruling("waiting gate", checkup.waiting))
     if checkup.computing is not None:
@@ -116,7 +131,7 @@ def lines(checkup: Checkup) -> list[Line]:
 
 
 def _priority(checkup: Checkup) -> Line:
-    """What the process may do about other programs, and what to paste where it may not."""
+    """What the process may do about other programs."""
     found = checkup.priority
     if found.kind == "realtime":
         left = f"; the kernel leaves ordinary threads {share(1 - checkup.throttling)}" if checkup.throttling else ""
@@ -126,9 +141,17 @@ def _priority(checkup: Checkup) -> Line:
     return Line(
         "priority",
         f"tests are measured at the ordinary priority: {found.why}. On a busy machine verdicts take longer, or stay "
-        "undecided. To allow a higher one, run: sudo prlimit --rtprio=1 --nice=40 --pid $$ (Docker: --ulimit rtprio=1)",
+        "undecided",
         "note",
     )
+
+
+def _repeats(repeats: Repeats, priority: Priority) -> Line:
+    """What the priority gains: the same trial with and without."""
+    text = f"by {share(repeats.ordinary)} at the ordinary priority"
+    if repeats.higher is None:
+        return Line("rounds differ", text, "note" if repeats.ordinary > _NOISY else "ok")
+    return Line("rounds differ", f"{text}, by {share(repeats.higher)} at {priority} priority")
 
 
 def fit(checkup: Checkup, wanted: int) -> bool:

@@ -17,7 +17,7 @@ __tracebackhide__ = True  # a failure is told at the test's own line
 Parser = Callable[[object], Any]
 
 MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000, "interpreters": 64, "workers": 512}
-UNDECIDED = ("skip", "fail", "pass")
+UNDECIDED = ("skip", "fail", "pass", "retry")
 
 
 class Auto(int):

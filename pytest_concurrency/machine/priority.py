@@ -8,9 +8,9 @@ Guarantees:
 
 * Threads have the priority for one batch, and are given back theirs whatever happens to it.
 * Nothing inherits it: threads and processes that a raised thread starts are ordinary ones (``SCHED_RESET_ON_FORK``).
-* The thread that waits for the batch has it too, and so can end a batch that hangs. The kernel's own throttling
-  (``sched_rt_runtime_us``) leaves a part of each second to ordinary threads; where it is switched off, ``auto`` takes
-  no real-time priority.
+* The thread that waits for the batch has it too, and so can end a batch that hangs. Where it cannot, a watchdog outside
+  of this process takes real-time priority away (watchdog.py). The kernel's own throttling (``sched_rt_runtime_us``)
+  leaves a part of each second to ordinary threads; where it is switched off, ``auto`` takes no real-time priority.
 """
 
 from __future__ import annotations
@@ -20,17 +20,21 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from pytest_concurrency.machine import watchdog
 
 CHOICES = ("auto", "off", "nice", "realtime")
 Kind = Literal["off", "nice", "realtime"]
 
 _THROTTLING = Path("/proc/sys/kernel/sched_rt_runtime_us")
 _LOWEST_NICE = -20
-_RIGHTS = "neither CAP_SYS_NICE nor a limit allows it (prlimit --rtprio=1 --nice=40)"
+_PATIENCE = 60.0  # seconds that a batch may take, where nothing else is said
+_RIGHTS = "neither CAP_SYS_NICE nor a limit allows it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Priority:
     kind: Kind = "off"
     nice: int = 0
     why: str = ""
+    needs_right: bool = False  # whether a right that the process lacks would make it higher
 
     def __str__(self) -> str:
         return {"off": "ordinary", "nice": f"nice {self.nice}", "realtime": "real-time"}[self.kind]
@@ -69,19 +74,23 @@ def choose(wanted: str, shared: bool = False, cpus: float = 2.0) -> Priority:
         return ORDINARY
     if sys.platform != "linux":
         return Priority(why=f"raising the priority of threads is supported on Linux only, and this is {sys.platform}")
-    refusals = []
+    refusals: dict[str, list[str]] = {}  # what is refused, by the reason
     if wanted in ("auto", "realtime"):
         why = _why_not_realtime(shared, cpus) if wanted == "auto" else ""
         why = why or _try_realtime()
         if not why:
             return Priority("realtime")
-        refusals.append(f"no real-time priority: {why}")
+        refusals.setdefault(why, []).append("real-time priority")
     if wanted in ("auto", "nice"):
         lowest, why = _try_nice()
         if lowest is not None:
-            return Priority("nice", lowest, "; ".join(refusals))
-        refusals.append(f"no lower nice value: {why}")
-    return Priority(why="; ".join(refusals))
+            return Priority("nice", lowest, _told(refusals), _RIGHTS in refusals)
+        refusals.setdefault(why, []).append("lower nice value")
+    return Priority(why=_told(refusals), needs_right=_RIGHTS in refusals)
+
+
+def _told(refusals: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"no {' and no '.join(what)}: {why}" for why, what in refusals.items())
 
 
 def throttling() -> float | None:
@@ -94,22 +103,33 @@ def throttling() -> float | None:
     return 1.0 if runtime < 0 else runtime / period
 
 
-@contextlib.contextmanager
-def raised(priority: Priority, threads: Iterable[int]) -> Iterator[None]:
-    """Give these threads, and the calling one, a higher priority until the exit.
+def raised(priority: Priority, threads: Iterable[int], seconds: float = _PATIENCE) -> AbstractContextManager[None]:
+    """Return what gives these threads, and the calling one, a higher priority from its entry to its exit.
+
+    The call starts the watchdog that real-time priority needs, if there is none yet. Within a batch, the CPU time of
+    its start would count as that of a child process of the body.
 
     :param threads: as the system numbers them, of this process and of its children.
+    :param seconds: after which the watchdog takes real-time priority away.
     """
     if priority.kind == "off":
-        yield
-        return
+        return contextlib.nullcontext()
+    if priority.kind == "realtime":
+        watchdog.start()
+    return _raised(priority, threads, seconds)
+
+
+@contextlib.contextmanager
+def _raised(priority: Priority, threads: Iterable[int], seconds: float) -> Iterator[None]:
+    # The calling thread first: it has to release the others, and to end them if they hang.
+    everyone = list(dict.fromkeys((threading.get_native_id(), *threads)))
     before: dict[int, _Before] = {}
     try:
-        # The calling thread first: it has to release the others, and to end them if they hang.
-        for thread in dict.fromkeys((threading.get_native_id(), *threads)):
-            with contextlib.suppress(OSError):  # it has ended
-                before[thread] = _raise(thread, priority)
-        yield
+        with watchdog.watching(everyone, seconds) if priority.kind == "realtime" else contextlib.nullcontext():
+            for thread in everyone:
+                with contextlib.suppress(OSError):  # it has ended
+                    before[thread] = _raise(thread, priority)
+            yield
     finally:
         for thread, known in reversed(before.items()):
             with contextlib.suppress(OSError):

@@ -56,9 +56,8 @@ class WorkerBench(BaseBench):
         self._patience = patience
         self._progress = progress
         self._expected = expected  # seconds of one body, as far as known
-        # By the keys of setups.
-        self._told: dict[str, float] = {}  # CPU time of workers that live, which the meter was told
-        self._groups: dict[str, tuple[int, WorkerGroup]] = {}
+        self._told: dict[str, float] = {}  # by the keys of setups: CPU time of living workers, as the meter was told
+        self._groups: dict[str, tuple[int, WorkerGroup]] = {}  # these too
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._at_once_loops: dict[str, int] = {}  # of several workers, for batches of some time
@@ -175,9 +174,8 @@ class WorkerBench(BaseBench):
     def lost_at(self, setup: WorkerSetup) -> str | None:
         """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
         group, loops = self._groups[setup.key][1], self._loops.get(setup.key, 1)
-        if group.stacks(1) is None or contention_site.unavailable() is not None:
-            return None
-        if self._expected * loops * (1 + setup.group_size) > _LONG_LOOK:
+        takes = self._expected * loops * (1 + setup.group_size)
+        if takes > _LONG_LOOK or group.stacks(1) is None or contention_site.unavailable() is not None:
             return None
         try:
             return contention_site.locate(
@@ -224,8 +222,7 @@ class WorkerBench(BaseBench):
     def note(self, setup: WorkerSetup) -> str:
         entry = self._groups.get(setup.key)
         differ = worker_indices.NOTE if self._by_index and setup.workers else ""
-        notes = (entry[1].note if entry else "", differ, self._gil.note())
-        return "; ".join(note for note in notes if note)
+        return "; ".join(filter(None, (entry[1].note if entry else "", differ, self._gil.note())))
 
     def close(self) -> None:
         for key in list(self._groups):
@@ -273,17 +270,18 @@ class WorkerBench(BaseBench):
         :param bodies: of how many workers a single one runs the bodies, if they differ; else of those of the setup.
         """
         group = self._groups[setup.key][1]
-        in_turn = workers == 1 and job == "body" and self._by_index
-        turns = (bodies or setup.group_size) if in_turn else 1
+        alone = workers == 1 and job == "body"
+        turns = (bodies or setup.group_size) if alone and self._by_index else 1
+        calls = loops if alone and setup.key in self._serial_calls else 0  # a batch each
         deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline, turns)
-            may_hand_out = job == "body" and group.one_process and not beside
-            watch = self._others.watch() if may_hand_out else None
-            with priority.raised(*self._priority(setup.key, beside)):
-                if workers == 1 and job == "body" and setup.key in self._serial_calls:
-                    sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(loops)])
+            higher = priority.raised(*self._priority(setup.key, beside), 2 * deadline * max(1, calls))
+            watch = self._others.watch() if job == "body" and group.one_process and not beside else None
+            with higher:
+                if calls:
+                    sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(calls)])
                 else:
                     sample = group.run(workers, loops, deadline, job, turns)
             if watch is not None:
@@ -299,7 +297,9 @@ class WorkerBench(BaseBench):
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = used_up(loops)
             raise
-        self._helped |= any(reading.accounting == "unseen" for reading in sample.readings)
+        # With less computing, the start of a worker looks like help: short bodies would never have a higher priority.
+        telling = sample.cpu > batch_size.SHORTEST / 2
+        self._helped |= telling and any(reading.accounting == "unseen" for reading in sample.readings)
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used

@@ -33,6 +33,7 @@ _ASKING = NOTABLE / 2  # switch interval with which the GIL is asked back before
 _ALERT = 0.001  # run delay of a beat below which it would have seen a hold
 # Timer slack and waking up make every sleep late by about this much, without any GIL.
 _SLACK = 0.0004
+_PROMPT = 0.0002  # run delay of a beat that had a CPU as soon as it wanted one
 _WAITS = 0.05  # share of waiting from which a body computes and waits in turn
 _THROUGHOUT = 0.8  # part of a beat that the body must have computed for, to have computed at its end
 _REPRESENTS = 0.15  # part of the computing that such beats must have seen; those at which a wait begins make up to 0.1
@@ -198,9 +199,9 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         if beat.delay < _ALERT:
             alert += _BEAT + beat.late
         computed = max(0.0, waited) if beat.cpu is None else beat.cpu
-        unseen += min(beat.delay, computed) if beat.delay >= _SLACK else 0.0
+        unseen += min(beat.delay, computed) if beat.delay >= _PROMPT else 0.0
         if not beat.found_taken:
-            released += computed if beat.delay < _SLACK and computed >= _THROUGHOUT * (_BEAT + beat.late) else 0.0
+            released += computed if beat.delay < _PROMPT and computed >= _THROUGHOUT * (_BEAT + beat.late) else 0.0
             most = max(most, beat.delay)
             continue
         waited = max(0.0, waited - beat.delay)

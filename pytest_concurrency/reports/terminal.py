@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ class Layout:
     columns: Sequence[str] = ()
     sort: str = ""
     priority: str = "ordinary"  # that tests were measured at
+    refused: str = ""  # why it is not the one that was asked for by name
 
 
 def show(
@@ -50,9 +51,7 @@ def show(
     reporter.section("concurrency", sep="=")
     if layout.full:
         if not reporter.config.getoption("no_header", False):
-            reporter.write_line(describe(layout.priority))
-            if missing_readings:
-                reporter.write_line(_filled(f"not readable on this machine: {'; '.join(missing_readings)}", width))
+            _head(reporter, layout, missing_readings, width)
         if (remark := traced_by(records)) is not None:
             reporter.write_line(_filled(remark, width))
         _table(reporter, rows, layout, width)
@@ -66,7 +65,16 @@ def show(
         reporter.write_line(tally(rows))
     for complaint in complaints:
         reporter.write_line(complaint, red=True)
+    _measured_again(reporter, records, width)
     _disturbed(reporter, records, width)
+
+
+def _head(reporter: Any, layout: Layout, missing_readings: Sequence[str], width: int) -> None:
+    reporter.write_line(describe(layout.priority))
+    if layout.refused:
+        reporter.write_line(_filled(f"measured at {layout.priority} priority: {layout.refused}", width))
+    if missing_readings:
+        reporter.write_line(_filled(f"not readable on this machine: {'; '.join(missing_readings)}", width))
 
 
 def _filled(text: str, width: int) -> str:
@@ -150,10 +158,23 @@ def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) 
         if stay is not None and not stay["alone"]:
             by_reason.setdefault(stay["reason"], []).append(name_of(record["nodeid"]))
     for reason, names in by_reason.items():
-        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        text = f"{count(len(names), 'test')} measured without a quiet host ({some}): {reason}"
+        text = f"{count(len(names), 'test')} measured without a quiet host ({_some(names)}): {reason}"
         for line in textwrap.wrap(text, width, subsequent_indent="  "):
             reporter.write_line(line)
+
+
+def _measured_again(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:
+    """Say which tests were undecided first, and what came of them."""
+    if not (again := [record for record in records if record.get("first_attempt")]):
+        return
+    names = _some(name_of(record["nodeid"]) for record in again)
+    text = f"{count(len(again), 'undecided test')} measured again at the end of the session ({names})"
+    reporter.write_line(_filled(f"{text}: now {tally(list(rows_of(again))).partition(': ')[2]}", width))
+
+
+def _some(names: Iterable[str]) -> str:
+    first, *rest = names
+    return ", ".join([first, *rest[:2]]) + (", ..." if len(rest) > 2 else "")
 
 
 def _line(reporter: Any, row: Row, width: int) -> None:

@@ -20,11 +20,12 @@ def record_of(
     outcomes: Sequence[Outcome],
     traced_by: Sequence[str] = (),
     quiet_host: Mapping[str, Any] | None = None,
+    first_attempt: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return one test's record; all times in seconds, all values plain JSON types.
 
     ``traced_by`` names what traced the test's code and so slowed it: coverage, a debugger. ``quiet_host``
-    says whether the measurement had the host for itself.
+    says whether the measurement had the host for itself, ``first_attempt`` how an earlier one ended undecided.
     """
     last = outcomes[-1]
     return {
@@ -39,6 +40,7 @@ def record_of(
         },
         "traced_by": list(traced_by),
         "quiet_host": dict(quiet_host) if quiet_host else None,
+        **({"first_attempt": dict(first_attempt)} if first_attempt else {}),
     }
 
 

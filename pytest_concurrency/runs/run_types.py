@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType
 
-from pytest_concurrency.runs.json_types import WORDS, Count, Number, Part
-from pytest_concurrency.runs.json_types import known as _known
-from pytest_concurrency.runs.json_types import said as _said
 from pytest_concurrency.runs.survey_types import Survey
-
-Pair = Annotated[tuple[Number, Number], Meta(extra={WORDS: "a low and a high number"})]
-BoundType = Literal["io", "cpu", "mixed", "serialized"]
+from pytest_concurrency.runs.type_parts import BoundType, Count, Number, Pair, Part, known, said
 
 
 class Estimate(Part, frozen=True, kw_only=True, gc=False):
@@ -33,9 +28,9 @@ class Point(Part, frozen=True, kw_only=True, gc=False):
 
     workers: Count
     speedup: Estimate
-    efficiency: Annotated[Number, _said("Speedup divided by workers.")]
+    efficiency: Annotated[Number, said("Speedup divided by workers.")]
     serial_part: Annotated[
-        Number, _said("The part of the work that behaves as if it were serial (Karp and Flatt), with its spread.")
+        Number, said("The part of the work that behaves as if it were serial (Karp and Flatt), with its spread.")
     ]
     serial_part_low: Number
     serial_part_high: Number
@@ -47,33 +42,33 @@ class Point(Part, frozen=True, kw_only=True, gc=False):
 class Series(Part, frozen=True, kw_only=True, gc=False):
     """The bounds that each round gives for the speedup on a quiet machine, as later runs are compared by."""
 
-    workers: Annotated[Count | None, _said("null where two callables were compared.")]
+    workers: Annotated[Count | None, said("null where two callables were compared.")]
     bounds: list[Pair]
 
 
 class Spent(Part, frozen=True, kw_only=True, gc=False):
     """What one call took on one side of a measurement, in seconds: medians over the rounds."""
 
-    side: Annotated[str, _said("Which side, for people: '4 threads'.")] = ""
-    wall: Annotated[Number, _said("Until all workers were done.")]
+    side: Annotated[str, said("Which side, for people: '4 threads'.")] = ""
+    wall: Annotated[Number, said("Until all workers were done.")]
     cpu: Number
-    blocked: Annotated[Number, _said("Waiting for something other than a CPU.")]
-    delay: Annotated[Number | None, _said("Ready to run, and no CPU free; null where it cannot be read.")]
+    blocked: Annotated[Number, said("Waiting for something other than a CPU.")]
+    delay: Annotated[Number | None, said("Ready to run, and no CPU free; null where it cannot be read.")]
 
 
 class Finding(Part, frozen=True, kw_only=True, gc=False):
     """Why a verdict is other than met: the parts that its message is made of, for people."""
 
-    kind: Annotated[str, _said("The section of the documentation about it, or undecided or unmeasurable.")]
-    headline: Annotated[str, _said("What was measured and what is required.")]
-    label: Annotated[str, _said("The expectation as its author wrote it.")] = ""
+    kind: Annotated[str, said("The section of the documentation about it, or undecided or unmeasurable.")]
+    headline: Annotated[str, said("What was measured and what is required.")]
+    label: Annotated[str, said("The expectation as its author wrote it.")] = ""
     cause: str = ""
-    place: Annotated[str, _said("The line of code where time is lost; empty if it was not found.")] = ""
-    try_next: Annotated[str, _said("What to try.")] = ""
-    certainty: Annotated[str, _said("How it was confirmed.")] = ""
+    place: Annotated[str, said("The line of code where time is lost; empty if it was not found.")] = ""
+    try_next: Annotated[str, said("What to try.")] = ""
+    certainty: Annotated[str, said("How it was confirmed.")] = ""
     rounds: Count = 0
-    evidence: Annotated[list[Spent], _said("What one call took on each side.")] = field(default_factory=list)
-    more: Annotated[str, _said("Address of the page that says more.")] = ""
+    evidence: Annotated[list[Spent], said("What one call took on each side.")] = []
+    more: Annotated[str, said("Address of the page that says more.")] = ""
 
 
 class Change(Part, frozen=True, kw_only=True, gc=False):
@@ -81,57 +76,55 @@ class Change(Part, frozen=True, kw_only=True, gc=False):
 
     kind: Annotated[
         str,
-        _known(
+        known(
             "regression",
             "unconfirmed",
             description="regression: a certain loss, for which the test failed. unconfirmed: it looked like one, and a "
             "second measurement did not confirm it.",
         ),
     ]
-    text: Annotated[str, _said("The whole message, for people.")]
-    headline: Annotated[str, _said("The message in one line.")] = ""
+    text: Annotated[str, said("The whole message, for people.")]
+    headline: Annotated[str, said("The message in one line.")] = ""
 
 
 class Expectation(Part, frozen=True, kw_only=True, gc=False):
     """One marker on the test, or one question that it asked of the fixture, with its verdict."""
 
-    marker: Annotated[str, _said("A marker's name, or speedup, compare or bound for the fixture.")]
-    arguments: Annotated[dict[str, Any], _said("As the author wrote them.")]
+    marker: Annotated[str, said("A marker's name, or speedup, compare or bound for the fixture.")]
+    arguments: Annotated[dict[str, Any], said("As the author wrote them.")]
     claim: Annotated[
-        str, _said("Which figure the verdict is about: speedup, waiting, computing, overlap and others.")
+        str, said("Which figure the verdict is about: speedup, waiting, computing, overlap and others.")
     ] = ""
-    comparison: Annotated[Literal[">=", "<="], _said("How the figure must stand to the threshold.")] = ">="
+    comparison: Annotated[Literal[">=", "<="], said("How the figure must stand to the threshold.")] = ">="
     verdict: Literal["met", "not_met", "undecided", "unmeasurable"]
-    reason: Annotated[str, _said("For people; empty if met.")]
+    reason: Annotated[str, said("For people; empty if met.")]
     estimate: Estimate | None
     threshold: Number | None
-    unit: Annotated[str, _known("ratio", "share", "seconds", description="Of figure and threshold.")] = "ratio"
-    workers: Annotated[str, _said("For people, such as '4 threads'.")] = ""
-    backend: Annotated[str, _said("Where the workers ran, such as threads; empty if it is not known.")] = ""
+    unit: Annotated[str, known("ratio", "share", "seconds", description="Of figure and threshold.")] = "ratio"
+    workers: Annotated[str, said("For people, such as '4 threads'.")] = ""
+    backend: Annotated[str, said("Where the workers ran, such as threads; empty if it is not known.")] = ""
     worker_count: Annotated[
-        Count | None, _said("null where a single worker was measured, or two callables were compared.")
+        Count | None, said("null where a single worker was measured, or two callables were compared.")
     ] = None
     rounds: Count
-    seconds: Annotated[Number, _said("How long the verdict took.")]
+    seconds: Annotated[Number, said("How long the verdict took.")]
     bound: BoundType | None = None
-    advice: Annotated[str, _said("For people: the kind of work, and the tool for it.")] = ""
-    tool: Annotated[str, _said("For people: the tool for this kind of work.")] = ""
+    advice: Annotated[str, said("For people: the kind of work, and the tool for it.")] = ""
+    tool: Annotated[str, said("For people: the tool for this kind of work.")] = ""
     hint: Annotated[
-        str, _said("For people: what is wrong with the threshold, and a better one; empty if it is a good one.")
+        str, said("For people: what is wrong with the threshold, and a better one; empty if it is a good one.")
     ] = ""
-    curve: Annotated[list[Point], _said("The points of expect_scaling; empty for others.")] = field(
-        default_factory=list
-    )
+    curve: Annotated[list[Point], said("The points of expect_scaling; empty for others.")] = []
     series: Annotated[
         list[Series] | UnsetType,
-        _said("The ratio that runs are compared by, one entry per worker count; empty where the figure is no ratio."),
+        said("The ratio that runs are compared by, one entry per worker count; empty where the figure is no ratio."),
     ] = UNSET
     change: Annotated[
-        Change | UnsetType | None, _said("null if the regression check found nothing, or if there was none.")
+        Change | UnsetType | None, said("null if the regression check found nothing, or if there was none.")
     ] = UNSET
-    finding: Annotated[Finding | UnsetType | None, _said("null if met.")] = UNSET
+    finding: Annotated[Finding | UnsetType | None, said("null if met.")] = UNSET
     subject: Annotated[
-        str | UnsetType, _said("What a call of the fixture measured, such as \"fetch('small')\"; empty for markers.")
+        str | UnsetType, said("What a call of the fixture measured, such as \"fetch('small')\"; empty for markers.")
     ] = UNSET
 
 
@@ -141,7 +134,7 @@ class Bound(Part, frozen=True, kw_only=True, gc=False):
     kind: BoundType
     cpu_share: Number
     wait_share: Number
-    gil: Annotated[str, _known("held", "released", "briefly_released", "disabled", "unknown")]
+    gil: Annotated[str, known("held", "released", "briefly_released", "disabled", "unknown")]
     evidence: str
 
 
@@ -163,12 +156,12 @@ class Arm(Part, frozen=True, kw_only=True, gc=False):
 
     backend: str
     workers: Count
-    loops: Annotated[Count, _said("Bodies that each worker ran per round, in the last round.")] = 0
+    loops: Annotated[Count, said("Bodies that each worker ran per round, in the last round.")] = 0
     wall: list[Number]
     cpu: list[Number]
     delay: Annotated[
         list[Number] | None,
-        _said("Time in which workers could have run and had no CPU; null where it cannot be read."),
+        said("Time in which workers could have run and had no CPU; null where it cannot be read."),
     ] = None
     blocked: list[Number]
     note: str = ""
@@ -186,9 +179,9 @@ class Interference(Part, frozen=True, kw_only=True, gc=False):
 class QuietHost(Part, frozen=True, kw_only=True, gc=False):
     """Whether the measurements had the host for themselves."""
 
-    alone: Annotated[bool, _said("No other test of a session that takes part ran meanwhile.")]
-    waited: Annotated[Number, _said("Seconds of waiting for it, beside those of the measurements.")]
-    reason: Annotated[str, _said("Why not alone; empty if alone.")]
+    alone: Annotated[bool, said("No other test of a session that takes part ran meanwhile.")]
+    waited: Annotated[Number, said("Seconds of waiting for it, beside those of the measurements.")]
+    reason: Annotated[str, said("Why not alone; empty if alone.")]
 
 
 class Cost(Part, frozen=True, kw_only=True, gc=False):
@@ -214,7 +207,7 @@ class Standing(Part, frozen=True, kw_only=True, gc=False):
     """Where several threads stood while others went on."""
 
     workers: str
-    looks: Annotated[Count, _said("How many samples found a thread standing.")]
+    looks: Annotated[Count, said("How many samples found a thread standing.")]
     stands: list[Stand]
     for_the_gil: bool
 
@@ -223,31 +216,42 @@ class Profile(Part, frozen=True, kw_only=True, gc=False):
     """One body under a profiler, in a run that did not count."""
 
     label: str
-    tool: Annotated[str, _known("cprofile", "line")]
-    calls: Annotated[Count, _said("How often the body was called.")]
+    tool: Annotated[str, known("cprofile", "line")]
+    calls: Annotated[Count, said("How often the body was called.")]
     costs: list[Cost]
-    standing: Annotated[Standing | None, _said("null if that was not looked for.")]
+    standing: Annotated[Standing | None, said("null if that was not looked for.")]
     notes: list[str]
-    text: Annotated[str, _said("What the terminal shows.")]
+    text: Annotated[str, said("What the terminal shows.")]
+
+
+class FirstAttempt(Part, frozen=True, kw_only=True, gc=False):
+    """How an undecided test was measured that was measured again at the end of the session."""
+
+    seconds: Annotated[Number, said("How long its verdicts took; those of the second time are in the expectations.")]
+    reason: Annotated[str, said("Why it was undecided, for people.")]
 
 
 class Record(Part, frozen=True, kw_only=True, gc=False):
     """One test."""
 
     nodeid: str
-    expectations: Annotated[list[Expectation], _said("Empty in a file of the command explore.")]
+    expectations: Annotated[list[Expectation], said("Empty in a file of the command explore.")]
     bound: Bound | None = None
-    arms: list[Arm] = field(default_factory=list)
+    arms: list[Arm] = []
     interference: Interference = Interference(foreign=None, steal=None, throttled=None)
     quiet_host: Annotated[
-        QuietHost | UnsetType | None, _said("null if that was not looked for (--concurrency-quiet-host=off).")
+        QuietHost | UnsetType | None, said("null if that was not looked for (--concurrency-quiet-host=off).")
+    ] = UNSET
+    first_attempt: Annotated[
+        FirstAttempt | UnsetType,
+        said("Of a test that was undecided, and was measured again at the end of the session (undecided='retry')."),
     ] = UNSET
     traced_by: Annotated[
         list[str] | UnsetType,
-        _said("What traced the test's Python code, and so slowed it: coverage, a debugger, a profiler."),
+        said("What traced the test's Python code, and so slowed it: coverage, a debugger, a profiler."),
     ] = UNSET
     profile: Annotated[
-        list[Profile] | UnsetType, _said("With --concurrency-profile: where the time of each profiled body went.")
+        list[Profile] | UnsetType, said("With --concurrency-profile: where the time of each profiled body went.")
     ] = UNSET
 
 
@@ -263,56 +267,54 @@ class Environment(Part, frozen=True, kw_only=True, gc=False):
 
     python: str
     implementation: str
-    gil: Annotated[bool, _said("Whether the interpreter ran with its global interpreter lock.")]
+    gil: Annotated[bool, said("Whether the interpreter ran with its global interpreter lock.")]
     free_threaded_build: bool = False
     system: str
     machine: str = ""
-    cpus_usable: Annotated[Number, _said("What this process may keep busy: affinity, then quota. May be a fraction.")]
+    cpus_usable: Annotated[Number, said("What this process may keep busy: affinity, then quota. May be a fraction.")]
     cpus_logical: Number | None = None
-    cpus_allowed: Annotated[Number | UnsetType | None, _said("CPUs that this process may run on: its affinity.")] = (
-        UNSET
-    )
+    cpus_allowed: Annotated[Number | UnsetType | None, said("CPUs that this process may run on: its affinity.")] = UNSET
     python_cpu_count: Annotated[
-        Number | UnsetType | None, _said("What PYTHON_CPU_COUNT or -X cpu_count give, or null.")
+        Number | UnsetType | None, said("What PYTHON_CPU_COUNT or -X cpu_count give, or null.")
     ] = UNSET
     cores: Annotated[
         Number | UnsetType | None,
-        _said("Cores that the allowed CPUs are hardware threads of, or null if that is not known."),
+        said("Cores that the allowed CPUs are hardware threads of, or null if that is not known."),
     ] = UNSET
     core_kinds: CoreKinds | UnsetType = UNSET
-    cpu_quota: Annotated[Number | None, _said("CPUs that the control group allows, or null without a quota.")] = None
+    cpu_quota: Annotated[Number | None, said("CPUs that the control group allows, or null without a quota.")] = None
     priority: Annotated[
-        str | UnsetType, _said("Priority that batches were measured at: ordinary, real-time, or nice and its value.")
+        str | UnsetType, said("Priority that batches were measured at: ordinary, real-time, or nice and its value.")
     ] = UNSET
     switch_interval: Number = 0.005
     missing_readings: Annotated[
-        list[str], _said("Readings that this platform does not have, each with the reason.")
-    ] = field(default_factory=list)
+        list[str], said("Readings that this platform does not have, each with the reason.")
+    ] = []
 
 
 class ChangedTest(Part, frozen=True, kw_only=True, gc=False):
     """One expectation that is not as it was."""
 
     nodeid: str
-    kind: Annotated[str, _known("regression", "verdict", "improvement", "unsure", "noise", "same", "new", "gone")]
-    is_regression: Annotated[bool, _said("A loss that is certain, or an expectation that was met and is not met now.")]
-    text: Annotated[str, _said("What has changed, for people.")]
+    kind: Annotated[str, known("regression", "verdict", "improvement", "unsure", "noise", "same", "new", "gone")]
+    is_regression: Annotated[bool, said("A loss that is certain, or an expectation that was met and is not met now.")]
+    text: Annotated[str, said("What has changed, for people.")]
 
 
 class Comparison(Part, frozen=True, kw_only=True, gc=False):
     """What has changed since the run that --concurrency-compare names. What is unchanged is only counted."""
 
-    baseline: Annotated[str, _said("The name of that run.")]
-    baseline_created: Annotated[str | UnsetType, _said("When it was saved; empty if it does not say.")] = UNSET
-    tally: Annotated[str, _said("How many changes of each kind there are, in words.")]
-    changes: Annotated[list[ChangedTest], _said("The worst first.")]
+    baseline: Annotated[str, said("The name of that run.")]
+    baseline_created: Annotated[str | UnsetType, said("When it was saved; empty if it does not say.")] = UNSET
+    tally: Annotated[str, said("How many changes of each kind there are, in words.")]
+    changes: Annotated[list[ChangedTest], said("The worst first.")]
 
 
 class Head(Part, frozen=True, kw_only=True, gc=False):
     """All of a run but its records."""
 
     schema: Literal[1]
-    name: Annotated[str | UnsetType, _said("Of a saved run: the name that it was saved under.")] = UNSET
+    name: Annotated[str | UnsetType, said("Of a saved run: the name that it was saved under.")] = UNSET
     created: Annotated[
         str | UnsetType,
         Meta(
@@ -322,10 +324,10 @@ class Head(Part, frozen=True, kw_only=True, gc=False):
     ] = UNSET
     regressions: Annotated[
         list[str] | UnsetType,
-        _said("Of a saved run: tests that failed as regressions. It is a baseline only if it is asked for by name."),
+        said("Of a saved run: tests that failed as regressions. It is a baseline only if it is asked for by name."),
     ] = UNSET
     comparison: Comparison | UnsetType = UNSET
-    survey: Annotated[Survey | UnsetType, _said("With --concurrency-survey: each test in its ordinary run.")] = UNSET
+    survey: Annotated[Survey | UnsetType, said("With --concurrency-survey: each test in its ordinary run.")] = UNSET
     environment: Environment
 
 

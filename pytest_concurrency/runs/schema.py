@@ -79,7 +79,7 @@ def published() -> dict[str, Any]:
 
 def _as_written(value: Any) -> Any:
     """Return a part of the schema without what is about reading only: defaults, and the greatest number there is."""
-    from pytest_concurrency.runs.json_types import MOST
+    from pytest_concurrency.runs.type_parts import MOST
 
     if isinstance(value, list):
         return [_as_written(item) for item in value]

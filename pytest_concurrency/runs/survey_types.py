@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from pytest_concurrency.runs.json_types import Count, Number, Part, known, said
+from pytest_concurrency.runs.type_parts import Count, Number, Part, known, said
 
 
 class SurveyedTime(Part, frozen=True, kw_only=True, gc=False):

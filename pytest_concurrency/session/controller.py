@@ -19,7 +19,8 @@ REPORT_ATTRIBUTE = "concurrency_record"
 class RecordCollector:
     """A plugin that takes the records from the reports of tests; only where tests may measure."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
         self.records: list[dict[str, Any]] = []
         self.profiles: list[tuple[str, str]] = []  # of tests that do not fail: pytest shows those of the others
 
@@ -30,6 +31,14 @@ class RecordCollector:
             self.records.append(value)
             if not report.failed:
                 self.profiles += [(report.nodeid, profile["text"]) for profile in value.get("profile", ())]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
+        """Hold back from now on what is reported of tests that xdist's workers will run again."""
+        from pytest_concurrency.session import held_reports
+
+        if held_reports.ATTEMPT in data:
+            held_reports.start(self._config)
 
 
 class Controller:
@@ -43,7 +52,7 @@ class Controller:
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self._config = config
         self._settings = settings
-        self._collected = RecordCollector()
+        self._collected = RecordCollector(config)
         self._collects = False
         self._complaints: list[str] = []
         self._waited = 0.0  # seconds that tests of xdist's workers have waited for other sessions and workers
@@ -119,9 +128,11 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take from a worker of xdist how long its tests have waited for others."""
+        """Take from a worker of xdist what it has run again, and how long its tests have waited for others."""
+        from pytest_concurrency.session import held_reports
         from pytest_concurrency.session.host import sharing
 
+        held_reports.of_worker(self._config, node)
         self._waited += getattr(node, "workeroutput", {}).get(sharing.WAITED, 0.0)
 
     def _environment(self) -> dict[str, Any]:
@@ -148,8 +159,9 @@ class Controller:
 
             reasons = availability.reasons() if self._settings.full_report else []
             settings = self._settings
-            priority = str(items.priority_of(self._config, settings))
-            layout = terminal.Layout(settings.full_report, settings.columns, settings.sort, priority)
+            priority = items.priority_of(self._config, settings)
+            refused = priority.why if settings.priority in ("nice", "realtime") else ""
+            layout = terminal.Layout(settings.full_report, settings.columns, settings.sort, str(priority), refused)
             terminal.show(terminalreporter, self._collected.records, layout, self._complaints, reasons)
         if self._surveyed is not None:
             from pytest_concurrency.reports import survey_text

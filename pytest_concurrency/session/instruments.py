@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NoReturn
 
 import pytest
 
@@ -22,11 +22,18 @@ _NAME = "concurrency_perf_instruments"
 _KEY = pytest.StashKey["Instruments"]()
 
 
+def _skip(reason: str, policy: str) -> NoReturn:
+    pytest.skip(f"undecided: {reason}")
+
+
 class Instruments:
     """What one test has asked for: its gauges."""
 
-    def __init__(self, label: str = "this test", policy: str = "skip") -> None:
+    def __init__(
+        self, label: str = "this test", policy: str = "skip", skip: Callable[[str, str], NoReturn] = _skip
+    ) -> None:
         self.policy = policy  # for what one sighting could not tell
+        self.skip = skip  # such a test; takes the reason and the policy
         self._gauges = Gauges(label)
         self._undecided: list[str] = []
         self._watches: list[CallWatch] = []
@@ -75,15 +82,16 @@ class Instruments:
 
 
 @contextlib.contextmanager
-def of(item: pytest.Item, policy: str) -> Iterator[Instruments]:
+def of(item: pytest.Item, policy: str, skip: Callable[[str, str], NoReturn]) -> Iterator[Instruments]:
     """Give a test its instruments while its fixture lives; the rest of the session pays nothing for them.
 
-    :param policy: what an undecided expectation does: skip, fail or pass.
+    :param policy: what an undecided expectation does: skip, fail, pass or retry.
+    :param skip: skips an undecided test for a reason, and takes the policy.
     """
     manager = item.config.pluginmanager
     if not manager.has_plugin(_NAME):
         manager.register(EndOfBody(), _NAME)
-    made = item.stash[_KEY] = Instruments(item.nodeid, policy)
+    made = item.stash[_KEY] = Instruments(item.nodeid, policy, skip)
     try:
         yield made
     finally:
@@ -104,8 +112,10 @@ class EndOfBody:
         if (why := instruments.complaint()) is not None:
             raise ExpectationNotMet(why)
         if instruments.undecided and instruments.policy != "pass":
-            why = f"undecided: {instruments.undecided[0]}"
-            raise UndecidedExpectation(why) if instruments.policy == "fail" else pytest.skip.Exception(why)
+            why = instruments.undecided[0]
+            if instruments.policy == "fail":
+                raise UndecidedExpectation(f"undecided: {why}")
+            instruments.skip(why, instruments.policy)
         return answer
 
     @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -19,6 +19,8 @@ from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.probes import bystanders
 from pytest_concurrency.session.calls.either_way import EitherWay
 from pytest_concurrency.verdicts import message
+
+Skip = Callable[[str, str], NoReturn]
 
 _REPEATABLE = (
     "The first, plain call of the body passed. A measured body runs again and again, in several workers at once, so it "
@@ -39,10 +41,15 @@ def run_once(body: Body) -> bool | None:
 
 
 def run_marked(
-    body: Body, expectations: Sequence[Expectation], circumstances: SessionContext, report: Callable[[Outcome], None]
+    body: Body,
+    expectations: Sequence[Expectation],
+    circumstances: SessionContext,
+    report: Callable[[Outcome], None],
+    skip: Skip,
 ) -> None:
     """Call the body once as any test, then decide all of its expectations.
 
+    :param skip: as :func:`follow_policy` takes it.
     :raises ExpectationNotMet: one or more are not met.
     """
     __tracebackhide__ = True
@@ -85,9 +92,14 @@ def run_marked(
     messages += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
     if messages:
         raise _failure("\n\n".join(messages), [outcome for outcome, _ in pending])
-    # What fails speaks before what skips.
-    for outcome, policy in sorted(pending, key=lambda each: (each[0].verdict, each[1]) != ("undecided", "fail")):
-        follow_policy(outcome, policy)
+    # What fails comes before what is measured again, and that before what skips.
+    for outcome, policy in sorted(pending, key=_urgency):
+        follow_policy(outcome, policy, skip)
+
+
+def _urgency(each: tuple[Outcome, str]) -> int:
+    outcome, policy = each
+    return {"fail": 0, "retry": 1}.get(policy, 2) if outcome.verdict == "undecided" else 2
 
 
 def _failure(text: str, outcomes: Sequence[Outcome]) -> ExpectationNotMet:
@@ -120,10 +132,12 @@ class _Repeatable:
             notes.append(_REPEATABLE)
 
 
-def follow_policy(outcome: Outcome, policy: str) -> Any:
+def follow_policy(outcome: Outcome, policy: str, skip: Skip) -> Any:
     """Return whether an outcome counts as met; skip or fail the test if it is neither met nor not met.
 
     With the policy ``pass``, the test passes whether it asserts the comparison or its opposite.
+
+    :param skip: skips an undecided test for a reason, and takes the policy: ``skip`` or ``retry``.
     """
     __tracebackhide__ = True
     if outcome.change is not None and outcome.change.kind == "regression":
@@ -134,6 +148,6 @@ def follow_policy(outcome: Outcome, policy: str) -> Any:
         pytest.skip(f"unmeasurable: {outcome.reason}")
     if policy == "fail":
         raise UndecidedExpectation(f"undecided: {outcome.reason}")
-    if policy == "skip":
-        pytest.skip(f"undecided: {outcome.reason}")
+    if policy != "pass":
+        skip(outcome.reason, policy)
     return EitherWay()

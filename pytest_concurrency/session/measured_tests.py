@@ -25,6 +25,7 @@ from pytest_concurrency.session import (
     instruments,
     items,
     marked_test,
+    measured_again,
     other_plugins,
     selection,
 )
@@ -58,6 +59,7 @@ def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
             config.add_cleanup(terminal.close)
     plugin = MeasuredTests(settings, terminal)
     config.pluginmanager.register(plugin, NAME)
+    config.pluginmanager.register(plugin.retries, "concurrency_perf_retries")
     if settings.quiet_host and not settings.disable:
         sharing.start(config, settings.quiet_host, plugin.live_line)
     return plugin
@@ -69,6 +71,7 @@ class MeasuredTests:
     def __init__(self, settings: Settings, terminal: TextIO | None) -> None:
         self._settings = settings
         self._terminal = terminal
+        self.retries = measured_again.Retries()
 
     # Last, so that markers are read of no test that is skipped: by a mark, by a hook of a conftest.py or by a fixture.
     @pytest.hookimpl(trylast=True)
@@ -115,20 +118,22 @@ class MeasuredTests:
                 expectations,
                 items.circumstances_of(item, self._settings, progress, borrowed_loop),
                 functools.partial(_keep, item),
+                functools.partial(self.retries.skip, item),
             )
 
     @contextlib.contextmanager
     def fixture_of(self, item: pytest.Item) -> Iterator[Concurrency | PlainConcurrency]:
         """Yield the value of the fixture ``concurrency`` of one test; warn of what the test forgot to compare."""
+        skip = functools.partial(self.retries.skip, item)
         if self._settings.disable:
-            with instruments.of(item, self._settings.undecided) as made:
+            with instruments.of(item, self._settings.undecided, skip) as made:
                 yield PlainConcurrency(made)
             return
-        with self.live_line(item.config) as progress, instruments.of(item, self._settings.undecided) as made:
+        with self.live_line(item.config) as progress, instruments.of(item, self._settings.undecided, skip) as made:
             asked = Concurrency(
                 items.circumstances_of(item, self._settings, progress),
                 functools.partial(_keep, item),
-                marked_test.follow_policy,
+                functools.partial(marked_test.follow_policy, skip=skip),
                 functools.partial(item.add_report_section, "call", "concurrency"),
                 made,
             )
@@ -190,7 +195,9 @@ def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -
 def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
     if report.passed:
         outcomes = [items.as_answered(outcome) for outcome in outcomes]
-    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item))
+    first = measured_again.first_attempt(item)
+    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item), first)
+    measured_again.keep_seconds(item, value)
     items.add_profiles(item, report, value)
     # Of the item's own conftest files only: those of other folders are not about this test.
     update = item.ihook.pytest_concurrency_update_record

@@ -141,7 +141,7 @@ def report(value: str) -> str:
     )
 
 
-undecided = _choice("skip", "fail", "pass")
+undecided = _choice("skip", "fail", "pass", "retry")
 start_method = _choice(*START_METHODS)
 priority = _choice(*PRIORITIES)
 dask_address = storage = str

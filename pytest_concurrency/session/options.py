@@ -78,7 +78,12 @@ OPTIONS = (
         "indifference zone next to a threshold: with at_least=3 and 0.25, 3x passes and less than 2.4x fails [0.25]",
     ),
     Option("max_time", 10.0, "TIME", "longest time for one verdict, such as 500ms or 10s [10s]"),
-    Option("undecided", "skip", "OUTCOME", "what an undecided test does: skip, fail, pass"),
+    Option(
+        "undecided",
+        "skip",
+        "OUTCOME",
+        "what an undecided test does: skip, fail, pass, or retry (measured again at the end of the session) [skip]",
+    ),
     Option(
         "start_method",
         "auto",

@@ -81,7 +81,7 @@ BAD_OPTIONS = {
     "margin zero": ("margin", "0", ["must be between 0.05 and 2"]),
     "max_time text": ("max_time", "soon", ["is not a duration", '"50ms"']),
     "max_time negative": ("max_time", "-3", ["is not a duration"]),
-    "undecided": ("undecided", "retry", ["must be one of skip, fail, pass"]),
+    "undecided": ("undecided", "repeat", ["must be one of skip, fail, pass"]),
     "start_method": ("start_method", "clone", ["must be one of auto, fork, forkserver, spawn"]),
 }
 

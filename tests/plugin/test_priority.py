@@ -117,3 +117,11 @@ def test_plain():
     )
     assert "no answer from" in text_of(result)
     assert seen(pytester) == [(0, 0)]
+
+
+def test_priority_that_is_asked_for_by_name_and_refused_is_told(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "_try_realtime", lambda: "no right to it")
+    body = "@pytest.mark.expect_io_bound(undecided='pass')\ndef test_body():\n    time.sleep(0.01)\n"
+    result = suite(body, "--concurrency-priority=realtime", "--concurrency-report")
+    assert "measured at ordinary priority: no real-time priority: no right to it" in text_of(result)
+    assert "measured at" not in text_of(suite(body, "--concurrency-priority=off", "--concurrency-report"))

@@ -17,5 +17,5 @@ RULE: Rule[Change] = Rule(
     widen_for_answered_waits,
     failure="a server on the same CPU answered before its client had begun to wait, and a request was called computing",
     evidence="judgement: what hardly ever gives up its CPU waits for no one",
-    sentence="waits for another process and for a CPU could not be told apart",
+    sentence="waits for another process and for a CPU could not be distinguished",
 )

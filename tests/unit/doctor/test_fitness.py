@@ -10,7 +10,7 @@ import pytest
 from pytest_concurrency.core.model import Interference
 from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.doctor import fitness
-from pytest_concurrency.doctor.fitness import Checkup, Ruling
+from pytest_concurrency.doctor.fitness import Checkup, Repeats, Ruling
 from pytest_concurrency.machine.priority import Priority
 
 GOOD = Checkup(
@@ -133,12 +133,29 @@ def test_what_is_odd_is_a_note(changes: dict[str, Any], label: str, part: str) -
         (Priority("realtime"), "ok", "real-time priority; the kernel leaves ordinary threads 5%"),
         (Priority("nice", -10, "no real-time priority: no right"), "note", "nice -10: no real-time priority: no right"),
         (Priority(why="no right"), "note", "ordinary priority: no right. On a busy machine"),
-        (Priority(why="no right"), "note", "sudo prlimit --rtprio=1 --nice=40 --pid $$"),
     ],
 )
-def test_it_says_at_which_priority_tests_are_measured_and_how_to_raise_it(
-    found: Priority, mark: str, said: str
-) -> None:
+def test_it_says_at_which_priority_tests_are_measured(found: Priority, mark: str, said: str) -> None:
     line = next(line for line in fitness.lines(other(priority=found)) if line.label == "priority")
     assert line.mark == mark
     assert said in line.text
+
+
+@pytest.mark.parametrize("needs_right", [False, True])
+def test_it_says_how_to_raise_the_priority_where_a_right_is_all_that_is_missing(needs_right: bool) -> None:
+    checkup = other(priority=Priority(why="one usable CPU", needs_right=needs_right))
+    found = [line.text for line in fitness.lines(checkup) if line.label == "to raise it"]
+    assert [text.partition(" (")[0] for text in found] == needs_right * ["sudo prlimit --rtprio=1 --nice=40 --pid $$"]
+
+
+@pytest.mark.parametrize(
+    ("repeats", "mark", "said"),
+    [
+        (Repeats(0.7, 0.02), "ok", "by 70% at the ordinary priority, by 2% at real-time priority"),
+        (Repeats(0.7), "note", "by 70% at the ordinary priority"),
+        (Repeats(0.03), "ok", "by 3% at the ordinary priority"),
+    ],
+)
+def test_it_says_what_the_priority_gains(repeats: Repeats, mark: str, said: str) -> None:
+    line = next(line for line in fitness.lines(other(repeats=repeats)) if line.label == "rounds differ")
+    assert (line.mark, line.text) == (mark, said)

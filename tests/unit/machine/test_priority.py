@@ -123,7 +123,7 @@ def test_without_the_right_it_is_ordinary_and_says_why() -> None:
         )
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"cannot give up the right here: {error}")
-    assert done.stdout.startswith("off no real-time priority: neither CAP_SYS_NICE nor a limit allows it")
+    assert done.stdout.startswith("off no real-time priority and no lower nice value: neither CAP_SYS_NICE")
 
 
 def test_elsewhere_it_is_ordinary_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,3 +174,22 @@ def test_body_whose_own_threads_compute_is_measured_at_the_ordinary_priority(hig
         bench.round(setup)
     assert FOUND
     assert not any(is_raised(found, higher) for found in FOUND)
+
+
+def note_state_soon() -> None:
+    FOUND.append(state())
+    end = time.thread_time() + 0.0002
+    while time.thread_time() < end:
+        pass
+
+
+def test_short_body_is_not_taken_for_one_with_helpers(higher: Priority) -> None:
+    FOUND.clear()
+    around = WorkerEnvironment(Path.cwd(), priority=higher)
+    with closing(WorkerBench(Body(note_state_soon), around, patience=20.0)) as bench:
+        setup = WorkerSetup("threads", 2)
+        bench.prepare(setup)
+        FOUND.clear()
+        bench.round(setup)
+    assert FOUND
+    assert all(is_raised(found, higher) for found in FOUND)

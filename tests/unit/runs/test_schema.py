@@ -18,6 +18,7 @@ from ..make import outcome
 
 DOCS = Path(__file__).parents[3] / "docs"
 CURVE = (Point(2, Estimate(1.9, 1.8, 2.0), 0.95, 0.05, 0.0, 0.1, 0.0, 0.0, None),) * 2
+FIRST = {"seconds": 10.1, "reason": "no verdict within 10 s"}
 ARMS = (Arm("threads", 4, 2, (0.02,), (0.004,), None, (0.076,), "", PerBody(0.01, 0.0005, 0.0095, None)),)
 
 
@@ -27,7 +28,7 @@ def a_run() -> dict[str, Any]:
         outcome(verdict="not_met"),
         outcome(verdict="undecided", estimate=None),
     ]
-    made = record.run_of(cpus.environment(), [record.record_of("a.py::test_a", outcomes)])
+    made = record.run_of(cpus.environment(), [record.record_of("a.py::test_a", outcomes, first_attempt=FIRST)])
     return json.loads(json.dumps({**made, "name": "main", "created": "2026-01-01T00:00:00Z"}))  # type: ignore[no-any-return]
 
 

@@ -1,26 +1,30 @@
-"""What the types of a run's file are made of: numbers, and parts with descriptions. Needs msgspec: import it on use."""
+"""What the types of a run's file are made of. This module needs msgspec: import it on use."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 MOST = sys.float_info.max  # what lies beyond is infinite, and no number in JSON
 WORDS = "words"  # what a message calls a value that has no name of its own
 
-Number = Annotated[float, Meta(ge=-MOST, le=MOST)]
-Count = Annotated[int, Meta(ge=0)]
-
 
 def said(description: str) -> Meta:
+    """What a field says, for people."""
     return Meta(description=description)
 
 
 def known(*names: str, description: str | None = None) -> Meta:
     """Names that there are today; a later version may add some, so that reading does not insist on them."""
     return Meta(description=description, extra_json_schema={"enum": list(names)})
+
+
+Number = Annotated[float, Meta(ge=-MOST, le=MOST)]
+Count = Annotated[int, Meta(ge=0)]
+Pair = Annotated[tuple[Number, Number], Meta(extra={WORDS: "a low and a high number"})]
+BoundType = Literal["io", "cpu", "mixed", "serialized"]
 
 
 class Part(Struct, frozen=True, kw_only=True, gc=False):

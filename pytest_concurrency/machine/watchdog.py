@@ -1,0 +1,80 @@
+"""A process outside of the session that takes real-time priority away from a batch that hangs.
+
+The thread that waits for a batch has the priority too, and ends a batch that hangs. It cannot where the batch keeps the
+GIL (a regular expression that never ends), where the session is stopped (``SIGSTOP``), or where it is killed while
+processes of its own compute. Then the watchdog gives the threads the ordinary priority.
+
+A batch costs two writes to memory that both share. The watchdog looks at it once a second, and ends with this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import mmap
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_concurrency.machine.watchdog_main import HEAD, MOST, SIZE, THREAD
+
+_START = 10.0  # seconds
+_SCRIPT = Path(__file__).with_name("watchdog_main.py")
+_IDLE = HEAD.pack(0.0, 0)
+
+
+def start() -> bool:
+    """Start the watchdog of this process if there is none; return whether there is one."""
+    return _memory(os.getpid()) is not None
+
+
+@contextlib.contextmanager
+def watching(threads: Sequence[int], seconds: float) -> Iterator[None]:
+    """Let these threads lose real-time priority if the block lasts longer than that; without a watchdog, do nothing."""
+    memory = _memory(os.getpid())
+    if memory is None:
+        yield
+        return
+    before = memory[:SIZE]  # of a batch that another one interrupts
+    known = threads[:MOST]
+    memory[HEAD.size : HEAD.size + THREAD.size * len(known)] = b"".join(map(THREAD.pack, known))
+    memory[: HEAD.size] = HEAD.pack(time.monotonic() + seconds, len(known))
+    try:
+        yield
+    finally:
+        memory[: HEAD.size] = _IDLE
+        memory[HEAD.size :] = before[HEAD.size :]
+        memory[: HEAD.size] = before[: HEAD.size]
+
+
+@functools.cache
+def _memory(process: int) -> mmap.mmap | None:
+    """Return what the watchdog of this process reads; None where there can be none."""
+    if not (hasattr(os, "memfd_create") and hasattr(os, "pidfd_open") and sys.executable and _SCRIPT.exists()):
+        return None
+    try:
+        file = os.memfd_create("pytest-concurrency-perf")
+    except OSError:
+        return None
+    try:
+        os.ftruncate(file, SIZE)
+        # Isolated, and without site: what a .pth file starts in each interpreter, such as coverage, has no place there.
+        command = [sys.executable, "-I", "-S", str(_SCRIPT), str(file), str(process)]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[file],
+            start_new_session=True,  # without this, Ctrl-C would end it
+            timeout=_START,
+            check=False,
+        )
+        return mmap.mmap(file, SIZE) if done.returncode == 0 else None
+    except (OSError, subprocess.SubprocessError):
+        return None
+    finally:
+        os.close(file)
