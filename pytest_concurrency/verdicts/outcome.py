@@ -69,6 +69,7 @@ def judge(
         comparison=comparison_of(decisive.claim),
         curve=_curve(plan, settlement, decisive.estimate),
         series=_series(plan, settlement),
+        serial=_serial(plan, settlement),
         finding=finding,
         unit=decisive.claim.unit,
         backend=setup.backend,
@@ -203,6 +204,19 @@ def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
     return (Series(workers, ratios[0].bounds),) if ratios[0].bounds else ()
 
 
+def _serial(plan: Plan, settlement: Settlement) -> tuple[Interval, ...]:
+    """What one call takes one worker, undisturbed at least and as it was at most, as interpreters are compared by."""
+    if plan.setup.backend == "compare":  # two callables
+        return ()
+    return tuple(_call_time(round_) for round_ in settlement.rounds)
+
+
+def _call_time(round_: Round) -> Interval:
+    loops = round_.serial.loops
+    undisturbed = readings.body_time(round_) - readings.taken_seconds(round_) / loops
+    return Interval(max(undisturbed, readings.TINY), max(round_.serial.wall / loops, readings.TINY))
+
+
 def workers_of(setup: WorkerSetup) -> str:
     """Who works, for the table: ``4 threads``."""
     if setup.backend == "compare":
@@ -233,6 +247,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         arms=tuple(arm for outcome in outcomes for arm in outcome.arms),
         curve=curve,
         series=series,
+        serial=tuple(time for outcome in outcomes for time in outcome.serial),
     )
 
 
