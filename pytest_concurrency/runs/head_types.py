@@ -6,7 +6,7 @@ run_types.py has the rest, and says how the fields are read. This module needs m
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -50,9 +50,7 @@ class Environment(Part, frozen=True, kw_only=True, gc=False):
     machine: str = ""
     cpus_usable: Annotated[Number, said("What this process may keep busy: affinity, then quota. May be a fraction.")]
     cpus_logical: Number | None = None
-    cpus_allowed: Annotated[Number | UnsetType | None, said("CPUs that this process may run on: its affinity.")] = (
-        UNSET
-    )
+    cpus_allowed: Annotated[Number | UnsetType | None, said("CPUs that this process may run on: its affinity.")] = UNSET
     python_cpu_count: Annotated[
         Number | UnsetType | None, said("What PYTHON_CPU_COUNT or -X cpu_count give, or null.")
     ] = UNSET

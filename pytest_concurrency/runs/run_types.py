@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, field
 
 from pytest_concurrency.runs.head_types import Count, Head, Number, Pair, Part, known, said
 
@@ -68,7 +68,7 @@ class Finding(Part, frozen=True, kw_only=True, gc=False):
     try_next: Annotated[str, said("What to try.")] = ""
     certainty: Annotated[str, said("How it was confirmed.")] = ""
     rounds: Count = 0
-    evidence: Annotated[list[Spent], said("What one call took on each side.")] = []
+    evidence: Annotated[list[Spent], said("What one call took on each side.")] = field(default_factory=list)
     more: Annotated[str, said("Address of the page that says more.")] = ""
 
 
@@ -115,7 +115,7 @@ class Expectation(Part, frozen=True, kw_only=True, gc=False):
     hint: Annotated[
         str, said("For people: what is wrong with the threshold, and a better one; empty if it is a good one.")
     ] = ""
-    curve: Annotated[list[Point], said("The points of expect_scaling; empty for others.")] = []
+    curve: Annotated[list[Point], said("The points of expect_scaling; empty for others.")] = field(default_factory=list)
     series: Annotated[
         list[Series] | UnsetType,
         said("The ratio that runs are compared by, one entry per worker count; empty where the figure is no ratio."),
@@ -123,8 +123,8 @@ class Expectation(Part, frozen=True, kw_only=True, gc=False):
     serial: Annotated[
         list[Pair] | UnsetType,
         said(
-            "Bounds of the time of one call in the serial run, in seconds, round by round, as interpreters are compared "
-            "by; empty where two callables were compared."
+            "Bounds of the time of one call in the serial run, in seconds, round by round; for the comparison of "
+            "interpreters. Empty where two callables were compared."
         ),
     ] = UNSET
     change: Annotated[
@@ -238,7 +238,7 @@ class Record(Part, frozen=True, kw_only=True, gc=False):
     nodeid: str
     expectations: Annotated[list[Expectation], said("Empty in a file of the command explore.")]
     bound: Bound | None = None
-    arms: list[Arm] = []
+    arms: list[Arm] = field(default_factory=list)
     interference: Interference = Interference(foreign=None, steal=None, throttled=None)
     quiet_host: Annotated[
         QuietHost | UnsetType | None, said("null if that was not looked for (--concurrency-quiet-host=off).")

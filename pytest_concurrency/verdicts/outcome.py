@@ -212,9 +212,11 @@ def _serial(plan: Plan, settlement: Settlement) -> tuple[Interval, ...]:
 
 
 def _call_time(round_: Round) -> Interval:
-    loops = round_.serial.loops
-    undisturbed = readings.body_time(round_) - readings.taken_seconds(round_) / loops
-    return Interval(max(undisturbed, readings.TINY), max(round_.serial.wall / loops, readings.TINY))
+    """Without its run delay; but for a body that may have waited for another program where that was read as delay."""
+    quiet, loops = readings.body_time(round_), round_.serial.loops
+    waits_as_delay = readings.least_cpu_share(round_) < readings.cpu_share(round_.serial)
+    most = max(quiet, round_.serial.wall / loops) if waits_as_delay else quiet
+    return Interval(max(quiet - readings.taken_seconds(round_) / loops, readings.TINY), most)
 
 
 def workers_of(setup: WorkerSetup) -> str:
