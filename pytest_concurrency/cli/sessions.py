@@ -107,7 +107,8 @@ def measure(place: Place, arguments: Sequence[str], longest: float) -> dict[str,
         # Without the cache's plugin, that option would be unknown.
         cache = Path(storage, "cache")
         # With -v, the last line that a session which hangs has written names the test.
-        ours = ["-o", f"cache_dir={cache}", f"--concurrency-storage={storage}", f"--concurrency-save={_NAME}", "-v"]
+        ours = ["-v", "-o", f"cache_dir={cache}"]
+        ours += [f"--concurrency-storage={storage}", f"--concurrency-save={_NAME}", "--concurrency-save-on=always"]
         command = [*place.python, "-m", "pytest", *arguments, *ours]
         status, output = _outcome(command, place, longest, Path(storage, "output"))
         saved = Storage(storage)

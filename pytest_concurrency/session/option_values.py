@@ -141,6 +141,7 @@ def report(value: str) -> str:
     )
 
 
+save_on = _choice("always", "pass")
 undecided = _choice("skip", "fail", "pass")
 start_method = _choice(*START_METHODS)
 priority = _choice(*PRIORITIES)

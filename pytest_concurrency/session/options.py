@@ -36,6 +36,7 @@ class Settings:
     columns: tuple[str, ...] = ()
     sort: str = ""
     save: str | None = None
+    save_on: str = "always"
     compare: str | None = None
     compare_fail: tuple[Any, ...] = ()
     storage: str = ".concurrency"
@@ -122,6 +123,12 @@ OPTIONS = (
     ),
     Option("sort", "", "COLUMN", "column to sort that table by; -COLUMN for the reverse order"),
     Option("save", None, "NAME", "keep this run under a name of its own; without a name, by date and time", "auto"),
+    Option(
+        "save_on",
+        "always",
+        "WHEN",
+        "when --concurrency-save keeps the run: always, or pass, which is when no measured test failed [always]",
+    ),
     Option(
         "compare",
         None,

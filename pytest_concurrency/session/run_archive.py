@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.core.units import count
 from pytest_concurrency.reports.changes import Line, comparison_of, imprecise_lines, lines_of, wrapped
 from pytest_concurrency.runs import allowed_loss, run_comparison
 from pytest_concurrency.runs.baseline import Baseline, short_path
@@ -52,8 +53,11 @@ class Kept:
         self._comparison = found
         return {**run, "comparison": comparison_of(found, self._baseline.name, self._baseline.run)}
 
-    def save(self, run: Mapping[str, Any], complete: bool) -> None:
-        """Save the run, if that was asked for and there is something to save."""
+    def save(self, run: Mapping[str, Any], complete: bool, failed: Sequence[str] = ()) -> None:
+        """Save the run, if that was asked for and there is something to save.
+
+        :param failed: the measured tests that failed.
+        """
         if self._settings.save is None:
             return
         if not run["records"]:
@@ -61,6 +65,15 @@ class Kept:
             return
         if not complete:
             self._after.append(Line("not saved: the session did not come to its end", "yellow"))
+            return
+        if failed and self._settings.save_on == "pass":
+            names = ", ".join(failed[:3]) + (", ..." if len(failed) > 3 else "")
+            self._after.append(
+                Line(
+                    f"not saved (--concurrency-save-on=pass): {count(len(failed), 'measured test')} failed: {names}",
+                    "yellow",
+                )
+            )
             return
         name = None if self._settings.save == AUTO else self._settings.save
         store = Storage(self._settings.storage)

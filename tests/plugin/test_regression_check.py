@@ -25,6 +25,13 @@ LOCK = threading.Lock()
 def test_fetch():
     time.sleep(0.004)
 """
+# As few rounds as there can be.
+QUICK = """
+@pytest.mark.expect_speedup(threads=2, at_least=1.2, max_time="1us", undecided="pass")
+def test_quick():
+    time.sleep(0.004)
+
+"""
 LOCKED = FETCH.replace("    time.sleep", "    with LOCK: time.sleep")
 
 
@@ -259,6 +266,44 @@ def test_a_session_that_stops_at_a_failure_is_not_saved(suite: Suite, pytester: 
     result.assert_outcomes(passed=1, failed=1)
     assert "not saved: the session did not come to its end" in text_of(result)
     assert not (pytester.path / ".concurrency").exists()
+
+
+@pytest.mark.parametrize(
+    ("bad", "saves"),
+    [
+        ("def test_plain(): assert 0", True),
+        ("@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): assert 0", False),
+        ("def test_bad(concurrency, no_such_fixture): pass", False),
+        ("@pytest.mark.xfail\n@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): assert 0", True),
+        ("@pytest.mark.skip\n@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): assert 0", True),
+    ],
+    ids=["plain test", "body", "setup", "xfail", "skip"],
+)
+def test_only_a_run_without_failed_measurement_is_kept_if_that_is_asked_for(
+    suite: Suite, pytester: pytest.Pytester, bad: str, saves: bool
+) -> None:
+    result = suite(f"{QUICK}\n{bad}\n", "--concurrency-save=base", "--concurrency-save-on=pass")
+    assert set(runs(pytester)) == ({"base"} if saves else set())
+    said = "not saved (--concurrency-save-on=pass): 1 measured test failed: test_suite.py::test_bad"
+    assert (said in text_of(result)) == (not saves)
+
+
+def test_when_a_run_is_kept_has_an_ini_key(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nconcurrency_save = base\nconcurrency_save_on = pass\n")
+    bad = "@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): assert 0\n"
+    suite(QUICK + bad)
+    assert runs(pytester) == {}
+    suite(QUICK + bad, "--concurrency-save-on=always")
+    assert set(runs(pytester)) == {"base"}
+
+
+def test_a_crashed_worker_of_xdist_keeps_a_run_from_being_a_baseline(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    bad = "@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): os._exit(1)\n"
+    xdist = ("-p", "xdist", "-n1", "--concurrency-save=base", "--concurrency-save-on=pass")
+    result = suite(QUICK + bad, *xdist, subprocess=True)
+    assert runs(pytester) == {}
+    assert "not saved (--concurrency-save-on=pass)" in text_of(result)
 
 
 def test_without_a_baseline_a_required_comparison_is_a_usage_error(suite: Suite, pytester: pytest.Pytester) -> None:
