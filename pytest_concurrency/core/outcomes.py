@@ -151,6 +151,7 @@ class Change:
     kind: Literal["regression", "unconfirmed"]
     text: str
     headline: str = ""  # the text in one line
+    baseline: str = ""  # the run that it is about
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,4 +104,5 @@ class Head(Part, frozen=True, kw_only=True, gc=False):
         said("Of a saved run: tests that failed as regressions. It is a baseline only if it is asked for by name."),
     ] = UNSET
     comparison: Comparison | UnsetType = UNSET
+    anchor: Annotated[Comparison | UnsetType, said("The same since the run that --concurrency-anchor names.")] = UNSET
     environment: Environment

@@ -86,6 +86,7 @@ class Change(Part, frozen=True, kw_only=True, gc=False):
     ]
     text: Annotated[str, said("The whole message, for people.")]
     headline: Annotated[str, said("The message in one line.")] = ""
+    baseline: Annotated[str, said("The name of the run that it is about.")] = ""
 
 
 class Expectation(Part, frozen=True, kw_only=True, gc=False):

@@ -75,7 +75,8 @@ class Controller:
             from pytest_concurrency.session import items
             from pytest_concurrency.session.run_archive import Kept
 
-            self._kept = Kept(self._settings, items.baseline_of(self._config, self._settings))
+            baselines = [items.baseline_of(self._config, self._settings), items.anchor_of(self._config, self._settings)]
+            self._kept = Kept(self._settings, [one for one in baselines if one is not None])
             run = self._kept.compare(run)
         self._complaints += files.write(self._settings.report_files, run, self._history)
         if self._kept is not None:

@@ -38,6 +38,7 @@ class Settings:
     save: str | None = None
     save_on: str = "always"
     compare: str | None = None
+    anchor: str | None = None
     compare_fail: tuple[Any, ...] = ()
     storage: str = ".concurrency"
     max_block: float = 0.0  # seconds; 0 is off
@@ -137,6 +138,13 @@ OPTIONS = (
         "latest",
     ),
     Option(
+        "anchor",
+        None,
+        "RUN",
+        "also compare with this saved run, or a run's file, which stays the same while newer ones become the baseline: "
+        "so that a slow drift shows",
+    ),
+    Option(
         "compare_fail",
         (),
         "EXPR",
@@ -215,7 +223,7 @@ def read(config: pytest.Config) -> Settings:
         flag = config.getoption(f"concurrency_{name}")
         values[name] = bool(config.getini(f"concurrency_{name}") if flag is None else flag)
     values["storage"] = _storage(config, values["storage"])
-    if (values["compare_fail"] or values["compare_require"]) and values["compare"] is None:
+    if (values["compare_fail"] or values["compare_require"] or values["anchor"]) and values["compare"] is None:
         values["compare"] = "latest"
     if values["only"] and values["skip"]:
         raise ValueError("--concurrency-only and --concurrency-skip (or their ini keys) leave nothing to run: give one")
