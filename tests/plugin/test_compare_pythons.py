@@ -63,6 +63,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 def test_a_slower_worker_fails_where_that_is_limited(project: Project) -> None:
     """In environments that a command makes, which keep the options of their interpreters."""
     (project.path / "test_bad.py").write_text("def test_bad(): assert 0\n")
+    (project.path / "test_here.py").write_text(
+        "import sys, time, pytest\n@pytest.mark.skipif(sys.flags.utf8_mode, reason='here only')\n"
+        "@pytest.mark.expect_io_bound(max_time='1us', undecided='pass')\ndef test_here(): time.sleep(0.004)\n"
+    )
     setup = (
         "mkdir -p {venv}/bin && printf '#!/bin/sh\\nexec %s \"$@\"\\n' {python} > {venv}/bin/python "
         "&& chmod +x {venv}/bin/python"
@@ -75,6 +79,7 @@ def test_a_slower_worker_fails_where_that_is_limited(project: Project) -> None:
     assert lines[1].endswith(f"{sys.executable} -X utf8)") or lines[2].endswith(f"{sys.executable} -X utf8")
     assert "REGRESSED test_wait.py::test_wait" in out
     assert "one worker takes" in out
+    assert "ONLY A test_here.py::test_here 1 test measured nothing under B" in " ".join(out.split())
     found = json.loads((project.path / "found.json").read_text())
     assert found["interpreters"][0]["gil"] in (True, False)
     assert found["rows"][0]["time"]["value"] > 1.1
@@ -148,13 +153,3 @@ def test_suite_that_hangs_is_stopped_with_its_processes(project: Project) -> Non
     if sys.platform == "linux" and (project.path / "pid").exists():
         status = Path("/proc", (project.path / "pid").read_text(), "status")
         assert not status.exists() or "zombie" in status.read_text()
-
-
-def test_tests_of_one_interpreter_only_are_named(project: Project) -> None:
-    (project.path / "test_wait.py").write_text(
-        WAIT
-        + "\n@pytest.mark.skipif(sys.flags.utf8_mode, reason='here only')\n"
-        + "@pytest.mark.expect_io_bound(undecided='pass')\ndef test_here():\n    time.sleep(0.004)\n"
-    )
-    out = " ".join(project.compare(PYTHON, OTHER, "--times=1").split())
-    assert "ONLY A test_wait.py::test_here 1 test measured nothing under B" in out
