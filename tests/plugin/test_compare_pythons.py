@@ -147,9 +147,11 @@ def test_suite_that_hangs_is_stopped_with_its_processes(project: Project) -> Non
         "    open('pid', 'w').write(str(child.pid))\n"
         "    time.sleep(600)\n"
     )
-    said = project.compare(PYTHON, OTHER, "--timeout=8s", status=2)
-    assert "did not end within 8 s and was stopped. Raise --timeout" in said
+    said = project.compare(PYTHON, OTHER, "--timeout=6s", status=2)
+    assert "did not end within 6 s and was stopped. Raise --timeout" in said
+    if not (project.path / "pid").exists():
+        pytest.skip("the machine is so busy that the session did not reach the test")
     assert "test_wait.py::test_hangs" in said
-    if sys.platform == "linux" and (project.path / "pid").exists():
+    if sys.platform == "linux":
         status = Path("/proc", (project.path / "pid").read_text(), "status")
         assert not status.exists() or "zombie" in status.read_text()
