@@ -1,8 +1,8 @@
 """Measure the tests of one project under two interpreters, in turns on this machine.
 
 PYTHON_A and PYTHON_B are paths, names on PATH such as python3.14t, or commands such as 'python3.14t -X gil=1'. Sessions
-run one after the other: A, B, B, A and so on. So background load affects both equally. Shown are the speedups of both,
-and how long one worker takes under B relative to A. What follows -- goes to pytest.
+run one after the other: A, B, B, A and so on. So background load affects both equally. The result has the speedups of
+both, and the time that one worker takes under B relative to A. What follows -- goes to pytest.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SETUP = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("first", metavar="PYTHON_A", help="the interpreter to compare with")
-    parser.add_argument("second", metavar="PYTHON_B", help="the interpreter that is compared")
+    parser.add_argument("first", metavar="PYTHON_A", help="the first interpreter, which is the baseline")
+    parser.add_argument("second", metavar="PYTHON_B", help="the second interpreter, which --fail is about")
     add_fail(
         parser,
         default=str(allowed_loss.DEFAULT[0]),
