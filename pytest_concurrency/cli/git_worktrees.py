@@ -1,23 +1,16 @@
-"""Two revisions of a git repository side by side, and pytest sessions in them."""
+"""Two revisions of a git repository side by side."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pytest_concurrency.core.errors import CommandError
-from pytest_concurrency.runs.store import Storage
-
-_TESTS_RAN = (0, 1)  # pytest's exit status: all passed, some failed
-_NO_TESTS = 5
-_TAIL = 25  # lines of a failed command's output that are shown
 
 
 class Tree(NamedTuple):
@@ -85,69 +78,8 @@ def checked_out(refs: Sequence[str]) -> Iterator[list[Tree]]:
                     git("worktree", "remove", "--force", "--force", str(root))
 
 
-def set_up(tree: Tree, command: str) -> None:
-    """Run the user's own command that makes a revision's environment.
-
-    :raises CommandError: it failed.
-    """
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=tree.folder,
-        text=True,
-        errors="replace",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    if done.returncode:
-        raise CommandError(
-            f"--setup {command!r} failed for {tree.ref} with status {done.returncode}:\n{_tail(done.stdout)}"
-        )
-
-
-def measure(tree: Tree, python: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """Run pytest in a revision's folder, and return the run that it has measured.
-
-    :raises CommandError: there was none.
-    """
-    with tempfile.TemporaryDirectory(prefix="concurrency-run-") as storage:
-        # What a project's own settings keep or compare is about another folder.
-        # A cache of its own for each session: with --lf in a project's addopts, the second would run failures only.
-        # Without the cache's plugin, that option would be unknown.
-        cache = Path(storage, "cache")
-        ours = ["-o", f"cache_dir={cache}", f"--concurrency-storage={storage}", "--concurrency-save=measured", "-q"]
-        command = [*_python(tree, python), "-m", "pytest", *arguments, *ours]
-        try:
-            done = subprocess.run(
-                command, cwd=tree.folder, env=_environment(tree), text=True, errors="replace", check=False,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        except OSError as error:
-            raise CommandError(f"{command[0]} cannot be run: {error.strerror or error}") from None
-        saved = Storage(storage)
-        if done.returncode not in _TESTS_RAN or not saved.names():
-            what = "no test was found" if done.returncode == _NO_TESTS else "no test measured anything"
-            if done.returncode not in (*_TESTS_RAN, _NO_TESTS):
-                what = f"pytest ended with status {done.returncode}"
-            raise CommandError(f"{what} in {tree.ref}:\n{_tail(done.stdout)}")
-        return saved.load("measured")
-
-
-def _python(tree: Tree, python: str) -> list[str]:
-    """Return the interpreter; a path inside the revision, as --setup may have made it, is looked for there."""
-    words = shlex.split(python, posix=os.name == "posix") if python else [sys.executable]
-    if (tree.folder / words[0]).is_file():
-        words[0] = str(tree.folder / words[0])
-    return words
-
-
-def _environment(tree: Tree) -> dict[str, str]:
+def environment_of(tree: Tree) -> dict[str, str]:
     """Let the revision's own code be found before any that is installed."""
     own = [str(folder) for folder in (tree.root / "src", tree.root) if folder.is_dir()]
     before = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([*own, *([before] if before else [])])}
-
-
-def _tail(output: str) -> str:
-    return "\n".join(f"  {line}" for line in output.strip().splitlines()[-_TAIL:])

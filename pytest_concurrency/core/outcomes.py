@@ -151,6 +151,7 @@ class Change:
     kind: Literal["regression", "unconfirmed"]
     text: str
     headline: str = ""  # the text in one line
+    baseline: str = ""  # the run that it is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ class Outcome:
     comparison: str = ">="  # how the figure must stand to the threshold
     curve: tuple[Point, ...] = ()
     series: tuple[Series, ...] = ()
+    serial: tuple[Interval, ...] = ()  # bounds of the time of one call by one worker, round by round
     change: Change | None = None  # how it stands to the baseline, where one was asked for
     finding: Finding | None = None  # what ``reason`` is made of
     unit: str = "ratio"  # of the threshold and the estimate

@@ -186,12 +186,18 @@ def describe(priority: str = "ordinary") -> str:
 def describe_environment(facts: Mapping[str, Any]) -> str:
     """The same of an environment that was recorded."""
     cpus = facts["cpus_usable"]
-    gil = "with the GIL" if facts["gil"] else "without a GIL"
     noun = "CPU" if cpus == 1 else "CPUs"
-    python = f"{facts['implementation']} {facts['python']}"
+    python = f"{facts['implementation']} {facts['python']} {gil_of(facts)}"
     priority = facts.get("priority", "ordinary")
     raised = "" if priority == "ordinary" else f", {priority} priority"
-    return f"{cpus:g} usable {noun}{_limits(cpus, facts)}, {python} {gil}, {facts['system']}{raised}"
+    return f"{cpus:g} usable {noun}{_limits(cpus, facts)}, {python}, {facts['system']}{raised}"
+
+
+def gil_of(facts: Mapping[str, Any]) -> str:
+    """``without a GIL``; a free-threaded build may have it all the same, where an extension module asks for it."""
+    if not facts["gil"]:
+        return "without a GIL"
+    return "with the GIL of a free-threaded build" if facts.get("free_threaded_build") else "with the GIL"
 
 
 def _limits(cpus: float, facts: Mapping[str, Any]) -> str:

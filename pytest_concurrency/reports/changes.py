@@ -43,8 +43,8 @@ def lines_of(comparison: Comparison, width: int = 80, brief: bool = False) -> li
         shown = changes if kind == "regression" else changes[:_MOST]
         for change in shown:
             tint = "red" if change.is_regression else color
-            lines.append(_named(word, change.nodeid, tint, width))
-            lines.extend(_below(_said(change), width))
+            lines.append(named(word, change.nodeid, tint, width))
+            lines.extend(below(_said(change), width))
         if len(shown) < len(changes):
             lines.append(Line(f"{word:{_WIDE}} and {len(changes) - len(shown)} more", color))
     lines.append(Line(tally(comparison)))
@@ -55,9 +55,9 @@ def imprecise_lines(figures: Sequence[ImpreciseBaseline], width: int = 80) -> li
     """Return what a saved run is too uncertain of, and what to do about that."""
     lines: list[Line] = []
     for figure in figures[:_MOST]:
-        lines.append(_named(_IMPRECISE, figure.nodeid, "yellow", width))
+        lines.append(named(_IMPRECISE, figure.nodeid, "yellow", width))
         detects = f"only a loss of {share(figure.loss)} or more" if figure.loss < 1 else "no loss"
-        lines.extend(_below(f"{figure.expectation}: {figure.reason}, so that later {detects} can be detected", width))
+        lines.extend(below(f"{figure.expectation}: {figure.reason}, so that later {detects} can be detected", width))
     if len(figures) > _MOST:
         lines.append(Line(f"{_IMPRECISE} and {len(figures) - _MOST} more", "yellow"))
     if figures:
@@ -69,8 +69,9 @@ def imprecise_lines(figures: Sequence[ImpreciseBaseline], width: int = 80) -> li
     return lines
 
 
-def _named(word: str, nodeid: str, color: str, width: int) -> Line:
-    return Line(f"{word:{_WIDE}} {shorten(nodeid, width - _WIDE - 1)}", color)
+def named(word: str, nodeid: str, color: str, width: int) -> Line:
+    """Return the line that says what became of a test."""
+    return Line(f"{word:{_WIDE}} {shorten(nodeid, width - max(_WIDE, len(word)) - 1)}", color)
 
 
 def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
@@ -120,8 +121,8 @@ def tally(comparison: Comparison) -> str:
     return "; ".join([text, *others])
 
 
-def _below(text: str, width: int) -> list[Line]:
-    """Return what belongs to the name above it."""
+def below(text: str, width: int) -> list[Line]:
+    """Return the lines that belong to the name above them."""
     indent = " " * (_WIDE + 1)
     wide = max(20, width - len(indent))
     return [Line(indent + line) for line in textwrap.wrap(printable(text), wide, subsequent_indent="  ")]

@@ -48,10 +48,20 @@ class Compared(NamedTuple):
 def compared_of(run: Mapping[str, Any]) -> Compared | None:
     """Return what has changed since the run that this one was compared with; None if it was not."""
     found = run.get("comparison")
-    if found is None:
-        return _of_parts(run)
+    if found is None and "anchor" in run:
+        return None
+    return _of_parts(run) if found is None else _compared(found)
+
+
+def anchored_of(run: Mapping[str, Any]) -> Compared | None:
+    """Return the same of the run that --concurrency-anchor names."""
+    found = run.get("anchor")
+    return None if found is None else _compared(found, "the anchor ")
+
+
+def _compared(found: Mapping[str, Any], what: str = "") -> Compared:
     since = found.get("baseline_created", "")[:10]
-    baseline = f"{found['baseline']} ({since})" if since else str(found["baseline"])
+    baseline = what + (f"{found['baseline']} ({since})" if since else str(found["baseline"]))
     shown = [(_shown(change), bool(change["is_regression"])) for change in found["changes"]]
     worse = tuple(change for change, is_worse in shown if is_worse)
     return Compared(

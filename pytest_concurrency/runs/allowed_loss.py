@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from pytest_concurrency.core.units import number
 
 FIGURES = ("speedup", "efficiency")
+SINGLE = "single"  # the time of one worker, which only compare-pythons compares
 _LIMIT = re.compile(r"\s*(?P<figure>\w+)\s*:\s*(?P<amount>\d+(?:\.\d*)?|\.\d+)\s*(?P<percent>%?)\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedLoss:
-    """The greatest loss of one figure that is let pass; as a part of the baseline, or in the figure's own unit."""
+    """The greatest loss of one figure that is let pass; as a part of the baseline, or in the figure's own unit.
+
+    Of ``single``, the time of one worker, it is what may be added to that time.
+    """
 
     figure: str
     amount: float
     relative: bool
 
     def applies(self, workers: int | None) -> bool:
-        """Efficiency is speedup by workers: there is none where two callables are compared."""
-        return self.figure == "speedup" or workers is not None
+        """Whether it limits a speedup. Efficiency is speedup by workers: two callables that are compared have none."""
+        return self.figure == "speedup" or (self.figure == "efficiency" and workers is not None)
 
     def floor(self, baseline: float, workers: int | None) -> float:
         """Return the speedup below which a loss is too great, for a baseline's speedup."""
@@ -43,22 +47,25 @@ class AllowedLoss:
 DEFAULT = (AllowedLoss("speedup", 0.1, True),)
 
 
-def parse(texts: Sequence[str]) -> tuple[AllowedLoss, ...]:
+def parse(texts: Sequence[str], figures: Sequence[str] = FIGURES) -> tuple[AllowedLoss, ...]:
     """Read expressions such as ``speedup:10%`` or ``speedup:10%,efficiency:0.1``.
 
+    :param figures: what can be limited.
     :raises ValueError: the message lists what can be written.
     """
     limits = []
     for text in ",".join(texts).split(","):
         match = _LIMIT.fullmatch(text)
-        if match is None or match["figure"] not in FIGURES:
+        if match is None or match["figure"] not in figures:
             raise ValueError(
-                f"{text.strip()!r} is no limit: write FIGURE:LOSS, where FIGURE is {' or '.join(FIGURES)} and LOSS a "
+                f"{text.strip()!r} is no limit: write FIGURE:LOSS, where FIGURE is {' or '.join(figures)} and LOSS a "
                 "part of the baseline (speedup:10%) or an amount (efficiency:0.1); several with commas between"
             )
         amount = float(match["amount"]) / (100 if match["percent"] else 1)
         if amount <= 0 or (match["percent"] and amount >= 1):
             raise ValueError(f"{text.strip()!r}: the loss must be above 0" + (" and below 100%" if amount else ""))
+        if match["figure"] == SINGLE and not match["percent"]:
+            raise ValueError(f"{text.strip()!r}: a time is compared as a part of another: write single:10%")
         if not match["percent"] and amount >= 1:
             raise ValueError(
                 f"{text.strip()!r} would let pass a {match['figure']} that falls by {number(amount)}: write "

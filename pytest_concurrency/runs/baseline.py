@@ -21,11 +21,18 @@ class Baseline(NamedTuple):
     run: Mapping[str, Any] | None
     notes: tuple[str, ...]
     expectations: Mapping[str, Mapping[run_comparison.Key, Mapping[str, Any]]]
+    is_anchor: bool = False  # it stays the same while newer runs become the baseline
+
+    @property
+    def title(self) -> str:
+        """What a comparison with it is called: ``the anchor v1.0 of 2026-05-01``."""
+        created = str(self.run.get("created", ""))[:10] if self.run is not None else ""
+        return f"{'the anchor ' if self.is_anchor else ''}{self.name}" + (f" of {created}" if created else "")
 
     def gate(self, nodeid: str, limits: Sequence[AllowedLoss]) -> RegressionCheck | None:
         """Return what one test is measured against; None if the baseline does not know it."""
         known = self.expectations.get(nodeid)
-        return RegressionCheck(self.name, known, limits) if known and limits else None
+        return RegressionCheck(self.name, known, limits, self.is_anchor) if known and limits else None
 
 
 def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
@@ -59,6 +66,16 @@ def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
         {record["nodeid"]: run_comparison.expectations_of(record) for record in run["records"]} if run else {}
     )
     return Baseline(str(name), run, notes, expectations)
+
+
+def find_anchor(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
+    """Return the run named ``wanted`` as an anchor.
+
+    :raises UnreadableRun: the run is there and is damaged.
+    """
+    found = find(storage, wanted, environment)
+    notes = tuple(note.replace("no baseline yet:", "no anchor:", 1) for note in found.notes)
+    return found._replace(notes=notes, is_anchor=True)
 
 
 def short_path(storage: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pytest_concurrency.core.addresses import about
+from pytest_concurrency.core.model import Interval
 from pytest_concurrency.core.outcomes import Finding, Outcome, Series
 from pytest_concurrency.core.units import spelled
 
@@ -67,6 +68,7 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
         "hint": outcome.hint,
         "curve": [asdict(point) for point in outcome.curve] if len(outcome.curve) > 1 else [],
         "series": [_series(series) for series in outcome.series],
+        "serial": _bounds(outcome.serial),
         "change": asdict(outcome.change) if outcome.change else None,
         "finding": _finding(outcome.finding) if outcome.finding else None,
     }
@@ -79,9 +81,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _series(series: Series) -> dict[str, Any]:
+    return {"workers": series.workers, "bounds": _bounds(series.bounds)}
+
+
+def _bounds(bounds: Sequence[Interval]) -> list[list[float]]:
     """Five digits: more than any clock can tell of a ratio, and a file half as large."""
-    bounds = [[float(f"{bound.low:.5g}"), float(f"{bound.high:.5g}")] for bound in series.bounds]
-    return {"workers": series.workers, "bounds": bounds}
+    return [[float(f"{bound.low:.5g}"), float(f"{bound.high:.5g}")] for bound in bounds]
 
 
 def run_of(environment: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

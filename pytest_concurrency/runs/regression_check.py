@@ -21,17 +21,23 @@ from pytest_concurrency.verdicts import message
 
 _LOOK = 0.01  # how often one measurement may be wrong: two are required, and run_comparison.ERROR is for both
 _PAUSE = 0.2  # seconds between the measurements, in which a burst of interference passes
+_SAVE = "save a new baseline with --concurrency-save"
 
 
 class RegressionCheck:
     """One test's part of the baseline."""
 
     def __init__(
-        self, baseline: str, expectations: Mapping[run_comparison.Key, Mapping[str, Any]], limits: Sequence[AllowedLoss]
+        self,
+        baseline: str,
+        expectations: Mapping[run_comparison.Key, Mapping[str, Any]],
+        limits: Sequence[AllowedLoss],
+        is_anchor: bool = False,
     ):
         self._baseline = baseline
         self._expectations = expectations
         self._limits = limits
+        self._is_anchor = is_anchor
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def look(self, outcome: Outcome, again: Callable[[], Outcome]) -> Outcome:
@@ -54,9 +60,9 @@ class RegressionCheck:
         if sure:
             finding, figures = self._finding(outcome, before, max(sure, key=lambda workers: workers or 0))
             text = message.render(finding, figures)
-            return replace(outcome, change=Change("regression", text, message.summary(finding)))
+            return replace(outcome, change=Change("regression", text, message.summary(finding), self._baseline))
         text = f"it looked slower than in {self._baseline}, and a second measurement did not confirm it"
-        return replace(outcome, change=Change("unconfirmed", text, text))
+        return replace(outcome, change=Change("unconfirmed", text, text, self._baseline))
 
     def _before(self, outcome: Outcome) -> dict[int | None, list[tuple[float, float]]] | None:
         arguments = record.plain(dict(outcome.arguments))
@@ -83,6 +89,7 @@ class RegressionCheck:
         arguments = ", ".join([outcome.subject, *given] if outcome.subject else given)
         at = f" with {count(workers, 'worker')}" if len(outcome.series) > 1 and workers else ""
         allowed = ", ".join(map(str, self._limits))
+        option = "name a newer run in --concurrency-anchor" if self._is_anchor else _SAVE
         finding = Finding(
             kind="regression",
             headline=(
@@ -92,7 +99,7 @@ class RegressionCheck:
             cause=f"{outcome.bound.kind}. {sentence(outcome.bound.evidence)}" if outcome.bound is not None else "",
             try_next=(
                 "look for what the workers share since then: a lock, a smaller pool, a call that holds the GIL. If the "
-                "loss is intended, save a new baseline with --concurrency-save."
+                f"loss is intended, {option}."
             ),
             certainty="Confirmed by two measurements, the second with freshly started workers after a pause.",
         )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType, field
 
-from pytest_concurrency.runs.survey_types import Survey
+from pytest_concurrency.runs.head_types import Head
 from pytest_concurrency.runs.type_parts import BoundType, Count, Number, Pair, Part, known, said
 
 
@@ -67,7 +67,7 @@ class Finding(Part, frozen=True, kw_only=True, gc=False):
     try_next: Annotated[str, said("What to try.")] = ""
     certainty: Annotated[str, said("How it was confirmed.")] = ""
     rounds: Count = 0
-    evidence: Annotated[list[Spent], said("What one call took on each side.")] = []
+    evidence: Annotated[list[Spent], said("What one call took on each side.")] = field(default_factory=list)
     more: Annotated[str, said("Address of the page that says more.")] = ""
 
 
@@ -85,6 +85,7 @@ class Change(Part, frozen=True, kw_only=True, gc=False):
     ]
     text: Annotated[str, said("The whole message, for people.")]
     headline: Annotated[str, said("The message in one line.")] = ""
+    baseline: Annotated[str, said("The name of the run that it is about.")] = ""
 
 
 class Expectation(Part, frozen=True, kw_only=True, gc=False):
@@ -114,10 +115,17 @@ class Expectation(Part, frozen=True, kw_only=True, gc=False):
     hint: Annotated[
         str, said("For people: what is wrong with the threshold, and a better one; empty if it is a good one.")
     ] = ""
-    curve: Annotated[list[Point], said("The points of expect_scaling; empty for others.")] = []
+    curve: Annotated[list[Point], said("The points of expect_scaling; empty for others.")] = field(default_factory=list)
     series: Annotated[
         list[Series] | UnsetType,
         said("The ratio that runs are compared by, one entry per worker count; empty where the figure is no ratio."),
+    ] = UNSET
+    serial: Annotated[
+        list[Pair] | UnsetType,
+        said(
+            "Bounds of the time of one call in the serial run, in seconds, round by round; for the comparison of "
+            "interpreters. Empty where two callables were compared."
+        ),
     ] = UNSET
     change: Annotated[
         Change | UnsetType | None, said("null if the regression check found nothing, or if there was none.")
@@ -237,7 +245,7 @@ class Record(Part, frozen=True, kw_only=True, gc=False):
     nodeid: str
     expectations: Annotated[list[Expectation], said("Empty in a file of the command explore.")]
     bound: Bound | None = None
-    arms: list[Arm] = []
+    arms: list[Arm] = field(default_factory=list)
     interference: Interference = Interference(foreign=None, steal=None, throttled=None)
     quiet_host: Annotated[
         QuietHost | UnsetType | None, said("null if that was not looked for (--concurrency-quiet-host=off).")
@@ -253,82 +261,6 @@ class Record(Part, frozen=True, kw_only=True, gc=False):
     profile: Annotated[
         list[Profile] | UnsetType, said("With --concurrency-profile: where the time of each profiled body went.")
     ] = UNSET
-
-
-class CoreKinds(Part, frozen=True, kw_only=True, gc=False):
-    """How many of the allowed CPUs are performance and efficiency cores; empty where all are alike."""
-
-    performance: Count | UnsetType = UNSET
-    efficiency: Count | UnsetType = UNSET
-
-
-class Environment(Part, frozen=True, kw_only=True, gc=False):
-    """The machine and the interpreter."""
-
-    python: str
-    implementation: str
-    gil: Annotated[bool, said("Whether the interpreter ran with its global interpreter lock.")]
-    free_threaded_build: bool = False
-    system: str
-    machine: str = ""
-    cpus_usable: Annotated[Number, said("What this process may keep busy: affinity, then quota. May be a fraction.")]
-    cpus_logical: Number | None = None
-    cpus_allowed: Annotated[Number | UnsetType | None, said("CPUs that this process may run on: its affinity.")] = UNSET
-    python_cpu_count: Annotated[
-        Number | UnsetType | None, said("What PYTHON_CPU_COUNT or -X cpu_count give, or null.")
-    ] = UNSET
-    cores: Annotated[
-        Number | UnsetType | None,
-        said("Cores that the allowed CPUs are hardware threads of, or null if that is not known."),
-    ] = UNSET
-    core_kinds: CoreKinds | UnsetType = UNSET
-    cpu_quota: Annotated[Number | None, said("CPUs that the control group allows, or null without a quota.")] = None
-    priority: Annotated[
-        str | UnsetType, said("Priority that batches were measured at: ordinary, real-time, or nice and its value.")
-    ] = UNSET
-    switch_interval: Number = 0.005
-    missing_readings: Annotated[
-        list[str], said("Readings that this platform does not have, each with the reason.")
-    ] = []
-
-
-class ChangedTest(Part, frozen=True, kw_only=True, gc=False):
-    """One expectation that is not as it was."""
-
-    nodeid: str
-    kind: Annotated[str, known("regression", "verdict", "improvement", "unsure", "noise", "same", "new", "gone")]
-    is_regression: Annotated[bool, said("A loss that is certain, or an expectation that was met and is not met now.")]
-    text: Annotated[str, said("What has changed, for people.")]
-
-
-class Comparison(Part, frozen=True, kw_only=True, gc=False):
-    """What has changed since the run that --concurrency-compare names. What is unchanged is only counted."""
-
-    baseline: Annotated[str, said("The name of that run.")]
-    baseline_created: Annotated[str | UnsetType, said("When it was saved; empty if it does not say.")] = UNSET
-    tally: Annotated[str, said("How many changes of each kind there are, in words.")]
-    changes: Annotated[list[ChangedTest], said("The worst first.")]
-
-
-class Head(Part, frozen=True, kw_only=True, gc=False):
-    """All of a run but its records."""
-
-    schema: Literal[1]
-    name: Annotated[str | UnsetType, said("Of a saved run: the name that it was saved under.")] = UNSET
-    created: Annotated[
-        str | UnsetType,
-        Meta(
-            description="Of a saved run: when, in UTC (ISO 8601).",
-            extra_json_schema={"format": "date-time"},
-        ),
-    ] = UNSET
-    regressions: Annotated[
-        list[str] | UnsetType,
-        said("Of a saved run: tests that failed as regressions. It is a baseline only if it is asked for by name."),
-    ] = UNSET
-    comparison: Comparison | UnsetType = UNSET
-    survey: Annotated[Survey | UnsetType, said("With --concurrency-survey: each test in its ordinary run.")] = UNSET
-    environment: Environment
 
 
 class Run(Head, frozen=True, kw_only=True, gc=False):

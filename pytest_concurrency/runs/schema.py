@@ -1,4 +1,4 @@
-"""Whether a run's file can be read without surprises, and the published JSON Schema: both from ``run_types``.
+"""Whether a run's file can be read without surprises, and the published JSON Schema: from run_types and head_types.
 
 Good files are checked by msgspec, in a fraction of the time that reading them takes. For one that is not good, the
 types are walked once more, to say what should be where. Properties that are not known pass.
@@ -38,7 +38,7 @@ def check_head(value: Any) -> None:
             f"it was written by a newer version: its schema is {schema}, and this version reads up to {SCHEMA}",
             "Upgrade: pip install --upgrade pytest-concurrency-perf",
         )
-    from pytest_concurrency.runs.run_types import Head
+    from pytest_concurrency.runs.head_types import Head
 
     _check(value, Head, "")
 

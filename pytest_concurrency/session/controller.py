@@ -14,6 +14,7 @@ _WORTH_SAYING = 2.0  # seconds of waiting from which on the summary says so
 _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 # What a test report carries its record by; plain JSON types, so that it crosses from xdist's workers.
 REPORT_ATTRIBUTE = "concurrency_record"
+FAILED_ATTRIBUTE = "concurrency_failed"  # on a report that failed, of a test that measures
 
 
 class RecordCollector:
@@ -22,9 +23,14 @@ class RecordCollector:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.records: list[dict[str, Any]] = []
+        self.failed: dict[str, None] = {}  # measured tests, in their order
         self.profiles: list[tuple[str, str]] = []  # of tests that do not fail: pytest shows those of the others
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # xdist makes the report of a test whose worker has crashed, in no phase: it may be one that measures.
+        crashed = report.failed and report.when not in ("setup", "call", "teardown")
+        if getattr(report, FAILED_ATTRIBUTE, False) or crashed:
+            self.failed[report.nodeid] = None
         value = getattr(report, REPORT_ATTRIBUTE, None)
         # pytest-rerunfailures is about to run a "rerun" again: only the last run counts.
         if value is not None and str(report.outcome) != "rerun":
@@ -80,14 +86,16 @@ class Controller:
             from pytest_concurrency.session import items
             from pytest_concurrency.session.run_archive import Kept
 
-            self._kept = Kept(self._settings, items.baseline_of(self._config, self._settings))
+            baselines = [items.baseline_of(self._config, self._settings), items.anchor_of(self._config, self._settings)]
+            self._kept = Kept(self._settings, [one for one in baselines if one is not None])
             run = self._kept.compare(run)
         whole = {**run, **self._survey()}
         self._complaints += files.write(self._settings.report_files, whole, self._history)
         if self._kept is not None:
             # Stopped by -x, --maxfail or --stepwise, a session ends with the exit status of one that ran all its tests.
             stopped = bool(session.shouldfail or session.shouldstop)
-            self._kept.save(run, complete=exitstatus in _COMPLETE and not stopped)
+            complete = exitstatus in _COMPLETE and not stopped
+            self._kept.save(run, complete, list(self._collected.failed))
         # Last, so that no reporter loses what is kept.
         hook = self._config.hook.pytest_concurrency_report
         self._complain(hook_calls.told("pytest_concurrency_report", lambda: hook(config=self._config, run=whole)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import unittest
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ from pytest_concurrency.profiling.model import Profile
 from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
 from pytest_concurrency.runs import baseline, run_comparison
 from pytest_concurrency.runs.baseline import Baseline
+from pytest_concurrency.runs.regression_check import RegressionCheck
 from pytest_concurrency.runs.store import Storage
 from pytest_concurrency.session import other_plugins, selection
 from pytest_concurrency.session.host import sharing
@@ -45,6 +47,7 @@ PROFILES = pytest.StashKey[list[Profile]]()
 
 THRESHOLD_CALLS = ("speedup", "scaling", "compare", "gil_hold", "loop_block")  # of the fixture
 BASELINE = pytest.StashKey[Baseline]()
+ANCHOR = pytest.StashKey[Baseline]()
 WORKER_KEY = "concurrency_baseline"
 
 
@@ -119,8 +122,8 @@ def circumstances_of(
     borrowed_loop: BorrowedLoop | None = None,
 ) -> SessionContext:
     """Return what a trial needs to know of the session; ``borrowed_loop`` is the loop that the test runs on."""
-    found = baseline_of(item.config, settings)
-    gate = found.gate(item.nodeid, settings.compare_fail) if found else None
+    found = [baseline_of(item.config, settings), anchor_of(item.config, settings)]
+    gates = [gate for one in found if one and (gate := one.gate(item.nodeid, settings.compare_fail))]
     return SessionContext(
         defaults=Tolerances(settings.margin, settings.max_time, settings.undecided),
         around=WorkerEnvironment(
@@ -135,8 +138,16 @@ def circumstances_of(
         exclusive=sharing.exclusive(item, progress),
         profiler=_profiler_for(item, settings),
         comparable=run_comparison.enough if settings.save or settings.compare else None,
-        gate=gate.look if gate is not None else None,
+        gate=functools.partial(_look, gates) if gates else None,
     )
+
+
+def _look(gates: Sequence[RegressionCheck], outcome: Outcome, again: Callable[[], Outcome]) -> Outcome:
+    """Hold an outcome against the baseline, and against the anchor if the baseline shows no loss."""
+    for gate in gates:
+        if outcome.change is None or outcome.change.kind != "regression":
+            outcome = gate.look(outcome, again)
+    return outcome
 
 
 def priority_of(config: pytest.Config, settings: Settings) -> Priority:
@@ -195,6 +206,10 @@ def check_storage(config: pytest.Config, settings: Settings) -> None:
         _check_baseline(baseline_of(config, settings), storage, settings)
     except CommandError as error:
         raise CommandError(f"--concurrency-compare={settings.compare}: {error}") from None
+    try:
+        _check_baseline(anchor_of(config, settings), storage, settings)
+    except CommandError as error:
+        raise CommandError(f"--concurrency-anchor={settings.anchor}: {error}") from None
 
 
 def _check_baseline(found: Baseline | None, storage: Storage, settings: Settings) -> None:
@@ -210,7 +225,8 @@ def _check_baseline(found: Baseline | None, storage: Storage, settings: Settings
         )
     # The first session of a pipeline has no baseline yet, and may go on. One that saves under that name makes it.
     near = difflib.get_close_matches(found.name, storage.names(), n=1)
-    if settings.compare_fail and settings.compare != settings.save and near and not storage.has(found.name):
+    wanted = settings.anchor if found.is_anchor else settings.compare
+    if settings.compare_fail and wanted != settings.save and near and not storage.has(found.name):
         raise CommandError(
             f"there is no run {found.name}, so that --concurrency-compare-fail could never fail. Did you mean "
             f"{near[0]}?"
@@ -229,6 +245,19 @@ def baseline_of(config: pytest.Config, settings: Settings) -> Baseline | None:
         wanted = getattr(config, "workerinput", {}).get(WORKER_KEY, settings.compare)
         config.stash[BASELINE] = baseline.find(settings.storage, wanted, cpus.environment())
     return config.stash[BASELINE]
+
+
+def anchor_of(config: pytest.Config, settings: Settings) -> Baseline | None:
+    """Return the fixed run to compare with too; None without one, and where it is the baseline itself.
+
+    :raises UnreadableRun: it is damaged.
+    """
+    if settings.anchor is None:
+        return None
+    if ANCHOR not in config.stash:
+        config.stash[ANCHOR] = baseline.find_anchor(settings.storage, settings.anchor, cpus.environment())
+    first, anchor = baseline_of(config, settings), config.stash[ANCHOR]
+    return None if first is not None and anchor.run is not None and first.run == anchor.run else anchor
 
 
 def as_answered(outcome: Outcome) -> Outcome:

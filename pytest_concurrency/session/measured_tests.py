@@ -29,7 +29,7 @@ from pytest_concurrency.session import (
     other_plugins,
     selection,
 )
-from pytest_concurrency.session.controller import REPORT_ATTRIBUTE, Controller
+from pytest_concurrency.session.controller import FAILED_ATTRIBUTE, REPORT_ATTRIBUTE, Controller
 from pytest_concurrency.session.disabled import PlainConcurrency
 from pytest_concurrency.session.fixture import Concurrency
 from pytest_concurrency.session.host import sharing
@@ -176,6 +176,8 @@ class MeasuredTests:
             item.stash[PASSED] = report.passed
         if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
             _add_record(item, report, outcomes)
+        if report.failed and next(selection.measured([item]), None) is not None:
+            setattr(report, FAILED_ATTRIBUTE, True)
         return report
 
     @pytest.hookimpl(optionalhook=True)

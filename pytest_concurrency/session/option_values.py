@@ -114,6 +114,12 @@ def compare(value: object) -> str:
     return str(value)
 
 
+def anchor(value: object) -> str:
+    if value == "latest":
+        raise ValueError("the newest run is what --concurrency-compare takes: name one that stays, such as v1.0")
+    return str(value)
+
+
 def _is_what_to_test(value: object) -> bool:
     """Whether the value of an option that may stand without one is rather the test that was to be run."""
     return isinstance(value, str) and (value.endswith(".py") or ".py::" in value)
@@ -141,6 +147,7 @@ def report(value: str) -> str:
     )
 
 
+save_on = _choice("always", "pass")
 undecided = _choice("skip", "fail", "pass", "retry")
 start_method = _choice(*START_METHODS)
 priority = _choice(*PRIORITIES)

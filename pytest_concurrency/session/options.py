@@ -36,7 +36,9 @@ class Settings:
     columns: tuple[str, ...] = ()
     sort: str = ""
     save: str | None = None
+    save_on: str = "always"
     compare: str | None = None
+    anchor: str | None = None
     compare_fail: tuple[Any, ...] = ()
     storage: str = ".concurrency"
     max_block: float = 0.0  # seconds; 0 is off
@@ -129,11 +131,24 @@ OPTIONS = (
     Option("sort", "", "COLUMN", "column to sort that table by; -COLUMN for the reverse order"),
     Option("save", None, "NAME", "keep this run under a name of its own; without a name, by date and time", "auto"),
     Option(
+        "save_on",
+        "always",
+        "WHEN",
+        "when --concurrency-save keeps the run: always, or pass, which is when no measured test failed [always]",
+    ),
+    Option(
         "compare",
         None,
         "RUN",
         "compare with a saved run, or a run's file; without a value with the newest that can be compared",
         "latest",
+    ),
+    Option(
+        "anchor",
+        None,
+        "RUN",
+        "also compare with this saved run, or a run's file, which stays the same while newer ones become the baseline: "
+        "so that a slow drift shows",
     ),
     Option(
         "compare_fail",
@@ -218,7 +233,7 @@ def read(config: pytest.Config) -> Settings:
         flag = config.getoption(f"concurrency_{name}")
         values[name] = bool(config.getini(f"concurrency_{name}") if flag is None else flag)
     values["storage"] = _storage(config, values["storage"])
-    if (values["compare_fail"] or values["compare_require"]) and values["compare"] is None:
+    if (values["compare_fail"] or values["compare_require"] or values["anchor"]) and values["compare"] is None:
         values["compare"] = "latest"
     if values["only"] and values["skip"]:
         raise ValueError("--concurrency-only and --concurrency-skip (or their ini keys) leave nothing to run: give one")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.core.units import count
 from pytest_concurrency.reports.changes import Line, comparison_of, imprecise_lines, lines_of, wrapped
 from pytest_concurrency.runs import allowed_loss, run_comparison
 from pytest_concurrency.runs.baseline import Baseline, short_path
@@ -20,40 +21,48 @@ AUTO = "auto"
 class Kept:
     """What the summary says about saved runs, and whether there is anything to say."""
 
-    def __init__(self, settings: Settings, baseline: Baseline | None) -> None:
+    def __init__(self, settings: Settings, baselines: Sequence[Baseline]) -> None:
         self._settings = settings
-        self._baseline = baseline
-        self._comparison: Comparison | None = None
+        self._baselines = baselines  # the newest first, then the anchor
+        self._comparisons: list[tuple[Baseline, Comparison]] = []
         self._after: list[Line] = []
         self._imprecise: Sequence[run_comparison.ImpreciseBaseline] = ()  # of what was saved
         self.failed = False  # whether the run was to be saved, and could not be
 
     @property
     def title(self) -> str:
-        if self._baseline is None or self._baseline.run is None:
-            return "concurrency: saved runs"
-        created = str(self._baseline.run.get("created", ""))[:10]
-        return f"concurrency: compared with {self._baseline.name}" + (f" of {created}" if created else "")
+        titles = [baseline.title for baseline in self._baselines if baseline.run is not None]
+        return f"concurrency: compared with {titles[0]}" if titles else "concurrency: saved runs"
 
     def compare(self, run: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the run with what has changed since its baseline, if there is one to compare with."""
-        if self._baseline is None or self._baseline.run is None:
-            return dict(run)
-        if not run["records"]:
-            if self._settings.save is None:
-                self._after.append(Line("not compared: no test measured anything", "yellow"))
-            return dict(run)
-        found = run_comparison.compare(self._baseline.run, run, self._settings.compare_fail or allowed_loss.DEFAULT)
-        unconfirmed, gated = _unconfirmed(run), bool(self._settings.compare_fail)
+        """Return the run with what has changed since its baselines, if there are any to compare with."""
+        whole = dict(run)
+        for baseline in self._baselines:
+            if baseline.run is None:
+                continue
+            if not run["records"]:
+                if self._settings.save is None:
+                    self._after.append(Line("not compared: no test measured anything", "yellow"))
+                return whole
+            found = self._compared(baseline, baseline.run, run)
+            whole["anchor" if baseline.is_anchor else "comparison"] = comparison_of(found, baseline.name, baseline.run)
+        return whole
+
+    def _compared(self, baseline: Baseline, before: Mapping[str, Any], run: Mapping[str, Any]) -> Comparison:
+        found = run_comparison.compare(before, run, self._settings.compare_fail or allowed_loss.DEFAULT)
+        unconfirmed, gated = _unconfirmed(run, baseline.name), bool(self._settings.compare_fail)
         found = replace(found, changes=tuple(_heed(change, unconfirmed, gated) for change in found.changes))
-        if found.of("improvement") and self._settings.save is None:
+        if found.of("improvement") and self._settings.save is None and not baseline.is_anchor:
             hint = "Some tests have improved: save a new baseline with --concurrency-save"
             self._after.append(Line(hint, "green"))
-        self._comparison = found
-        return {**run, "comparison": comparison_of(found, self._baseline.name, self._baseline.run)}
+        self._comparisons.append((baseline, found))
+        return found
 
-    def save(self, run: Mapping[str, Any], complete: bool) -> None:
-        """Save the run, if that was asked for and there is something to save."""
+    def save(self, run: Mapping[str, Any], complete: bool, failed: Sequence[str] = ()) -> None:
+        """Save the run, if that was asked for and there is something to save.
+
+        :param failed: the measured tests that failed.
+        """
         if self._settings.save is None:
             return
         if not run["records"]:
@@ -62,11 +71,20 @@ class Kept:
         if not complete:
             self._after.append(Line("not saved: the session did not come to its end", "yellow"))
             return
+        if failed and self._settings.save_on == "pass":
+            names = ", ".join(failed[:3]) + (", ..." if len(failed) > 3 else "")
+            self._after.append(
+                Line(
+                    f"not saved (--concurrency-save-on=pass): {count(len(failed), 'measured test')} failed: {names}",
+                    "yellow",
+                )
+            )
+            return
         name = None if self._settings.save == AUTO else self._settings.save
         store = Storage(self._settings.storage)
         if name is not None and name == self._settings.compare and store.has(name):
             return  # it is the baseline that the run was compared with
-        regressions = sorted({change.nodeid for change in self._comparison.regressions}) if self._comparison else []
+        regressions = sorted({change.nodeid for _, found in self._comparisons for change in found.regressions})
         try:
             path = store.save({**run, **({"regressions": regressions} if regressions else {})}, name)
         except CommandError as error:
@@ -82,25 +100,32 @@ class Kept:
 
     def lines(self, width: int, brief: bool) -> list[Line]:
         """Return all that is to say."""
-        notes = [Line(note, "yellow") for note in self._baseline.notes] if self._baseline is not None else []
+        notes = [Line(note, "yellow") for baseline in self._baselines for note in baseline.notes]
         after = [*wrapped(self._after, width), *imprecise_lines(self._imprecise, width)]
-        if self._comparison is None:
+        if not self._comparisons:
             if notes and self._settings.save is None:
                 notes.append(
                     Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
                 )
             return [*wrapped(notes, width), *after]
         # Which newer runs were passed over matters to no one who has a baseline and asked for brevity.
-        before = wrapped([] if brief else notes, width)
-        return [*before, *lines_of(self._comparison, width, brief), *after]
+        shown = wrapped([] if brief else notes, width)
+        for number, (baseline, found) in enumerate(self._comparisons):
+            if number:  # the title names the first
+                shown += [Line(""), *wrapped([Line(f"compared with {baseline.title}:")], width)]
+            shown += lines_of(found, width, brief)
+        return [*shown, *after]
 
 
-def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:
+def _unconfirmed(run: Mapping[str, Any], baseline: str) -> dict[str, str]:
+    """Return the losses since a baseline that were not confirmed, test by test."""
     return {
         record["nodeid"]: expectation["change"]["text"]
         for record in run["records"]
         for expectation in record["expectations"]
-        if expectation.get("change") and expectation["change"]["kind"] == "unconfirmed"
+        if expectation.get("change")
+        and expectation["change"]["kind"] == "unconfirmed"
+        and expectation["change"].get("baseline", baseline) == baseline
     }
 
 

@@ -69,6 +69,7 @@ def judge(
         comparison=comparison_of(decisive.claim),
         curve=_curve(plan, settlement, decisive.estimate),
         series=_series(plan, settlement),
+        serial=_serial(plan, settlement),
         finding=finding,
         unit=decisive.claim.unit,
         backend=setup.backend,
@@ -203,6 +204,21 @@ def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
     return (Series(workers, ratios[0].bounds),) if ratios[0].bounds else ()
 
 
+def _serial(plan: Plan, settlement: Settlement) -> tuple[Interval, ...]:
+    """What one call takes one worker, undisturbed at least and as it was at most, as interpreters are compared by."""
+    if plan.setup.backend == "compare":  # two callables
+        return ()
+    return tuple(_call_time(round_) for round_ in settlement.rounds)
+
+
+def _call_time(round_: Round) -> Interval:
+    """Without its run delay; but for a body that may have waited for another program where that was read as delay."""
+    quiet, loops = readings.body_time(round_), round_.serial.loops
+    waits_as_delay = readings.least_cpu_share(round_) < readings.cpu_share(round_.serial)
+    most = max(quiet, round_.serial.wall / loops) if waits_as_delay else quiet
+    return Interval(max(quiet - readings.taken_seconds(round_) / loops, readings.TINY), most)
+
+
 def workers_of(setup: WorkerSetup) -> str:
     """Who works, for the table: ``4 threads``."""
     if setup.backend == "compare":
@@ -233,6 +249,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         arms=tuple(arm for outcome in outcomes for arm in outcome.arms),
         curve=curve,
         series=series,
+        serial=tuple(time for outcome in outcomes for time in outcome.serial),
     )
 
 

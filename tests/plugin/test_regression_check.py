@@ -25,6 +25,13 @@ LOCK = threading.Lock()
 def test_fetch():
     time.sleep(0.004)
 """
+# As few rounds as there can be.
+QUICK = """
+@pytest.mark.expect_speedup(threads=2, at_least=1.2, max_time="1us", undecided="pass")
+def test_quick():
+    time.sleep(0.004)
+
+"""
 LOCKED = FETCH.replace("    time.sleep", "    with LOCK: time.sleep")
 
 
@@ -261,6 +268,44 @@ def test_a_session_that_stops_at_a_failure_is_not_saved(suite: Suite, pytester: 
     assert not (pytester.path / ".concurrency").exists()
 
 
+@pytest.mark.parametrize(
+    ("bad", "saves"),
+    [
+        ("def test_plain(): assert 0", True),
+        ("@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): assert 0", False),
+        ("def test_bad(concurrency, no_such_fixture): pass", False),
+        ("@pytest.mark.xfail\n@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): assert 0", True),
+        ("@pytest.mark.skip\n@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): assert 0", True),
+    ],
+    ids=["plain test", "body", "setup", "xfail", "skip"],
+)
+def test_only_a_run_without_failed_measurement_is_kept_if_that_is_asked_for(
+    suite: Suite, pytester: pytest.Pytester, bad: str, saves: bool
+) -> None:
+    result = suite(f"{QUICK}\n{bad}\n", "--concurrency-save=base", "--concurrency-save-on=pass")
+    assert set(runs(pytester)) == ({"base"} if saves else set())
+    said = "not saved (--concurrency-save-on=pass): 1 measured test failed: test_suite.py::test_bad"
+    assert (said in text_of(result)) == (not saves)
+
+
+def test_when_a_run_is_kept_has_an_ini_key(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nconcurrency_save = base\nconcurrency_save_on = pass\n")
+    bad = "@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): assert 0\n"
+    suite(QUICK + bad)
+    assert runs(pytester) == {}
+    suite(QUICK + bad, "--concurrency-save-on=always")
+    assert set(runs(pytester)) == {"base"}
+
+
+def test_a_crashed_worker_of_xdist_keeps_a_run_from_being_a_baseline(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    bad = "@pytest.mark.expect_speedup(threads=2, at_least=1.2)\ndef test_bad(): os._exit(1)\n"
+    xdist = ("-p", "xdist", "-n1", "--concurrency-save=base", "--concurrency-save-on=pass")
+    result = suite(QUICK + bad, *xdist, subprocess=True)
+    assert runs(pytester) == {}
+    assert "not saved (--concurrency-save-on=pass)" in text_of(result)
+
+
 def test_without_a_baseline_a_required_comparison_is_a_usage_error(suite: Suite, pytester: pytest.Pytester) -> None:
     for option in ("--concurrency-compare-require", "--concurrency-compare=main"):
         result = suite(FETCH, option, "--concurrency-compare-require")
@@ -334,6 +379,58 @@ def test_bad_input_is_a_usage_error_before_anything_runs(
     assert "collected" not in text
     assert {path: path.read_bytes() for path in storage.iterdir()} == before
     assert (pytester.path / "plain").read_text() == "mine"
+
+
+DRIFT = FETCH.replace("LOCK = threading.Lock()", "SLOTS = threading.Semaphore({})").replace(
+    "    time.sleep", "    with SLOTS: time.sleep"
+)
+
+
+def test_a_slow_drift_shows_against_the_anchor(suite: Suite, pytester: pytest.Pytester) -> None:
+    """From 4x to 2x and from 2x to 1x are each within 60%, and from 4x to 1x is not."""
+    limit = "--concurrency-compare-fail=speedup:60%"
+    save(suite, DRIFT.format(4), "v1")
+    assert suite(DRIFT.format(2), "--concurrency-anchor=v1", limit, "--concurrency-save=next").ret == 0
+    pages = ("--concurrency-report=html:page.html", "--concurrency-report=markdown:page.md", REPORT)
+    result = suite(DRIFT.format(1), "--concurrency-anchor=v1", limit, "--concurrency-save=last", *pages)
+    assert result.ret == 1
+    assert_outcome(result, "test_fetch", "FAILED")
+    text = text_of(result)
+    assert "REGRESSED from v1:" in text
+    assert "If the loss is intended, name a newer run in --concurrency-anchor." in text
+    assert re.search(r"concurrency: compared with next of [\d-]+ =+ 1 compared: 1 unchanged", text)
+    assert re.search(r"compared with the anchor v1 of [\d-]+: REGRESSED test_suite.py::test_fetch", text)
+    assert runs(pytester)["last"]["regressions"] == ["test_suite.py::test_fetch"]
+    written = json.loads((pytester.path / "out.json").read_text())
+    assert [written[name]["baseline"] for name in ("comparison", "anchor")] == ["next", "v1"]
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text())
+    jsonschema.validate(written, schema)
+    for page in ("page.html", "page.md"):
+        assert "1 test has regressed since the anchor v1" in (pytester.path / page).read_text(encoding="utf-8")
+
+
+def test_an_anchor_that_is_the_newest_run_is_compared_once(suite: Suite) -> None:
+    save(suite, QUICK, "v1")
+    text = text_of(suite(QUICK, "--concurrency-anchor=v1"))
+    assert "compared with v1 of" in text
+    assert "the anchor" not in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "refused"),
+    [
+        (["--concurrency-anchor=v2"], "no anchor: there is no run v2 in .concurrency; saved there: v1", False),
+        (["--concurrency-anchor=v2", "--concurrency-compare-require"], "compare-require asks for one", True),
+        (["--concurrency-anchor=v11", GATE[1]], "Did you mean v1?", True),
+        (["--concurrency-anchor=latest"], "name one that stays", True),
+        (["--concurrency-anchor="], "is a variable not set?", True),
+    ],
+)
+def test_an_anchor_that_is_not_there(suite: Suite, options: list[str], said: str, refused: bool) -> None:
+    save(suite, QUICK, "v1")
+    result = suite(QUICK, *options)
+    assert said in text_of(result)
+    assert result.ret == (pytest.ExitCode.USAGE_ERROR if refused else 0)
 
 
 def test_each_has_an_ini_key(suite: Suite, pytester: pytest.Pytester) -> None:

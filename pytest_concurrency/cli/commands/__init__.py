@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Sequence
 
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.core.units import parse_duration
-from pytest_concurrency.runs.allowed_loss import AllowedLoss, parse
+from pytest_concurrency.runs.allowed_loss import FIGURES, AllowedLoss, parse
 from pytest_concurrency.runs.store import DEFAULT
 
 
@@ -21,24 +22,28 @@ def add_storage(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storage", default=DEFAULT, metavar="PATH", help=f"folder of the saved runs [{DEFAULT}]")
 
 
-def add_fail(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def add_fail(
+    parser: argparse.ArgumentParser,
+    default: str | None = None,
+    text: str = "exit with 1 if a test has certainly lost more: speedup:10%%, efficiency:0.1; may be repeated",
+) -> None:
     """Add the option that says which losses matter."""
     parser.add_argument(
         "--fail",
         action="append",
         metavar="EXPR",
-        help="exit with 1 if a test has certainly lost more: speedup:10%%, efficiency:0.1; may be repeated"
-        + (f" [{default.replace('%', '%%')}]" if default else ""),
+        help=text + (f" [{default.replace('%', '%%')}]" if default else ""),
     )
 
 
-def limits_of(arguments: argparse.Namespace) -> tuple[AllowedLoss, ...]:
+def limits_of(arguments: argparse.Namespace, figures: Sequence[str] = FIGURES) -> tuple[AllowedLoss, ...]:
     """Return what ``--fail`` says.
 
+    :param figures: what it can limit.
     :raises CommandError: it cannot be read.
     """
     try:
-        return parse(arguments.fail) if arguments.fail else ()
+        return parse(arguments.fail, figures) if arguments.fail else ()
     except ValueError as error:
         raise CommandError(f"--fail: {error}") from None
 

@@ -8,10 +8,13 @@ part. What follows -- goes to pytest.
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import sys
 
+from pytest_concurrency.cli import sessions
 from pytest_concurrency.cli.commands import add_fail, limits_of, terminal_width
-from pytest_concurrency.cli.git_worktrees import checked_out, measure, set_up
+from pytest_concurrency.cli.git_worktrees import Tree, checked_out, environment_of
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.reports.changes import lines_of
 from pytest_concurrency.runs import allowed_loss
@@ -25,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", metavar="BASE", help="the earlier revision: a branch, a tag, a commit")
     parser.add_argument("head", metavar="HEAD", help="the later revision")
     add_fail(parser, default=str(allowed_loss.DEFAULT[0]))
-    parser.add_argument("--times", type=int, default=2, metavar="N", help="sessions of each revision [2]")
+    sessions.add_options(parser, "revision")
     parser.add_argument(
         "--setup", metavar="COMMAND", help="run this in the folder of each revision first, to make its environment"
     )
@@ -40,24 +43,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     wanted = limits_of(arguments) or allowed_loss.DEFAULT
-    if arguments.times < 1:
-        raise CommandError(f"--times={arguments.times}: at least one session of each is needed")
+    sessions.check(arguments)
     with checked_out([arguments.base, arguments.head]) as trees:
         base, head = trees
         if base.commit == head.commit:
             raise CommandError(f"{base.ref} and {head.ref} are the same commit: nothing can have changed. Name two")
         for tree in trees:
-            _say(f"{tree.ref}: {tree.commit[:12]}")
+            sessions.say(f"{tree.ref}: {tree.commit[:12]}")
             if arguments.setup:
-                set_up(tree, arguments.setup)
-        # Base, head, head, base: what drifts, drifts for both.
-        turns = [[base, head] if turn % 2 == 0 else [head, base] for turn in range(arguments.times)]
-        order = [tree for pair in turns for tree in pair]
-        runs = {base: [], head: []}  # type: ignore[var-annotated]
-        for number, tree in enumerate(order, 1):
-            _say(f"session {number} of {len(order)}: {tree.ref}")
-            runs[tree].append(measure(tree, arguments.python, arguments.rest))
-    found = compare_sessions(runs[base], runs[head], wanted)
+                sessions.set_up(arguments.setup, tree.folder, tree.ref)
+        before, after = sessions.in_turns(
+            _place_of(base, arguments.python), _place_of(head, arguments.python), arguments
+        )
+    found = compare_sessions(before, after, wanted)
     if found.differences:
         raise CommandError(f"the two environments cannot be compared: {'; '.join(found.differences)}")
     for line in lines_of(found, terminal_width()):
@@ -65,5 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if found.regressions else 0
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _place_of(tree: Tree, python: str) -> sessions.Place:
+    """Return where a revision is measured; an interpreter inside of it, as --setup may have made it, comes first."""
+    words = shlex.split(python, posix=os.name == "posix") if python else [sys.executable]
+    if (tree.folder / words[0]).is_file():
+        words[0] = str(tree.folder / words[0])
+    return sessions.Place(tree.ref, tree.folder, tuple(words), environment_of(tree))

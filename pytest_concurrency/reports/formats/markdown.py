@@ -10,7 +10,7 @@ from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.cpus import describe_environment
 from pytest_concurrency.reports import survey_view
-from pytest_concurrency.reports.changes_view import Compared, compared_of
+from pytest_concurrency.reports.changes_view import Compared, anchored_of, compared_of
 from pytest_concurrency.reports.page import view
 from pytest_concurrency.reports.page.explored import Explored, explored_of
 from pytest_concurrency.reports.rows import Row, label_of, rows_of, shorten, tally
@@ -36,18 +36,18 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     notable = [row for row in rows if row.verdict != "met"]
     unjudged = [record for record in run["records"] if not record["expectations"]]
     exploration = explored_of(run)
-    comparison = compared_of(run)
+    comparisons = [found for found in (compared_of(run), anchored_of(run)) if found is not None]
     worst = rows[0].verdict if rows else "unmeasurable"
     said = "nothing was expected, so there is no verdict" if unjudged and not rows else tally(rows)
-    if comparison and comparison.headline:
-        worst, said = "not_met", f"{_text(comparison.headline)} {said}"
+    if headlines := [found.headline for found in comparisons if found.headline]:
+        worst, said = "not_met", f"{_text(' '.join(headlines))} {said}"
     if exploration and not rows:
         said = _text(exploration.headline)
     survey = run.get("survey")
     sign = "" if (exploration or survey) and not rows else f"{_SIGNS[worst]} "  # nothing was judged
     if rows or unjudged or not survey:
         yield f"## {sign}Concurrency: {said}\n\n"
-    if comparison:
+    for comparison in comparisons:
         yield from _compared(comparison)
     for row in notable[:_MOST_TOLD]:
         yield _told(row)

@@ -42,7 +42,8 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 
     tests = view.tests_of(run, past)
     exploration = explored.explored_of(run)
-    comparison = changes_view.compared_of(run)
+    sides = {"compared": changes_view.compared_of(run), "anchor": changes_view.anchored_of(run)}
+    comparisons = {place: found for place, found in sides.items() if found is not None}
 
     def curve(verdict: view.Verdict) -> Markup:
         points, efficiency = verdict.row.curve, view.efficiency_of(verdict.row)
@@ -71,12 +72,14 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         title=str(run.get("name", "")),
         machine=describe_environment(run["environment"]),
         missing_readings=run["environment"].get("missing_readings", []),
-        compared=comparison,
+        comparisons=comparisons,
         anchors={test.nodeid: test for test in tests},
-        summary=_summary(run, exploration, comparison, sentences.summary_of(rows, len(tests)), bool(rows)),
+        summary=_summary(
+            run, exploration, list(comparisons.values()), sentences.summary_of(rows, len(tests)), bool(rows)
+        ),
         exploration=exploration,
         counts=counts_of(rows),
-        bar=_bar(rows, comparison),
+        bar=_bar(rows, list(comparisons.values())),
         total=len(rows),
         order=ORDER,
         tests=tests,
@@ -93,7 +96,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 def _summary(
     run: Mapping[str, Any],
     exploration: explored.Explored | None,
-    comparison: changes_view.Compared | None,
+    comparisons: Sequence[changes_view.Compared],
     verdicts: str,
     has_verdicts: bool,
 ) -> str:
@@ -101,12 +104,12 @@ def _summary(
         return exploration.headline
     if run.get("survey") and not run["records"]:
         return survey_view.view_of(run["survey"], 0).headline
-    return f"{comparison.headline} {verdicts}".lstrip() if comparison else verdicts
+    return " ".join([*(found.headline for found in comparisons if found.headline), verdicts])
 
 
-def _bar(rows: Sequence[Row], comparison: changes_view.Compared | None) -> list[tuple[str, int]]:
+def _bar(rows: Sequence[Row], comparisons: Sequence[changes_view.Compared]) -> list[tuple[str, int]]:
     """Return the parts of the bar at the top, each with the verdict that it looks like; a regression is no green."""
-    worse = {change.nodeid for change in comparison.worse} if comparison else set()
+    worse = {change.nodeid for found in comparisons for change in found.worse}
     looks = Counter(
         "not_met" if row.verdict == "met" and (row.is_regression or row.nodeid in worse) else row.verdict
         for row in rows

@@ -26,14 +26,14 @@ def test_a_loss_that_was_not_confirmed_is_unsure_wherever_the_median_of_both_loo
     both = [{"workers": 4, "bounds": rounds(1.0, slow) + rounds(4.0, 52 - slow)}]
     later = run(test=expectation(series=both, change=NOT_CONFIRMED))
     settings = asked(compare="base", compare_fail=allowed_loss.parse(["speedup:10%"]))
-    compared = Kept(settings, Baseline("base", run(test=expectation(4.0)), (), {})).compare(later)
+    compared = Kept(settings, [Baseline("base", run(test=expectation(4.0)), (), {})]).compare(later)
     (change,) = compared["comparison"]["changes"]
     assert change["kind"] == "unsure"
     assert "fresh workers did not confirm it" in str(change)
 
 
 def test_a_baseline_that_says_too_little_is_told_as_it_is_saved(tmp_path: Path) -> None:
-    kept = Kept(asked(save="base", storage=str(tmp_path)), None)
+    kept = Kept(asked(save="base", storage=str(tmp_path)), [])
     wide = expectation(series=[{"workers": 4, "bounds": [[1.2, 2.0]] * 24}])
     kept.save(run(**{"test_suite.py::test_digest": wide, "sharp": expectation()}), complete=True)
     lines = [line.text for line in kept.lines(80, brief=False)]
@@ -47,7 +47,7 @@ def test_a_baseline_that_says_too_little_is_told_as_it_is_saved(tmp_path: Path) 
 
 def test_what_is_said_of_a_saved_run_fits(tmp_path: Path) -> None:
     settings = asked(save="a-run-with-a-name", storage=str(tmp_path))
-    kept = Kept(settings, Baseline("base", run(test=expectation(4.0)), (), {}))
+    kept = Kept(settings, [Baseline("base", run(test=expectation(4.0)), (), {})])
     kept.save(kept.compare(run(test=expectation(2.0))), complete=True)
     lines = [line.text for line in kept.lines(60, brief=False)]
     at = lines.index("It has regressions, so it is a baseline only by name:")
