@@ -39,6 +39,7 @@ from pytest_concurrency.session import other_plugins, selection
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
+from pytest_concurrency.verdicts import message
 from pytest_concurrency.verdicts.outcome import met
 
 PROFILES = pytest.StashKey[list[Profile]]()
@@ -264,6 +265,18 @@ def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], rep
         place = {"path": item.location[0], "message": type(excinfo.value).__name__}
         shown.reprtraceback.reprentries[-1].reprfileloc = replace(shown.reprcrash, **place)
     report.longrepr = shown
+
+
+def put_cause_first(report: pytest.TestReport, outcomes: Sequence[Outcome]) -> None:
+    """Add cause and place to the first line of a failed comparison: a log's summary may show no other line."""
+    crash: Any = getattr(report.longrepr, "reprcrash", None)
+    if crash is None or "\n" not in crash.message:
+        return
+    first, whole = crash.message.partition("\n")[0], " ".join(crash.message.split())
+    findings = [outcome.finding for outcome in outcomes if outcome.finding is not None and outcome.finding.cause]
+    shown = next((finding for finding in reversed(findings) if finding.cause in whole), None)
+    if shown is not None:
+        crash.message = " ".join([f"{first}.", *message.lines(shown)[:-1]])
 
 
 def warn_forgotten(item: pytest.Item, call: str, example: str) -> None:

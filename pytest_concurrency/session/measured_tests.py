@@ -195,6 +195,7 @@ def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -
 def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
     if report.passed:
         outcomes = [items.as_answered(outcome) for outcome in outcomes]
+    items.put_cause_first(report, outcomes)
     first = measured_again.first_attempt(item)
     value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item), first)
     measured_again.keep_seconds(item, value)

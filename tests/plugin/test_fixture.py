@@ -198,7 +198,7 @@ def test_a_wrong_bound_type_is_told_with_its_evidence(suite: Suite) -> None:
     result = suite(HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.bound(wait) == 'cpu'\n")
     result.assert_outcomes(failed=1, passed=1)
     text = text_of(result)
-    assert "<bound 'io': alone it waits for" in text
+    assert "<bound 'io': a serial call waits for" in text
     assert "== 'cpu'" in text
 
 

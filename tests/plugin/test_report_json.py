@@ -63,7 +63,7 @@ def test_the_file_holds_every_verdict_with_its_figures(suite: Suite, pytester: p
     bound = records["test_suite.py::test_two"]["bound"]
     assert bound["kind"] == "io"
     assert bound["wait_share"] > 0.5
-    assert bound["evidence"].startswith("alone it waits for")
+    assert bound["evidence"].startswith("a serial call waits for")
 
     one, two = records["test_suite.py::test_processes[4]"]["arms"]
     assert (one["backend"], one["workers"], two["workers"]) == ("processes", 1, 2)

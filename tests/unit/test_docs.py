@@ -67,7 +67,7 @@ def _only_code(text: str) -> str:
 
 @pytest.mark.parametrize("kind", addresses.KINDS)
 def test_address_of_each_kind_of_verdict_leads_to_a_section(kind: str) -> None:
-    page, _, section = addresses.about(kind).removeprefix(f"{addresses.DOCUMENTATION}/").partition("#")
+    page, _, section = addresses.page_of(kind).partition("#")
     text = (ROOT / "docs" / page.replace(".html", ".md")).read_text(encoding="utf-8")
     assert not section or f"\n({section})=\n## " in text
 

@@ -182,7 +182,7 @@ def test_without_the_table_only_what_is_not_met_is_told() -> None:
     assert lines[5].startswith("UNDECIDED test_a.py::test_busy speedup")
     assert REASON[1:] in " ".join(text.split())
     assert "  Try:   raise max_time." in lines
-    assert any(line.startswith("  More:  https://") and line.endswith("/undecided.html") for line in lines)
+    assert any(line.startswith("  More:  https://") and line.endswith("/page/undecided/") for line in lines)
     assert lines[-1] == "5 verdicts: 2 met, 1 not met, 1 undecided, 1 unmeasurable"
     assert "is not met: " not in text  # pytest shows it with the failure
 
