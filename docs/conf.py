@@ -7,6 +7,7 @@ import ast
 import importlib
 import os
 import pkgutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ author = "The pytest-concurrency-perf developers"
 copyright = "The pytest-concurrency-perf developers, MIT License"
 release = version = pytest_concurrency.__version__
 
+sys.path.insert(0, str(Path(__file__).parent))  # for extra_pages
+
 extensions = [
+    "extra_pages",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
@@ -114,11 +118,10 @@ _KEYWORDS = {
     "gil": ("", "whether the greater part of the computing holds the GIL"),
     "max_hold": ('"5ms"', "the longest single GIL hold that is allowed"),
     "max_block": ('"50ms"', "the longest event-loop block that is allowed"),
-    "margin": ("0.25", "the indifference zone beside the threshold, as a fraction of it"),
+    "margin": ("0.25", "the width of the indifference zone next to the threshold, as a fraction of the threshold"),
     "max_time": ('"10s"', "the longest time for one verdict"),
-    "undecided": ('"skip"', "what happens to the test without a verdict"),
+    "undecided": ('"skip"', "what happens to a test without a verdict"),
     "setup": ("", "a function that makes a new input before each batch, outside of the timed part"),
-    "leftovers": ("", "whether tasks, threads and processes that are left behind fail the test"),
 }
 _BAD_VALUES: tuple[object, ...] = (object(), -1)
 
@@ -200,10 +203,14 @@ myst_substitutions = {
 def _every_marker_is_described(app: Sphinx) -> None:
     from sphinx.util import logging
 
+    log = logging.getLogger(__name__)
     text = (app.srcdir / "reference" / "markers.md").read_text(encoding="utf-8")
     for name in MARKERS:
         if f"\n## {name}\n" not in text:
-            logging.getLogger(__name__).warning("docs/reference/markers.md has no section about %s", name)
+            log.warning("docs/reference/markers.md has no section about %s", name)
+    known = {*keywords.COMMON, *(keyword for name in MARKERS for keyword in kind_of(name).keywords)}
+    for keyword in _KEYWORDS.keys() - known:
+        log.warning("docs/conf.py describes %s, which is a keyword of no marker", keyword)
 
 
 def setup(app: Sphinx) -> None:

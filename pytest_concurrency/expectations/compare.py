@@ -20,7 +20,7 @@ from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.machine.cpus import usable_cpus
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 _ONE_CPU = 1.15  # CPUs up to which a function computes in one thread at a time
 
 

@@ -14,7 +14,7 @@ from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.machine.cpus import gil_enabled
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 _LEAST = 0.001  # the probe thread beats twice a millisecond: shorter holds go unseen
 
 

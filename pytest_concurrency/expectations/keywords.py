@@ -12,7 +12,7 @@ from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.units import parse_duration
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 Parser = Callable[[object], Any]
 

@@ -12,7 +12,7 @@ from pytest_concurrency.core.model import ExecutorChoice
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.expectations import keywords
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 BACKENDS = ("threads", "processes", "tasks", "interpreters")
 _RESERVED = (*BACKENDS, "compare", "serial")

@@ -13,7 +13,7 @@ from pytest_concurrency.engine.plan import Plan
 from pytest_concurrency.expectations import keywords, placement
 from pytest_concurrency.expectations.base import Kind, Tolerances, speedup_plan
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:

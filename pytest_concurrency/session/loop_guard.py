@@ -1,6 +1,6 @@
-"""``--concurrency-max-block``: no async test of the session blocks its event loop, each in its one ordinary run.
+"""``--concurrency-max-block``: fail each async test that blocks its event loop in its one ordinary run.
 
-A plugin of its own, which only sessions with that option have.
+A separate plugin, which only sessions with that option have.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pytest_concurrency.session import other_plugins
 from pytest_concurrency.session.options import Settings
 
 MARKER = "concurrency_allow_blocking"
-ATTRIBUTE = "concurrency_blocks"  # of a test report: plain values, which cross from xdist's workers
+ATTRIBUTE = "concurrency_blocks"  # of a test report: plain values, which xdist's workers can send
 _BEATS = 4  # in the time that a block may last; each costs about 30 microseconds of CPU time
 _LONGEST_BEAT = 0.05  # seconds
 
@@ -37,12 +37,12 @@ _SYNC_LOOPS = asyncio.base_events.BaseEventLoop
 
 
 def start(config: pytest.Config, settings: Settings) -> None:
-    """Register what guards the tests of this process, and what lists the blocks at the end."""
+    """Register the plugins that guard the tests of this process and list the blocks at the end."""
     config.pluginmanager.register(LoopGuard(config, settings), "concurrency_perf_loop_guard")
 
 
 class LoopGuard:
-    """Watches the loops of each test while it is called."""
+    """Watches the event loops of each test while it is called."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self._limit = settings.max_block
@@ -109,7 +109,7 @@ class LoopGuard:
         self._watcher.close()
 
     def _is_measured(self, item: pytest.Item) -> bool:
-        """Whether it does not have one ordinary run: expect_nonblocking measures with more care."""
+        """Whether a marker measures the test: then it runs many times, and expect_nonblocking measures its blocks."""
         return not self._is_off_for_markers and any(mark.name in MARKERS for mark in item.iter_markers())
 
     def _complain(self, item: pytest.Item, blocks: list[Block]) -> None:
@@ -129,7 +129,7 @@ class LoopGuard:
 
     @contextlib.contextmanager
     def _watched(self, item: pytest.Item) -> Iterator[None]:
-        """Watch the loops that run meanwhile: asyncio's as they start, others from within the test's own function."""
+        """Watch the loops that run during the test: asyncio's from their start, others inside the test."""
         function = getattr(item, "obj", None)
         run_forever = _SYNC_LOOPS.run_forever
         guard = self
@@ -138,7 +138,7 @@ class LoopGuard:
         def guarded(loop: asyncio.BaseEventLoop) -> None:
             if current_worker.get() != ALONE or loop_monitor.monitored() or loop.is_running() or loop.is_closed():
                 return run_forever(loop)
-            # Before it runs: a task that is waiting already would have had its first step.
+            # Before the loop runs: a task that waits already has had its first step, which would be missed.
             monitor = guard._monitor().start(loop)
             try:
                 return run_forever(loop)

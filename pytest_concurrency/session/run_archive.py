@@ -1,4 +1,4 @@
-"""The end of a session that compares or saves: what has changed, and where the run is kept."""
+"""Compares and saves the run at the end of a session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AUTO = "auto"
 
 
 class Kept:
-    """What the summary says about saved runs, and whether there is anything to say."""
+    """The lines of the summary about saved and compared runs."""
 
     def __init__(self, settings: Settings, baseline: Baseline | None) -> None:
         self._settings = settings
@@ -36,7 +36,7 @@ class Kept:
         return f"concurrency: compared with {self._baseline.name}" + (f" of {created}" if created else "")
 
     def compare(self, run: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the run with what has changed since its baseline, if there is one to compare with."""
+        """Return the run with the changes since its baseline, if there is a baseline."""
         if self._baseline is None or self._baseline.run is None:
             return dict(run)
         if not run["records"]:
@@ -53,14 +53,14 @@ class Kept:
         return {**run, "comparison": comparison_of(found, self._baseline.name, self._baseline.run)}
 
     def save(self, run: Mapping[str, Any], complete: bool) -> None:
-        """Save the run, if that was asked for and there is something to save."""
+        """Save the run, if that was asked for and something was measured."""
         if self._settings.save is None:
             return
         if not run["records"]:
             self._after.append(Line("not saved: no test measured anything", "yellow"))
             return
         if not complete:
-            self._after.append(Line("not saved: the session did not come to its end", "yellow"))
+            self._after.append(Line("not saved: the session was interrupted", "yellow"))
             return
         name = None if self._settings.save == AUTO else self._settings.save
         store = Storage(self._settings.storage)
@@ -81,16 +81,14 @@ class Kept:
             )
 
     def lines(self, width: int, brief: bool) -> list[Line]:
-        """Return all that is to say."""
+        """Return all lines."""
         notes = [Line(note, "yellow") for note in self._baseline.notes] if self._baseline is not None else []
         after = [*wrapped(self._after, width), *imprecise_lines(self._imprecise, width)]
         if self._comparison is None:
             if notes and self._settings.save is None:
-                notes.append(
-                    Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
-                )
+                notes.append(Line("nothing was compared, so no test can fail; save a run with --concurrency-save"))
             return [*wrapped(notes, width), *after]
-        # Which newer runs were passed over matters to no one who has a baseline and asked for brevity.
+        # With -q, a user who has a baseline does not need to know which newer runs cannot be compared.
         before = wrapped([] if brief else notes, width)
         return [*before, *lines_of(self._comparison, width, brief), *after]
 
@@ -105,9 +103,9 @@ def _unconfirmed(run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _heed(change: Change, unconfirmed: Mapping[str, str], gated: bool) -> Change:
-    """Call no loss certain that the gate itself did not confirm, and do not pass it over in silence either.
+    """Report a loss that the regression check did not confirm as undecided, not as regressed and not as noise.
 
-    Its two looks are pooled: where they differ, the median of all rounds may be that of either.
+    The check measures twice. If the two measurements differ, the median of all rounds may be near either of them.
     """
     if gated and change.kind in ("regression", "unsure", "noise") and change.nodeid in unconfirmed:
         return replace(change, kind="unsure", reason=unconfirmed[change.nodeid])

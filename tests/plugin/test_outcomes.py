@@ -51,7 +51,7 @@ def test_what_a_body_prints_each_time_does_not_bury_why_it_failed(suite: Suite) 
     assert "Try: remove or narrow the lock" in text
     assert text.count("begun") < 120
     result.stdout.re_match_lines(
-        [r"\[\.\.\. [\d,]+ lines more: a measured body runs many times; -s shows all \.\.\.\]", r" the end"]
+        [r"\[\.\.\. [\d,]+ lines left out: a measured body runs many times; -s shows all \.\.\.\]", r" the end"]
     )
 
 

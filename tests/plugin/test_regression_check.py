@@ -249,7 +249,7 @@ def test_a_run_that_measured_nothing_or_was_cut_short_is_not_saved(suite: Suite,
     result = suite(
         FETCH + "\ndef test_stop():\n    raise KeyboardInterrupt\n", "--concurrency-save=base", subprocess=True
     )
-    assert "not saved: the session did not come to its end" in text_of(result)
+    assert "not saved: the session was interrupted" in text_of(result)
     assert not (pytester.path / ".concurrency").exists()
 
 
@@ -257,7 +257,7 @@ def test_a_run_that_measured_nothing_or_was_cut_short_is_not_saved(suite: Suite,
 def test_a_session_that_stops_at_a_failure_is_not_saved(suite: Suite, pytester: pytest.Pytester, option: str) -> None:
     result = suite(FETCH + "\ndef test_stop():\n    assert False\n", "--concurrency-save=base", option, subprocess=True)
     result.assert_outcomes(passed=1, failed=1)
-    assert "not saved: the session did not come to its end" in text_of(result)
+    assert "not saved: the session was interrupted" in text_of(result)
     assert not (pytester.path / ".concurrency").exists()
 
 
