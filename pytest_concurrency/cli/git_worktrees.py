@@ -21,7 +21,7 @@ _TAIL = 25  # lines of a failed command's output that are shown
 
 
 class Tree(NamedTuple):
-    """One revision, checked out. ``folder`` is where the user stands in it."""
+    """One revision, checked out. ``folder`` corresponds to the user's current folder."""
 
     ref: str
     commit: str
@@ -30,9 +30,9 @@ class Tree(NamedTuple):
 
 
 def git(*arguments: str) -> str:
-    """Return what git says.
+    """Run git, and return its output.
 
-    :raises CommandError: it failed, or is not there.
+    :raises CommandError: it failed, or is not installed.
     """
     try:
         done = subprocess.run(
@@ -46,26 +46,26 @@ def git(*arguments: str) -> str:
 
 
 def commit_of(ref: str) -> str:
-    """Return the commit that a branch, tag or the like stands for.
+    """Return the commit that a branch, a tag or another name refers to.
 
     :raises CommandError: there is none; names the ref.
     """
     try:
         return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     except CommandError:
-        raise CommandError(f"{ref!r} is no revision of this repository: name a branch, a tag or a commit") from None
+        raise CommandError(f"{ref!r} is not a revision of this repository: name a branch, a tag or a commit") from None
 
 
 @contextlib.contextmanager
 def checked_out(refs: Sequence[str]) -> Iterator[list[Tree]]:
-    """Check out each revision in a folder of its own, for as long as the block lasts.
+    """Check out each revision in a temporary folder while the block runs.
 
-    :raises CommandError: this is no repository, or a revision does not exist.
+    :raises CommandError: this is not a repository, or a revision does not exist.
     """
     try:
         inside = git("rev-parse", "--show-prefix")
     except CommandError as error:
-        raise CommandError(f"this is no folder of a git repository ({error})") from None
+        raise CommandError(f"this is not a folder of a git repository ({error})") from None
     commits = [commit_of(ref) for ref in refs]
     with tempfile.TemporaryDirectory(prefix="concurrency-refs-", ignore_cleanup_errors=True) as temporary:
         roots = [Path(temporary, name) for name in ("base", "head")]
@@ -86,7 +86,7 @@ def checked_out(refs: Sequence[str]) -> Iterator[list[Tree]]:
 
 
 def set_up(tree: Tree, command: str) -> None:
-    """Run the user's own command that makes a revision's environment.
+    """Run the user's command that makes a revision's environment.
 
     :raises CommandError: it failed.
     """
@@ -107,13 +107,13 @@ def set_up(tree: Tree, command: str) -> None:
 
 
 def measure(tree: Tree, python: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """Run pytest in a revision's folder, and return the run that it has measured.
+    """Run pytest in a revision's folder, and return its run.
 
-    :raises CommandError: there was none.
+    :raises CommandError: nothing was measured.
     """
     with tempfile.TemporaryDirectory(prefix="concurrency-run-") as storage:
-        # What a project's own settings keep or compare is about another folder.
-        # A cache of its own for each session: with --lf in a project's addopts, the second would run failures only.
+        # Settings of the project that save or compare runs are about another folder.
+        # Each session has its own cache: with --lf in a project's addopts, the second session would run only failures.
         # Without the cache's plugin, that option would be unknown.
         cache = Path(storage, "cache")
         ours = ["-o", f"cache_dir={cache}", f"--concurrency-storage={storage}", "--concurrency-save=measured", "-q"]
@@ -135,7 +135,7 @@ def measure(tree: Tree, python: str, arguments: Sequence[str]) -> dict[str, Any]
 
 
 def _python(tree: Tree, python: str) -> list[str]:
-    """Return the interpreter; a path inside the revision, as --setup may have made it, is looked for there."""
+    """Return the interpreter. A path inside the repository means that in the revision, made by --setup."""
     words = shlex.split(python, posix=os.name == "posix") if python else [sys.executable]
     if (tree.folder / words[0]).is_file():
         words[0] = str(tree.folder / words[0])
@@ -143,7 +143,7 @@ def _python(tree: Tree, python: str) -> list[str]:
 
 
 def _environment(tree: Tree) -> dict[str, str]:
-    """Let the revision's own code be found before any that is installed."""
+    """Return an environment in which the revision's code is imported before installed code."""
     own = [str(folder) for folder in (tree.root / "src", tree.root) if folder.is_dir()]
     before = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([*own, *([before] if before else [])])}

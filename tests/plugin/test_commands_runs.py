@@ -208,12 +208,12 @@ def test_what_cannot_be_merged(tmp_path: Path, capsys: Said) -> None:
     out = tmp_path / "all.json"
     said = bad(capsys, "merge", str(out), one, other)
     assert "1.json and " in said
-    assert "come from machines that differ: usable CPUs: 2 and 4" in said
+    assert "come from different kinds of machines: usable CPUs: 2 and 4" in said
     assert "it is cut off" in bad(capsys, "merge", str(out), one, str(tmp_path / "cut.json"))
     assert "there is no such file" in bad(capsys, "merge", str(out), one, str(tmp_path / "none.json"))
     assert "there is no folder" in bad(capsys, "merge", str(tmp_path / "no/all.json"), one)
     assert not out.exists()
-    assert "is there already" in bad(capsys, "merge", one, other)
+    assert "exists, and would be overwritten" in bad(capsys, "merge", one, other)
     assert json.loads(Path(one).read_text())["records"] == [a_record("a")]
 
 
@@ -266,7 +266,7 @@ def test_merge_does_not_write_through_a_symbolic_link_to_nowhere(
     storage: store.Storage, tmp_path: Path, capsys: Said
 ) -> None:
     Path("out.json").symlink_to(tmp_path / "planted.json")
-    assert "is there already" in bad(capsys, "merge", "out.json", str(storage.path / "fast.json"))
+    assert "exists, and would be overwritten" in bad(capsys, "merge", "out.json", str(storage.path / "fast.json"))
     assert not (tmp_path / "planted.json").exists()
 
 

@@ -13,7 +13,7 @@ from pytest_concurrency.cli.commands import doctor
 from pytest_concurrency.doctor import fitness
 from pytest_concurrency.doctor.fitness import Checkup
 
-LABELS = ["usable CPUs", "Python", "clocks tick", "readable", "interference", "A/A trial", "2 threads", "waiting gate"]
+LABELS = ["usable CPUs", "Python", "clock ticks", "readable", "interference", "A/A trial", "2 threads", "waiting test"]
 
 
 def test_everything_is_tried_and_answered(
@@ -31,8 +31,8 @@ def test_everything_is_tried_and_answered(
     assert status in (0, 1)  # a busy machine is not fit, and says so
     assert found["fit"] == (status == 0)
     assert out.rstrip().splitlines()[-1]
-    assert ("Fit: gates on waiting" in out) == (status == 0)
-    assert ("Not fit at this moment" in out) == (status == 1)
+    assert ("Suitable for tests of waiting" in out) == (status == 0)
+    assert ("Not suitable at the moment" in out) == (status == 1)
     assert found["readings"]["usable"] > 0
     assert found["gates_up_to_cpus"] >= 1
 

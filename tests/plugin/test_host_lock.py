@@ -133,7 +133,7 @@ def test_nothing_runs_beside_a_measurement(suite: Suite, stamps: Path, pytester:
     assert disturbed(stamps) == []
     assert len({span.process for span in spans(stamps)}) == 2
     assert all(record["quiet_host"]["alone"] for record in records(pytester))
-    assert "quiet host" not in text_of(result)
+    assert "without exclusive host access" not in text_of(result)
 
 
 @needs_xdist
@@ -344,7 +344,10 @@ def test_outer(tmp_path):
 '''
     result = suite(source, "-s", subprocess=True)
     result.assert_outcomes(passed=3)
-    assert "1 test measured without a quiet host (test_measured): this session was started by a test" in text_of(result)
+    assert (
+        "1 test measured without exclusive host access (test_measured): this session was started by a test"
+        in text_of(result)
+    )
 
 
 def test_a_test_that_does_not_end_is_not_waited_for_for_ever(
@@ -359,8 +362,9 @@ def test_a_test_that_does_not_end_is_not_waited_for_for_ever(
     other.leave()
     other.close()
     result.assert_outcomes(passed=2)
-    assert "1 test measured without a quiet host (test_measured): other tests did not end within 50 ms" in text_of(
-        result
+    assert (
+        "1 test measured without exclusive host access (test_measured): other tests did not end within 50 ms"
+        in text_of(result)
     )
 
 
@@ -415,14 +419,16 @@ def test_without_sqlite3(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makeconftest("import sys\nsys.modules['sqlite3'] = None\n")
     result = suite(MEASURED, subprocess=True)
     result.assert_outcomes(passed=2)
-    assert "1 test measured without a quiet host (test_measured): this Python has no sqlite3" in text_of(result)
+    assert "1 test measured without exclusive host access (test_measured): this Python has no sqlite3" in text_of(
+        result
+    )
 
 
 def test_without_a_place_for_the_lock(suite: Suite, own_host: Path) -> None:
     (own_host / f"pytest-concurrency-perf-{os.getuid() if hasattr(os, 'getuid') else 'user'}").touch()
     result = suite(MEASURED, subprocess=True)
     result.assert_outcomes(passed=2)
-    assert "1 test measured without a quiet host (test_measured): " in text_of(result)
+    assert "1 test measured without exclusive host access (test_measured): " in text_of(result)
 
 
 @pytest.mark.parametrize("given", ["nope", "-1", "0"])

@@ -1,4 +1,4 @@
-"""What the console script can do: one file a command, found by its name.
+"""The commands of the console script: a module for each, found by its name.
 
 Each module has ``SUMMARY`` (one line for the list of commands), ``configure(parser)``, which adds its
 arguments, and ``run(arguments)``, which returns the exit status: 0, 1 for a regression, 2 for bad usage.
@@ -17,23 +17,23 @@ from pytest_concurrency.runs.store import DEFAULT
 
 
 def add_storage(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says where the saved runs are."""
+    """Add the option for the folder of the saved runs."""
     parser.add_argument("--storage", default=DEFAULT, metavar="PATH", help=f"folder of the saved runs [{DEFAULT}]")
 
 
 def add_fail(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add the option that says which losses matter."""
+    """Add the option for the losses that are regressions."""
     parser.add_argument(
         "--fail",
         action="append",
         metavar="EXPR",
-        help="exit with 1 if a test has certainly lost more: speedup:10%%, efficiency:0.1; may be repeated"
+        help="exit with 1 if a test has lost more with high confidence: speedup:10%%, efficiency:0.1; may be repeated"
         + (f" [{default.replace('%', '%%')}]" if default else ""),
     )
 
 
 def limits_of(arguments: argparse.Namespace) -> tuple[AllowedLoss, ...]:
-    """Return what ``--fail`` says.
+    """Return the limits that ``--fail`` gives.
 
     :raises CommandError: it cannot be read.
     """
@@ -52,5 +52,5 @@ def time_of(text: str) -> float:
 
 
 def terminal_width() -> int:
-    """Return how many columns there are: 80 where no one knows."""
+    """Return the number of columns of the terminal; 80 if it is unknown."""
     return shutil.get_terminal_size((80, 24)).columns

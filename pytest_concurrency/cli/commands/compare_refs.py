@@ -1,8 +1,8 @@
-"""Measure two git revisions against each other, in turns on this machine.
+"""Measure two git revisions alternately on this machine, and compare them.
 
-Both are checked out in temporary folders, and their tests are run one session after the other: base, head,
-head, base and so on. So background load affects both equally. What is not committed takes no
-part. What follows -- goes to pytest.
+Both are checked out in temporary folders, and their tests run in alternating sessions: base, head, head,
+base and so on. So background load affects both equally. Uncommitted changes are not measured. Arguments
+after -- are passed to pytest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_fail(parser, default=str(allowed_loss.DEFAULT[0]))
     parser.add_argument("--times", type=int, default=2, metavar="N", help="sessions of each revision [2]")
     parser.add_argument(
-        "--setup", metavar="COMMAND", help="run this in the folder of each revision first, to make its environment"
+        "--setup",
+        metavar="COMMAND",
+        help="command to run in the folder of each revision first, to make its environment",
     )
     parser.add_argument(
         "--python",
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             _say(f"{tree.ref}: {tree.commit[:12]}")
             if arguments.setup:
                 set_up(tree, arguments.setup)
-        # Base, head, head, base: what drifts, drifts for both.
+        # Base, head, head, base: a drift of the machine affects both.
         turns = [[base, head] if turn % 2 == 0 else [head, base] for turn in range(arguments.times)]
         order = [tree for pair in turns for tree in pair]
         runs = {base: [], head: []}  # type: ignore[var-annotated]

@@ -239,17 +239,18 @@ def test_what_is_required_is_written_as_a_comparison(changes: dict[str, Any], re
     assert row[head.index("required") : head.index("bound")].strip() == required
 
 
-def test_tests_without_a_quiet_host_are_told_once_per_reason() -> None:
+def test_tests_without_exclusive_host_access_are_listed_once_per_reason() -> None:
     late = {"alone": False, "waited": 30.0, "reason": "other tests did not end within 30 s"}
     quiet = {"alone": True, "waited": 0.1, "reason": ""}
     stays = [late, late, quiet, late, late, None, {**late, "reason": "this Python has no sqlite3 module"}]
     reporter = FakeReporter(80)
     records = [record.record_of(f"test_a.py::test_{n}", [outcome()], quiet_host=stay) for n, stay in enumerate(stays)]
     terminal.show(reporter, records, Layout(full=False))
-    assert reporter.lines[-3:] == [
-        "4 tests measured without a quiet host (test_0, test_1, test_3, ...): other tests",
-        "  did not end within 30 s",
-        "1 test measured without a quiet host (test_6): this Python has no sqlite3 module",
+    assert reporter.lines[-4:] == [
+        "4 tests measured without exclusive host access (test_0, test_1, test_3, ...): other",
+        "  tests did not end within 30 s",
+        "1 test measured without exclusive host access (test_6): this Python has no",
+        "  sqlite3 module",
     ]
 
 
