@@ -1,4 +1,4 @@
-"""``expect_scaling``: speedup stays in proportion to the workers."""
+"""``expect_scaling``: the speedup stays in proportion to the number of workers."""
 
 from __future__ import annotations
 

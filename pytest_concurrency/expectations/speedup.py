@@ -1,4 +1,4 @@
-"""``expect_speedup``: N workers are that many times as fast as one."""
+"""``expect_speedup``: N workers are at least, or at most, that many times as fast as one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
         raise placement.needed(name)
     least, most = arguments.get("at_least"), arguments.get("at_most")
     if least is None and most is None:
-        raise BadArgument(f"{name}({place.spelled}) says no threshold: add at_least= or at_most=.")
+        raise BadArgument(f"{name}({place.spelled}) has no threshold: add at_least= or at_most=.")
     if least is not None and least > place.size and not isinstance(place.size, keywords.Auto):
         raise BadArgument(
             f"{name}({place.spelled}, at_least={number(least)}) can never be met: {count(place.size, 'worker')} can "

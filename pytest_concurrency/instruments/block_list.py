@@ -1,4 +1,4 @@
-"""The blocks of event loops that a whole session has seen: by line, longest first (pure)."""
+"""The event-loop blocks of a whole session, by line, longest first (pure)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def matches(text: str, pattern: str) -> bool:
 
 
 def as_json(block: Block, test: str, allowed: str | None, is_sure: bool) -> dict[str, Any]:
-    """Return a block as plain values, as it rides on a test's report."""
+    """Return a block as plain values, for a test's report."""
     return {
         "test": test,
         "low": block.low,
@@ -38,10 +38,10 @@ def as_json(block: Block, test: str, allowed: str | None, is_sure: bool) -> dict
 
 
 def lines(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the list: each line that blocked, how long at most, how often, in how many tests."""
+    """Return the list: each line that blocked, its longest block, how often, and in how many tests."""
     by_place: dict[str, list[Mapping[str, Any]]] = {}
     for block in blocks:
-        by_place.setdefault(block["where"] or "line not caught", []).append(block)
+        by_place.setdefault(block["where"] or "line not seen", []).append(block)
     ordered = sorted(by_place.items(), key=lambda item: -max(block["high"] for block in item[1]))
     shown = [_line(place, seen) for place, seen in ordered[:_SHOWN]]
     return [*shown, f"... and {count(len(ordered) - _SHOWN, 'line')} more"] if len(ordered) > _SHOWN else shown

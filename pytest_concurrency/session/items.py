@@ -63,7 +63,7 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
     if callables.is_generator(function):
         raise _refusal(
             item,
-            f"{marks[0].name} is on a test that has a yield, so that a call of it runs nothing. "
+            f"{marks[0].name} is on a test that has a yield, so calling it runs nothing. "
             "Take the yield out; what should happen after the measurement belongs in a fixture.",
         )
     if (why := other_plugins.why_not(function)) is not None:

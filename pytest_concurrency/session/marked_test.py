@@ -25,7 +25,7 @@ Skip = Callable[[str, str], NoReturn]
 _REPEATABLE = (
     "The first, plain call of the body passed. A measured body runs again and again, in several workers at once, so it "
     "must be repeatable: give it files, rows and ports of its own (concurrency_tmp_path, concurrency_worker.index), or "
-    "fresh input for each call with setup=, and leave nothing behind."
+    "new input for each call with setup=, and leave nothing behind."
 )
 
 

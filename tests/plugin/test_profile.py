@@ -62,7 +62,7 @@ def test_a_broken_verdict_shows_computing_and_waiting_apart(suite: Suite) -> Non
 @needs_gil
 def test_where_threads_stood_is_the_line_of_the_lock(suite: Suite) -> None:
     section = section_of(suite(LOCKED, "--concurrency-profile"))
-    _, _, stands = section.partition("Where 4 threads stood, in an extra round;")
+    _, _, stands = section.partition("Where 4 threads were blocked, in an extra round;")
     first = stands.splitlines()[1]
     assert "in load: with LOCK:" in first
     assert float(first.split()[0].rstrip("%")) > 50

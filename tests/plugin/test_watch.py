@@ -172,7 +172,7 @@ def test_restored():
         ("'shop:Client.url'", "it is a property"),
         ("'shop:numbers'", "it is a generator"),
         ("'shop:Client.get.it'", "get has no 'it'"),
-        ("'datetime:datetime.now'", "What is written in C and built into a type cannot be watched"),
+        ("'datetime:datetime.now'", "A method in C that is built into a type cannot be watched"),
         ("fetch", "write the module and the name in it"),
     ],
 )

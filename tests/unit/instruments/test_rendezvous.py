@@ -136,7 +136,7 @@ def test_serial_tasks_fail_by_the_timeout_and_tell_who_waits_for_what(make: Make
         lock = asyncio.Lock()
         await asyncio.gather(work(lock), work(lock))
 
-    with pytest.raises(ExpectationNotMet, match=r"within 50 ms.*task Task-\d+ stands at .*async with lock"):
+    with pytest.raises(ExpectationNotMet, match=r"within 50 ms.*task Task-\d+ is at .*async with lock"):
         asyncio.run(main())
     with pytest.raises(ExpectationNotMet, match="at most 1 of 2"):
         enter(gauge)
