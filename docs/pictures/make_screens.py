@@ -77,8 +77,8 @@ def report() -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "report.html")
         page.write_text(_rendered("html"), encoding="utf-8")
-        light = shot(page, Path(folder, "light.png"), 900, 1000)
-        dark = shot(page, Path(folder, "dark.png"), 900, 1000, dark=True)
+        light = shot(page, Path(folder, "light.png"), 1100, 1000)
+        dark = shot(page, Path(folder, "dark.png"), 1100, 1000, dark=True)
         both = Image.new("RGB", (light.width + dark.width, light.height))
         both.paste(light, (0, 0))
         both.paste(dark, (light.width, 0))

@@ -101,7 +101,7 @@ def _let_python_end() -> None:
     with contextlib.suppress(Exception):  # stderr may be closed
         sys.stderr.write(
             f"pytest-concurrency-perf: these still hang in a measured body, so Python exits without waiting for them "
-            f"(it would wait for ever):\n{lines}"
+            f"(it would wait forever):\n{lines}"
         )
         sys.stderr.flush()
     workers = [worker for left in hanging for worker in left.workers()]

@@ -69,8 +69,7 @@ def test_in_a_pool_of_threads(suite: Suite, pytester: pytest.Pytester) -> None:
     result.stdout.re_match_lines([r"  worker 2: .*test_suite\.py:\d+ in test_body: .*wait\(\)  # here"])
     assert "A thread that waits cannot be ended from outside" in text
     assert (
-        "these still hang in a measured body, so Python exits without waiting for them (it would wait for ever):"
-        in text
+        "these still hang in a measured body, so Python exits without waiting for them (it would wait forever):" in text
     )
     result.stderr.re_match_lines([r"  test_body, ThreadPoolExecutor worker 2: .*test_suite\.py:\d+ in test_body: .*"])
 
@@ -149,7 +148,6 @@ def test_in_an_interpreter(suite: Suite, pytester: pytest.Pytester, statement: s
     source = MARKED.format(workers="interpreters=2", imports="import threading, time", statement=statement)
     result, text = hang(suite, pytester, source)
     assert (
-        "these still hang in a measured body, so Python exits without waiting for them (it would wait for ever):"
-        in text
+        "these still hang in a measured body, so Python exits without waiting for them (it would wait forever):" in text
     )
     result.stderr.fnmatch_lines(["  test_body, interpreters worker 2: no answer"])
