@@ -112,7 +112,7 @@ def test_the_pool_is_whole():
     assert "Python would wait" not in result.stderr.str()
 
 
-def test_a_pool_whose_workers_all_hang_is_told_as_such(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_a_pool_whose_workers_all_hang_is_reported_as_such(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         AT_THE_END + "from pytest_concurrency.backends import executor_group\nexecutor_group._ASSEMBLING = 0.5\n"
     )

@@ -133,7 +133,7 @@ def test_a_registered_marker_with_a_similar_name_is_left_alone(suite: Suite, pyt
     suite("@pytest.mark.expect_speedups(3)\ndef test_good():\n    pass\n").assert_outcomes(passed=2)
 
 
-def test_one_bad_marker_beside_a_good_one_is_enough(suite: Suite) -> None:
+def test_one_bad_marker_next_to_a_good_one_is_enough(suite: Suite) -> None:
     result = suite(
         """
 @pytest.mark.expect_io_bound
@@ -145,7 +145,7 @@ def test_bad():
     assert_told(result, "test_suite.py::test_bad", ["at_leest"])
 
 
-def test_parametrised_tests_are_told_apart(suite: Suite) -> None:
+def test_parametrised_tests_are_distinguished(suite: Suite) -> None:
     result = suite(
         """
 @pytest.mark.parametrize("n", [

@@ -93,7 +93,7 @@ def test_compare(storage: store.Storage, capsys: Said) -> None:
     assert main(["compare", "fast", ".concurrency/slow.json", "--fail=efficiency:0.1"]) == 1
 
 
-def test_a_verdict_that_is_broken_now_fails_whatever_the_limit(storage: store.Storage, capsys: Said) -> None:
+def test_a_verdict_that_is_not_met_now_fails_whatever_the_limit(storage: store.Storage, capsys: Said) -> None:
     storage.save(a_run(a_record(verdict="not_met", workers="4 threads")), "not_met")
     assert main(["compare", "fast", "not_met", "--fail", "speedup:99%"]) == 1
     assert "met -> not met" in " ".join(capsys.readouterr().out.split())

@@ -157,7 +157,7 @@ def test_worktree_of_the_user_on_a_disk_that_is_not_mounted_is_kept(tmp_path: Pa
 
 
 @pytest.mark.parametrize("addopts", ["--ff", "--lf", "-p no:cacheprovider"])
-def test_options_about_the_cache_in_the_projects_settings_are_heeded(tmp_path: Path, addopts: str) -> None:
+def test_options_about_the_cache_in_the_projects_settings_are_applied(tmp_path: Path, addopts: str) -> None:
     """A cache that one session leaves must not make the next one run failures only."""
     repository = Repository(tmp_path)
     repository.git("init", "-q")

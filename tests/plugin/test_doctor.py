@@ -38,7 +38,7 @@ def test_everything_is_tried_and_answered(
 
 
 @pytest.mark.parametrize(("wanted", "status"), [("1", 0), ("2", 1)])
-def test_status_tells_whether_gates_are_wide_enough(
+def test_exit_status_says_whether_enough_cpus_are_available(
     wanted: str, status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from unit.doctor.test_fitness import GOOD, figure
@@ -56,7 +56,7 @@ def test_bad_options_are_usage_errors(option: list[str], capsys: pytest.CaptureF
     assert option[0] in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_written_is_told_first(
+def test_a_file_that_cannot_be_written_is_reported_first(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "examine", lambda *arguments: pytest.fail("it measured"))

@@ -249,7 +249,7 @@ def test_where_the_page_goes_is_checked_first(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and str(value[0]).count(":") else "",
 )
-def test_bad_input_is_told_in_one_message(
+def test_bad_input_is_reported_in_one_message(
     arguments: list[str], expected: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert explore(*arguments) == 2

@@ -194,7 +194,7 @@ def test_the_message_of_a_comparison_that_is_not_met(suite: Suite) -> None:
     assert "1 verdict: 1 not met" in text
 
 
-def test_a_wrong_bound_type_is_told_with_its_evidence(suite: Suite) -> None:
+def test_a_wrong_bound_type_is_reported_with_its_evidence(suite: Suite) -> None:
     result = suite(HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.bound(wait) == 'cpu'\n")
     result.assert_outcomes(failed=1, passed=1)
     text = text_of(result)

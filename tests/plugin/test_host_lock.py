@@ -127,7 +127,7 @@ needs_xdist = pytest.mark.skipif(not importlib.util.find_spec("xdist"), reason="
 
 
 @needs_xdist
-def test_nothing_runs_beside_a_measurement(suite: Suite, stamps: Path, pytester: pytest.Pytester) -> None:
+def test_nothing_runs_during_a_measurement(suite: Suite, stamps: Path, pytester: pytest.Pytester) -> None:
     result = suite(STAMPS, *TWO, REPORT, subprocess=True)
     result.assert_outcomes(passed=31)
     assert disturbed(stamps) == []
@@ -432,7 +432,7 @@ def test_without_a_place_for_the_lock(suite: Suite, own_host: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["nope", "-1", "0"])
-def test_a_bad_value_is_told(suite: Suite, given: str) -> None:
+def test_a_bad_value_is_reported(suite: Suite, given: str) -> None:
     result = suite(MEASURED, f"--concurrency-quiet-host={given}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert f'--concurrency-quiet-host={given}: must be auto, off, or the longest wait, such as "2min"' in text_of(
@@ -462,7 +462,7 @@ host.leave()
 """
 
 
-def test_a_session_beside_one_that_measures_again_and_again_gets_as_much_time(suite: Suite) -> None:
+def test_session_gets_as_much_time_as_one_that_measures_repeatedly(suite: Suite) -> None:
     other = subprocess.Popen([sys.executable, "-c", BUSY_SESSION], stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout is not None
@@ -480,7 +480,7 @@ def test_a_session_beside_one_that_measures_again_and_again_gets_as_much_time(su
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process as POSIX does")
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_stopped_measurement_costs_each_later_test_less_and_that_is_told(suite: Suite, workers: int) -> None:
+def test_a_stopped_measurement_costs_each_later_test_less_and_that_is_reported(suite: Suite, workers: int) -> None:
     if workers and not importlib.util.find_spec("xdist"):
         pytest.skip("needs pytest-xdist")
     other = subprocess.Popen([sys.executable, "-c", BUSY_SESSION], stdout=subprocess.PIPE, text=True)

@@ -47,7 +47,7 @@ def section_of(result: pytest.RunResult, name: str = "test_body") -> str:
     return "\n".join(lines[:end])
 
 
-def test_a_broken_verdict_shows_computing_and_waiting_apart(suite: Suite) -> None:
+def test_a_not_met_verdict_shows_computing_and_waiting_apart(suite: Suite) -> None:
     result = suite(LOCKED, "--concurrency-profile")
     assert_outcome(result, "test_body", "FAILED")
     assert_other_passed(result)
@@ -286,7 +286,7 @@ def other():
     ("tool", "part"),
     [("cprofile", "so lines of Python seem slower"), ("line", "line_profiler would take the place of")],
 )
-def test_what_traces_the_run_is_told(suite: Suite, tool: str, part: str) -> None:
+def test_what_traces_the_run_is_reported(suite: Suite, tool: str, part: str) -> None:
     if tool == "line":
         pytest.importorskip("line_profiler")
     source = """
@@ -319,7 +319,7 @@ def test_under_xdist_it_comes_from_the_worker(suite: Suite) -> None:
     assert "time.sleep in load" in section_of(result)
 
 
-def test_input_is_made_anew_for_the_extra_run(suite: Suite) -> None:
+def test_input_is_made_again_for_the_extra_run(suite: Suite) -> None:
     source = """
 LOCK = threading.Lock()
 

@@ -87,7 +87,7 @@ def test_unchanged_code_passes_and_it_is_said(suite: Suite) -> None:
     assert re.search(r"1 compared: 1 (unchanged|without a significant change)", text_of(result))
 
 
-def test_without_a_limit_nothing_fails_and_the_loss_is_told(suite: Suite) -> None:
+def test_without_a_limit_nothing_fails_and_the_loss_is_reported(suite: Suite) -> None:
     save(suite, FETCH)
     result = suite(LOCKED, "--concurrency-compare=base")
     assert result.ret == 0
@@ -96,7 +96,7 @@ def test_without_a_limit_nothing_fails_and_the_loss_is_told(suite: Suite) -> Non
     )
 
 
-def test_a_better_figure_is_told_so_that_the_baseline_can_be_raised(suite: Suite) -> None:
+def test_a_better_figure_is_reported_so_that_the_baseline_can_be_raised(suite: Suite) -> None:
     save(suite, LOCKED)
     result = suite(FETCH, *GATE)
     assert result.ret == 0
@@ -140,7 +140,7 @@ def test_bound(concurrency):
     assert "REGRESSED from base" in text_of(result)
 
 
-def test_a_loss_that_fresh_workers_do_not_confirm_passes(suite: Suite) -> None:
+def test_a_loss_that_new_workers_do_not_confirm_passes(suite: Suite) -> None:
     """The lock goes away after the first measurement, as a bad moment of a machine does."""
     save(suite, FETCH)
     source = (
@@ -376,7 +376,7 @@ def test_under_xdist_the_workers_judge_and_one_process_saves(suite: Suite, pytes
     assert list(runs(pytester)) == ["base", "slow"]
 
 
-def test_no_room_to_save_is_told_and_costs_no_verdict(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_to_save_is_reported_and_costs_no_verdict(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     from pytest_concurrency.runs import store
 
     def fail(*_: object, **__: object) -> None:
@@ -409,7 +409,7 @@ def test_eighty_columns_are_enough(suite: Suite, monkeypatch: pytest.MonkeyPatch
     assert max(map(len, shown)) <= 80
 
 
-def test_report_files_tell_what_is_slower(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_report_files_say_what_is_slower(suite: Suite, pytester: pytest.Pytester) -> None:
     save(suite, FETCH)
     result = suite(LOCKED, *GATE, "--concurrency-report=markdown:r.md", "--concurrency-report=json:r.json")
     assert_outcome(result, "test_fetch", "FAILED")

@@ -74,7 +74,7 @@ def test_the_file_holds_every_verdict_with_its_figures(suite: Suite, pytester: p
         assert all(value >= 0 for value in arm["wall"] + arm["cpu"] + arm["blocked"])
 
 
-def test_tasks_are_counted_and_their_share_of_the_loop_told(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_tasks_are_counted_and_their_share_of_the_loop_reported(suite: Suite, pytester: pytest.Pytester) -> None:
     suite(
         "@pytest.mark.expect_speedup(tasks=4, at_least=2)\nasync def test_body():\n    await asyncio.sleep(0.008)\n",
         "--concurrency-report=json:out.json",

@@ -176,14 +176,14 @@ def test_restored():
         ("fetch", "write the module and the name in it"),
     ],
 )
-def test_what_cannot_be_watched_is_told(suite: Suite, name: str, why: str) -> None:
+def test_what_cannot_be_watched_is_reported(suite: Suite, name: str, why: str) -> None:
     result = suite(HEAD + f"def test_body(concurrency):\n    concurrency.watch({name})\n")
     assert_outcome(result, "test_body", "FAILED")
     assert why in text_of(result)
     assert_other_passed(result)
 
 
-def test_what_else_holds_the_original_is_told(suite: Suite) -> None:
+def test_what_else_holds_the_original_is_reported(suite: Suite) -> None:
     source = """
 HANDLERS = {"get": fetch}
 

@@ -90,7 +90,9 @@ def test_cpus_that_are_there_but_not_delivered_make_it_unfit() -> None:
         ({"threads": figure(1.45)}, 1.5, 2, 1),
     ],
 )
-def test_how_wide_a_gate_holds(figures: dict[str, Any], usable: float, workers: int, delivered: int) -> None:
+def test_how_many_cpus_are_really_available(
+    figures: dict[str, Any], usable: float, workers: int, delivered: int
+) -> None:
     assert fitness.delivered(other(control=figures, usable=usable, workers=workers)) == delivered
 
 

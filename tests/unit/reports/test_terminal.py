@@ -169,7 +169,7 @@ def test_color_adds_nothing_but_color() -> None:
     assert rows["test_a.py::test_busy"].startswith("\x1b[33m")
 
 
-def test_without_the_table_only_what_is_not_met_is_told() -> None:
+def test_without_the_table_only_what_is_not_met_is_reported() -> None:
     lines = shown(full=False)
     text = "\n".join(lines)
     assert "test_fetch" not in text
@@ -197,7 +197,7 @@ def test_an_empty_run_says_so_if_it_was_asked() -> None:
     assert shown(records=[])[-1] == "0 verdicts: no test measured anything"
 
 
-def test_each_test_is_told_its_tool_once() -> None:
+def test_each_test_is_listed_once_with_its_tool() -> None:
     lines = shown(80)
     start = lines.index("which tool for which test:")
     block = " ".join(" ".join(lines[start:]).split())
@@ -254,7 +254,7 @@ def test_tests_without_exclusive_host_access_are_listed_once_per_reason() -> Non
     ]
 
 
-def test_a_record_of_an_older_version_has_no_quiet_host() -> None:
+def test_record_of_an_older_version_has_no_host_access() -> None:
     reporter = FakeReporter(80)
     old = record.record_of("test_a.py::test_old", [outcome()])
     del old["quiet_host"]

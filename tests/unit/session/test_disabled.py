@@ -60,7 +60,7 @@ def check(found):
     assert namespace["check"](PLAIN.speedup(nothing, threads=4)) == "yes"
 
 
-def test_results_that_differ_are_told_all_the_same() -> None:
+def test_results_that_differ_are_reported_all_the_same() -> None:
     PLAIN.compare(lambda: 1, lambda: 1, same_result=True)
     with pytest.raises(AssertionError, match="return different values: 1 against 2"):
         PLAIN.compare(lambda: 1, lambda: 2, same_result=True)

@@ -225,7 +225,7 @@ def test_figures(estimate: Estimate | None, text: str) -> None:
     assert not_met.figure(estimate) == text
 
 
-def test_the_claim_behind_the_verdict_is_the_one_that_is_told() -> None:
+def test_the_claim_behind_the_verdict_is_the_one_that_is_reported() -> None:
     claims = (ShareClaim("wait", 0.5, 0.25), OverlapClaim(4, 0.25))
     ended = settlement(*claims, rounds=(ROUND,), verdicts=("met", "not_met"))
     assert deciding(ended).claim is claims[1]
@@ -251,7 +251,7 @@ def test_verdict_without_a_failure_has_a_reason_of_one_line(verdict: VerdictName
     assert [(arm.workers, arm.note) for arm in found.arms] == [(1, "pinned"), (4, "pinned")]
 
 
-def test_loop_that_another_thread_blocks_is_not_told_to_use_to_thread() -> None:
+def test_loop_that_another_thread_blocks_gets_no_advice_to_use_to_thread() -> None:
     stuck = Round(1, STRETCHED.serial, None, block=BlockProbe(Interval(0.2, 0.21), idle=True))
     found = finding_of(LongestClaim("block", 0.05, 0.25), WorkerSetup("tasks", method="block"), SECONDS, stuck)
     assert "another thread that the code uses holds the GIL" in found.cause
@@ -283,7 +283,7 @@ def test_arms_keep_every_rounds_totals() -> None:
     assert [arm.delay for arm in unread] == [None]
 
 
-def test_arms_tell_what_one_body_took() -> None:
+def test_arms_say_what_one_body_took() -> None:
     serial, together = (arm.body for arm in arms_of((ROUND, ROUND), WorkerSetup("threads", 4)))
     assert serial == PerBody(0.0425, 0.012, 0.03, 0.0005)
     assert together == PerBody(0.125, 0.013, 0.11, 0.002)
