@@ -155,7 +155,7 @@ def test_a_body_that_varies_by_itself_is_reported_as_why_it_is_undecided() -> No
         alone, figure = (0.02, 4.0) if number % 2 else (0.004, 1.0)
         case.take(cast(Interval(figure, figure), 2.5, alone, alone, 0.11))
     said = said_of(TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0))
-    assert "The calls vary in duration (a rate limit, or work at every n-th call)" in said
+    assert "The calls vary in duration (a rate limit, or extra work at every n-th call)" in said
     assert "raise max_time" in said
 
 
@@ -199,7 +199,7 @@ def test_contention_that_may_be_chance_is_reported_as_such() -> None:
         taken += 1
         if taken == 6:
             said = said_of(TimeRanOut(case, [round_(reading(0.01))] * 8, Interference(), CpuSite(2), 1.0))
-            assert "he calls vary in duration (a cache, for example), so this slowdown may be chance" in said
+            assert "he calls vary in duration (a cache, for example), so this slowdown may be due to chance" in said
     assert (case.verdict, taken) == ("not_met", 8)
 
 
@@ -231,7 +231,7 @@ def test_a_share_that_few_calls_make_is_reported_as_that() -> None:
         share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
         case.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole), early=number < 24)
     said = said_of(TimeRanOut(case, [round_(reading(0.01))] * 40, Interference(), CpuSite(2), 10.0))
-    assert "All rounds together come to 27%, since few calls take most of the time" in said
+    assert "All rounds pooled give 27%, because a few calls take most of the time" in said
 
 
 def test_an_undecided_figure_has_the_interval_of_most_of_its_rounds() -> None:
