@@ -101,7 +101,7 @@ def test_a_verdict_that_is_not_met_now_fails_whatever_the_limit(storage: store.S
 
 def test_a_later_run_without_records_does_not_pass_a_limit(storage: store.Storage, capsys: Said) -> None:
     storage.save({**a_run(), "records": []}, "empty")
-    assert "empty has no records, so that nothing of fast can be held" in bad(
+    assert "empty has no records, so it cannot be compared with fast" in bad(
         capsys, "compare", "fast", "empty", "--fail", "speedup:10%"
     )
 

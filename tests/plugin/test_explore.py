@@ -130,7 +130,7 @@ def test_waits_that_queue_get_no_marker_for_threads(capfd: pytest.CaptureFixture
     assert explore("shop:locked") == 0
     out, _ = said_by(capfd)
     assert "serialized" in out
-    assert "remove the lock" in out.lower()
+    assert "remove that lock" in out.lower()
     assert "expect_speedup(threads" not in out
 
 
