@@ -247,8 +247,8 @@ def test_tests_without_exclusive_host_access_are_listed_once_per_reason() -> Non
     records = [record.record_of(f"test_a.py::test_{n}", [outcome()], quiet_host=stay) for n, stay in enumerate(stays)]
     terminal.show(reporter, records, Layout(full=False))
     assert reporter.lines[-4:] == [
-        "4 tests measured without exclusive host access (test_0, test_1, test_3, ...): other",
-        "  tests did not end within 30 s",
+        "4 tests measured without exclusive host access (test_0, test_1, test_3, ...):",
+        "  other tests did not end within 30 s",
         "1 test measured without exclusive host access (test_6): this Python has no",
         "  sqlite3 module",
     ]
