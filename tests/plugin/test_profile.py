@@ -284,7 +284,7 @@ def other():
 
 @pytest.mark.parametrize(
     ("tool", "part"),
-    [("cprofile", "so lines of Python seem slower"), ("line", "line_profiler would take the place of")],
+    [("cprofile", "so lines of Python appear slower"), ("line", "line_profiler would replace the tracer")],
 )
 def test_what_traces_the_run_is_reported(suite: Suite, tool: str, part: str) -> None:
     if tool == "line":

@@ -49,8 +49,8 @@ def test_a_lock_added_to_a_fetch_fails_its_test(suite: Suite, pytester: pytest.P
         r"\(-7\d%\); allowed loss: speedup:10%\.",
         " ".join(text.split()),
     )
-    assert "Cause: serialized. Alone it waits" in text
-    assert "/failed.html#regression" in text
+    assert "Cause: serialized. A serial call waits" in text
+    assert "/page/regression/" in text
     assert "the second with freshly started workers after a pause" in " ".join(text.split())
     assert "1 compared: 1 regressed" in text
     assert "Traceback" not in text
