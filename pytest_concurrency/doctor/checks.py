@@ -61,7 +61,7 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
         # A trial for each: what one of them learns about a body decides at which priority it measures.
         with contextlib.suppress(CannotMeasure), Trial.of_body(reference, circumstances) as trial:
             control[backend], notes[backend] = _control(trial, WorkerSetup(backend, workers), circumstances.defaults)
-    waiting = _gate(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
+    waiting = _test(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
     computing = None
     if usable >= 2:
         computing = _test(Body(control_body, label="computing"), circumstances, "threads", 2, 1.4)
