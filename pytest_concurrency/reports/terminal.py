@@ -158,7 +158,7 @@ def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) 
         if stay is not None and not stay["alone"]:
             by_reason.setdefault(stay["reason"], []).append(name_of(record["nodeid"]))
     for reason, names in by_reason.items():
-        text = f"{count(len(names), 'test')} measured without a quiet host ({_some(names)}): {reason}"
+        text = f"{count(len(names), 'test')} measured without exclusive host access ({_some(names)}): {reason}"
         for line in textwrap.wrap(text, width, subsequent_indent="  "):
             reporter.write_line(line)
 
