@@ -99,9 +99,9 @@ def test_how_many_cpus_are_really_available(
 def test_one_cpu_is_fit_for_waiting_only() -> None:
     checkup = other(usable=1.0, control={"threads": figure(1.0)}, computing=None)
     assert fitness.fit(checkup, 1)
-    assert "not on computing in parallel" in fitness.answer(checkup, 1)
+    assert "not of computing in parallel" in fitness.answer(checkup, 1)
     assert not fitness.fit(checkup, 2)
-    assert "2 CPUs wanted" in fitness.answer(checkup, 2)
+    assert "asks for 2 CPUs" in fitness.answer(checkup, 2)
 
 
 def test_a_missing_reading_says_what_it_costs() -> None:
