@@ -70,7 +70,7 @@ def record(number: int, chance: random.Random) -> dict[str, Any]:
                 "curve": curve if number % 5 == 0 else [],
             }
         ],
-        "bound": {"kind": "io", "cpu_share": 0.2, "wait_share": 0.8, "gil": "held", "evidence": "alone it waits"},
+        "bound": {"kind": "io", "cpu_share": 0.2, "wait_share": 0.8, "gil": "held", "evidence": "it waits"},
         "arms": arms,
         "interference": {"foreign": chance.uniform(0, 2), "steal": 0.0, "throttled": None},
     }

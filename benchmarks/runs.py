@@ -54,7 +54,7 @@ def a_record(number: int, rounds: int) -> dict[str, Any]:
     return {
         "nodeid": f"tests/test_module_{number // 50}.py::test_number[{number}]",
         "expectations": [expectation],
-        "bound": {"kind": "io", "cpu_share": 0.02, "wait_share": 0.98, "gil": "unknown", "evidence": "alone it waits"},
+        "bound": {"kind": "io", "cpu_share": 0.02, "wait_share": 0.98, "gil": "unknown", "evidence": "it waits"},
         "arms": [arm(1), arm(4)],
         "interference": {"foreign": 0.1, "steal": 0.0, "throttled": None},
     }

@@ -7,6 +7,7 @@ import ast
 import importlib
 import os
 import pkgutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ author = "The pytest-concurrency-perf developers"
 copyright = "The pytest-concurrency-perf developers, MIT License"
 release = version = pytest_concurrency.__version__
 
+sys.path.insert(0, str(Path(__file__).parent))  # for extra_pages
+
 extensions = [
+    "extra_pages",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
@@ -114,9 +118,9 @@ _KEYWORDS = {
     "gil": ("", "whether the greater part of the computing holds the GIL"),
     "max_hold": ('"5ms"', "the longest single GIL hold that is allowed"),
     "max_block": ('"50ms"', "the longest event-loop block that is allowed"),
-    "margin": ("0.25", "the indifference zone beside the threshold, as a fraction of it"),
+    "margin": ("0.25", "the width of the indifference zone next to the threshold, as a fraction of the threshold"),
     "max_time": ('"10s"', "the longest time for one verdict"),
-    "undecided": ('"skip"', "what happens to the test without a verdict"),
+    "undecided": ('"skip"', "what happens to a test without a verdict"),
     "setup": ("", "a function that makes a new input before each batch, outside of the timed part"),
     "leftovers": ("", "whether tasks, threads and processes that are left behind fail the test"),
 }

@@ -16,9 +16,9 @@ import pytest
 def pytest_concurrency_backends(config: pytest.Config) -> Mapping[str, Any] | None:
     """Return backends for ``executor="name"``: ``{name: what}``; the nearest conftest.py wins if two give one name.
 
-    ``what`` is a ``concurrent.futures.Executor``, which stays yours to shut down, or a function that
-    makes one, which is called for each measured test (with the number of workers, if it takes an
-    argument), and whose executor is shut down after it.
+    ``what`` is a ``concurrent.futures.Executor``, which you shut down yourself, or a function that
+    returns one. The function is called for each measured test, with the number of workers if it takes
+    an argument, and the executor is shut down after the test.
     """
 
 
@@ -29,7 +29,7 @@ def pytest_concurrency_update_record(config: pytest.Config, record: dict[str, An
 
 @pytest.hookspec
 def pytest_concurrency_update_environment(config: pytest.Config, environment: dict[str, Any]) -> None:
-    """Change in place what is reported of the machine; keep to plain JSON types."""
+    """Change in place what is reported about the machine; keep to plain JSON types."""
 
 
 @pytest.hookspec

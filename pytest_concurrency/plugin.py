@@ -38,7 +38,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(pytest_concurrency, "__distribution__"):  # another distribution's __init__.py in the place of ours
+    if not hasattr(pytest_concurrency, "__distribution__"):  # another distribution's __init__.py has overwritten ours
         from pytest_concurrency.core import package_conflict
 
         raise pytest.UsageError(package_conflict.why())
@@ -99,14 +99,14 @@ def _measured_tests(config: pytest.Config) -> MeasuredTests:
 @pytest.fixture
 def concurrency(request: pytest.FixtureRequest) -> Generator[Concurrency | PlainConcurrency, None, None]:
     """Measure code in a test: speedup(), compare(), scaling(), bound(), gil_hold(), loop_block(), in_flight()."""
-    # A test that asks with request.getfixturevalue() is not seen at the end of the collection.
+    # A test that uses request.getfixturevalue() is not known at the end of the collection.
     with _measured_tests(request.config).fixture_of(request.node) as value:
         yield value
 
 
 @pytest.fixture(scope="session")
 def concurrency_worker() -> CurrentWorker:
-    """Inside a measured body, which worker this is: .index, .count, .backend; and its fresh .input."""
+    """Inside a measured body, the worker that runs it: .index, .count, .backend; and its new .input."""
     from pytest_concurrency.backends.current_worker import CurrentWorker
 
     return CurrentWorker()
@@ -114,7 +114,7 @@ def concurrency_worker() -> CurrentWorker:
 
 @pytest.fixture
 def concurrency_tmp_path(tmp_path: pathlib.Path) -> Any:
-    """A temporary folder of each worker's own: an os.PathLike; concurrency_tmp_path / "name" is a Path in it."""
+    """A temporary folder for each worker: an os.PathLike; concurrency_tmp_path / "name" is a Path in it."""
     from pytest_concurrency.backends.batch import WorkerFolder
 
     return WorkerFolder(tmp_path)

@@ -1,14 +1,14 @@
 """Fakes for tests: a scripted clock and a scripted bench.
 
-Code that measures can be tested without measuring. A :class:`ScriptedBench` stands where the real
-workers and clocks stand, and makes its rounds from a model of a body on a machine, in no time and
-the same way in every run::
+Code that measures can be tested without measuring. A :class:`ScriptedBench` replaces the real
+workers and clocks. It computes its rounds from a model of a body on a machine, in no time and
+with the same result in every run::
 
     bench = ScriptedBench(ScriptedBody(wait=0.01), Noise(jitter=0.02))
     settlement = settle(plan, bench, max_time=10)
     assert settlement.verdict == "met"
 
-It also keeps what was asked of it: pauses, fresh workers, longer batches, probes and controls.
+It also records the calls that it gets: pauses, new workers, longer batches, probes and reference workloads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SKEW = 5e-6  # seconds between the starts of two workers
 
 
 class ScriptedClock:
-    """Time that passes only when told to, and while someone sleeps. Calling it reads it."""
+    """A clock that advances only by ``advance`` and ``sleep``. Calling it reads it."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.time: float = now
@@ -46,14 +46,14 @@ class ScriptedClock:
         self.time += seconds
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, and keep for how long in ``sleeps``."""
+        """Let time pass, and add the duration to ``sleeps``."""
         self.advance(seconds)
         self.sleeps.append(seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedBody:
-    """What one call of a body costs, in seconds, and what its workers share.
+    """The cost of one call of a body, in seconds, and what its workers share.
 
     ``lock`` is the part of the body that runs inside a lock of all workers, ``growth`` the factor by
     which its CPU time grows where several workers compute. ``stretch`` is for how long at a time a call
@@ -73,7 +73,7 @@ class ScriptedBody:
 
     @property
     def seconds(self) -> float:
-        """One call, alone on a quiet machine."""
+        """Seconds of one serial call on an idle machine."""
         return self.cpu + self.wait
 
     @classmethod
@@ -87,7 +87,7 @@ class ScriptedBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """What a machine does to measurements.
+    """Noise that a machine adds to measurements.
 
     Bursts of interference come and go at random: ``burst_every`` seconds of quiet in the mean, then
     ``burst_length`` seconds in which ``load`` other programs want each CPU.
@@ -126,7 +126,7 @@ class ScriptedBench:
     control_body: ScriptedBody = field(default_factory=lambda: ScriptedBody(cpu=batch_size.SHORTEST))
     clock: ScriptedClock = field(default_factory=ScriptedClock)
     seed: int = 0
-    # What was asked for so far.
+    # The calls so far.
     rounds: int = field(default=0, init=False)
     prepared: int = field(default=0, init=False)
     refreshed: int = field(default=0, init=False)
@@ -171,7 +171,7 @@ class ScriptedBench:
         return self._pair(setup, self.control_body)
 
     def probe_gil(self) -> GilProbe | None:
-        """A heartbeat that is seldom wrong, and says little while other programs want the CPU."""
+        """A heartbeat that is rarely wrong, and imprecise while other programs use the CPU."""
         self.probed += 1
         if not (self.probes and self.has_gil):
             return None
@@ -198,7 +198,7 @@ class ScriptedBench:
         self._batch = min(self._batch * 2, batch_size.LONGEST)
 
     def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
-        """Bodies vary from batch to batch only."""
+        """Calls vary only from batch to batch."""
         self.serial_calls = serial_calls
         return False
 
@@ -262,7 +262,7 @@ class ScriptedBench:
             cpu.append(body.cpu * loops * crowd * self._speed() * self._jitter())
             outlier = noise.outlier if noise.outliers and rng.random() < noise.outliers else 0.0
             wait.append(body.wait * loops * self._jitter() + outlier * body.seconds * loops)
-            # Computing shares its CPU; waiting wakes up late, by about a time slice.
+            # Computing shares its CPU with the other programs; a wait ends late, by about a time slice.
             lost = rng.expovariate(1 / noise.load) * (cpu[-1] + min(wait[-1], 0.001)) if busy and noise.load else 0.0
             delay.append(lost * (1 - noise.unseen))
             unseen.append(lost * noise.unseen)
@@ -275,7 +275,7 @@ class ScriptedBench:
         for index in range(workers):
             lifetime = max(own[index], in_turn)
             queued = lifetime - own[index]
-            # Who is woken from a queue may find no CPU, and then the lock taken again.
+            # A worker that the lock wakes may get no CPU at first, and then find the lock taken again.
             late_in_queue = queued * rng.random() * 0.5 if busy else 0.0
             lifetime = max(lifetime, shared_out)
             late = min(_SKEW * index, lifetime / 2)

@@ -113,7 +113,7 @@ class Hung(WorkerLost):
         who = "the worker" if workers == 1 else f"all {workers} workers"
         lines = "\n".join(f"  worker {index + 1}: {place}" for index, place in enumerate(places))
         super().__init__(
-            f"{backend}: no answer from {who} within {duration(deadline)}. Where each stood:\n{lines}"
+            f"{backend}: no answer from {who} within {duration(deadline)}. Where each is:\n{lines}"
             + (f"\n{hint}" if hint else "")
         )
 

@@ -18,7 +18,7 @@ from pytest_concurrency.core.model import Body, Reading
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 @dataclass(frozen=True, slots=True)

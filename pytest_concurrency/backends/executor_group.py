@@ -32,7 +32,7 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.helper_threads import UsedCpu
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _FIRST_LEAD = 0.02  # seconds from sending a batch to its common start
 _LONGEST_LEAD = 2.0

@@ -1,9 +1,9 @@
-"""Workers that hang in a body: they are told to end, and those that cannot do not keep Python from ending.
+"""Workers that hang in a body: they are interrupted or killed, and do not keep Python from exiting.
 
-At its end Python waits for every thread that is not a daemon, and for every worker of an executor
-(``concurrent.futures.thread._python_exit``), without a limit. So a session with one that waits for what never
-comes would print its summary and stay. Threads that hang in a measured body are taken off the lists of those that
-are waited for; all else is waited for as ever: exit status, ``atexit`` and other threads are as they would be.
+At exit, Python waits for every thread that is not a daemon, and for every worker of an executor
+(``concurrent.futures.thread._python_exit``), without a limit. So a session with a hanging thread would print its
+summary and never end. This module removes threads that hang in a measured body from the lists that Python waits for.
+Exit status, ``atexit`` handlers and all other threads are not affected.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 
 STAYS = "A thread that waits cannot be ended from outside: those above stay until the session ends."
-_GRACE = 1.0  # seconds that all of them get once more, as Python ends
+_GRACE = 1.0  # seconds that all of them get to end, when Python exits
 
 
 @dataclass(frozen=True, slots=True)
 class AbandonedWorker:
-    """One part of a batch that does not end, who may be at it, and what to say of it."""
+    """One part of a batch that does not end, the workers that may run it, and its description in messages."""
 
     what: str
-    part: Future[Any] | None  # None: it is over when its workers are
+    part: Future[Any] | None  # None: it ends when its workers end
     workers: Callable[[], Sequence[threading.Thread | BaseProcess]]
 
 
 _left: list[AbandonedWorker] = []
 _lock = threading.Lock()
-_registered_in: int | None = None  # the process whose end is watched; a forked one is not
+_registered_in: int | None = None  # the process that registered; a forked child has not
 
 
 def interrupt(thread: threading.Thread) -> None:
-    """Raise SystemExit in a thread; one that waits gets it when it goes on, one that computes at once."""
+    """Raise SystemExit in a thread: at once if it computes, or when its wait ends."""
     import ctypes
 
     with contextlib.suppress(AttributeError):  # an interpreter without the C API
@@ -58,23 +58,23 @@ def kill(process: BaseProcess) -> None:
 
 
 def leave(left: AbandonedWorker) -> None:
-    """Let the session end without this, should it still hang by then."""
+    """Let the session end without this worker if it still hangs then."""
     global _registered_in
     with _lock:
         _left.append(left)
         if _registered_in == os.getpid():
             return
         _registered_in = os.getpid()
-    with contextlib.suppress(AttributeError, RuntimeError):  # a Python that has no such hook, or is about to end
-        # Called before threads are waited for, which atexit's are not.
+    with contextlib.suppress(AttributeError, RuntimeError):  # this Python has no such hook, or is exiting
+        # Called before Python waits for threads; atexit handlers run after that.
         threading._register_atexit(_let_python_end)  # type: ignore[attr-defined]
 
 
 def leave_threads(what: str, threads: Sequence[threading.Thread]) -> None:
-    """Let the session end without threads of a pool that was shut down, should they still hang by then."""
+    """Let the session end without threads of a pool that was shut down if they still hang then."""
     limit = CLOCKS.wall() + _GRACE
     for thread in threads:
-        interrupt(thread)  # one that computes would take its CPU from every later measurement
+        interrupt(thread)  # a thread that computes would use a CPU during every later measurement
     for thread in threads:
         thread.join(max(0.0, limit - CLOCKS.wall()))
         if thread.is_alive():
@@ -98,10 +98,10 @@ def _let_python_end() -> None:
     if not hanging:
         return
     lines = "".join(f"  {left.what}\n" for left in hanging)
-    with contextlib.suppress(Exception):  # no one may be there to read it
+    with contextlib.suppress(Exception):  # stderr may be closed
         sys.stderr.write(
-            f"pytest-concurrency-perf: Python would wait for ever for what still hangs in a measured body, and ends "
-            f"without it:\n{lines}"
+            f"pytest-concurrency-perf: these still hang in a measured body, so Python exits without waiting for them "
+            f"(it would wait forever):\n{lines}"
         )
         sys.stderr.flush()
     workers = [worker for left in hanging for worker in left.workers()]
@@ -109,8 +109,8 @@ def _let_python_end() -> None:
         if isinstance(worker, BaseProcess):
             kill(worker)
     if threads := {worker for worker in workers if isinstance(worker, threading.Thread)}:
-        # Should a later Python have other names for these, then the error ends the waiting too: what this function
-        # raises is printed, and no thread is waited for.
+        # If a later Python has other names for these, the error also ends the waiting: an exception from this function
+        # is printed, and Python waits for no thread.
         _take_off_the_lists(threads)
 
 
@@ -129,16 +129,16 @@ def _take_off_the_lists(threads: Set[threading.Thread]) -> None:
 
 
 class _Enough(Exception):
-    """Ends Python's waiting for threads; what they do has been told by then."""
+    """Ends Python's waiting for threads, after the message about them was written."""
 
 
 def _await_all_but(threads: Set[threading.Thread]) -> NoReturn:
-    """Do what Python does at its end, but for these: wait for what is not a daemon."""
+    """Wait for all threads that are not daemons, as Python does at exit, except for these."""
     ours = {threading.main_thread(), threading.current_thread(), *threads}
     while awaited := [thread for thread in threading.enumerate() if not thread.daemon and thread not in ours]:
         for thread in awaited:
             thread.join()
-    # What Ctrl-C does here: since 3.15 Python would otherwise look again and again until no thread is left.
+    # As Ctrl-C does here. Since 3.15, Python would otherwise check again and again until no thread is left.
     before = sys.unraisablehook
     sys.unraisablehook = lambda args: None if args.exc_type is _Enough else before(args)
     raise _Enough

@@ -24,7 +24,7 @@ from pytest_concurrency.core.model import Body
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _CLOSING = 1.0  # seconds that interpreters get to end
 _CODE = """

@@ -17,7 +17,7 @@ from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine.clocks import CLOCKS
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _START = 60.0  # seconds that a worker gets to import the test's modules
 _LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive

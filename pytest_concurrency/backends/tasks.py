@@ -34,7 +34,7 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
 _LOOP_IS_OURS = "It runs all tasks of the measurement: leave it running, and close only loops that the body has made."

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             takers.add(name)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a test's id may have letters that a console has not
+            stream.reconfigure(errors="backslashreplace")  # A test's id may have letters that the console cannot show.
     own, rest = _split(sys.argv[1:] if argv is None else argv, takers)
     arguments = parser.parse_args(own)
     arguments.rest = rest
@@ -50,10 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = "\n".join(map(printable, str(error).split("\n")))
         print(f"pytest-concurrency-perf {arguments.command}: {message}", file=sys.stderr)
         return USAGE
-    except BrokenPipeError:  # `| head` has seen enough
+    except BrokenPipeError:  # The reader, such as `| head`, has closed the pipe.
         sys.stderr.close()
         return 0
-    except OSError as error:  # a path that no file can have, a disk that is full
+    except OSError as error:  # such as an impossible path, or a full disk
         print(f"pytest-concurrency-perf {arguments.command}: {printable(str(error))}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _split(argv: Sequence[str], takers: set[str]) -> tuple[list[str], list[str]]:
-    """Take off what follows ``--`` for the commands that pass it on; argparse itself loses it after an option."""
+    """Split off the arguments after ``--``, for commands that pass them on. argparse loses them after an option."""
     command = next((word for word in argv if not word.startswith("-")), "")
     at = argv.index("--") if command in takers and "--" in argv else len(argv)
     return list(argv[:at]), list(argv[at + 1 :])

@@ -1,4 +1,4 @@
-"""What the console commands share: a live line, text within 80 columns."""
+"""Shared by the console commands: a live line, colors, and text within 80 columns."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
 
 
 def width() -> int:
-    """Columns to write in: those of the terminal, at most 80."""
+    """Return the number of columns to use: those of the terminal, at most 80."""
     return max(40, min(80, shutil.get_terminal_size().columns))
 
 
 def wrap(text: str, indent: str = "", first: str | None = None) -> str:
-    """Break a paragraph into lines; ``first`` stands before the first one in place of the indent."""
+    """Break a paragraph into lines; ``first`` replaces the indent of the first one."""
     return textwrap.fill(
         text,
         width() - 1,
@@ -37,14 +37,14 @@ def wrap(text: str, indent: str = "", first: str | None = None) -> str:
 
 
 def paint(text: str, how: str) -> str:
-    """Color a text on a terminal that wants it; ``how`` is bold, red, green or yellow."""
+    """Color a text if the terminal supports it; ``how`` is bold, red, green or yellow."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
     return text if plain else f"\x1b[{_CODES[how]}m{text}\x1b[0m"
 
 
 @contextlib.contextmanager
 def progress_line() -> Iterator[Callable[[str], None]]:
-    """Yield what shows how far it is, on a terminal only."""
+    """Yield a function that shows the progress, only on a terminal."""
     with contextlib.ExitStack() as stack:
         file = live_line.terminal()
         if file is not None:
@@ -58,7 +58,7 @@ def _not_shown(text: str) -> None:
 
 
 def check_writable(path: str, option: str) -> None:
-    """Find out before measuring whether a file can be written.
+    """Check before measuring whether a file can be written.
 
     :raises CommandError: names the option and the reason.
     """
@@ -72,7 +72,7 @@ def check_writable(path: str, option: str) -> None:
 
 
 def write_json(path: str, value: Mapping[str, Any]) -> None:
-    """Write what ``--json`` asks for.
+    """Write the file of ``--json``.
 
     :raises CommandError: it cannot be written.
     """

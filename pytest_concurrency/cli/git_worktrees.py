@@ -14,7 +14,7 @@ from pytest_concurrency.core.errors import CommandError
 
 
 class Tree(NamedTuple):
-    """One revision, checked out. ``folder`` is where the user stands in it."""
+    """One revision, checked out. ``folder`` corresponds to the user's current folder."""
 
     ref: str
     commit: str
@@ -23,9 +23,9 @@ class Tree(NamedTuple):
 
 
 def git(*arguments: str) -> str:
-    """Return what git says.
+    """Run git, and return its output.
 
-    :raises CommandError: it failed, or is not there.
+    :raises CommandError: it failed, or is not installed.
     """
     try:
         done = subprocess.run(
@@ -39,26 +39,26 @@ def git(*arguments: str) -> str:
 
 
 def commit_of(ref: str) -> str:
-    """Return the commit that a branch, tag or the like stands for.
+    """Return the commit that a branch, a tag or another name refers to.
 
     :raises CommandError: there is none; names the ref.
     """
     try:
         return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     except CommandError:
-        raise CommandError(f"{ref!r} is no revision of this repository: name a branch, a tag or a commit") from None
+        raise CommandError(f"{ref!r} is not a revision of this repository: name a branch, a tag or a commit") from None
 
 
 @contextlib.contextmanager
 def checked_out(refs: Sequence[str]) -> Iterator[list[Tree]]:
-    """Check out each revision in a folder of its own, for as long as the block lasts.
+    """Check out each revision in a temporary folder while the block runs.
 
-    :raises CommandError: this is no repository, or a revision does not exist.
+    :raises CommandError: this is not a repository, or a revision does not exist.
     """
     try:
         inside = git("rev-parse", "--show-prefix")
     except CommandError as error:
-        raise CommandError(f"this is no folder of a git repository ({error})") from None
+        raise CommandError(f"this is not a folder of a git repository ({error})") from None
     commits = [commit_of(ref) for ref in refs]
     with tempfile.TemporaryDirectory(prefix="concurrency-refs-", ignore_cleanup_errors=True) as temporary:
         roots = [Path(temporary, name) for name in ("base", "head")]

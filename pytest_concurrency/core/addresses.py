@@ -1,10 +1,9 @@
-"""Addresses of pages in the published documentation, for messages: the only place that knows where it stands."""
+"""Addresses of the published documentation, for messages. No other module knows where it is published."""
 
 from __future__ import annotations
 
-DOCUMENTATION = "https://pytest-concurrency-perf.readthedocs.io/en/stable"
-_FOLDER = "not-green"
-# Each kind of failure has a section of this name on the page ``failed`` of that folder.
+DOCUMENTATION = "https://pytest-concurrency-perf.readthedocs.io"
+# Each kind of failure has a section of this name on the page not-green/failed.
 FAILURES = (
     "serialized",
     "partial-overlap",
@@ -22,11 +21,19 @@ FAILURES = (
     "bound-type",
     "regression",
 )
-_PAGES = {"undecided": "undecided.html", "unmeasurable": "unmeasurable.html"}
+_PAGES = {"undecided": "not-green/undecided.html", "unmeasurable": "not-green/unmeasurable.html"}
 
 KINDS = (*FAILURES, *_PAGES)
 
 
 def about(kind: str) -> str:
-    """Return the address of the section about a kind of verdict: one of ``FAILURES``, undecided or unmeasurable."""
-    return f"{DOCUMENTATION}/{_FOLDER}/{_PAGES.get(kind, f'failed.html#{kind}')}"
+    """Return the address for a kind of verdict: one of ``FAILURES``, undecided or unmeasurable.
+
+    It is short, so that it fits in a line of a terminal, and leads on to ``page_of(kind)``.
+    """
+    return f"{DOCUMENTATION}/page/{kind}/"
+
+
+def page_of(kind: str) -> str:
+    """Return where the documentation describes a kind of verdict, relative to its first page."""
+    return _PAGES.get(kind, f"not-green/failed.html#{kind}")

@@ -14,8 +14,13 @@ def wrap(text: str, indent: str = "") -> str:
     )
 
 
+def hanging(text: str, width: int, indent: str) -> list[str]:
+    """Break a paragraph into lines, all but the first indented; paths and long words stay whole."""
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 def sentence(text: str) -> str:
-    """A clause as a sentence of its own."""
+    """Return a clause as a sentence."""
     whole = text[:1].upper() + text[1:]
     return whole if not whole or whole[-1] in ".!?:" else whole + "."
 

@@ -1,1 +1,1 @@
-"""Whether a machine can carry measured tests."""
+"""Checks whether a machine is suitable for measured tests."""

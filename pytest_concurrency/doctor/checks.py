@@ -1,4 +1,4 @@
-"""Tries out what measured tests need of a machine."""
+"""Tries on this machine everything that measured tests need."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _TRIALS = 15  # rounds of a function against itself
 _REPEATS = 10  # rounds at each priority
 _WAIT = 0.005  # seconds of the body that waits
 _MOST = 16  # workers of the reference workload
-_WINDOW = 0.12  # seconds, a little more than a reading of the meter covers
+_WINDOW = 0.12  # seconds, a little longer than one reading of the meter
 
 
 def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Checkup:
-    """Look at everything; takes ``seconds``, and a few more."""
-    show("watching what else the machine does")
+    """Run all checks, which takes a few seconds more than ``seconds``."""
+    show("watching what other programs do")
     mean, worst = _watch(seconds, show)
     show("comparing a function with itself")
     same = _same(max_time)
@@ -61,10 +61,10 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
         # A trial for each: what one of them learns about a body decides at which priority it measures.
         with contextlib.suppress(CannotMeasure), Trial.of_body(reference, circumstances) as trial:
             control[backend], notes[backend] = _control(trial, WorkerSetup(backend, workers), circumstances.defaults)
-    waiting = _gate(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
+    waiting = _test(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
     computing = None
     if usable >= 2:
-        computing = _gate(Body(control_body, label="computing"), circumstances, "threads", 2, 1.4)
+        computing = _test(Body(control_body, label="computing"), circumstances, "threads", 2, 1.4)
     return Checkup(
         usable=usable,
         cpus=tuple(cpu_limits()),
@@ -94,7 +94,7 @@ def _watch(seconds: float, show: Callable[[str], None]) -> tuple[Interference, I
     end = CLOCKS.wall() + seconds
     worst = Interference()
     while (left := end - CLOCKS.wall()) > 0:
-        show(f"watching what else the machine does, {left:.0f} s to go")
+        show(f"watching what other programs do, {left:.0f} s to go")
         CLOCKS.sleep(min(left, _WINDOW))
         now = meter.read()
         if (now.foreign or 0.0) >= (worst.foreign or 0.0):
@@ -159,12 +159,12 @@ def _control(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Esti
     return estimate or "no round could be read: other programs kept the machine busy", trial.note(setup)
 
 
-def _gate(body: Body, circumstances: SessionContext, backend: str, workers: int, at_least: float) -> Ruling:
-    """Let a real verdict be found, of a body that is known to be as concurrent as required."""
+def _test(body: Body, circumstances: SessionContext, backend: str, workers: int, at_least: float) -> Ruling:
+    """Run a real test with a body that is known to be as concurrent as required."""
     began = CLOCKS.wall()
     plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
     with Trial.of_body(body, circumstances) as trial:
-        outcome, _ = trial.decide(Request("the gate", "expect_speedup", {}, plan, circumstances.defaults))
+        outcome, _ = trial.decide(Request("the test", "expect_speedup", {}, plan, circumstances.defaults))
     headline = outcome.finding.headline if outcome.finding is not None else ""
     return Ruling(outcome.verdict, CLOCKS.wall() - began, headline)
 
@@ -189,7 +189,7 @@ def _readings() -> dict[str, str | None]:
     return {
         "run delay": thread_clock.unavailable(),
         "foreign load": foreign,
-        "steal": (foreign and "it needs psutil, too") if sys.platform == "linux" else "only Linux tells it",
+        "steal": (foreign and "it also needs psutil") if sys.platform == "linux" else "only Linux has it",
         "throttling": None if meter.throttled is not None else "no control group with a CPU controller",
         "switches": no_switches,
         "GIL heartbeat": gil_heartbeat.unavailable(),

@@ -1,4 +1,4 @@
-"""From what was read of a machine to whether it can carry measured tests (pure)."""
+"""Whether a machine is suitable for measured tests, from what was read and tried on it (pure)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pytest_concurrency.machine.priority import ORDINARY, Priority
 
 Mark = Literal["ok", "note", "bad"]
 
-_BUSY = 0.25  # foreign CPUs from which verdicts take longer
-_TAKEN = 0.2  # CPUs that the hypervisor or a quota may take
-_COARSE = 0.001  # seconds: a clock that ticks slower cannot see short waits
+_BUSY = 0.25  # CPUs that other programs use; above it, verdicts take longer
+_TAKEN = 0.2  # CPUs that the hypervisor or a quota may take away
+_COARSE = 0.001  # seconds: a clock with longer ticks cannot see short waits
 _SWITCH = 0.005  # seconds, Python's default
 _NOISY = 0.25  # part of a figure, by which it may differ from its repetitions
 _EQUAL = 1.25  # factor that code may differ from itself by: the margin of the markers
@@ -34,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """How long one real verdict took here, and what it was."""
+    """The verdict of one real test, and how long it took."""
 
     verdict: str
     seconds: float
@@ -51,10 +51,10 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """All that was tried."""
+    """Everything that was read and tried."""
 
     usable: float
-    cpus: Sequence[tuple[str, str]]  # each limit that was found, and what it says
+    cpus: Sequence[tuple[str, str]]  # each limit that was found, and its value
     python: str
     gil: bool
     switch_interval: float
@@ -64,32 +64,32 @@ class Checkup:
     interference: Interference  # over the whole time
     worst: Interference  # in its worst tenth of a second
     same: Estimate | None  # a function against itself
-    control: Mapping[str, Estimate | str]  # backend -> speedup of computing that is parallel, or why there is none
+    control: Mapping[str, Estimate | str]  # backend -> speedup of the reference workload, or why there is none
     workers: int  # of the reference workload
     notes: Mapping[str, str]  # backend -> how its workers start
     start_methods: Sequence[str]
     waiting: Ruling
     computing: Ruling | None  # None on one CPU
-    priority: Priority = ORDINARY  # the highest one that tests may be measured at
+    priority: Priority = ORDINARY  # the highest one that is allowed for measured tests
     throttling: float | None = None  # the part of a second that real-time threads may use
     repeats: Repeats | None = None  # None if it could not be measured
 
 
 _RAISE = "sudo prlimit --rtprio=1 --nice=40 --pid $$ (in the shell that runs pytest; Docker: --ulimit rtprio=1)"
 _COST = {
-    "run delay": "rounds count only while other programs keep less than 0.25 CPUs busy, so on a busy machine verdicts "
+    "run delay": "rounds count only while other programs use less than 0.25 CPUs, so on a busy machine verdicts "
     "take longer, or stay undecided",
-    "foreign load": "what other programs take is not known, so an undecided verdict cannot say why",
-    "steal": "what a hypervisor takes is seen in the reference workload only",
-    "throttling": "a quota's stops are seen in the reference workload only; without a quota there are none",
-    "switches": "waiting for a lock is told from waiting for a CPU less often, so slow verdicts take more rounds",
+    "foreign load": "the load by other programs is not known, so an undecided verdict cannot say why",
+    "steal": "CPU time that a hypervisor takes shows only in the reference workload",
+    "throttling": "a quota that stops the process shows only in the reference workload",
+    "switches": "waits for a lock and for a CPU are harder to distinguish, so slow verdicts take more rounds",
     "GIL heartbeat": "not needed",
 }
 _HARMLESS = ("GIL heartbeat", "throttling")
 
 
 def delivered(checkup: Checkup) -> int:
-    """How many CPUs the reference workload got, in the backend that got most."""
+    """Return the number of CPUs that the reference workload got, in the backend that got most."""
     figures = [value.value for value in checkup.control.values() if isinstance(value, Estimate)]
     most = max(1, min(checkup.workers, math.ceil(checkup.usable)))
     best = max(figures, default=1.0)
@@ -97,7 +97,7 @@ def delivered(checkup: Checkup) -> int:
 
 
 def lines(checkup: Checkup) -> list[Line]:
-    """Every reading as a row."""
+    """Return every reading as a row."""
     found = [Line("usable CPUs", _cpus(checkup), "ok" if checkup.usable >= 2 else "note")]
     switch = f"; switch interval {duration(checkup.switch_interval)}"
     usual = abs(checkup.switch_interval - _SWITCH) < 1e-9
@@ -107,7 +107,7 @@ def lines(checkup: Checkup) -> list[Line]:
     coarse = any(value > _COARSE for value in checkup.clocks.values())
     clocks = ", ".join(f"{name} {duration(value)}" for name, value in checkup.clocks.items())
     found.append(
-        Line("clocks tick", clocks + (": too coarse for short bodies" if coarse else ""), "note" if coarse else "ok")
+        Line("clock ticks", clocks + (": too coarse for short bodies" if coarse else ""), "note" if coarse else "ok")
     )
     readable = [name for name, why in checkup.readings.items() if why is None]
     found.append(Line("readable", ", ".join(readable) or "nothing", "ok" if readable else "note"))
@@ -124,9 +124,9 @@ def lines(checkup: Checkup) -> list[Line]:
     if checkup.repeats is not None:
         found.append(_repeats(checkup.repeats, checkup.priority))
     found.append(Line("start methods", ", ".join(checkup.start_methods)))
-    found.append(_ruling("waiting gate", checkup.waiting))
+    found.append(_ruling("waiting test", checkup.waiting))
     if checkup.computing is not None:
-        found.append(_ruling("computing gate", checkup.computing))
+        found.append(_ruling("computing test", checkup.computing))
     return found
 
 
@@ -155,7 +155,7 @@ def _repeats(repeats: Repeats, priority: Priority) -> Line:
 
 
 def fit(checkup: Checkup, wanted: int) -> bool:
-    """Whether gates hold here, on computing up to ``wanted`` CPUs."""
+    """Whether tests can be decided here, those of computing on up to ``wanted`` CPUs."""
     return (
         all(line.mark != "bad" for line in lines(checkup))
         and delivered(checkup) >= wanted
@@ -164,17 +164,19 @@ def fit(checkup: Checkup, wanted: int) -> bool:
 
 
 def answer(checkup: Checkup, wanted: int) -> str:
-    """The plain answer."""
+    """Return the answer in one or two sentences."""
     wide = delivered(checkup)
     computing = (
-        f"on computing up to {count(wide, 'CPU')}" if wide > 1 else "not on computing in parallel: that needs 2 CPUs"
+        f"and of computing on up to {count(wide, 'CPU')}"
+        if wide > 1
+        else "but not of computing in parallel: that needs 2 CPUs"
     )
     times = [checkup.waiting.seconds, *([checkup.computing.seconds] if checkup.computing and wide > 1 else [])]
     expect = " to ".join(duration(value) for value in sorted({round(value, 2) or 0.01 for value in times}))
     if fit(checkup, wanted):
         return (
-            f"Fit: gates on waiting with any number of workers, {computing}. Expect about {expect} per verdict on a "
-            "short body, more on a long one or beside other programs."
+            f"Suitable for tests of waiting with any number of workers, {computing}. Expect about {expect} per verdict "
+            "for a short body, and more for a long one or while other programs run."
         )
     problems = [line for line in lines(checkup) if line.mark == "bad"]
     if problems:
@@ -182,8 +184,8 @@ def answer(checkup: Checkup, wanted: int) -> str:
     elif _half_delivered(checkup):
         why = f"the reference workload got {count(wide, 'CPU')}, though {number(round(checkup.usable, 2))} are usable"
     else:
-        why = f"{count(wanted, 'CPU')} wanted, and gates hold up to {count(wide, 'CPU')}"
-    return f"Not fit at this moment: {why}. {_cure(checkup)}"
+        why = f"--cpus asks for {count(wanted, 'CPU')}, and the reference workload got {count(wide, 'CPU')}"
+    return f"Not suitable at the moment: {why}. {_cure(checkup)}"
 
 
 def _cure(checkup: Checkup) -> str:
@@ -191,8 +193,8 @@ def _cure(checkup: Checkup) -> str:
     if busy is not None and busy > _BUSY:
         return "Other programs keep the machine busy: try again when they have ended, or choose another machine."
     if checkup.interference.taken > _TAKEN:
-        return "A hypervisor or a CPU quota takes the CPUs away: give the machine or the container more of them."
-    return "Verdicts may stay undecided here: they skip, and do not fail. Try again, or choose another machine."
+        return "A hypervisor or a CPU quota takes CPUs away: give the machine or the container more CPUs."
+    return "Tests may be undecided here, which skips them. Try again, or choose another machine."
 
 
 def _half_delivered(checkup: Checkup) -> bool:
@@ -209,7 +211,7 @@ def _interference(checkup: Checkup) -> Line:
     over = f"over {duration(checkup.seconds)}"
     if mean.foreign is None:
         return Line("interference", "not readable here", "note")
-    text = f"other programs keep {mean.foreign:.2f} CPUs busy {over}"
+    text = f"other programs use {mean.foreign:.2f} CPUs {over}"
     if worst.foreign is not None:
         text += f", {max(worst.foreign, mean.foreign):.2f} at worst"
     if (steal := mean.steal or 0.0) > 0.005:
@@ -226,10 +228,10 @@ def _same(checkup: Checkup) -> Line:
         return Line(label, "no round could be read", "bad")
     text = f"a function is {ratio(found.value)} [{found.low:.2f}, {found.high:.2f}] as fast as itself"
     if found.low > _EQUAL or found.high < 1 / _EQUAL:
-        return Line(label, text + ": figures of this machine cannot be believed", "bad")
+        return Line(label, text + ": figures of this machine are wrong", "bad")
     if found.high > found.low * _EQUAL**2:
         return Line(label, text + ": a wide interval, the machine is busy", "note")
-    # The interval is one of 95 %, so that it misses 1 by a little now and then.
+    # The interval covers 95%, so it misses 1 by a little now and then.
     return Line(label, text, "ok" if found.low - 0.02 <= 1 <= found.high + 0.02 else "note")
 
 

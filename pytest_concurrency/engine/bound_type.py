@@ -42,7 +42,7 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
     on_one_thread = setup.one_thread
     if computing <= WAITS:
         kind: BoundKind = "io"
-        evidence = f"alone it waits for {share(waiting)} of {duration(alone.wall)}"
+        evidence = f"a serial call waits for {share(waiting)} of {duration(alone.wall)}"
         if setup.own_code:
             evidence = f"the first function waits for {share(waiting)} of {duration(alone.wall)}"
         elif together and workers and workers > 1:
@@ -55,12 +55,12 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
                 finish = duration(per_body(together).wall)
                 if stats.median(figures) < claim.cut(computing, longest) and claim.shows(computing, longest):
                     kind = "serialized"
-                    evidence += f", and the waits of {setup.who()} queue: all are done after {finish}"
+                    evidence += f", and the waits of {setup.who()} are serialized: all have finished after {finish}"
                 else:
                     wholly = "" if stats.median(figures) > 0.8 * overlapping else " in part"
-                    evidence += f", and the waits of {setup.who()} overlap{wholly}: all are done after {finish}"
+                    evidence += f", and the waits of {setup.who()} overlap{wholly}: all have finished after {finish}"
         return Bound(kind, computing, waiting, known.gil, evidence)
-    who = "the first function" if setup.own_code else "alone it"
+    who = "the first function" if setup.own_code else "a serial call"
     evidence = f"{who} computes for {share(computing)} of {duration(alone.wall)}"
     if computing < COMPUTES:
         return Bound("mixed", computing, waiting, known.gil, f"{evidence} and waits for the rest{_gil(known)}")
@@ -69,7 +69,7 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
         growth = per_body(together).cpu / max(alone.cpu, 1e-9)
         if growth > _CONTENDED:
             evidence += (
-                f"; CPU time per body grows {ratio(growth)} with {setup.who()}: "
+                f"; with {setup.who()} it takes {ratio(growth)} as much CPU time: "
                 "they contend for shared objects, caches or memory"
             )
     return Bound("cpu", computing, waiting, known.gil, evidence)
@@ -77,9 +77,9 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
 
 def _gil(known: Knowledge) -> str:
     return {
-        "held": "; a thread beside it cannot get the GIL meanwhile",
-        "released": "; a thread beside it can have the GIL meanwhile",
-        "briefly_released": "; it lets the GIL go often and only briefly, so that threads do not gain by it",
+        "held": "; it holds the GIL while it computes, so other threads cannot run",
+        "released": "; it releases the GIL while it computes, so other threads can run",
+        "briefly_released": "; it releases the GIL often but only briefly, so threads do not speed it up",
         "disabled": "; this interpreter runs without a GIL",
         "unknown": "",
     }[known.gil]

@@ -28,7 +28,7 @@ from pytest_concurrency.engine.settlement import (
 from pytest_concurrency.engine.statistic import Observed
 from pytest_concurrency.engine.voting import Vote
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 def settle(plan: Plan, bench: Bench, max_time: float, progress: Callable[[str], None] | None = None) -> Settlement:

@@ -19,7 +19,7 @@ from pytest_concurrency.engine.interval_rules.base import Context
 from pytest_concurrency.engine.plan import Bench, WorkerSetup
 from pytest_concurrency.engine.voting import Vote, cast
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _LEAST = 1e-6
 

@@ -1,4 +1,4 @@
-"""What each marker claims: one file a marker, found by its name and loaded on use."""
+"""The expectations behind the markers: a module for each marker, found by its name and loaded on use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_concurrency.expectations.markers import MARKERS
 
-if TYPE_CHECKING:  # base brings all that judges: who reads an option with keywords needs none of it
+if TYPE_CHECKING:  # base imports the engine, which reading an option with keywords does not need
     from pytest_concurrency.expectations.base import Expectation, Kind
 
 
@@ -27,7 +27,7 @@ def read_marker(
 ) -> Expectation:
     """Return the expectation that a marker states about a test.
 
-    :raises BadArgument: the marker has no meaning; the message says why and what would have.
+    :raises BadArgument: the marker has no meaning; the message says why, and what can be written instead.
     """
     from pytest_concurrency.expectations import keywords
     from pytest_concurrency.expectations.base import Expectation

@@ -1,4 +1,4 @@
-"""What every expectation is: keywords that were read, and a plan to decide by."""
+"""The base of every expectation: parsed keywords, and the plan for its verdict."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pytest_concurrency.verdicts import advice
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """The common keywords, after marker, command line, ini file and default.
+    """The common keywords, from the marker, the command line, the ini file or the default.
 
-    ``margin`` is a part of the threshold, ``max_time`` the seconds that one verdict may take.
+    ``margin`` is a fraction of the threshold, ``max_time`` is in seconds, for one verdict.
     """
 
     margin: float = 0.25
@@ -28,7 +28,7 @@ class Tolerances:
     undecided: str = "skip"
 
     def overridden(self, arguments: Mapping[str, Any]) -> Tolerances:
-        """Return these with what a marker or a call of the fixture says itself."""
+        """Return these, with the values that a marker or a call of the fixture gives."""
         return Tolerances(
             margin=arguments.get("margin", self.margin),
             max_time=arguments.get("max_time", self.max_time),
@@ -38,11 +38,11 @@ class Tolerances:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A marker: its name, its keywords and how it becomes a plan."""
+    """A kind of marker: its name, its keywords, and the function that makes its plan."""
 
     name: str
     keywords: Mapping[str, Parser]
-    # Checks what one keyword alone cannot tell; raises BadArgument.
+    # Checks keywords that depend on each other; raises BadArgument.
     check: Callable[[str, Mapping[str, Any], bool], None]
     plan: Callable[[Mapping[str, Any], Body, Tolerances], Plan]
 
@@ -57,7 +57,7 @@ class Expectation:
 
     @property
     def label(self) -> str:
-        """As the author wrote it: ``expect_speedup(threads=4, at_least=3)``."""
+        """The marker as its author wrote it: ``expect_speedup(threads=4, at_least=3)``."""
         inside = ", ".join(f"{name}={spelled(value)}" for name, value in self.given.items())
         return f"{self.kind.name}({inside})" if inside else self.kind.name
 
@@ -68,11 +68,11 @@ class Expectation:
         return self.kind.plan(self.arguments, body, limits)
 
 
-_COMPUTES = 0.05  # share of computing below which CPUs are no limit worth naming
+_COMPUTES = 0.05  # with a smaller share of computing, the number of CPUs does not matter
 
 
 def speedup_plan(setup: WorkerSetup, least: float | None, most: float | None, limits: Tolerances) -> Plan:
-    """Return the plan for a speedup, with the reason why a machine may not be able to show it."""
+    """Return the plan for a speedup, with the check whether the machine has enough CPUs to show it."""
     backend, workers = setup.backend, setup.group_size
     claims: list[Claim] = []
     if least is not None:
@@ -90,9 +90,9 @@ def speedup_plan(setup: WorkerSetup, least: float | None, most: float | None, li
         if setup.one_thread or cpu_share < _COMPUTES:
             return None
         ceiling = advice.ceiling(workers, cpu_share, known.cpus)
-        # That no more than at_most is reached shows only where more could be.
+        # Only a machine that could exceed at_most can show that the code does not.
         wanted = max(least or 0.0, min((most or 0.0) * math.sqrt(1 + limits.margin), workers))
-        # What holds the GIL would be no faster with more CPUs.
+        # Code that holds the GIL would not be faster with more CPUs.
         if wanted <= ceiling * 1.01 or known.in_turn.low * cpu_share * wanted > 1:
             return None
         return (

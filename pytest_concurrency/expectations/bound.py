@@ -1,4 +1,4 @@
-"""``concurrency.bound``: which of four bound types a call has, from three claims about it."""
+"""``concurrency.bound``: finds out which of four bound types a call has, by three claims about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_concurrency.verdicts.outcome import bound_undecided, met
 
 
 def plan_for(setup: WorkerSetup, limits: Tolerances) -> Plan:
-    """Return the plan whose three claims tell the bound type; ``setup`` has the workers whose waits may overlap."""
+    """Return the plan with the three claims; ``setup`` has the workers whose waits may overlap."""
     widened = (1 + limits.margin) ** 0.5
     return Plan(
         setup=setup,
@@ -33,7 +33,7 @@ def plan_for(setup: WorkerSetup, limits: Tolerances) -> Plan:
 def kind_by(
     *, above_a_quarter: VerdictName | None, above_three_quarters: VerdictName | None, waits_overlap: VerdictName | None
 ) -> BoundKind | None:
-    """Return the bound type that the verdicts on the three claims stand for; None if they leave it open.
+    """Return the bound type for the verdicts on the three claims; None if they do not decide it.
 
     ===============  ====================  =============  ==============
     above a quarter  above three quarters  waits overlap  bound type
@@ -73,7 +73,7 @@ def outcome_of(outcome: Outcome, results: Sequence[Result]) -> Outcome:
 
 
 def _answered(verdicts: Sequence[VerdictName | None]) -> bool:
-    """Whether no further round can change the answer: a share above three quarters, or below with all that it needs."""
+    """Whether further rounds cannot change the answer: all verdicts that :func:`kind_by` needs are known."""
     quarter, three_quarters, _ = verdicts
     if three_quarters == "met":
         return True

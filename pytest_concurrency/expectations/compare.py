@@ -1,4 +1,4 @@
-"""``concurrency.compare``: one of the user's own two implementations is that many times as fast as the other."""
+"""``concurrency.compare``: the candidate is at least that many times as fast as the baseline."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.machine.cpus import usable_cpus
 
-__tracebackhide__ = True  # a failure is told at the test's own line
-_ONE_CPU = 1.15  # CPUs up to which a function computes in one thread at a time
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
+_ONE_CPU = 1.15  # a function that uses no more CPUs computes in one thread at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
 
 
 def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:
-    """Say why this machine cannot show it: the second function's computing alone takes too long here."""
-    # Beside other programs, threads that spin while they wait for each other compute in vain.
+    """Return why this machine cannot show it: the second function's computing takes too long on its CPUs."""
+    # While other programs run, threads that spin while they wait for each other use CPU time for nothing.
     rounds = [round_ for round_ in rounds if not readings.beside_others(round_)]
     busy = [callable_intervals.cpus_used(round_.concurrent) for round_ in rounds if round_.concurrent is not None]
     if len(busy) < 2:
         return None
     if known.cpus >= 2 and stats.median(busy) <= _ONE_CPU:
-        return None  # more CPUs than those that it left idle would not make it faster
+        return None  # It left CPUs idle, so more of them would not make it faster.
     ceilings = [
         readings.body_time(round_) * known.cpus * round_.concurrent.loops / max(round_.concurrent.cpu, 1e-9)
         for round_ in rounds

@@ -1,4 +1,4 @@
-"""``expect_cpu_bound``: the body computes, and holds the GIL or not."""
+"""``expect_cpu_bound``: the body computes; optionally, it holds or releases the GIL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
         return None
 
     return Plan(
-        # Who holds the GIL shows in what two threads gain, too, where there is a CPU for each of them.
+        # With a CPU for each of two threads, their speedup also shows whether the body holds the GIL.
         setup=WorkerSetup(
             "tasks" if body.is_async else "threads",
             2 if use is not None and has_gil and usable_cpus() >= 2 else None,

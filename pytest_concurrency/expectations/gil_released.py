@@ -14,15 +14,15 @@ from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.machine.cpus import gil_enabled
 
-__tracebackhide__ = True  # a failure is told at the test's own line
-_LEAST = 0.001  # the probe thread beats twice a millisecond: shorter holds go unseen
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
+_LEAST = 0.001  # the probe thread beats twice a millisecond, so it misses shorter holds
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
     if is_async:
         raise BadArgument(
-            f"{name} needs a plain function: what keeps an event loop from running is what "
-            "expect_nonblocking measures. Use that for an async def."
+            f"{name} needs a plain function: for how long an async def blocks its event "
+            "loop, expect_nonblocking measures. Use that marker."
         )
     if arguments.get("max_hold", 1.0) < _LEAST:
         given = duration(arguments["max_hold"])

@@ -14,7 +14,7 @@ from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.expectations.placement import overlap_parsers, overlapping
 
-_ENOUGH = 8  # rounds after which the share of waiting is known well enough to stop
+_ENOUGH = 8  # enough rounds to know the share of waiting, so measuring stops
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:

@@ -1,4 +1,4 @@
-"""Reading marker keywords: each has a parser, and a bad one is told with all that would be good."""
+"""Parsers of marker keywords. The error of a bad value says which values are accepted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.units import parse_duration
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 Parser = Callable[[object], Any]
 
@@ -21,11 +21,11 @@ UNDECIDED = ("skip", "fail", "pass", "retry")
 
 
 class Auto(int):
-    """A worker count that the machine gave, not the author."""
+    """A worker count that was chosen for the machine, not by the author."""
 
 
 def workers(backend: str, least: int = 1) -> Parser:
-    """Accept a number of workers, or ``"auto"`` for the usable CPUs, but for ``least`` at least."""
+    """Accept a number of workers, or ``"auto"`` for the usable CPUs, but at least ``least``."""
 
     def parse(value: object) -> int:
         if value == "auto":
@@ -62,7 +62,7 @@ def part(value: object) -> float:
 
 
 def margin(value: object) -> float:
-    """Accept a margin: how far below the threshold a loss must be caught for sure."""
+    """Accept a margin: the width of the indifference zone next to the threshold, as a fraction of it."""
     return _between(value, math.nextafter(0.05, 0), 2, "must be between 0.05 and 2 (0.25 stands for 25%)")
 
 
@@ -75,9 +75,9 @@ def time(value: object) -> float:
 
 
 def short_time(value: object) -> float:
-    """Accept a duration that is usually some milliseconds: seconds from 1 on need their unit.
+    """Accept a duration that is usually some milliseconds; numbers of 1 or more need a unit.
 
-    ``max_hold=5`` is meant as 5 ms, and would allow 5 s.
+    The author of ``max_hold=5`` probably means 5 ms, and it would allow 5 s.
     """
     seconds = time(value)
     bare = not isinstance(value, str) or value.strip()[-1:].isdigit() or value.strip().endswith(".")
@@ -87,7 +87,7 @@ def short_time(value: object) -> float:
 
 
 def one_of(*choices: str) -> Parser:
-    """Accept one of some words."""
+    """Accept one of these words."""
 
     def parse(value: object) -> str:
         if value not in choices:
@@ -98,9 +98,9 @@ def one_of(*choices: str) -> Parser:
 
 
 def prepare(value: object) -> Callable[[], Any]:
-    """Accept a function without parameters that makes fresh input."""
+    """Accept a function without parameters that returns new input."""
     if not callable(value) or callables.is_async(value) or not callables.takes_nothing(value):
-        raise ValueError("must be a plain function that is called without arguments and returns fresh input")
+        raise ValueError("must be a plain function that is called without arguments and returns new input")
     return value
 
 
@@ -119,7 +119,7 @@ def read(
     known: Mapping[str, Parser],
     calls: bool = False,
 ) -> dict[str, Any]:
-    """Return the parsed keywords of a marker or fixture call; None values stand for not given.
+    """Return the parsed keywords of a marker or fixture call; the value None counts as not given.
 
     :param calls: whether a function is given that will be called, and may have keywords of its own.
     :raises BadArgument: names the keyword, what is wrong with it and which ones there are.

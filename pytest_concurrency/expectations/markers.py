@@ -1,12 +1,12 @@
-"""The markers' names, signatures and one-line meanings: all that a session without them loads."""
+"""The markers' names, signatures and one-line meanings. A session without markers loads nothing else."""
 
 from __future__ import annotations
 
-EFFICIENCY = 0.7  # that expect_scaling asks for unless told
+EFFICIENCY = 0.7  # default of expect_scaling
 
 
 class Marker:
-    """What ``pytest --markers`` shows of a marker, and the module that knows the rest."""
+    """The text of a marker in ``pytest --markers``, and the module that implements it."""
 
     def __init__(self, signature: str, summary: str, module: str) -> None:
         self.signature, self.summary, self.module = signature, summary, module
@@ -55,5 +55,5 @@ COMMON_SUMMARY = "also takes margin=0.25, max_time='10s', undecided='skip'|'fail
 
 
 def marker_lines() -> list[str]:
-    """The lines for the ``markers`` ini key."""
+    """Return the lines for the ``markers`` ini key."""
     return [f"{marker.signature}: {marker.summary}; {COMMON_SUMMARY}" for marker in MARKERS.values()]

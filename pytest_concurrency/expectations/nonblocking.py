@@ -12,8 +12,8 @@ from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
 
-__tracebackhide__ = True  # a failure is told at the test's own line
-_LEAST = 0.005  # the loop beats every 2 ms: shorter blocks go unseen
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
+_LEAST = 0.005  # the loop beats every 2 ms, so shorter blocks are missed
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:

@@ -1,4 +1,4 @@
-"""Where the workers run, as a marker or a call of the fixture says it: one reading for all of them."""
+"""Parses where the workers run, for all markers and calls of the fixture."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pytest_concurrency.core.model import ExecutorChoice
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.expectations import keywords
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 BACKENDS = ("threads", "processes", "tasks", "interpreters")
 _RESERVED = (*BACKENDS, "compare", "serial")
-OVERLAPPING = ("threads", "tasks")  # where one interpreter's waits can overlap
+OVERLAPPING = ("threads", "tasks")  # backends whose workers share an interpreter and can overlap their waits
 CHOICE = ", ".join(f"{backend}=N" for backend in BACKENDS) + ", executor="
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One choice: a backend, and how many workers (or which counts of them)."""
+    """One choice: a backend, and the number of workers or several numbers."""
 
     backend: str
     size: Any
@@ -30,7 +30,7 @@ class Placement:
 
     @property
     def spelled(self) -> str:
-        """As its author wrote it: ``threads=4``."""
+        """The choice as its author wrote it: ``threads=4``."""
         return f"executor={self.executor.name}, workers={self.size}" if self.executor else f"{self.backend}={self.size}"
 
     def setup(self, workers: int) -> WorkerSetup:
@@ -38,12 +38,12 @@ class Placement:
 
 
 def parsers(size: Callable[[str], keywords.Parser] = keywords.workers) -> dict[str, keywords.Parser]:
-    """Return the keywords that choose; ``size`` makes the parser of a backend's count, or counts."""
+    """Return the keywords for a choice; ``size`` makes the parser of a backend's count, or counts."""
     return {**{backend: size(backend) for backend in BACKENDS}, "executor": executor, "workers": size("workers")}
 
 
 def executor(value: object) -> ExecutorChoice:
-    """Accept an executor, what makes one, or the name of a backend that gives one."""
+    """Accept an executor, a function that returns one, or the name of a backend."""
     if isinstance(value, str) and value:
         return ExecutorChoice(value)
     if isinstance(value, Executor):
@@ -51,8 +51,8 @@ def executor(value: object) -> ExecutorChoice:
     if callable(value):
         return ExecutorChoice(getattr(value, "__name__", type(value).__name__), value)
     raise ValueError(
-        'must be a concurrent.futures.Executor, what makes one, or a name such as "loky" or "dask" that is built in '
-        "or registered by the hook pytest_concurrency_backends"
+        'must be a concurrent.futures.Executor, a function that returns one, or a name such as "loky" or "dask" that '
+        "is built in or registered by the hook pytest_concurrency_backends"
     )
 
 
@@ -65,7 +65,7 @@ def chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> list[Plac
     choice: ExecutorChoice | None = arguments.get("executor")
     if choice is not None:
         size = arguments.get("workers", getattr(choice.given, "_max_workers", None))
-        if not isinstance(size, (int, tuple)):  # an executor of another library may keep anything under that name
+        if not isinstance(size, (int, tuple)):  # an executor of another library may have any value in that attribute
             raise BadArgument(f"{name}(executor={choice.name}) does not say how many workers: add workers=N.")
         # A backend's own name would let the engine judge these workers as that backend's.
         backend = f"{choice.name}-executor" if choice.name in _RESERVED else choice.name
@@ -78,7 +78,7 @@ def chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> list[Plac
 
 
 def needed(name: str) -> BadArgument:
-    """The error of a call that does not say where."""
+    """Return the error of a call that does not say where the workers run."""
     return BadArgument(f"{name} needs to know where the workers run: it takes one of {CHOICE}, and has none.")
 
 
@@ -96,7 +96,7 @@ def the_one(name: str, arguments: Mapping[str, Any], is_async: bool) -> Placemen
 
 
 def overlapping(name: str, arguments: Mapping[str, Any], is_async: bool) -> tuple[str, int]:
-    """Return the backend, and the number of its workers, whose waits should overlap: 4 if no one says.
+    """Return the backend, and the number of workers whose waits should overlap: 4 by default.
 
     :raises BadArgument: it is one worker, or a backend that cannot run the body.
     """
@@ -116,7 +116,7 @@ def overlap_parsers() -> dict[str, keywords.Parser]:
 
 
 def backend_for(name: str, wanted: str, body_is_async: bool, explicit: bool) -> str:
-    """Return the backend that a body of its kind can run in.
+    """Return the backend in which a body of its kind can run.
 
     :raises BadArgument: the author asked for one that cannot run it.
     """

@@ -1,4 +1,4 @@
-"""``expect_scaling``: speedup stays in proportion to the workers."""
+"""``expect_scaling``: the speedup stays in proportion to the number of workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_concurrency.expectations import keywords, placement
 from pytest_concurrency.expectations.base import Kind, Tolerances, speedup_plan
 from pytest_concurrency.expectations.markers import EFFICIENCY
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 _COUNTS = (1, 2, 4)
 
 

@@ -1,4 +1,4 @@
-"""``expect_speedup``: N workers are that many times as fast as one."""
+"""``expect_speedup``: N workers are at least, or at most, that many times as fast as one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_concurrency.engine.plan import Plan
 from pytest_concurrency.expectations import keywords, placement
 from pytest_concurrency.expectations.base import Kind, Tolerances, speedup_plan
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
@@ -22,7 +22,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
         raise placement.needed(name)
     least, most = arguments.get("at_least"), arguments.get("at_most")
     if least is None and most is None:
-        raise BadArgument(f"{name}({place.spelled}) says no threshold: add at_least= or at_most=.")
+        raise BadArgument(f"{name}({place.spelled}) has no threshold: add at_least= or at_most=.")
     if least is not None and least > place.size and not isinstance(place.size, keywords.Auto):
         raise BadArgument(
             f"{name}({place.spelled}, at_least={number(least)}) can never be met: {count(place.size, 'worker')} can "

@@ -1,1 +1,1 @@
-"""One function in every back-end, and which tool to use."""
+"""Measures one function in every backend, and recommends a tool."""

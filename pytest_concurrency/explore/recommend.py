@@ -1,4 +1,4 @@
-"""From figures side by side to one tool, and the marker that holds it (pure)."""
+"""From the figures of all tools to the recommended one, and a marker for a test (pure)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pytest_concurrency.core.outcomes import Bound, Estimate, PerBody
 from pytest_concurrency.core.units import duration, number, ratio
 from pytest_concurrency.verdicts import advice, causes
 
-# The simpler tool comes first, and what most libraries can live in; what is not named here comes last.
+# The simpler tool is first, and one that most libraries work with. Backends that are not listed come last.
 _SIMPLEST = ("threads", "tasks", "processes", "interpreters")
-_AS_GOOD = 0.85  # part of the best figure up to which the simpler tool is the better one
-_WORTH_IT = 1.2  # speedup below which no tool helps
-_SMALL = 200e-6  # seconds of one call below which handing it to a pool costs as much
+_AS_GOOD = 0.85  # part of the best speedup from which a simpler tool is preferred
+_WORTH_IT = 1.2  # below this speedup, no tool is recommended
+_SMALL = 200e-6  # seconds; handing a shorter call to a pool takes about as long as the call
 _MARGIN = 0.25  # the default of the markers
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What some workers of one backend did; without a figure, ``reason`` says why."""
+    """The figures of some workers of one backend; ``reason`` says why there is no speedup."""
 
     backend: str
     workers: int
@@ -36,7 +36,7 @@ class Side:
 
 
 def best(sides: Sequence[Side]) -> Side | None:
-    """The simplest tool that is about as fast as the fastest; None if none makes it faster."""
+    """Return the simplest tool that is about as fast as the fastest; None if none makes it faster."""
     known = [side for side in sides if side.speedup is not None]
     fastest = max(known, key=_value, default=None)
     if fastest is None or _value(fastest) < _WORTH_IT:
@@ -54,7 +54,7 @@ def _simplicity(backend: str) -> int:
 
 
 def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
-    """One or two sentences: which tool, and what the figures say for it."""
+    """Return one or two sentences: which tool, and the figures that support it."""
     if side is None:
         backend = next((side.backend for side in sides if side.speedup), "threads")
         cause = causes.of_speedup(bound, backend, "the workers")
@@ -62,8 +62,8 @@ def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
     rest = [other for other in sides if other.speedup and other.backend != side.backend]
     if bound.kind == "serialized" and side.backend not in ("threads", "tasks"):
         return (
-            f"{side.backend}, which do not share what the threads queue for. Or remove the lock, or widen the pool or "
-            "limit: then threads will do."
+            f"{side.backend}, which do not share the lock or limit that the threads wait for. Or remove that lock, or "
+            "raise the limit: then threads are enough."
         )
     what = advice.what_it_does(bound)
     said = f"{side.backend}. {what[0].upper()}{what[1:]}."
@@ -79,12 +79,12 @@ def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
 
 
 def remarks(bound: Bound, alone: PerBody, sides: Sequence[Side], cpus: float, printed: str) -> list[str]:
-    """What a reader should know before believing the figures."""
+    """Return what a reader should know about the figures."""
     found = []
     if printed:
         found.append(
-            f"It prints (first: {printed!r}). What it prints was thrown away; writing to a terminal or a file would "
-            "cost more."
+            f"It prints (first: {printed!r}). The output was discarded; writing it to a terminal or a file would take "
+            "longer."
         )
     if bound.kind in ("cpu", "mixed") and cpus < 2:
         found.append(f"{number(round(cpus, 2))} CPU is usable here: computing cannot run in parallel on this machine.")
@@ -93,14 +93,14 @@ def remarks(bound: Bound, alone: PerBody, sides: Sequence[Side], cpus: float, pr
         found.append(f"It computes, so no tool can be more than {number(round(cpus, 2))}x as fast on this machine.")
     if alone.wall < _SMALL:
         found.append(
-            f"One call takes {duration(alone.wall)}, about what it costs to hand a call to a pool: give each worker "
+            f"One call takes {duration(alone.wall)}, about as long as handing it to a pool: give each worker "
             "many calls at a time."
         )
     return found
 
 
 def marker(side: Side, bound: Bound, cpus: float) -> str | None:
-    """The marker line that passes on this machine with room for noise; None if no threshold is worth it."""
+    """Return a marker that passes on this machine with room for noise; None if the speedup is too small."""
     if side.speedup is None:
         return None
     computing = bound.cpu_share if side.backend != "tasks" else 0.0

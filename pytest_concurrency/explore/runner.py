@@ -1,4 +1,4 @@
-"""Runs one function in every backend that applies to it, and collects what is known of it."""
+"""Runs one function in every backend that can run it, and collects the figures."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from pytest_concurrency.measurement.trial import SessionContext, Trial
 from pytest_concurrency.probes import bystanders
 from pytest_concurrency.verdicts.outcome import arms_of
 
-_ALONE = 3  # rounds of one worker alone, to choose the worker count by
-_COMPUTES = 0.5  # share of computing from which one worker for each CPU is what makes sense
+_ALONE = 3  # rounds of one worker, which decide the number of workers
+_COMPUTES = 0.5  # with a larger share of computing, there is one worker for each CPU
 _FOR_WAITING = 4
-_MOST = 16  # workers that are tried without being asked for
+_MOST = 16  # most workers by default
 _ONLY_ASYNC = ("tasks",)
 
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """What was found about one function."""
+    """The figures of one function."""
 
     target: str
     bound: Bound
@@ -74,7 +74,7 @@ def body_of(target: str, positional: tuple[Any, ...], named: dict[str, Any]) -> 
 def explore(
     body: Body, limits: Tolerances, start_method: str, counts: Sequence[int], show: Callable[[str], None]
 ) -> Exploration:
-    """Measure a body alone and in every backend; what it prints is thrown away.
+    """Measure a body with one worker and in every backend; its output is discarded.
 
     :raises CommandError: it raises when it is called once; shows the traceback.
     """
@@ -116,7 +116,7 @@ def explore(
 
 
 def _call_once(body: Body) -> tuple[Body, float]:
-    """Call it as the main thread would, and see whether it gives a coroutine though it is no ``async def``."""
+    """Call it in the main thread once; find out whether it returns a coroutine although it is not an ``async def``."""
     began = CLOCKS.wall()
     try:
         answer = body.call()
@@ -162,7 +162,7 @@ def _side(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Side, S
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        reason = f"it raised {type(error).__name__}, which it does not do alone"
+        reason = f"it raised {type(error).__name__}, although a single call does not"
         return Side(setup.backend, workers, reason=reason, traceback=targets.text_of(error)), None
     together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
     side = Side(
@@ -178,7 +178,7 @@ def _side(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Side, S
 
 
 def _bound(alone: WorkerSetup, first: Settlement, measured: Sequence[tuple[WorkerSetup, Settlement]]) -> Bound:
-    """The bound type, from workers that share one interpreter: they can queue for what others cannot."""
+    """Return the bound type, from workers that share one interpreter: only these can wait for its locks."""
     for setup, settlement in reversed(measured):
         if settlement.known.one_interpreter:
             return classify(settlement.rounds, setup, settlement.known)

@@ -1,4 +1,4 @@
-"""Keeps what a function prints away from the terminal while it is measured."""
+"""Discards the output of a function while it is measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STANDARD = ((1, "stdout"), (2, "stderr"))
 
 @contextlib.contextmanager
 def quiet(into: IO[str] | None = None) -> Iterator[None]:
-    """Throw away what is printed meanwhile, by other languages and child processes too, or keep it in a file."""
+    """Discard all output in the block, also of extension modules and child processes, or redirect it to a file."""
     with contextlib.ExitStack() as stack:
         sink = into or stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
         for number, name in _STANDARD:

@@ -1,1 +1,1 @@
-"""Instruments that a test applies to its own ordinary run: gauges, guards of the event loop, watched calls."""
+"""Instruments that observe a test's own ordinary run: gauges, guards of the event loop, watched calls."""

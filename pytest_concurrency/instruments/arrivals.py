@@ -1,4 +1,4 @@
-"""Who may still come to a rendezvous: found from the stacks of this process's threads, without a clock."""
+"""Finds out which workers may still come to a rendezvous, from the stacks of this process's threads."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _WAITS = {
     for function in (concurrent.futures.Future.result, concurrent.futures.Future.exception, concurrent.futures.wait)
 }
 _POOL = concurrent.futures.thread._worker.__code__
-_SHOWN = 3  # threads or tasks whose place a message tells
+_SHOWN = 3  # most threads or tasks in a message
 
 
 def no_one_is_left(maker: int, older: Collection[int], waiting: Collection[int]) -> bool:
-    """Return whether the thread that made the gauge waits for threads that wait for others, and no other may come.
+    """Return whether the gauge's own thread waits for those that wait in it, and no other thread may come.
 
-    :param maker: ident of the thread that made the gauge, and may start more workers unless it waits for one.
-    :param older: idents of threads that were there before. A server or scheduler among them may start workers or come
-        itself, so that nothing is known while there is one.
+    :param maker: ident of the thread that made the gauge. It may start more workers unless it waits for one.
+    :param older: idents of threads that existed before. A server or scheduler among them may start workers or enter
+        itself, so nothing is known while there is one.
     :param waiting: idents of the threads that wait at the rendezvous.
     """
     if stack_locations.unreadable() is not None or maker in waiting:
@@ -62,18 +62,18 @@ def _is_idle(ident: int) -> bool:
     """Whether a thread of a pool waits for something to do, and there is nothing."""
     frame = next(_frames(ident), None)
     if frame is None:
-        return True  # it has ended
+        return True  # the thread has ended
     queue = frame.f_locals.get("work_queue") if frame.f_code is _POOL else None
     return queue is not None and queue.empty()
 
 
 def _own() -> set[int | None]:
-    """Idents of this plugin's threads."""
+    """Return the idents of this plugin's threads."""
     return {thread.ident for thread in threading.enumerate() if thread.name.startswith("concurrency-")}
 
 
 def too_small_pools(meet: int, waiting: Collection[int]) -> list[str]:
-    """Describe the thread pools that feed a rendezvous and have fewer workers than have to meet."""
+    """Describe the thread pools whose workers enter a rendezvous, and which have fewer workers than have to meet."""
     found = {}
     for ident in waiting:
         for frame in _frames(ident):
@@ -92,7 +92,7 @@ def _pool_of(frame: FrameType) -> Any:
 
 
 def absent(older: Collection[int], waiting: Collection[int], maker: int, loop: Any) -> list[str]:
-    """Describe where the threads and tasks stand that did not come: those of this test that are alive."""
+    """Describe where the threads and tasks of this test are that did not come."""
     return [*_absent_threads(older, waiting, maker), *_absent_tasks(loop)][:_SHOWN]
 
 
@@ -103,21 +103,21 @@ def _absent_threads(older: Collection[int], waiting: Collection[int], maker: int
     for thread in threading.enumerate():
         stack = stack_locations.of_thread(thread.ident) if thread.ident not in known else None
         if stack and stack_locations.authors(stack) is not None:
-            yield f"thread {thread.name} stands at {stack_locations.describe(stack)}"
+            yield f"thread {thread.name} is at {stack_locations.describe(stack)}"
 
 
 def _absent_tasks(loop: Any) -> Iterator[str]:
     if loop is None:
         return
     for task in asyncio.all_tasks(loop) - {asyncio.current_task()}:
-        # A task that gathers others is not one that should have come.
+        # A task that waits for others of this list was not expected itself.
         if type(getattr(task, "_fut_waiter", None)).__name__ == "_GatheringFuture":
             continue
         places = [(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) for frame in _awaited(task)]
         outside = [place for place in places if stack_locations.is_authors(place[0])]
         joins = any(file.endswith("taskgroups.py") for file, _, _ in places)
         if outside and not joins and not any(place[0].startswith(stack_locations.PACKAGE) for place in places):
-            yield f"task {task.get_name()} stands at {stack_locations.describe([outside[-1]])}"
+            yield f"task {task.get_name()} is at {stack_locations.describe([outside[-1]])}"
 
 
 def _awaited(task: Any) -> Iterator[FrameType]:
@@ -130,7 +130,7 @@ def _awaited(task: Any) -> Iterator[FrameType]:
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this host runs; one that has ended and waits to be reaped does not."""
+    """Whether a process of this host runs; a zombie does not."""
     if process == os.getpid():
         return True
     import psutil
@@ -139,7 +139,7 @@ def is_alive(process: int) -> bool:
         return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-    except psutil.Error:  # it may not be looked at
+    except psutil.Error:  # no permission to see it
         return True
 
 

@@ -1,4 +1,4 @@
-"""A guard of one block of code: it does not keep its event loop from running for long."""
+"""Guards a block of code that must not block its event loop for long."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 
-LEAST = 0.005  # seconds: shorter blocks go unseen between two beats
+LEAST = 0.005  # seconds: shorter blocks between two beats are missed
 _BEAT = 0.002
 _TO_DO = (
     "Something in it waits or computes without an await: await an asynchronous version of the call, or move it into "
     "asyncio.to_thread() (computing under the GIL: into a process)."
 )
 
-__tracebackhide__ = True  # a failure is told at the user's block
+__tracebackhide__ = True  # pytest shows a failure at the user's block
 
 
 class NonblockingBlock:
     """``with`` or ``async with`` around a stretch of an async function; other tasks of the loop count too.
 
-    :raises BadArgument: ``max_block`` is no duration of 5 ms or more; or at entering, no event loop runs here.
-    :raises ExpectationNotMet: at its end, the loop was blocked for longer, whatever else took time.
+    :raises BadArgument: ``max_block`` is not a duration of 5 ms or more; or at entering, no event loop runs here.
+    :raises ExpectationNotMet: at its end, the code has blocked the loop for longer.
     """
 
     def __init__(self, max_block: float | str, undecided: Callable[[str], None]) -> None:
@@ -54,7 +54,7 @@ class NonblockingBlock:
                 "concurrency.measure(), or the marker expect_gil_released."
             )
         if self._monitor is not None:
-            raise BadArgument("concurrency.nonblocking() was entered twice: call it anew for each block.")
+            raise BadArgument("concurrency.nonblocking() was entered twice: call it again for each block.")
         self._watcher = LoopWatcher(self._limit / 8)
         self._monitor = LoopMonitor(self._limit, _BEAT, self._watcher).start()
         return self
@@ -74,7 +74,7 @@ class NonblockingBlock:
                 f"{duration(self._limit)} (max_block).\n{_TO_DO}"
             )
         self._undecided(
-            f"the event loop was late by {longest.told()}: one sighting cannot tell whether the block's own code took "
+            f"the event loop was late by {longest.told()}: one run does not show whether the block's own code took "
             f"longer than {duration(self._limit)} (max_block)"
         )
 

@@ -1,4 +1,4 @@
-"""The blocks of event loops that a whole session has seen: by line, longest first (pure)."""
+"""The event-loop blocks of a whole session, by line, longest first (pure)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def matches(text: str, pattern: str) -> bool:
 
 
 def as_json(block: Block, test: str, allowed: str | None, is_sure: bool) -> dict[str, Any]:
-    """Return a block as plain values, as it rides on a test's report."""
+    """Return a block as plain values, for a test's report."""
     return {
         "test": test,
         "low": block.low,
@@ -70,7 +70,7 @@ def by_line(blocks: Iterable[Mapping[str, Any]]) -> list[BlockedLine]:
 
 
 def lines(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the list: each line that blocked, how long at most, how often, in how many tests."""
+    """Return the list: each line that blocked, its longest block, how often, and in how many tests."""
     ordered = by_line(blocks)
     shown = [_line(line) for line in ordered[:_SHOWN]]
     return [*shown, f"... and {count(len(ordered) - _SHOWN, 'line')} more"] if len(ordered) > _SHOWN else shown

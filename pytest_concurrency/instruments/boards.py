@@ -1,7 +1,7 @@
-"""Where the state of a rendezvous lies: in memory for threads and tasks, in a locked file for processes.
+"""Stores the state of a rendezvous: in memory for threads and tasks, in a locked file for processes.
 
-A file needs no server, no thread beside a fork and no semaphore that outlives a killed process, and a worker of any
-executor on this host can open it.
+A file needs no server and no extra thread, does not outlive a killed process as a semaphore does, and a worker of
+any executor on this host can open it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pytest_concurrency.machine.clocks import CLOCKS
 
 
 class Board(Protocol):
-    """Gives out the ledger to one holder at a time."""
+    """Gives the ledger to one worker at a time."""
 
     def open(self) -> contextlib.AbstractContextManager[Ledger]: ...
 
@@ -41,7 +41,7 @@ class MemoryBoard:
 
 
 class FileBoard:
-    """For processes of one host: the ledger is a file, under a lock that ends with the process that holds it."""
+    """For processes of one host: the ledger is a file, under a lock that is released when its process ends."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -49,7 +49,7 @@ class FileBoard:
 
     @classmethod
     def of(cls, ledger: Ledger) -> FileBoard:
-        """Write a ledger to a new file in a folder of its own."""
+        """Write a ledger to a file in a new folder."""
         board = cls(tempfile.mkdtemp(prefix="pytest-concurrency-gauge-"))
         with open(os.path.join(board.folder, "lock"), "wb"):
             pass
@@ -79,7 +79,7 @@ class FileBoard:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, ledger: Ledger) -> None:
-        """Replace the file at once: a process that is killed while it writes would leave half a ledger."""
+        """Replace the file atomically: a process that is killed while it writes would leave half a ledger."""
         new = self._ledger + ".new"
         with open(new, "w", encoding="utf-8") as file:
             json.dump(ledger.to_json(), file)

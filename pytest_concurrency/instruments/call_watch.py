@@ -1,4 +1,4 @@
-"""Watches a function that cannot be edited, for the time of one test: which of its calls overlap."""
+"""Watches a function that cannot be edited during one test: which of its calls overlap."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from pytest_concurrency.machine.clocks import CLOCKS
 class CallWatch:
     """Made by ``concurrency.watch("module:name")``; ends with its test.
 
-    It sees calls in threads, in tasks and in processes that are forked during the test. Processes that start in another
-    way import the original.
+    It sees calls in threads, in tasks and in processes that are forked during the test. Processes that are started
+    in another way import the original.
     """
 
     def __init__(self, name: str) -> None:
@@ -39,23 +39,23 @@ class CallWatch:
         self._target = target
         self.name = name
         self.elsewhere: tuple[str, ...] = ()
-        # Before the exchange: a child that is forked inherits the file.
+        # Before the function is replaced, so that a forked child inherits the file.
         self._file, self._path = tempfile.mkstemp(prefix="pytest-concurrency-watch-")
         try:
             target.replace(self._wrapped(target.function))
             self._tell_elsewhere()
-        except BaseException:  # a warning that is an error, too
+        except BaseException:  # including a warning that is an error
             self.close()
             raise
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The calls so far, in the order in which they began; times in seconds since the first began."""
+        """The calls so far, in the order of their beginnings; times are in seconds since the first one began."""
         return watched_calls.calls(self._ordered())
 
     @property
     def peak(self) -> int:
-        """The most threads and tasks that were inside of the function at one moment, by the order of events."""
+        """The largest number of threads and tasks inside the function at one moment, by the order of events."""
         return watched_calls.peak(self._ordered())
 
     @property
@@ -72,7 +72,7 @@ class CallWatch:
         return {"name": self.name, "peak": self.peak, "calls": [call._asdict() for call in self.calls]}
 
     def close(self) -> None:
-        """Put the original back, and keep what was seen; calls by way of what is left of this are plain calls."""
+        """Restore the original, and keep the calls. A replacement that is still in use only calls the original."""
         if self._is_on and self._process == os.getpid():
             self._target.restore()
             self._events = self._ordered()
@@ -88,8 +88,8 @@ class CallWatch:
         self.elsewhere = tuple(self._target.elsewhere())
         if self.elsewhere:
             warnings.warn(
-                f"concurrency.watch({self.name!r}): the original is also in {'; '.join(self.elsewhere)}. Calls by way "
-                "of that are not seen: watch the function that makes them.",
+                f"concurrency.watch({self.name!r}): the original is also in {'; '.join(self.elsewhere)}. Calls from "
+                "there are not seen: watch the function that makes them.",
                 stacklevel=5,
             )
 
@@ -121,7 +121,7 @@ class CallWatch:
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[list[bool]]:
-        """Note one call; not if the caller says that it only made a coroutine."""
+        """Record one call, unless the caller says that it only made a coroutine."""
         ends_later: list[bool] = []
         event = self._begin()
         if event is None:
@@ -140,10 +140,10 @@ class CallWatch:
                 self._forgotten.add(event.call)
 
     def _begin(self) -> Event | None:
-        """Note that a call begins; None if nothing is to be noted: the test has ended, or this class calls it."""
+        """Record that a call begins; None if it is not recorded: the test has ended, or this class calls it."""
         if not self._is_on or getattr(self._notes, "now", False):
             return None
-        self._notes.now = True  # or watching what the next lines call would never end
+        self._notes.now = True  # Without this, watching a function that the next lines call would never end.
         try:
             task = callers.current_task()
             process, thread = os.getpid(), threading.current_thread().name

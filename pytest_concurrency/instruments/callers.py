@@ -1,4 +1,4 @@
-"""Who has entered a block, and from which line."""
+"""Finds out which thread or task has entered a block, and at which line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONTEXTLIB = contextlib.__file__
 
 
 def place() -> str:
-    """Describe the innermost line on this thread's stack that is outside of this package and of contextlib."""
+    """Describe the innermost line on this thread's stack outside of this package and of contextlib."""
     return stack_locations.describe([next(_outside(sys._getframe(1)), ("not readable here", 0, ""))])
 
 
@@ -50,12 +50,12 @@ def trio_task() -> Any:
 
 
 def in_loop() -> bool:
-    """Whether an event loop runs in this thread, so that waiting here would stop it."""
+    """Whether an event loop runs in this thread, which waiting would block."""
     return asyncio._get_running_loop() is not None or trio_task() is not None
 
 
 def key() -> str:
-    """Return what tells this thread or task from all others, in all processes of this host."""
+    """Return a value that is unique to this thread or task among all processes of this host."""
     task = current_task()
     return f"{os.getpid()}/{threading.get_ident()}" + (f"/{id(task)}" if task is not None else "")
 

@@ -1,4 +1,4 @@
-"""How long the garbage collector has run in each thread, apart from what code has called by name."""
+"""Measures how long the garbage collector has run in each thread, without collections that code has called."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import FrameType
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_SHORT = 0.001  # seconds: shorter collections are not asked who has called for them
+_SHORT = 0.001  # seconds; whether code called a shorter collection is not checked
 
 
 class CollectorClock:
-    """Counts while there is a user of it: between :meth:`start` and :meth:`stop`, which may nest."""
+    """Counts between :meth:`start` and :meth:`stop`, which may be nested."""
 
     def __init__(self) -> None:
         self._users = 0
@@ -33,11 +33,11 @@ class CollectorClock:
     def stop(self) -> None:
         with self._lock:
             self._users -= 1
-            if not self._users and self._note in gc.callbacks:  # a test may have emptied the list
+            if not self._users and self._note in gc.callbacks:  # a test may have cleared the list
                 gc.callbacks.remove(self._note)
 
     def spent(self, ident: int) -> float:
-        """Return the seconds of collections in a thread that came of themselves."""
+        """Return the seconds of automatic collections in a thread."""
         return self._spent.get(ident, 0.0)
 
     def called(self, ident: int, since: float) -> tuple[float, tuple[stack_locations.Place, ...]]:

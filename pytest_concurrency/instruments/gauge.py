@@ -1,4 +1,4 @@
-"""A witness of overlap that needs no clock: how many were inside at the same time."""
+"""Counts how many workers are inside a block at the same time, which shows overlap without a clock."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from typing import NoReturn
 from pytest_concurrency.core.errors import BadArgument
 
 _ONE_PROCESS = (
-    "concurrency.in_flight() counts in the process that made it only, and this {0}: its peak would not say what runs "
-    "there. Write concurrency.in_flight(meet=2), or limit=, and pass the gauge to the worker processes as an argument."
+    "concurrency.in_flight() counts only in the process that made it, and this {0}: its peak would not include what "
+    "runs there. Write concurrency.in_flight(meet=2), or limit=, and pass the gauge to the worker processes as an "
+    "argument."
 )
 
-__tracebackhide__ = True  # a failure is told at the line of the user's block
+__tracebackhide__ = True  # pytest shows a failure at the line of the user's block
 
 
 class Gauge:
-    """Counts who is inside a ``with`` block; safe in threads and in tasks, for one process.
+    """Counts the threads and tasks of one process that are inside a ``with`` block.
 
-    If ``peak`` is 4, four workers were inside at one moment. That needs no clock and no threshold. It shows that work
-    overlapped, and not that it became faster.
+    If ``peak`` is 4, four workers were inside at one moment. This needs no clock and no threshold. It shows that work
+    overlapped, but not that it became faster.
     """
 
     def __init__(self) -> None:
@@ -37,13 +38,13 @@ class Gauge:
 
     @property
     def peak(self) -> int:
-        """The most that were inside at one moment."""
+        """The largest number that was inside at one moment."""
         self._asked = True
         return self._peak
 
     @property
     def says_nothing(self) -> bool:
-        """Whether the peak was asked for, and the one block was around the workers instead of in them."""
+        """Whether the peak was read, and the only block was around the workers instead of in them."""
         return self._asked and self._around and self._entered == 1
 
     @property

@@ -1,4 +1,4 @@
-"""What a rendezvous knows: who is inside, how many were at most, and why it failed (pure)."""
+"""The state of a rendezvous: who is inside, the largest number so far, and why it failed (pure)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Entrant:
-    """A thread or task that is inside the block, or waits at its beginning."""
+    """A thread or task that is inside the block, or waits at its start."""
 
     place: str  # of its ``with`` statement
     worker: str  # such as "thread ThreadPoolExecutor-0_1"
@@ -18,12 +18,12 @@ class Entrant:
 
 @dataclass
 class Ledger:
-    """The state that all entrants of one rendezvous share; plain values, so that it can lie in a file."""
+    """The state that all entrants of one rendezvous share; plain values, so that it can be stored in a file."""
 
     meet: int  # how many have to be inside at one moment
     limit: int | None = None  # how many may be inside at one moment
     inside: dict[str, Entrant] = field(default_factory=dict)
-    most: dict[str, Entrant] = field(default_factory=dict)  # who was inside when the most were
+    most: dict[str, Entrant] = field(default_factory=dict)  # who was inside at the peak
     peak: int = 0
     entered: int = 0
     met: bool = False
@@ -43,7 +43,7 @@ class Ledger:
         self.inside.pop(key, None)
 
     def fail(self, why: str) -> None:
-        """Note why the rendezvous failed; the first reason stays."""
+        """Record why the rendezvous failed; the first reason is kept."""
         self.failure = self.failure or why
 
     def to_json(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Watches an event loop in its one ordinary run, and finds the stretches in which it could not run what was due.
+"""Watches an event loop in its one ordinary run, and finds its blocks.
 
-The loop beats, by timers of its own: a loop of any kind has them, and what a beat costs does not depend on how much
-the loop does. On Trio, whose timers a test may replace, its own instruments tell when it runs tasks.
+Timers of the loop itself beat: every kind of loop has them, and the cost of a beat does not depend on how much the
+loop does. On Trio, where a test may replace the timers, Trio's own instruments report when it runs tasks.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
 
-_LATE = 0.45  # part of the limit from which the watcher looks
-_VIRTUAL = 20  # beats that come at once: the test has a clock of its own, and no wait takes its time
+_LATE = 0.45  # part of the limit after which the watcher samples
+_VIRTUAL = 20  # beats without a pause: the test has replaced the clock, and waits take no time
 _MONITORS: dict[int, LoopMonitor] = {}  # by the ident of the loop's thread
 
 _Stamp = tuple[float, "float | None", float, float, float, float]
@@ -33,7 +33,7 @@ class LoopMonitor:
     """Made, started and stopped in the loop's thread.
 
     :param limit: seconds; blocks that may be longer are kept.
-    :param beat: seconds between two beats: a block is known that exactly.
+    :param beat: seconds between two beats, which is the precision of a block.
     """
 
     def __init__(self, limit: float, beat: float, watcher: LoopWatcher) -> None:
@@ -42,7 +42,7 @@ class LoopMonitor:
         self._ident = threading.get_ident()
         self._places: Counter[tuple[stack_locations.Place, ...]] = Counter()
         self._seen = 0.0
-        self._late_since: float | None = None  # what the watcher compares with; None: the loop waits, or is paused
+        self._late_since: float | None = None  # the watcher's reference; None if the loop waits, or is paused
         self._paused = 0
         self._quick = 0
         self._is_prepared = False
@@ -81,7 +81,7 @@ class LoopMonitor:
         return self
 
     def stop(self) -> None:
-        """End; what runs since the last beat still counts."""
+        """End; the time since the last beat still counts."""
         self._driver.stop()
         self.note(self._driver.idle)
         self._late_since = None
@@ -106,7 +106,7 @@ class LoopMonitor:
             self._places.clear()
 
     def note(self, idle: float) -> None:
-        """Take the gap since the last stamp, of which the loop may have been idle for some seconds."""
+        """Record the gap since the last stamp; the loop may have been idle for some seconds of it."""
         last, now = self._last, self._stamp()
         wall = now[0] - last[0]
         self.beats += 1
@@ -119,7 +119,7 @@ class LoopMonitor:
         self._late_since = now[0]
 
     def rest(self) -> None:
-        """Begin no new gap before :meth:`resume`: the loop waits for what comes from outside."""
+        """Begin no new gap before :meth:`resume`: the loop waits for events from outside."""
         self._late_since = None
 
     def resume(self) -> None:
@@ -133,7 +133,7 @@ class LoopMonitor:
         return self._quick >= _VIRTUAL
 
     def look(self, now: float, period: float) -> float:
-        """From the watcher's thread: note where the loop's thread stands, if it is late."""
+        """Record where the loop's thread is, if it is late. The watcher's thread calls this."""
         since = self._late_since
         if since is None or self._paused:
             return period
@@ -147,7 +147,7 @@ class LoopMonitor:
     def _stamp(self) -> _Stamp:
         # The wall clock comes last: a delay that lands between the readings makes the next gap shorter, never longer.
         collected = COLLECTOR_CLOCK.spent(self._ident)
-        # Without the watcher's: its looks would count as time in which another thread may have held the GIL.
+        # Without the watcher's own CPU time, which would count as time in which another thread may have held the GIL.
         process, cpu = CLOCKS.process_cpu() - self._watcher.cpu, CLOCKS.thread_cpu()
         delay = self._clock.delay()
         return CLOCKS.wall(), delay, cpu, process, collected, self._seen
@@ -192,7 +192,7 @@ def monitored() -> bool:
 
 @contextlib.contextmanager
 def pause() -> Iterator[None]:
-    """Let the code of this block keep the loop of this thread from running; where none is watched, do nothing."""
+    """Allow the code of this block to block the loop of this thread; do nothing where no loop is watched."""
     monitor = _MONITORS.get(threading.get_ident())
     with contextlib.nullcontext() if monitor is None else monitor.paused():
         yield
@@ -206,7 +206,7 @@ class _Driver(Protocol):
 
 
 class _Beats:
-    """Timers of asyncio's loop, or of one that stands in for it."""
+    """Timers of asyncio's loop, or of one with the same interface."""
 
     def __init__(self, monitor: LoopMonitor, beat: float, loop: asyncio.AbstractEventLoop) -> None:
         self._monitor = monitor
@@ -231,7 +231,7 @@ class _Beats:
 
 
 class _TrioTicks:
-    """Trio tells when it begins to wait, and when it has waited: what lies between is known exactly."""
+    """Trio's instruments report when a wait begins and ends, so the time between is known exactly."""
 
     idle = 0.0
 

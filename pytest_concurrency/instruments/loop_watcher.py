@@ -1,4 +1,4 @@
-"""A thread that looks at event loops that are late, and notes where their threads stand."""
+"""A thread that samples the stacks of event loops that are late."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Protocol
 
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_STEAL_AGE = 1.0  # seconds: a late loop is charged with what was taken lately, not in the whole test
+_STEAL_AGE = 1.0  # seconds; only what was taken in this time can explain a late loop
 
 
 class Watched(Protocol):
-    """What the watcher looks at."""
+    """What the watcher watches."""
 
     def look(self, now: float, period: float) -> float:
-        """Note where the loop's thread stands, if the loop is late; return in how many seconds it may be late next."""
+        """Record where the loop's thread is if it is late; return in how many seconds it may be late next."""
 
 
 class LoopWatcher:
-    """Looks every ``period`` seconds while there is something to watch; sleeps without waking up otherwise.
+    """Samples every ``period`` seconds while there is something to watch; otherwise it sleeps until there is.
 
-    The thread is none of ``threading.enumerate()``: tests count those. Starting it waits for nothing.
+    The thread is not in ``threading.enumerate()``, because tests count those. Starting it does not wait.
     """
 
     def __init__(self, period: float) -> None:
@@ -43,7 +43,7 @@ class LoopWatcher:
         self._wake.set()
 
     def discard(self, watched: Watched) -> None:
-        """Watch it no longer."""
+        """Stop watching it."""
         with contextlib.suppress(ValueError):
             self._watched.remove(watched)
 
@@ -62,12 +62,12 @@ class LoopWatcher:
         while not self._ended:
             if not self._watched:
                 self._wake.clear()
-                if not self._watched and not self._ended:  # or one was added before the line above
+                if not self._watched and not self._ended:  # unless one was added before the line above
                     self._wake.wait()
                 continue
             CLOCKS.sleep(pause)
             now = CLOCKS.wall()
-            # Not each period: a loop that has just beaten is not late for a while.
+            # Not in each period: a loop that has just beaten cannot be late for a while.
             pause = max(self._period, min((each.look(now, self._period) for each in list(self._watched)), default=0.0))
             if now - self._steal[-1][0] > _STEAL_AGE:
                 self._steal = [*self._steal[-2:], (now, stolen())]

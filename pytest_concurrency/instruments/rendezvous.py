@@ -1,4 +1,4 @@
-"""A rendezvous: those who enter wait until enough of them are inside at one moment. A pass needs no clock."""
+"""A rendezvous: workers that enter wait until enough of them are inside at one moment; no clock decides."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from pytest_concurrency.instruments.boards import Board, FileBoard, MemoryBoard
 from pytest_concurrency.instruments.ledger import Entrant, Ledger
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_SHORTEST, _LONGEST = 0.0005, 0.01  # seconds between two looks at the ledger
-_CERTAIN = 0.1  # seconds in which each look must find that no one is left who could come
-_HOLDING, _HOLD = 20, 0.005  # looks, and seconds between them, in which one too many would be seen
+_SHORTEST, _LONGEST = 0.0005, 0.01  # seconds between two checks of the ledger
+_CERTAIN = 0.1  # seconds in which each check must find that no worker is left that could come
+_HOLDING, _HOLD = 20, 0.005  # checks, and seconds between them, in which one worker too many would be seen
 
-__tracebackhide__ = True  # a failure is told at the line of the user's block
+__tracebackhide__ = True  # pytest shows a failure at the line of the user's block
 
 
 class Rendezvous:
     """A ``with`` or ``async with`` block whose entrants wait until ``meet`` of them are inside.
 
-    Then all go on, and it only counts. With ``limit`` it also fails as soon as more are inside than that; those who
-    have met stay inside for at least 20 looks of 5 ms each, so that one too many has time to come.
+    Then all continue, and it only counts. With ``limit``, it also fails as soon as more are inside; workers that have
+    met stay inside for at least 20 checks of 5 ms each, so that one too many has time to come.
     Pass it to other processes as an argument: pickled, or inherited by a fork.
     """
 
@@ -45,20 +45,20 @@ class Rendezvous:
         self._maker = threading.get_ident()
         self._older = frozenset(thread.ident or 0 for thread in threading.enumerate()) - {self._maker}
         self._waiting: dict[str, Entrant] = {}  # in this process
-        self._alone_since: float | None = None  # since when no one has been left who could come
-        self._crossed: list[str] = []  # what another gauge has found out about those who wait at both
+        self._alone_since: float | None = None  # since when no worker has been left that could come
+        self._crossed: list[str] = []  # found by another gauge about workers that wait at both
         self._board: Board = MemoryBoard(Ledger(meet, limit))
         _OPEN.add(self)
         _share_before_forks()
 
     @property
     def peak(self) -> int:
-        """The most that were inside at one moment."""
+        """The largest number that was inside at one moment."""
         return self._snapshot().peak
 
     @property
     def inside(self) -> int:
-        """How many are inside now, those who wait included."""
+        """How many are inside now, including those that wait."""
         return len(self._snapshot().inside)
 
     @property
@@ -68,15 +68,15 @@ class Rendezvous:
 
     @property
     def met(self) -> bool:
-        """Whether as many as were asked for have been inside at one moment."""
+        """Whether the required number have been inside at one moment."""
         return self._snapshot().met
 
     def __enter__(self) -> Rendezvous:
         if callers.in_loop():
             raise BadArgument(
                 f"{self._title} was entered by `with` at {callers.place()}, in the thread of a running event loop: its "
-                "wait would stop the loop, and no other task could come. Write `async with`, or enter it in a function "
-                "that asyncio.to_thread() or an executor runs."
+                "wait would block the loop, and no other task could come. Write `async with`, or enter it in a "
+                "function that asyncio.to_thread() or an executor runs."
             )
         try:
             for seconds in self._wait():
@@ -105,7 +105,7 @@ class Rendezvous:
         self.__exit__(kind, error, trace)
 
     def close(self) -> None:
-        """End it with its test: all who wait, in any process, get an error."""
+        """End it with its test: all workers that wait, in any process, get an error."""
         board = self._board
         with self._open() as ledger:
             ledger.closed = True
@@ -114,21 +114,21 @@ class Rendezvous:
             board.remove()
 
     def complaint(self) -> str | None:
-        """Return what failed, or why it proves nothing; None if it was met and its limit was kept."""
+        """Return why it failed, or why it proves nothing; None if it was met and its limit was kept."""
         ledger = self._snapshot()
         if ledger.failure is not None or ledger.met:
             return ledger.failure
         return shortfall.never_met(self._about(), ledger)
 
     def share(self) -> str:
-        """Move the ledger into a file, where other processes find it; return its folder."""
+        """Move the ledger into a file that other processes can open; return its folder."""
         with self._open() as ledger:
             if not isinstance(self._board, FileBoard):
                 self._board = FileBoard.of(ledger)
             return self._board.folder
 
     def waiting(self) -> list[Entrant]:
-        """Return who waits in this process."""
+        """Return the entrants that wait in this process."""
         return list(self._waiting.values())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -142,7 +142,7 @@ class Rendezvous:
         return f"<{self._title}: {'met' if ledger.met else 'not met'}, peak {ledger.peak}, now {len(ledger.inside)}>"
 
     def _wait(self) -> Generator[float, None, None]:
-        """Enter; yield the seconds until each next look until there are enough.
+        """Enter; yield the seconds to the next check, until enough are inside.
 
         :raises ExpectationNotMet: there are not, or there are too many.
         """
@@ -159,7 +159,7 @@ class Rendezvous:
             yield from self._until_met(CLOCKS.wall() + self._timeout)
             if is_early:
                 yield from self._hold()
-        except BaseException:  # a timeout's, Ctrl-C, a cancelled task: one that leaves is inside no longer
+        except BaseException:  # a timeout, Ctrl-C, a cancelled task: it is no longer inside
             with contextlib.suppress(FileNotFoundError), self._open() as ledger:
                 ledger.leave(key)
             raise
@@ -169,7 +169,7 @@ class Rendezvous:
     def _enter(self, key: str, me: Entrant) -> bool:
         """Count an entrant in; return whether it came before the meeting was complete."""
         with self._held() as ledger:
-            if isinstance(self._board, FileBoard):  # a process that was killed inside has not left by itself
+            if isinstance(self._board, FileBoard):  # a process that was killed inside cannot leave
                 for gone in [who for who, entrant in ledger.inside.items() if not arrivals.is_alive(entrant.process)]:
                     ledger.leave(gone)
             is_early = not ledger.met
@@ -199,21 +199,21 @@ class Rendezvous:
     def _hopeless(self, deadline: float, looks: int) -> str | None:
         if CLOCKS.wall() >= deadline:
             return f"within {duration(self._timeout)}"
-        # One look of eight: it reads the stacks of all threads.
+        # Only at every eighth check, because it reads the stacks of all threads.
         if looks % 8 != 7 or isinstance(self._board, FileBoard) or self._process != os.getpid():
             return None
         threads = {entrant.thread for gauge in list(_OPEN) for entrant in gauge.waiting()}
         if not threads or not arrivals.no_one_is_left(self._maker, self._older, threads):
             self._alone_since = None
             return None
-        # Not at the first sight: a thread that its pool has just given work to looks idle for a moment.
+        # Not at the first check: a thread that has just got work from its pool looks idle for a moment.
         since = self._alone_since = self._alone_since or CLOCKS.wall()
         if CLOCKS.wall() - since < _CERTAIN:
             return None
-        return "and cannot be: the test waits for those who wait here, and no other thread is left to come"
+        return "and cannot be: the test waits for the workers that wait here, and no other thread is left to come"
 
     def _hold(self) -> Iterator[float]:
-        """Stay for some looks where there is a limit: else the last but one may have left before one too many comes."""
+        """With a limit, stay for some checks: otherwise a worker may leave before one too many comes."""
         with self._open() as ledger:
             looks = 0 if ledger.limit is None else _HOLDING
         for _ in range(looks):
@@ -222,7 +222,7 @@ class Rendezvous:
                 pass
 
     def _absent(self, ledger: Ledger) -> list[str]:
-        """Return what is known of why the others did not come."""
+        """Return what is known about why the others did not come."""
         here = {entrant.thread for entrant in self.waiting()}
         waiting = {entrant.thread for gauge in list(_OPEN) for entrant in gauge.waiting()}
         task = callers.current_task()
@@ -251,7 +251,7 @@ class Rendezvous:
         while True:
             board = self._board
             with board.open() as ledger:
-                if self._board is board:  # or it was shared with other processes meanwhile
+                if self._board is board:  # or it has been shared with other processes since
                     yield ledger
                     return
 
@@ -290,7 +290,7 @@ def _rebuild(folder: str, values: dict[str, Any]) -> Rendezvous:
 
 
 def _share_before_forks() -> None:
-    """See to it that a child that inherits a rendezvous finds it in a file."""
+    """Before a fork, move each rendezvous into a file, so that the child shares it."""
     global _forks_are_watched
     if not _forks_are_watched and hasattr(os, "register_at_fork"):
         _forks_are_watched = True
@@ -304,7 +304,7 @@ def _share_all() -> None:
 
 
 async def _pause(seconds: float) -> None:
-    """Let other tasks run; not by asyncio.sleep, which tests replace."""
+    """Let other tasks run, without asyncio.sleep, which tests may replace."""
     if callers.trio_task() is not None:
         await sys.modules["trio"].sleep(seconds)
         return

@@ -1,4 +1,4 @@
-"""What a person reads when a rendezvous is not met, or its limit not kept (pure)."""
+"""The messages of a rendezvous that was not met, or whose limit was exceeded (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_concurrency.instruments.ledger import Entrant, Ledger
 
 
 def not_met(about: str, when: str, ledger: Ledger, absent: Sequence[str]) -> str:
-    """Tell of a meeting that was given up."""
+    """Return the message of a meeting that did not take place."""
     missing = ledger.meet - len(ledger.inside)
     lines = [
         f"{about}, was not met {when}: {_at_most(ledger)}; waiting at {_places(ledger.inside.values())}; "
@@ -28,19 +28,19 @@ def not_met(about: str, when: str, ledger: Ledger, absent: Sequence[str]) -> str
 
 
 def crossed(entrant: Entrant, gauge: str) -> str:
-    """Tell of a worker that waits at another gauge meanwhile."""
+    """Return the message of a worker that waits at another gauge."""
     return (
-        f"{entrant.worker} waits at another gauge, {gauge}, at {entrant.place} - each may need those who wait at the "
+        f"{entrant.worker} waits at another gauge, {gauge}, at {entrant.place} - each may need those that wait at the "
         "other, which is a deadlock: enter both in the same order"
     )
 
 
 def never_met(about: str, ledger: Ledger) -> str:
-    """Tell of a rendezvous that its test has ended without."""
+    """Return the message of a rendezvous that was not met when its test ended."""
     if not ledger.entered:
         return (
             f"{about}, was never entered, so it proves nothing. Enter it where the work is done, in each worker: "
-            "`with gauge:` or `async with gauge:`. A process that is started otherwise than by fork must get it as an "
+            "`with gauge:` or `async with gauge:`. A process that is not forked must get it as an "
             "argument."
         )
     return (
@@ -50,7 +50,7 @@ def never_met(about: str, ledger: Ledger) -> str:
 
 
 def exceeded(about: str, ledger: Ledger) -> str:
-    """Tell of a limit that was not kept."""
+    """Return the message of a limit that was exceeded."""
     return (
         f"{about}, is exceeded: {len(ledger.inside)} were inside at one moment, at {_places(ledger.inside.values())}. "
         f"Nothing keeps the calls to {ledger.limit} at once: look at the semaphore or the size of the pool around them."

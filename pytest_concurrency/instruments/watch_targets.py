@@ -1,4 +1,4 @@
-"""What can be watched: a name as ``module:function`` or ``module:Class.method``, found and exchanged for a while."""
+"""Finds and replaces the function behind ``module:function`` or ``module:Class.method`` while it is watched."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pytest_concurrency.core.errors import BadArgument
 
 _MISSING: Any = object()
 _SHOWN = 5
-_LARGE = 10_000  # items: registers of functions are smaller
+_LARGE = 10_000  # items; registries of functions are smaller
 
 
 class Target:
-    """A function that a name leads to, wherever modules are bound to it.
+    """The function behind a name, in all modules that have it under a name.
 
-    :raises BadArgument: the name leads to nothing, or to what cannot be exchanged. The message says why.
+    :raises BadArgument: there is nothing under the name, or it cannot be replaced. The message says why.
     """
 
     def __init__(self, name: str) -> None:
@@ -36,7 +36,7 @@ class Target:
         self._check()
 
     def replace(self, watched: Callable[..., Any]) -> None:
-        """Put a function in the place of the original: where it was found, and under every module's name for it."""
+        """Replace the original by a function: where it was found, and in every module that has it."""
         instead = self._kind(watched) if self._kind is not None else watched
         self._set(self._owner, self._attribute, self._own, instead)
         if isinstance(self._owner, types.ModuleType):
@@ -44,7 +44,7 @@ class Target:
                 self._set(module, alias, self.function, instead)
 
     def restore(self) -> None:
-        """Put back all that is still in its place; what has replaced it since restores it to a plain call."""
+        """Restore the original wherever the replacement is still in place; elsewhere, it is a plain call."""
         while self._replaced:
             owner, name, before, instead = self._replaced.pop()
             if vars(owner).get(name, _MISSING) is not instead:
@@ -55,7 +55,7 @@ class Target:
                 setattr(owner, name, before)
 
     def elsewhere(self) -> list[str]:
-        """Describe the module attributes that hold the original inside of something: such calls are not seen."""
+        """Describe the module attributes that contain the original, as a dict does: calls through them are not seen."""
         found = []
         for module in list(sys.modules.values()):
             if isinstance(module, types.ModuleType) and not _is_ours(module):
@@ -71,7 +71,7 @@ class Target:
             setattr(owner, name, instead)
         except (TypeError, AttributeError) as error:
             raise BadArgument(
-                f"concurrency.watch({self.name!r}): it cannot be exchanged ({error}). What is written in C and built "
+                f"concurrency.watch({self.name!r}): it cannot be replaced ({error}). A method in C that is built "
                 "into a type cannot be watched: watch the Python function that calls it."
             ) from None
         self._replaced.append((owner, name, before, instead))
@@ -80,11 +80,11 @@ class Target:
         what: Any = self.function
         why = ""
         if isinstance(what, type):
-            why = "it is a class, whose place no function can take. Watch its method, such as __init__"
+            why = "it is a class, which a function cannot replace. Watch its method, such as __init__"
         elif isinstance(what, property) or not callable(what):
             why = f"it is a {type(what).__name__}, which is not called by that name. Watch a function or method"
         elif inspect.isgeneratorfunction(what) or inspect.isasyncgenfunction(what):
-            why = "it is a generator, so that a call of it runs nothing. Watch the function that consumes it"
+            why = "it is a generator, so calling it runs nothing. Watch the function that consumes it"
         if why:
             raise BadArgument(f"concurrency.watch({self.name!r}): {why}.")
 
@@ -123,7 +123,7 @@ def _find(name: str) -> tuple[Any, str]:
 
 
 def _aliases(function: object) -> Iterator[tuple[types.ModuleType, str]]:
-    """Yield the modules that are bound to a function, as by ``from shop.web import fetch``, and their names for it."""
+    """Yield the modules that have a function, as by ``from shop.web import fetch``, and their names for it."""
     for module in list(sys.modules.values()):
         if isinstance(module, types.ModuleType):
             for name, value in list(vars(module).items()):
@@ -136,7 +136,7 @@ def _is_ours(module: types.ModuleType) -> bool:
 
 
 def _holds(value: Any, *wanted: object) -> str:
-    """Name the kind of a container that has one of these in it; empty if it has not."""
+    """Return the kind of a container that contains one of these; empty if it does not."""
     kind = type(value)
     if kind is functools.partial:
         return "a functools.partial" if any(value.func is one for one in wanted) else ""

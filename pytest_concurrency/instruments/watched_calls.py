@@ -1,4 +1,4 @@
-"""The calls of a watched function: which overlapped, how many at most, and as a trace for a viewer (pure)."""
+"""The calls of a watched function: which overlapped, the peak, and a trace for a viewer (pure)."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Call(NamedTuple):
 
     @property
     def worker(self) -> str:
-        """Who ran it, for a person."""
+        """The thread or task that ran it, in words."""
         return self.thread if self.task is None else f"{self.thread}, {self.task}"
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
-    """Sort events: by the order in which they came, without a clock, if all are of one process."""
+    """Sort events: in the order in which they came, without a clock, if all are from one process."""
     known = list(events)
     if any(event.order < 0 for event in known):
         return sorted(known, key=lambda event: event.time)
@@ -80,7 +80,7 @@ def calls(events: Sequence[Event]) -> tuple[Call, ...]:
 def trace(name: str, called: Sequence[Call]) -> dict[str, Any]:
     """Return the calls in Chrome's trace event format, which Perfetto and ``chrome://tracing`` read.
 
-    Each thread and each task has a row of its own; times are in microseconds.
+    Each thread and each task has its own row; times are in microseconds.
     """
     rows: dict[tuple[int, str], int] = {}
     events: list[dict[str, Any]] = []

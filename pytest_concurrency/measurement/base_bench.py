@@ -14,7 +14,7 @@ from pytest_concurrency.measurement import batch_size
 from pytest_concurrency.measurement.ordering import RoundOrder
 from pytest_concurrency.probes.interference import InterferenceMeter
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 class BaseBench(ABC):

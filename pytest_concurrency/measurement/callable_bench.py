@@ -15,7 +15,7 @@ from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 _MOST_LOOPS = 100_000
 
 

@@ -13,7 +13,7 @@ from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 _CANCEL = 1.0  # seconds that a cancelled call gets to end
 _PATIENCE = 20  # times the expected time of a batch before it is given up
 _NAMES = ("the baseline", "the candidate")

@@ -21,7 +21,7 @@ from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.worker_bench import WorkerBench
 from pytest_concurrency.verdicts.outcome import combine, judge, loses_time, not_measured
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
 

@@ -1,1 +1,1 @@
-"""One more run of a body, under a profiler: where its time goes. It never counts for a verdict."""
+"""An extra run of a body under a profiler, which shows where its time goes. It never counts for a verdict."""

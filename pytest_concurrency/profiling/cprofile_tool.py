@@ -1,4 +1,4 @@
-"""cProfile, twice: by the clock on the wall, and by the thread's CPU time."""
+"""cProfile, run twice: with wall-clock time, and with the thread's CPU time."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pytest_concurrency.profiling.model import Cost
 from pytest_concurrency.profiling.stack_sampler import short
 
 _SHOWN = 8
-_LEAST = 0.01  # share of the whole below which a function is not worth showing
+_LEAST = 0.01  # functions with a smaller share of the whole are not shown
 _BUILTIN = re.compile(r"<(?:built-in method|method) '?(?P<name>[\w.]+)'?(?: of '(?P<type>[\w.]+)' objects?)?.*>")
 
 
 class Entry(NamedTuple):
-    """A function, or a built-in one together with who called it."""
+    """A function, or a built-in function with its caller."""
 
     function: CodeType | str
     caller: CodeType | None = None
 
 
 class Own(NamedTuple):
-    """Calls, and seconds in the function itself."""
+    """The number of calls, and the seconds in the function itself."""
 
     calls: int
     seconds: float
@@ -43,7 +43,7 @@ def conflict() -> str | None:
 
 
 def watch(run: Callable[[], Any], computing_only: bool) -> dict[Entry, Own]:
-    """Run something under cProfile and return what each function took itself."""
+    """Run something under cProfile and return the time of each function without its callees."""
     profile = cProfile.Profile(CLOCKS.thread_cpu) if computing_only else cProfile.Profile()
     profile.enable()
     try:
@@ -53,7 +53,7 @@ def watch(run: Callable[[], Any], computing_only: bool) -> dict[Entry, Own]:
     found: dict[Entry, Own] = {}
     for entry in profile.getstats():
         if isinstance(entry.code, str):
-            continue  # told with its callers
+            continue  # listed with its callers
         ours = entry.code.co_filename.startswith(stack_locations.PACKAGE)
         if not ours:
             found[Entry(entry.code)] = Own(entry.callcount, entry.inlinetime)
@@ -64,7 +64,7 @@ def watch(run: Callable[[], Any], computing_only: bool) -> dict[Entry, Own]:
 
 
 def costs(wall: dict[Entry, Own], calls: int, cpu: dict[Entry, Own], as_often: int) -> tuple[Cost, ...]:
-    """Tell computing and waiting apart, each call of the body; the greatest come first.
+    """Return the computing and waiting of each function per call of the body, the largest first.
 
     :param calls: how often the body ran while ``wall`` was measured.
     :param as_often: how often while ``cpu`` was.
@@ -80,7 +80,7 @@ def costs(wall: dict[Entry, Own], calls: int, cpu: dict[Entry, Own], as_often: i
 
 
 def authors_code(wall: dict[Entry, Own]) -> list[CodeType]:
-    """The code of the author's own functions that ran."""
+    """Return the code objects of the user's own functions that ran."""
     return [
         entry.function
         for entry in wall

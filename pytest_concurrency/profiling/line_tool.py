@@ -1,4 +1,4 @@
-"""line_profiler: the time of each line of the author's functions."""
+"""line_profiler: the time of each line of the user's functions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def unavailable() -> str | None:
 
 
 def functions_of(codes: Sequence[CodeType]) -> list[FunctionType]:
-    """Find the functions that run some code; those made anew in each call are not found."""
+    """Find the functions of some code objects; functions that each call creates are not found."""
     found = []
     for code in codes:
         users = [user for user in gc.get_referrers(code) if isinstance(user, FunctionType) and user.__code__ is code]
@@ -34,7 +34,7 @@ def functions_of(codes: Sequence[CodeType]) -> list[FunctionType]:
 
 
 def watch(run: Callable[[], Any], functions: Sequence[FunctionType]) -> dict[Line, tuple[int, float]]:
-    """Run something under line_profiler; return hits and seconds of each line by file and number."""
+    """Run something under line_profiler; return hits and seconds of each line, by file and line number."""
     from line_profiler import LineProfiler
 
     profiler: Any = LineProfiler()
@@ -50,7 +50,7 @@ def watch(run: Callable[[], Any], functions: Sequence[FunctionType]) -> dict[Lin
         stats = profiler.get_stats()
     finally:
         for function, code in zip(functions, codes, strict=True):
-            function.__code__ = code  # line_profiler gives a function a copy that it knows again
+            function.__code__ = code  # line_profiler replaces a function's code by a copy
     found: dict[Line, tuple[int, float]] = {}
     for (file, _, _), lines in stats.timings.items():
         for line, hits, ticks in lines:
@@ -59,9 +59,9 @@ def watch(run: Callable[[], Any], functions: Sequence[FunctionType]) -> dict[Lin
 
 
 def costs(lines: dict[Line, tuple[int, float]], waiting: Mapping[Line, float] | None, calls: int) -> tuple[Cost, ...]:
-    """Each line's time, in the order of the files.
+    """Return the time of each line, in the order of the files.
 
-    :param waiting: how long one call was off the CPU in each line; None if that is not known.
+    :param waiting: how long one call waited in each line; None if it is unknown.
     """
     longest = max((seconds for _, seconds in lines.values()), default=0.0)
     notable = sorted(lines.items(), key=lambda item: item[1][1], reverse=True)[:_SHOWN]

@@ -1,4 +1,4 @@
-"""How long each line waits: line_profiler has no clock but the one on the wall."""
+"""Measures how long each line waits, because line_profiler measures only wall-clock time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Line = tuple[str, int]
 
 
 def watch(run: Callable[[], Any], codes: Collection[CodeType]) -> dict[Line, float]:
-    """Run something in this thread; return how long it waited in each line, with what the line calls.
+    """Run something in this thread; return how long it waited in each line, including the calls in the line.
 
-    Waiting is time without a CPU, less the time in which others had it, where that can be read. The clocks are read at
-    every line, and what that takes is no part of it.
+    Waiting is time without a CPU, minus the run-queue delay where that can be read. The clocks are read at every line;
+    the time for that is subtracted.
     """
     stamps = ThreadClock()
     clocks = _Clocks(frozenset(codes), stamps.delay)
@@ -33,21 +33,21 @@ def watch(run: Callable[[], Any], codes: Collection[CodeType]) -> dict[Line, flo
 
 
 class _Clocks:
-    """What ``sys.settrace`` calls."""
+    """The trace functions for ``sys.settrace``."""
 
     def __init__(self, codes: frozenset[CodeType], delay: Callable[[], float | None]) -> None:
         self._codes = codes
         self._delay = delay
-        self._open: dict[FrameType, tuple[int, float]] = {}  # where each frame is, and when it came there
+        self._open: dict[FrameType, tuple[int, float]] = {}  # the current line of each frame, and when it began
         self._looking = 0.0
         self.waiting: defaultdict[Line, float] = defaultdict(float)
 
     def enter(self, frame: FrameType, event: str, arg: object) -> Any:
-        """Begin with a function, or go on with one that was suspended; pass over those of others."""
+        """Begin a function, or continue one that was suspended; ignore functions of other code."""
         return self.step(frame, event, arg) if frame.f_code in self._codes else None
 
     def step(self, frame: FrameType, event: str, arg: object) -> Any:
-        if event == "exception":  # on the way out, or about to be caught: the line goes on
+        if event == "exception":  # an exception on its way out, or about to be caught: the line continues
             return self.step
         waited = self._waited()
         now = waited - self._looking
@@ -60,7 +60,7 @@ class _Clocks:
         return self.step
 
     def _waited(self) -> float:
-        """Read all clocks in one stretch on a CPU: begin anew where it was interrupted."""
+        """Read all clocks without an interruption; begin again if the thread lost its CPU."""
         delay = self._delay()
         while True:
             off = CLOCKS.wall() - CLOCKS.thread_cpu()

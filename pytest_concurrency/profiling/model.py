@@ -1,4 +1,4 @@
-"""What a profile found (pure). All times in seconds and of one call of the body."""
+"""The result of a profile (pure). All times are in seconds, for one call of the body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one function, or one line, took itself; ``waiting`` None: not distinguished."""
+    """The time of one function without its callees, or of one line. If ``waiting`` is None, it is not known apart."""
 
     where: str
     calls: float
@@ -22,9 +22,9 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A line at which workers stood, as a share of the looks that found them standing.
+    """A line at which workers were blocked, with its share of the samples in which they were blocked.
 
-    ``inside`` is what the line called, if that was not a built-in function.
+    ``inside`` is the function that the line called, unless it is built-in.
     """
 
     where: str
@@ -35,10 +35,10 @@ class Stand:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where several threads stood while others went on."""
+    """The lines at which several threads were blocked."""
 
     workers: str  # "4 threads"
-    looks: int  # that found one standing
+    looks: int  # samples of a blocked thread
     stands: tuple[Stand, ...] = ()
     for_the_gil: bool = False
 

@@ -13,7 +13,7 @@ _TOOLS = {"cprofile": "cProfile", "line": "line_profiler"}
 
 
 def show(profile: Profile) -> str:
-    """The section that stands below a failure."""
+    """Return the section below a failure."""
     parts = []
     if profile.costs:
         parts.append(_costs(profile))
@@ -28,9 +28,7 @@ def _costs(profile: Profile) -> str:
     calls = count(profile.calls, "call")
     if profile.tool == "line":
         heads = ("time", "waiting", "hits", "line")
-        said = (
-            f"Lines of {profile.label}, each call ({tool}, {calls} in one thread; a line's time is with what it calls):"
-        )
+        said = f"Lines of {profile.label}, per call ({tool}, {calls} in one thread; a line's time includes its calls):"
     else:
         computing, waiting = (
             sum(cost.computing for cost in profile.costs),
@@ -39,7 +37,7 @@ def _costs(profile: Profile) -> str:
         heads = ("computing", "waiting", "calls", "where")
         said = (
             f"Each call of {profile.label}: {duration(computing)} computing and {duration(waiting)} waiting "
-            f"({tool}, {calls} in one thread; it slows what it watches):"
+            f"({tool}, {calls} in one thread; the profiler slows it down):"
         )
     rows = [_row(cost, profile.tool == "line") for cost in profile.costs]
     return "\n".join([textwrap.fill(said, _WIDTH), *_table(heads, rows)])
@@ -65,9 +63,9 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _standing(standing: Standing) -> str:
     if not standing.looks:
-        return f"{standing.workers} in an extra round were not seen standing anywhere."
-    cause = " (for the GIL, above all: another thread had it)" if standing.for_the_gil else ""
-    said = f"Where {standing.workers} stood, in an extra round{cause}; {count(standing.looks, 'sample')}:"
+        return f"{standing.workers} in an extra round were never seen blocked."
+    cause = " (mostly for the GIL, which another thread held)" if standing.for_the_gil else ""
+    said = f"Where {standing.workers} were blocked, in an extra round{cause}; {count(standing.looks, 'sample')}:"
     lines = [textwrap.fill(said, _WIDTH)]
     for stand in standing.stands:
         lines.append(_cut(f"  {share(stand.share).rjust(6)}  {stand.where}: {stand.source}", _WIDTH))

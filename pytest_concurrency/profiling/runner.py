@@ -1,4 +1,4 @@
-"""Runs a body once more, under the tools that were asked for, and within a bounded time."""
+"""Runs a body again under the chosen profilers, within a limited time."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.profiling import cprofile_tool, line_tool, line_waits, stack_sampler
 from pytest_concurrency.profiling.model import Profile
 
-_SPAN = 0.2  # seconds that a run should take, for short bodies
+_SPAN = 0.2  # seconds that a run of a short body should take
 _MOST_CALLS = 1000
-_LOOK = 2e-5  # seconds that reading all clocks at a line takes, at most
-_TRACED = "Something traces this run (coverage, a debugger), so lines of Python seem slower than they are."
-_NO_LINES = "line_profiler would take the place of what traces this run (coverage, a debugger)"
+_LOOK = 2e-5  # seconds; reading all clocks at a line takes no longer
+_TRACED = "A tracer runs (coverage, a debugger), so lines of Python appear slower than they are."
+_NO_LINES = "line_profiler would replace the tracer of this run (coverage, a debugger)"
 _NOT_MET = ("not_met", "undecided")
 
 
 class Profiler:
-    """Takes every outcome about a body; keeps a profile of those that were asked for.
+    """Receives every outcome about a body, and profiles those that the option asks for.
 
     :param tool: ``cprofile`` or ``line``.
     :param always: whether verdicts that are met are profiled too.
-    :param seconds: how long all of it may take for one body.
-    :param keep: takes each profile.
+    :param seconds: time limit for the profiles of one body.
+    :param keep: receives each profile.
     """
 
     def __init__(self, tool: str, always: bool, seconds: float, keep: Callable[[Profile], None]) -> None:
@@ -47,7 +47,7 @@ class Profiler:
         self._keep = keep
 
     def __call__(self, body: Body, outcomes: Sequence[Outcome]) -> None:
-        """Profile a body once if any of the outcomes asks for it. Never raises what the body raises."""
+        """Profile a body once if an outcome requires it. Exceptions of the body are not raised."""
         wanted = [outcome for outcome in outcomes if outcome.verdict in self._wanted and outcome.arms]
         if not wanted:
             return
@@ -55,7 +55,7 @@ class Profiler:
             self._keep(_Run(body, self._tool, wanted, self._seconds).profile())
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a profile never changes what becomes of a test
+        except BaseException as error:  # An error in a profile must not change the outcome of a test.
             note = f"There is no profile: {type(error).__name__}: {error}"
             self._keep(Profile(body.label, self._tool, notes=(note,)))
         finally:
@@ -102,7 +102,7 @@ class _Run:
         return max(1, min(_MOST_CALLS, math.ceil(_SPAN / each)))
 
     def _costs(self) -> tuple[int, tuple[Any, ...]]:
-        """Return how often the body ran, and what its functions or lines cost."""
+        """Return how often the body ran, and the times of its functions or lines."""
         watched = self._watched(computing_only=False)
         if watched is None:
             return 0, ()
@@ -113,7 +113,7 @@ class _Run:
         return calls, cprofile_tool.costs(wall, calls, cpu, as_often)
 
     def _watched(self, computing_only: bool) -> tuple[dict[cprofile_tool.Entry, cprofile_tool.Own], int] | None:
-        """Run the body under cProfile once, and oftener if that was quick; it may be many times slower there."""
+        """Run the body under cProfile once, and more often if it is short. cProfile may make it many times slower."""
         began = CLOCKS.wall()
         found = self._in_thread(lambda run: cprofile_tool.watch(run, computing_only), 1)
         each = max(self._each, CLOCKS.wall() - began)
@@ -135,7 +135,7 @@ class _Run:
     def _waiting(
         self, timed: Mapping[line_waits.Line, tuple[int, float]], found: Sequence[FunctionType]
     ) -> dict[line_waits.Line, float] | None:
-        """How long one call waits in each line; None if there is no time to find out."""
+        """Return how long one call waits in each line; None if there is no time left for that."""
         before = self._calls(self._each)
         each = self._each + _LOOK * sum(hits for hits, _ in timed.values()) / before
         calls = self._calls(each)
@@ -150,7 +150,7 @@ class _Run:
         return None if off is None else {line: seconds / calls for line, seconds in off.items()}
 
     def _in_thread(self, tool: Callable[[Callable[[], Any]], Any], calls: int, each: float | None = None) -> Any:
-        """Run the body some times under a tool, in a thread of its own: a body that hangs can be left there."""
+        """Run the body several times under a tool, in a separate thread, which can be abandoned if the body hangs."""
         answer: list[Any] = []
 
         def job() -> None:
@@ -181,7 +181,7 @@ class _Run:
         bounds = [outcome.bound for outcome in self._outcomes if outcome.bound is not None]
         gil = any(bound.kind == "cpu" and bound.gil == "held" for bound in bounds)
         if not comparison:
-            # Each of them is there for as long as all of them may need, one after the other.
+            # Each of them exists for as long as all of them may take, one after the other.
             return stack_sampler.standing(self._look(widest, self._each), count(widest, "thread"), gil)
         seen = self._look_at_new_threads()
         return stack_sampler.standing(seen, "its threads", False) if seen.looks else None
@@ -203,7 +203,7 @@ class _Run:
 
     def _look_at_new_threads(self) -> stack_sampler.Seen:
         known = set(sys._current_frames())
-        # Asked in the looker's own thread, which is new as well.
+        # Called in the sampler's thread, which is new, too.
         looker = stack_sampler.StackSampler(lambda: set(sys._current_frames()) - known - {threading.get_ident()})
         with looker:
             self._in_thread_of_test(self._calls(self._each))
@@ -247,7 +247,7 @@ class _TooLong(Exception):
 
 @contextlib.contextmanager
 def _runner(body: Body) -> Any:
-    """Yield what calls the body some times in this thread; an ``async def`` one on an event loop."""
+    """Yield a function that calls the body several times in this thread; an ``async def`` on an event loop."""
     call = body.call
     if body.prepare is not None:
         prepare_input(body.prepare)

@@ -1,4 +1,4 @@
-"""Looks at other threads from time to time: where they are, and whether they stand still."""
+"""Samples the stacks of other threads: where they are, and whether they are blocked."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.profiling.model import Stand, Standing
 
-_EVERY = 0.001  # seconds between two looks
-_STANDS = 0.2  # part of the time between two looks below which a thread that was on a CPU stood
+_EVERY = 0.001  # seconds between two samples
+_STANDS = 0.2  # a thread with less CPU time between two samples, as a part of that time, was blocked
 _SHOWN = 6
-_LEAST = 0.01  # share of looks below which a line is not worth showing
+_LEAST = 0.01  # lines with a smaller share of the samples are not shown
 
 
 def unavailable() -> str | None:
-    """Return why no one may look into other threads here, or None."""
+    """Return why other threads cannot be sampled here, or None."""
     why = stack_locations.unreadable()
-    return why and f"Where threads stood was not looked for: {why}."
+    return why and f"Threads were not sampled: {why}."
 
 
 @dataclass
 class Seen:
-    """What all looks found."""
+    """The results of all samples."""
 
     looks: int = 0
     stood: int = 0
     at: Counter[tuple[stack_locations.Place, str]] = field(
         default_factory=Counter
-    )  # the author's line, and what it called
+    )  # the user's line, and the function that it called
 
     def count(self, stack: Sequence[tuple[stack_locations.Place, str]], stood: bool) -> None:
-        """Take one look at a stack, innermost first; one without the author's code is between two batches."""
+        """Count one sample of a stack, innermost first; one without the user's code is between two batches."""
         first = next((index for index, (place, _) in enumerate(stack) if stack_locations.is_authors(place[0])), None)
         if first is None:
             return
@@ -50,7 +50,7 @@ class Seen:
 
 
 class StackSampler:
-    """Looks at some threads, or at all that are new, between ``with`` and its end."""
+    """Samples some threads, or all new ones, while its ``with`` block runs."""
 
     def __init__(self, threads: Callable[[], Collection[int]]) -> None:
         self._threads = threads
@@ -79,7 +79,7 @@ class StackSampler:
                 self._take(ident, frame)
 
     def _take(self, ident: int, frame: FrameType) -> None:
-        """Count the look before this one: whether a thread stood there shows on both sides of it."""
+        """Count the previous sample: this one shows whether the thread was blocked between them."""
         now, state = CLOCKS.wall(), _cpu_of(ident)
         look = _Look(now, state, (id(frame), frame.f_lasti), list(_stack(frame)))
         before = self._last.get(ident)
@@ -93,16 +93,16 @@ class StackSampler:
 
 @dataclass
 class _Look:
-    """One look at one thread."""
+    """One sample of one thread."""
 
     time: float
     cpu: float | None
     instruction: tuple[int, int]
     stack: list[tuple[stack_locations.Place, str]]
-    stood: bool | None = None  # since the look before it; None for the first
+    stood: bool | None = None  # since the previous sample; None for the first
 
     def stands_until(self, later: _Look) -> bool:
-        """Whether the thread hardly computed until a later look."""
+        """Whether the thread hardly computed until a later sample."""
         if self.cpu is None or later.cpu is None:
             return self.instruction == later.instruction
         return later.cpu - self.cpu < _STANDS * (later.time - self.time)
@@ -119,7 +119,7 @@ def _cpu_of(ident: int) -> float | None:
 
 
 def _stack(frame: FrameType | None) -> Iterator[tuple[stack_locations.Place, str]]:
-    """Yield the places of a stack, innermost first, each with the function's full name."""
+    """Yield the lines of a stack, innermost first, each with the function's full name."""
     while frame is not None:
         code = frame.f_code
         name = getattr(code, "co_qualname", code.co_name)
@@ -128,7 +128,7 @@ def _stack(frame: FrameType | None) -> Iterator[tuple[stack_locations.Place, str
 
 
 def standing(seen: Seen, workers: str, for_the_gil: bool) -> Standing:
-    """Sum up where threads stood."""
+    """Sum up where threads were blocked."""
     stands = tuple(
         Stand(f"{short(file)}:{line} in {function}", linecache.getline(file, line).strip(), inside, amount / seen.stood)
         for ((file, line, function), inside), amount in seen.at.most_common(_SHOWN)
@@ -138,7 +138,7 @@ def standing(seen: Seen, workers: str, for_the_gil: bool) -> Standing:
 
 
 def short(file: str) -> str:
-    """A path as a person would write it from here, and no longer than it needs to be."""
+    """Return a path relative to the current folder, or its last parts."""
     path = Path(file)
     if not stack_locations.is_authors(file):
         return path.name

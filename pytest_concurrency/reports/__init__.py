@@ -1,1 +1,1 @@
-"""Ways to show a run: the terminal's section, and one file a format in ``formats``, found by its name."""
+"""Reports of a run: the terminal's section, and a module for each file format in ``formats``."""

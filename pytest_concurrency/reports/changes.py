@@ -1,4 +1,4 @@
-"""What has changed since a baseline: for the terminal's summary and for the console commands."""
+"""The changes since a baseline, for the terminal's summary and for the console commands."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def lines_of(comparison: Comparison, width: int = 80, brief: bool = False) -> li
 
 
 def imprecise_lines(figures: Sequence[ImpreciseBaseline], width: int = 80) -> list[Line]:
-    """Return what a saved run is too uncertain of, and what to do about that."""
+    """Return the results of a saved run that are too noisy for a baseline, and what to do about that."""
     lines: list[Line] = []
     for figure in figures[:_MOST]:
         lines.append(named(_IMPRECISE, figure.nodeid, "yellow", width))
@@ -75,7 +75,7 @@ def named(word: str, nodeid: str, color: str, width: int) -> Line:
 
 
 def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
-    """Return lines that fit, but for paths and options, which can be copied only as a whole."""
+    """Return lines that fit the width. Paths and options are not broken, so that they can be copied."""
     return [
         Line(part, line.color)
         for line in lines
@@ -84,7 +84,7 @@ def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
 
 
 def comparison_of(comparison: Comparison, name: str, baseline: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what report files say of a comparison, as plain JSON types: what is as before is only counted."""
+    """Return a comparison for report files, as plain JSON types. Unchanged results are only counted."""
     return {
         "baseline": name,
         "baseline_created": str(baseline.get("created", "")),
@@ -122,7 +122,7 @@ def tally(comparison: Comparison) -> str:
 
 
 def below(text: str, width: int) -> list[Line]:
-    """Return the lines that belong to the name above them."""
+    """Return the lines below a test's name."""
     indent = " " * (_WIDE + 1)
     wide = max(20, width - len(indent))
     return [Line(indent + line) for line in textwrap.wrap(printable(text), wide, subsequent_indent="  ")]

@@ -1,4 +1,4 @@
-"""What a report file says of the run that this one was compared with (pure)."""
+"""The changes since a baseline, as report files show them (pure)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TONES = {"improvement": "met", "verdict": "undecided", "unsure": "undecided"}
 
 
 class ShownChange(NamedTuple):
-    """One change; ``tone`` is the verdict whose color it has."""
+    """One change. ``tone`` is the verdict that has the same color."""
 
     nodeid: str
     word: str
@@ -31,7 +31,7 @@ class ShownChange(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """What is worse for certain stands apart from what else has changed."""
+    """A comparison with a baseline: what has become worse with high confidence, and the other changes."""
 
     baseline: str
     headline: str  # empty if nothing is worse
@@ -41,12 +41,12 @@ class Compared(NamedTuple):
 
     @property
     def word(self) -> str:
-        """What is said of all that is worse."""
+        """The word for all changes for the worse."""
         return _word(self.worse)
 
 
 def compared_of(run: Mapping[str, Any]) -> Compared | None:
-    """Return what has changed since the run that this one was compared with; None if it was not."""
+    """Return the changes since the run that this one was compared with; None if it was not compared."""
     found = run.get("comparison")
     if found is None and "anchor" in run:
         return None
@@ -70,7 +70,7 @@ def _compared(found: Mapping[str, Any], what: str = "") -> Compared:
 
 
 def _of_parts(run: Mapping[str, Any]) -> Compared | None:
-    """A merged run knows what was slower in its parts, and not everything that they were compared with."""
+    """Return the regressions of a merged run. It does not contain the other comparisons of its parts."""
     texts = {row.nodeid: row.change for row in rows_of(run["records"]) if row.is_regression}
     texts = {**dict.fromkeys(run.get("regressions", ()), ""), **texts}
     if not texts:

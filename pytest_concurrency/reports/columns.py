@@ -1,4 +1,4 @@
-"""The columns of the terminal's table: what ``--concurrency-columns`` and ``--concurrency-sort`` can name (pure)."""
+"""The columns of the terminal's table, which ``--concurrency-columns`` and ``--concurrency-sort`` name (pure)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Key = Callable[[Row], Any]
 
 
 class Column(NamedTuple):
-    """What a cell shows, what rows are sorted by (None goes last), and on which side it stands."""
+    """The text of a cell, the key that rows are sorted by (None is last), and the alignment."""
 
     meaning: str
     cell: Callable[[Row], str]
@@ -54,7 +54,7 @@ def _cpus(value: float) -> str:
 
 
 def _estimate(row: Row) -> tuple[str, float] | None:
-    """Figures of different units do not compare: they are sorted apart."""
+    """Return unit and value: figures of different units are not comparable, so each unit is sorted separately."""
     return None if row.value is None else (row.expectation["estimate"]["unit"], row.value)
 
 
@@ -68,7 +68,7 @@ COLUMNS: dict[str, Column] = {
     "figure": Column("what was measured, with its interval", lambda row: row.figure, _estimate),
     "value": Column("what was measured", lambda row: row.bare_figure, _estimate, right=True),
     "interval": Column("its interval", lambda row: row.interval or "-", _estimate),
-    "required": Column("what the figure must be", lambda row: row.required, lambda row: row.expectation["threshold"]),
+    "required": Column("the required figure", lambda row: row.required, lambda row: row.expectation["threshold"]),
     "threshold": Column(
         "the threshold alone", lambda row: row.threshold, lambda row: row.expectation["threshold"], right=True
     ),
@@ -108,7 +108,10 @@ COLUMNS: dict[str, Column] = {
         True,
     ),
     "interference": Column(
-        "CPUs that others kept busy meanwhile", lambda row: _optional(_cpus, _foreign(row)), _foreign, right=True
+        "CPUs that other programs kept busy during the measurement",
+        lambda row: _optional(_cpus, _foreign(row)),
+        _foreign,
+        right=True,
     ),
 }
 
@@ -140,7 +143,7 @@ def _no_columns(names: Sequence[str]) -> str:
 
 
 def ordered(rows: Sequence[Row], by: str) -> list[Row]:
-    """Sort rows by a column; those without a value go last in either order, and equal ones keep theirs."""
+    """Sort rows by a column. Rows without a value are last in either order; equal ones keep their order."""
     if not by:
         return list(rows)
     key = COLUMNS[by.removeprefix("-")].key

@@ -1,4 +1,4 @@
-"""A run's figures one by one, for the tools that keep charts of them (pure)."""
+"""A run's figures, one by one, for tools that draw charts of them (pure)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report files: found out to be writable before a long run, and written whole or not at all."""
+"""Report files: checked before a long run, and written completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def check(reports: Sequence[tuple[str, str]], storage: str) -> None:
-    """Find out before a long run whether its reports can be made.
+    """Check before a long run whether its reports can be written.
 
     :param storage: the folder of saved runs, which a report may not overwrite.
     :raises ValueError: names the report and the reason.
@@ -42,7 +42,7 @@ def check(reports: Sequence[tuple[str, str]], storage: str) -> None:
 
 
 def keep_out(path: Path, storage: str | Path) -> None:
-    """See to it that a report does not take the place of a saved run.
+    """Refuse to write a report over a saved run.
 
     :raises PermissionError: it lies in their folder.
     """
@@ -53,9 +53,9 @@ def keep_out(path: Path, storage: str | Path) -> None:
 def write(
     reports: Sequence[tuple[str, str]], run: Mapping[str, Any], history: Callable[[], Sequence[Mapping[str, Any]]]
 ) -> list[str]:
-    """Write every report and return what went wrong: one that cannot be written costs no other.
+    """Write every report and return the errors. If one cannot be written, the others are written all the same.
 
-    :param history: gives earlier runs, oldest first; asked only if a report shows them.
+    :param history: returns earlier runs, oldest first; called only if a report shows them.
     """
     complaints = []
     for kind, path in reports:
@@ -70,11 +70,11 @@ def write(
 
 
 def write_text(path: Path, chunks: Iterator[str]) -> None:
-    """Write a file that appears whole or not at all; the summary of a job on GitHub Actions is added to.
+    """Write a file completely or not at all; append to the summary of a job on GitHub Actions.
 
     :raises OSError: it cannot be written.
     """
-    if _is_job_summary(path):  # what earlier commands of the same step wrote there is to stay
+    if _is_job_summary(path):  # earlier commands of the same step may have written to it
         text = "".join(chunks)
         with path.open("a", encoding="utf-8") as file:
             file.write(text)

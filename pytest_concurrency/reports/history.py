@@ -1,4 +1,4 @@
-"""Earlier runs, for the reports that show how a figure developed: only what they show of them."""
+"""The figures of earlier runs, for reports that show how a figure developed."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.runs.store import Storage
 
-_MOST = 20  # as many as a chart can show, and a reader wants
+_MOST = 20  # enough for a chart
 
 
 def earlier_runs(storage: Storage) -> list[dict[str, Any]]:
-    """Return the newest saved runs, oldest of them first; what cannot be read is passed over."""
+    """Return the newest saved runs, from the oldest to the newest. Unreadable ones are skipped."""
     runs: list[dict[str, Any]] = []
     for name in reversed(storage.names()):
         if len(runs) == _MOST:
             break
         try:
             runs.append(figures_of(storage.load(name)))
-        except CommandError:  # of no use to a history; `list` and `show` tell the reason
+        except CommandError:  # unusable for a history; `list` and `show` say why
             continue
     return runs[::-1]
 
 
 def figures_of(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run with the figures of its tests and without all that led to them: twenty whole runs may be large."""
+    """Return a run with only the figures of its tests, because twenty whole runs may be large."""
     return {
         **run,
         "records": [

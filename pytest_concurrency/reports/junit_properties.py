@@ -10,7 +10,7 @@ PREFIX = "concurrency_"
 
 
 def properties_of(record: Mapping[str, Any]) -> list[tuple[str, str | float]]:
-    """Return a test's properties: what is not known is left out, the second of a kind has the number 2."""
+    """Return a test's properties. Unknown values are left out; the second of a kind has the number 2."""
     found: list[tuple[str, str | float | None]] = []
     seen: Counter[str] = Counter()
     for expectation in record["expectations"]:

@@ -1,4 +1,4 @@
-"""One verdict as every report shows it: from a record's plain types to words (pure)."""
+"""One verdict in the words that all reports share, from a record's plain types (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from pytest_concurrency.core.addresses import KINDS, about
 from pytest_concurrency.core.units import count, formatter, interval, number
 
-ORDER = ("not_met", "undecided", "unmeasurable", "met")  # what a reader must see comes first
+ORDER = ("not_met", "undecided", "unmeasurable", "met")  # the most important first
 
 _T = TypeVar("_T")
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
     @property
     def of_fixture(self) -> bool:
-        """Asked of the ``concurrency`` fixture: pytest shortens what it shows of a failed comparison."""
+        """Whether the fixture was used: pytest shortens the message of a failed comparison."""
         return not self.marker.startswith("expect_")
 
     @property
@@ -54,7 +54,7 @@ class Row(NamedTuple):
 
     @property
     def claim(self) -> str:
-        """Which figure the verdict is about."""
+        """The kind of figure that the verdict is about."""
         return str(self.expectation.get("claim", ""))
 
     @property
@@ -63,18 +63,18 @@ class Row(NamedTuple):
 
     @property
     def backend(self) -> str:
-        """Where several workers ran: ``threads``; empty if it is not known."""
+        """The kind of workers: ``threads``; empty if it is unknown."""
         return str(self.expectation.get("backend", ""))
 
     @property
     def worker_count(self) -> int | None:
-        """How many workers there were; None for a single one that was measured, and for two callables."""
+        """The number of workers; None where a single worker or two callables were measured."""
         amount: int | None = self.expectation.get("worker_count")
         return amount
 
     @property
     def bound(self) -> str:
-        """The bound type; empty if it is not known."""
+        """The bound type; empty if it is unknown."""
         return str(self.expectation.get("bound") or "")
 
     @property
@@ -100,12 +100,12 @@ class Row(NamedTuple):
 
     @property
     def change(self) -> str:
-        """How the figure stands to that of the run it was compared with, in one line; empty if it was not."""
+        """The change since the run that it was compared with, in one line; empty if it was not compared."""
         return " ".join(str(self._change.get("headline", self.change_message)).split())
 
     @property
     def change_message(self) -> str:
-        """The same with everything that tells why."""
+        """The same with the reason and the figures."""
         return str(self._change.get("text", ""))
 
     @property
@@ -115,7 +115,7 @@ class Row(NamedTuple):
 
     @property
     def is_regression(self) -> bool:
-        """Whether the regression check has found it slower, for certain."""
+        """Whether the regression check has confirmed that it is slower."""
         return self._change.get("kind") == "regression"
 
     @property
@@ -159,7 +159,7 @@ class Row(NamedTuple):
 
     @property
     def gil(self) -> str:
-        """Which use of the GIL is required: ``held``, ``released``; empty if none is."""
+        """The required use of the GIL: ``held``, ``released``; empty if none is required."""
         about_gil = self.expectation["threshold"] is None or self.claim == "GIL"
         return str(self.expectation["arguments"].get("gil") or "") if about_gil else ""
 
@@ -170,7 +170,7 @@ class Row(NamedTuple):
 
     @property
     def required(self) -> str:
-        """The comparison that decides: ``>= 3x``, ``GIL released``; ``-`` if there is none."""
+        """The requirement: ``>= 3x``, ``GIL released``; ``-`` if there is none."""
         if self.marker == "bound":
             return str(self.expectation["arguments"].get("expected", "-")).replace("'", "")
         if self.gil:
@@ -181,7 +181,7 @@ class Row(NamedTuple):
 
     @property
     def comparison(self) -> str:
-        """How the figure must stand to the threshold."""
+        """The required comparison of figure and threshold: ``>=`` or ``<=``."""
         return str(self.expectation.get("comparison", ">="))
 
     @property
@@ -205,7 +205,7 @@ class Row(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The line of code where time is lost; empty if it was not found out."""
+        """The line of code where time is lost; empty if it is unknown."""
         return str(self.finding.get("place", ""))
 
     @property
@@ -215,13 +215,13 @@ class Row(NamedTuple):
 
     @property
     def more(self) -> str:
-        """The address of the page that says more; empty for a verdict that is met."""
-        kind = self.finding.get("kind")  # a file is not trusted with an address of its own
+        """The address of the page about this kind of verdict; empty for a verdict that is met."""
+        kind = self.finding.get("kind")  # an address in a file is not trusted
         return about(kind) if kind in KINDS else ""
 
 
 def rows_of(records: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
-    """Every verdict of a run, in the order in which they were made."""
+    """Yield every verdict of a run, in the order in which they were made."""
     for record in records:
         for expectation in record["expectations"]:
             yield Row(record, expectation)
@@ -234,13 +234,13 @@ def known_fields(kind: type[_T], value: Mapping[str, Any]) -> _T:
 
 
 def counts_of(rows: Sequence[Row]) -> dict[str, int]:
-    """How many verdicts of each kind there are; what does not occur is left out."""
+    """Return the number of verdicts of each kind that occurs."""
     counted = Counter(row.verdict for row in rows)
     return {verdict: counted[verdict] for verdict in ("met", *ORDER[:-1]) if counted[verdict]}
 
 
 def label_of(verdict: str) -> str:
-    """A verdict as a person reads it."""
+    """Return a verdict in words: ``not met``."""
     return verdict.replace("_", " ")
 
 
@@ -251,13 +251,13 @@ def tally(rows: Sequence[Row]) -> str:
 
 
 def name_of(nodeid: str) -> str:
-    """A test's name without its file; what stands in its brackets may hold colons of its own."""
+    """Return a test's name without its file. The parameters in brackets may contain colons."""
     front, bracket, rest = nodeid.partition("[")
     return front.rpartition("::")[2] + bracket + rest
 
 
 def shorten(text: str, width: int) -> str:
-    """Leave out the middle: the beginning of a name says what, its end which one."""
+    """Shorten a name in its middle: its beginning and its end distinguish tests best."""
     if len(text) <= width:
         return text
     front = (width - 2) // 2

@@ -1,4 +1,4 @@
-"""The section in pytest's summary: a line per verdict that is not met, a tally, the table on request."""
+"""The section in pytest's summary: verdicts that are not met, a tally, and on request the table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLORS = {"met": "green", "not_met": "red", "undecided": "yellow", "unmeasurabl
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the section shows: every verdict (``full``) or the notable ones, in which columns and order."""
+    """The layout of the section: every verdict (``full``) or only the notable ones, the columns and the order."""
 
     full: bool
     columns: Sequence[str] = ()
@@ -39,8 +39,8 @@ def show(
 ) -> None:
     """Write the section through pytest's own terminal reporter.
 
-    :param complaints: what went wrong with report files, shown last and in red.
-    :param missing_readings: what cannot be read here, each with the reason; shown in the full report's header.
+    :param complaints: errors of report files, shown last and in red.
+    :param missing_readings: readings that this machine does not have, each with the reason, for the full report.
     """
     rows = list(rows_of(records))
     notable = [row for row in rows if row.verdict != "met"]
@@ -92,7 +92,7 @@ def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
     hints = [row for row in rows if row.hint]
     if not hints:
         return
-    reporter.write_line("thresholds to look at:", bold=True)
+    reporter.write_line("thresholds to change:", bold=True)
     for row in hints:
         for line in textwrap.wrap(f"{row.name}: {row.hint}", width - 2, subsequent_indent="  "):
             reporter.write_line(f"  {line}")
@@ -101,7 +101,7 @@ def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
 
 def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
     for row in rows_of(records):
-        # The failure message of a verdict "not met" has the curve already.
+        # The failure message of a test that is not met already contains the curve.
         if row.verdict != "not_met" and (points := [_point(point) for point in row.curve]):
             reporter.write_line(f"scaling of {row.name} in {row.backend}:", bold=True)
             for line in curve(points).splitlines():
@@ -114,7 +114,7 @@ def _point(value: Mapping[str, Any]) -> Point:
 
 
 def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
-    """Say each advice once, with the tests it is for."""
+    """Write each recommendation once, with its tests."""
     best: dict[str, Row] = {}
     for row in rows:
         if row.advice and (row.nodeid not in best or _knows(row) > _knows(best[row.nodeid])):
@@ -134,12 +134,12 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
 
 
 def _knows(row: Row) -> int:
-    """How much a verdict has seen of what its test does: whether waits overlap shows with several workers only."""
+    """How much a verdict knows about its test: only several workers show whether waits overlap."""
     return (row.bound == "serialized") + (row.worker_count is not None)
 
 
 def _listed(names: Sequence[str], width: int) -> Iterator[str]:
-    """Return the names with commas between, as many on a line as fit; a name itself is never parted."""
+    """Yield lines with as many names as fit, separated by commas. A name is never broken."""
     line = ""
     for number, name in enumerate(names):
         name = shorten(name, width - 1) + ("," if number < len(names) - 1 else "")
@@ -151,14 +151,14 @@ def _listed(names: Sequence[str], width: int) -> Iterator[str]:
 
 
 def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:
-    """Say which tests had no exclusive host access, by the reason."""
+    """List the tests that had no exclusive host access, by reason."""
     by_reason: dict[str, list[str]] = {}
     for record in records:
         stay = record.get("quiet_host")
         if stay is not None and not stay["alone"]:
             by_reason.setdefault(stay["reason"], []).append(name_of(record["nodeid"]))
     for reason, names in by_reason.items():
-        text = f"{count(len(names), 'test')} measured without a quiet host ({_some(names)}): {reason}"
+        text = f"{count(len(names), 'test')} measured without exclusive host access ({_some(names)}): {reason}"
         for line in textwrap.wrap(text, width, subsequent_indent="  "):
             reporter.write_line(line)
 
@@ -185,7 +185,7 @@ def _line(reporter: Any, row: Row, width: int) -> None:
     parts = [("", sentence(row.headline))] if row.verdict != "not_met" else [("Cause: ", row.cause)]
     parts.append(("Where: ", row.place))
     if row.verdict != "not_met" or row.of_fixture:
-        # pytest shows the whole message of a marker, and only the first lines of a failed comparison's.
+        # pytest shows the whole message of a marker, but may show only the first lines of a failed comparison.
         parts.append(("Try:   ", row.try_next))
     if row.verdict != "not_met":
         parts.append(("More:  ", row.more))
@@ -207,7 +207,7 @@ def _below(label: str, text: str, width: int) -> list[str]:
 
 
 def traced_by(records: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return what a report should say of records that were made while something traced."""
+    """Return a warning about tests that were traced while they were measured; None if none was."""
     traced = [record for record in records if record.get("traced_by")]
     if not traced:
         return None

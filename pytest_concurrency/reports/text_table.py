@@ -11,9 +11,9 @@ _NARROWEST = 12
 
 
 def shorten(text: str, width: int) -> str:
-    """One line of at most ``width``: the beginning says what, the end which one.
+    """Return one line of at most ``width`` columns, shortened in its middle.
 
-    What a terminal would not print as one character becomes a question mark: names are not trusted.
+    Characters that a terminal would not print as one column become question marks, because names are not trusted.
     """
     return rows.shorten(printable(text), width)
 
@@ -21,9 +21,10 @@ def shorten(text: str, width: int) -> str:
 def table(
     heads: Sequence[str], lines: Sequence[Sequence[str]], width: int, right: Collection[int] = ()
 ) -> Iterator[str]:
-    """Return the lines of a table; a name in the first column that does not fit has a line of its own above its row.
+    """Return the lines of a table. A name in the first column that does not fit is put on a line above its row.
 
-    A name that is cut cannot be told from others. Control characters, which a file may hold, become question marks.
+    A shortened name could be mistaken for another one. Control characters, which a file may contain, become question
+    marks.
     """
     rows_ = [[printable(cell) for cell in row] for row in (heads, *lines)]
     widths = [max(len(row[column]) for row in rows_) for column in range(len(heads))]

@@ -1,4 +1,4 @@
-"""The table of all verdicts in pytest's summary, laid out for the terminal at hand (pure)."""
+"""The table of all verdicts in pytest's summary, laid out for a terminal's width (pure)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 from pytest_concurrency.reports.columns import COLUMNS, DEFAULT
 from pytest_concurrency.reports.rows import Row, shorten
 
-# What a narrow terminal loses, in this order, before names of tests are cut short: it can be read elsewhere.
+# The columns that a narrow terminal omits, in this order, before names of tests are shortened.
 _LESS = {"rounds": None, "workers": None, "time": None, "figure": "value", "required": None}
-_NAME = 23  # as much of a name as is worth a column
+_NAME = 23  # columns for a name; a longer one is put on a line above its row
 _NARROWEST = 12
 _INDENT = "  "
 
@@ -19,17 +19,17 @@ _Cells = dict[str, list[str]]  # by column
 
 
 class Line(NamedTuple):
-    """A line of the table: its head, a file's name, or the row of a verdict."""
+    """A line of the table: the head, a file's name, or a verdict."""
 
     text: str
     row: Row | None = None
 
 
 def lines_of(rows: Sequence[Row], chosen: Sequence[str], ordered: bool, width: int) -> Iterator[Line]:
-    """Return the table's lines; whole test ids where they fit, else the tests of each file below its name.
+    """Return the lines of the table, with whole test ids if they fit, else with tests grouped by file.
 
-    :param chosen: the columns asked for, which are all shown; none for the usual ones, as many as fit.
-    :param ordered: rows stand in an order of their own, in which a file's tests may be apart.
+    :param chosen: columns that were chosen, which are all shown; if empty, as many of the default columns as fit.
+    :param ordered: the rows were sorted, so tests of one file may not be next to each other.
     """
     cells = {name: [COLUMNS[name].cell(row) for row in rows] for name in chosen or DEFAULT}
     grouped = False
@@ -41,7 +41,7 @@ def lines_of(rows: Sequence[Row], chosen: Sequence[str], ordered: bool, width: i
     names = cells.get("test", [])
     room = max(_NARROWEST, width - _total({**_widths(cells), "test": 0}))
     if any(len(name) > room for name in names):
-        # A name that is cut cannot be told from others: one that does not fit has a line of its own.
+        # A shortened name could be mistaken for another one, so a name that does not fit is put on its own line.
         cells["test"] = [name if len(name) <= room else "" for name in names]
     # Made once: a table may have thousands of rows.
     form = "  ".join(f"{{:{'>' if COLUMNS[name].right else '<'}{wide}}}" for name, wide in _widths(cells).items())
@@ -58,7 +58,7 @@ def lines_of(rows: Sequence[Row], chosen: Sequence[str], ordered: bool, width: i
 
 
 def _fitting(rows: Sequence[Row], cells: _Cells, width: int) -> _Cells:
-    """Return the columns that leave room for the names, or the fewest there can be."""
+    """Return the columns that leave room for the names; at least the columns that are never omitted."""
     for name, instead in _LESS.items():
         widths = _widths(cells)
         if _total({**widths, "test": min(widths["test"], _NAME + len(_INDENT))}) <= width:

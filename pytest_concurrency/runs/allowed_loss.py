@@ -1,4 +1,4 @@
-"""How much may be lost: the grammar of ``--concurrency-compare-fail`` (pure)."""
+"""The largest loss that is allowed: the grammar of ``--concurrency-compare-fail`` (pure)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIMIT = re.compile(r"\s*(?P<figure>\w+)\s*:\s*(?P<amount>\d+(?:\.\d*)?|\.\d+)\s
 
 @dataclass(frozen=True, slots=True)
 class AllowedLoss:
-    """The greatest loss of one figure that is let pass; as a part of the baseline, or in the figure's own unit.
+    """The largest allowed loss of one figure, as a part of the baseline or in the figure's unit.
 
     Of ``single``, the time of one worker, it is what may be added to that time.
     """

@@ -1,4 +1,4 @@
-"""The saved run that a session is compared with, and what is said where there is none."""
+"""The saved run that a session is compared with, and the messages if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs can be compared: the stable facts of a machine and its interpreter (pure)."""
+"""Which runs are comparable, by facts about the machine and the interpreter that rarely change (pure)."""
 
 from __future__ import annotations
 

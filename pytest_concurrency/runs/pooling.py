@@ -1,4 +1,4 @@
-"""Several sessions of two revisions, taken in turns, as one comparison (pure)."""
+"""One comparison from several alternating sessions of two revisions (pure)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compare_sessions(base: Sequence[Run], head: Sequence[Run], limits: Sequence[AllowedLoss]) -> Comparison:
-    """Return what has changed for sure: over all rounds, and from each session to each other one.
+    """Return the changes that all rounds together show, and each pair of sessions of the two revisions too.
 
     Rounds of one session may share a bad moment of the machine, which their number does not show; a
     change that the revision makes shows in every session of it.

@@ -1,4 +1,4 @@
-"""Records as plain JSON types: what rides on test reports and is written to files. Schema version 1."""
+"""Records as plain JSON types, for test reports and files. Schema version 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A test's figures against the baseline, while its workers are at hand.
+"""Compares a test's figures with the baseline while its workers still exist.
 
 A loss that looks certain is measured again with freshly started workers, as every failure is: a test fails only if
 both measurements show the loss.
@@ -41,9 +41,9 @@ class RegressionCheck:
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def look(self, outcome: Outcome, again: Callable[[], Outcome]) -> Outcome:
-        """Return the outcome, with the change if it has certainly become slower; measures again before that."""
+        """Return the outcome, with the change if it has become slower; measures again to confirm a loss."""
         before = self._before(outcome)
-        # What is not met fails of itself; of a bound type, the claims' own verdicts do not say that.
+        # An expectation that is not met fails anyway. The verdicts on the claims of a bound type do not say so.
         if before is None or (outcome.verdict == "not_met" and outcome.marker != "bound"):
             return outcome
         suspects = self._losses(before, outcome.series, _LOOK)
@@ -72,7 +72,7 @@ class RegressionCheck:
         return run_comparison.series_of(found) if found is not None else None
 
     def _losses(self, before: Mapping[int | None, Any], series: Sequence[Series], error: float) -> set[int | None]:
-        """Return the worker counts at which the loss is certain."""
+        """Return the worker counts at which there is a loss with high confidence."""
         return {
             points.workers
             for points in series

@@ -1,4 +1,4 @@
-"""What has changed from one run to another, and what of it is certain (pure).
+"""The changes from one run to another, and which of them are known with high confidence (pure).
 
 Ratios are compared, never times. Each round has left two bounds of the speedup on a quiet machine, so a
 loss is told from the upper bounds of the later run and the lower bounds of the baseline: interference
@@ -40,7 +40,7 @@ _ORDER: tuple[Kind, ...] = ("regression", "improvement", "unsure", "noise", "sam
 
 
 class Finding(NamedTuple):
-    """What became of one ratio, and why that is not sure if it is not."""
+    """The change of one ratio, and why it is undecided if it is."""
 
     kind: Kind
     reason: str = ""
@@ -183,7 +183,7 @@ def judge(
     limits: Sequence[AllowedLoss],
     error: float = ERROR,
 ) -> Finding:
-    """Return what became of one ratio, by each round's bounds before and after.
+    """Return the change of one ratio, from the bounds of each round before and after.
 
     :param error: how often the bounds of the later median may be wrong.
     """
@@ -213,13 +213,13 @@ def spread(rounds: Sequence[tuple[float, float]], error: float) -> Interval | No
 
 
 def _trusted(rounds: Sequence[Interval]) -> Sequence[Interval]:
-    """Return the rounds that nothing disturbed, if they are enough to judge by, and all rounds if they are not."""
+    """Return the undisturbed rounds if there are enough of them, otherwise all rounds."""
     close = [bound for bound in rounds if stats.close(bound)]
     return close if len(close) >= stats.least_for(ERROR) else rounds
 
 
 def enough(seen: Sequence[Interval], rounds: int) -> bool:
-    """Whether a run's rounds will do: more of them would not bring the bounds of the medians much nearer."""
+    """Whether a run has enough rounds: with more of them, the bounds of the medians would hardly be closer."""
     if len(seen) < _ROUNDS or rounds >= _MOST_ROUNDS:
         return rounds >= _MOST_ROUNDS
     seen = _trusted(seen)
@@ -232,7 +232,7 @@ def enough(seen: Sequence[Interval], rounds: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ImpreciseBaseline:
-    """A figure that is too uncertain to hold later runs against.
+    """A figure that is too noisy to be a baseline for later runs.
 
     ``loss`` is the least loss, as a part of the figure, that a later run no sharper than this one would show for
     certain; 1 if none would.
@@ -245,7 +245,7 @@ class ImpreciseBaseline:
 
 
 def imprecise_baselines(run: Run, limits: Sequence[AllowedLoss]) -> list[ImpreciseBaseline]:
-    """Return what a run says too little of to be a baseline for it."""
+    """Return the figures of a run that are too noisy for a baseline."""
     return [
         ImpreciseBaseline(record["nodeid"], label(expectation), *found)
         for record in run["records"]

@@ -1,4 +1,4 @@
-"""What a run's file holds, as types: the published JSON Schema and the check of files that are read come from these.
+"""The content of a run's file, as types. The published JSON Schema and the check of files are made from them.
 
 A field without a default must be there. One with a default is always written, and may be missing in a file that is
 read. One with ``UNSET`` is written where there is something to write. This module needs msgspec: import it on use.

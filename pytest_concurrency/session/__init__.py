@@ -1,1 +1,1 @@
-"""Everything that knows pytest: hooks, markers of a test, the fixture, options, xdist, exclusive host access."""
+"""Everything that depends on pytest: hooks, markers, the fixture, options, xdist, exclusive host access."""

@@ -1,8 +1,8 @@
-"""Every fact about plugins that run async tests: pytest-asyncio, anyio, and whichever program works as they do.
+"""Measuring under plugins that run async tests: pytest-asyncio, anyio, and others that work as they do.
 
 Such a plugin runs the coroutine function that it finds in ``item.obj``. While a measured test is
-called, that is a function of ours: it lends the loop that it finds itself on to the measuring. So
-nothing needs to be known of how a plugin makes its loop, keeps it, or shares it with fixtures.
+called, ``item.obj`` is a function of this module, which measures on the loop that runs it. So it does
+not matter how a plugin makes its loop, keeps it, or shares it with fixtures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop, Borro
 
 
 def runs_elsewhere(item: pytest.Function) -> bool:
-    """Return whether another plugin is going to run this async test; ask while it is called.
+    """Return whether another plugin is going to run this async test; call it while the test is called.
 
     pytest-asyncio (and pytest-trio) have put a plain function into ``item.obj`` by then. anyio takes
     tests with its fixture ``anyio_backend``, in the same hook as we do.
@@ -29,13 +29,13 @@ def runs_elsewhere(item: pytest.Function) -> bool:
     if not inspect.iscoroutinefunction(item.obj):
         return True
     known = item.config.pluginmanager.has_plugin
-    # By the name of its entry point, or by that of its module after -p.
+    # It is registered under the name of its entry point, or under that of its module after -p.
     return bool(item.funcargs.get("anyio_backend")) and (known("anyio") or known("anyio.pytest_plugin"))
 
 
 @contextlib.contextmanager
 def lent(item: pytest.Function, measure: Callable[[BorrowedLoop], None]) -> Iterator[None]:
-    """While a test is called: whichever plugin runs it runs ``measure`` instead, beside its loop."""
+    """While a test is called, let the plugin that runs it run ``measure`` instead, on its loop."""
     function: Any = item.obj
     guests: list[BorrowedLoop] = []
 
@@ -56,7 +56,7 @@ def lent(item: pytest.Function, measure: Callable[[BorrowedLoop], None]) -> Iter
 
 
 def run_alone(item: pytest.Function) -> bool | None:
-    """Run an async test that no other plugin runs, on an event loop of its own; None leaves the test to others.
+    """Run an async test that no other plugin runs, on a new event loop; None leaves the test to others.
 
     For tests with the fixture ``concurrency``, which may measure on that loop.
     """
@@ -69,7 +69,7 @@ def run_alone(item: pytest.Function) -> bool | None:
 
 
 def on_a_loop() -> bool:
-    """Whether an event loop of asyncio or Trio runs the code that asks."""
+    """Whether an event loop of asyncio or Trio runs the calling code."""
     if asyncio._get_running_loop() is not None:
         return True
     if "trio" not in sys.modules:
@@ -83,7 +83,7 @@ def on_a_loop() -> bool:
 
 
 def borrowed_loop() -> BorrowedLoop:
-    """Return a guest of the loop that runs at this moment."""
+    """Return a way to measure on the loop that runs at this moment."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         return BorrowedAsyncioLoop()
@@ -93,6 +93,6 @@ def borrowed_loop() -> BorrowedLoop:
         with contextlib.suppress(RuntimeError):
             return BorrowedTrioLoop()
     raise pytest.skip.Exception(
-        "unmeasurable: the plugin that runs this async test does so on an event loop that is neither asyncio's nor "
+        "unmeasurable: the plugin that runs this async test uses an event loop that is neither asyncio's nor "
         "Trio's, and measuring can be a guest on these two only"
     )

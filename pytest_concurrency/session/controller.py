@@ -1,4 +1,4 @@
-"""What the process that ends the session does: collect the records of all tests, and report them."""
+"""The plugin of the process that ends the session: it collects the records of all tests and reports them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from pytest_concurrency.session.options import Settings
     from pytest_concurrency.session.run_archive import Kept
 
-_WORTH_SAYING = 2.0  # seconds of waiting from which on the summary says so
+_WORTH_SAYING = 2.0  # seconds; the summary mentions waiting from here on
 _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-# What a test report carries its record by; plain JSON types, so that it crosses from xdist's workers.
+# The attribute of a test report that has its record, in plain JSON types, so that xdist's workers can send it.
 REPORT_ATTRIBUTE = "concurrency_record"
 FAILED_ATTRIBUTE = "concurrency_failed"  # on a report that failed, of a test that measures
 
 
 class RecordCollector:
-    """A plugin that takes the records from the reports of tests; only where tests may measure."""
+    """A plugin that takes the records from test reports; registered only where tests may measure."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -32,7 +32,7 @@ class RecordCollector:
         if getattr(report, FAILED_ATTRIBUTE, False) or crashed:
             self.failed[report.nodeid] = None
         value = getattr(report, REPORT_ATTRIBUTE, None)
-        # pytest-rerunfailures is about to run a "rerun" again: only the last run counts.
+        # pytest-rerunfailures will run a test with the outcome "rerun" again: only the last run counts.
         if value is not None and str(report.outcome) != "rerun":
             self.records.append(value)
             if not report.failed:
@@ -48,7 +48,7 @@ class RecordCollector:
 
 
 class Controller:
-    """A plugin of the controller (or the only process); xdist's workers have none.
+    """A plugin of the controller, or of the only process; xdist's workers have none.
 
     This file is imported in every session: it loads the rest on use. None of its hooks runs for each test.
     """
@@ -66,7 +66,7 @@ class Controller:
         self._surveyed: dict[str, Any] | None = None
 
     def collect(self) -> None:
-        """Take records from now on: tests of this session, or of its workers, may measure."""
+        """Take records from now on, because tests of this session, or of its workers, may measure."""
         if not self._collects:
             self._collects = True
             self._config.pluginmanager.register(self._collected, "concurrency_perf_record_collector")
@@ -96,7 +96,7 @@ class Controller:
             stopped = bool(session.shouldfail or session.shouldstop)
             complete = exitstatus in _COMPLETE and not stopped
             self._kept.save(run, complete, list(self._collected.failed))
-        # Last, so that no reporter loses what is kept.
+        # Last, so that every reporter runs before.
         hook = self._config.hook.pytest_concurrency_report
         self._complain(hook_calls.told("pytest_concurrency_report", lambda: hook(config=self._config, run=whole)))
         failed = self._complaints or (self._kept is not None and self._kept.failed)
@@ -126,7 +126,7 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Take records from xdist's workers, and tell them which run it is that all of them compare with."""
+        """Take records from xdist's workers, and send them the name of the run that they compare with."""
         self.collect()  # the controller collects no tests itself, so it cannot know whether any of them measures
         if self._settings.compare is not None:
             from pytest_concurrency.session import items

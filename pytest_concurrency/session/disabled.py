@@ -13,11 +13,11 @@ from pytest_concurrency.session.calls.either_way import EitherWay
 from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
 from pytest_concurrency.session.calls.same_result import check_same
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 class PlainConcurrency(InstrumentCalls):
-    """Takes every call that :class:`~pytest_concurrency.session.fixture.Concurrency` takes."""
+    """Accepts every call that :class:`~pytest_concurrency.session.fixture.Concurrency` accepts."""
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
         prepare = options.get("setup")
@@ -40,7 +40,7 @@ class PlainConcurrency(InstrumentCalls):
 
 
 class UnguardedBlock(NonblockingBlock):
-    """Guards nothing, and takes what the one that guards takes."""
+    """Guards nothing, and accepts the arguments of the block that guards."""
 
     def __enter__(self) -> UnguardedBlock:
         return self
@@ -50,7 +50,7 @@ class UnguardedBlock(NonblockingBlock):
 
 
 class AlwaysTrue:
-    """Stands for any finding and for each of its figures: nothing was measured, so every comparison passes.
+    """Takes the place of any finding and of each of its figures: nothing was measured, so every comparison passes.
 
     That includes ``assert not concurrency.speedup(...) >= 2``.
 
@@ -98,7 +98,7 @@ class AlwaysTrue:
 
 
 def _done(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]], check: Callable[[list[Any]], None]) -> AlwaysTrue:
-    """Make some calls now; on a running event loop, leave what has to be awaited to the test."""
+    """Call some functions now; on a running event loop, return an awaitable for async functions."""
     results = [function(*args) for function, args in calls]
     if not async_plugins.on_a_loop():
         results = [asyncio.run(each) if inspect.iscoroutine(each) else each for each in results]

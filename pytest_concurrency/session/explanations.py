@@ -1,4 +1,4 @@
-"""What pytest shows below a comparison with something measured that failed."""
+"""The lines that pytest shows below a failed comparison with something measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pytest_concurrency.core.outcomes import Finding, Outcome
 
 
 class Compared:
-    """Base of what a test compares with a number or a name; ``outcome`` is None before it is measured."""
+    """Base of the objects that a test compares with a number or a name; ``outcome`` is None until it is measured."""
 
     outcome: Outcome | None = None
 
@@ -19,9 +19,9 @@ class Compared:
 def explanation(op: str, left: object, right: object) -> list[str] | None:
     """Return the lines below a failed comparison; None if neither side was measured here.
 
-    pytest shows the first lines only: what the repr does not say comes first, and what helps most.
+    pytest may show only the first lines, so those that help most come first.
     """
-    # Of values that are not ours nothing is read: any attribute of theirs may be a property that raises.
+    # No attribute of other values is read, because it may be a property that raises.
     ours = next((side for side in (left, right) if issubclass(type(side), Compared)), None)
     if not isinstance(ours, Compared) or ours.outcome is None:
         return None

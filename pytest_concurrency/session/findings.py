@@ -1,4 +1,4 @@
-"""What the calls of the ``concurrency`` fixture return: each is measured when a test compares it with a threshold."""
+"""The objects that calls of the ``concurrency`` fixture return. Comparing one with a threshold measures it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pytest_concurrency.session.calls.call import Call
 from pytest_concurrency.session.explanations import Compared
 from pytest_concurrency.verdicts import not_met
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 class ThresholdFinding(Compared):
-    """A figure that is measured when it is compared with a threshold; a kind of figure is a subclass.
+    """A figure that is measured when it is compared with a threshold. There is a subclass for each kind of figure.
 
-    ``AT_LEAST`` and ``AT_MOST`` are the keywords of the plan for a threshold from below and from above; None where
-    such a threshold has no meaning.
+    ``AT_LEAST`` and ``AT_MOST`` are the plan's keywords for a lower and an upper threshold; None where such a
+    threshold has no meaning.
     """
 
     AT_LEAST: ClassVar[str | None] = None
@@ -39,7 +39,7 @@ class ThresholdFinding(Compared):
 
     @property
     def example(self) -> str:
-        """A comparison that would do, as text."""
+        """A correct comparison, as text."""
         if self._call.belongs_on_loop:
             return f"await {self._call.spelled}{self.METHOD}"
         return f"{self._call.spelled} {self.COMPARISON}"
@@ -77,7 +77,7 @@ class ThresholdFinding(Compared):
     def __await__(self) -> None:
         self.asked = True
         raise BadArgument(
-            f"{self.NOUN} is measured for a threshold, and this awaits it before there is one: "
+            f"{self.NOUN} is measured against a threshold, and this awaits it without one: "
             f"write assert await {self._call.spelled}{self.METHOD}."
         )
 
@@ -87,7 +87,7 @@ class ThresholdFinding(Compared):
         return self._short(self.outcome)
 
     def _asked_for(self, keyword: str, words: str, threshold: object) -> Answer:
-        """Answer a method; to be called by it, which the test calls."""
+        """Answer ``at_least`` or ``at_most``. The test's frame must be two frames up, so only they may call this."""
         value = self._value(words, threshold)
         spelled = f"{self._call.spelled}.{words.replace(' ', '_')}({threshold!r})"
         if not self._call.must_be_awaited:
@@ -139,7 +139,7 @@ class ThresholdFinding(Compared):
     def _parse(self, threshold: object) -> float:
         """Return a threshold as a number.
 
-        :raises ValueError: it has no meaning; the message says what would have.
+        :raises ValueError: it has no meaning; the message says what a threshold must be.
         """
         raise NotImplementedError
 
@@ -160,7 +160,7 @@ class ThresholdFinding(Compared):
 
 
 class Speedup(ThresholdFinding):
-    """How many times as fast several workers are as one, or the candidate of two functions as the baseline.
+    """How many times as fast several workers are as one worker, or the candidate as the baseline.
 
     ``>=``, ``>`` and :meth:`at_least` measure until the speedup is known to be at the threshold, or below it by more
     than the margin; ``<=``, ``<`` and :meth:`at_most` are the same from above. An undecided comparison follows the
@@ -184,7 +184,7 @@ class Speedup(ThresholdFinding):
     def at_least(self, threshold: float) -> Answer:
         """Measure, and return whether the speedup is at least this: the same as ``>=``.
 
-        On a running event loop, an async function's answer is to be awaited:
+        On a running event loop, the answer for an async function is awaited:
         ``assert await concurrency.speedup(client.get, "/slow", tasks=10).at_least(5)``.
 
         :param threshold: a number above 0; 3 stands for 3x as fast.
@@ -193,7 +193,7 @@ class Speedup(ThresholdFinding):
         return self._asked_for("at_least", "at least", threshold)
 
     def at_most(self, threshold: float) -> Answer:
-        """Measure, and return whether the speedup is at most this: the same as ``<=``. See :meth:`at_least`."""
+        """Measure, and return whether the speedup is at most this: the same as ``<=``; see :meth:`at_least`."""
         return self._asked_for("at_most", "at most", threshold)
 
 
@@ -214,7 +214,7 @@ class Efficiency(ThresholdFinding):
     def at_least(self, threshold: float) -> Answer:
         """Measure, and return whether the efficiency is at least this at every count: the same as ``>=``.
 
-        To be awaited where :meth:`Speedup.at_least` is.
+        The answer is awaited where that of :meth:`Speedup.at_least` is.
 
         :param threshold: a share above 0 and at most 1.
         :raises BadArgument: the threshold cannot be used, or the answer is not used.
@@ -243,7 +243,7 @@ class _LongestTime(ThresholdFinding):
 class GilHold(_LongestTime):
     """The longest time for which a call holds the GIL without a break, in seconds.
 
-    ``<=``, ``<`` and :meth:`at_most` measure until it is sure whether any hold is longer than the threshold.
+    ``<=``, ``<`` and :meth:`at_most` measure until it is known whether any hold is longer than the threshold.
     """
 
     AT_MOST: ClassVar[str | None] = "max_hold"
@@ -263,7 +263,7 @@ class GilHold(_LongestTime):
 class LoopBlock(_LongestTime):
     """The longest time for which an async call keeps its event loop from running, in seconds.
 
-    ``<=``, ``<`` and :meth:`at_most` measure until it is sure whether any block is longer than the threshold.
+    ``<=``, ``<`` and :meth:`at_most` measure until it is known whether any block is longer than the threshold.
     """
 
     AT_MOST: ClassVar[str | None] = "max_block"
@@ -272,7 +272,7 @@ class LoopBlock(_LongestTime):
     def at_most(self, threshold: float | str) -> Answer:
         """Measure, and return whether no block is longer than this: the same as ``<=``.
 
-        To be awaited on a running event loop:
+        On a running event loop, the answer is awaited:
         ``assert await concurrency.loop_block(handler, request).at_most("50ms")``.
 
         :param threshold: seconds, or text such as ``"50ms"``; 5 ms or more.
@@ -282,7 +282,7 @@ class LoopBlock(_LongestTime):
 
 
 def label(name: str, threshold: Mapping[str, float], at_most: str | None = "at_most") -> str:
-    """A comparison as text: ``concurrency.speedup >= 3``."""
+    """Return a comparison as text: ``concurrency.speedup >= 3``."""
     keyword, value = next(iter(threshold.items()))
     shown = duration(value) if keyword.startswith("max_") else number(value)
     return f"concurrency.{name} {'<=' if keyword == at_most else '>='} {shown}"

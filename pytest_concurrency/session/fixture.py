@@ -1,4 +1,4 @@
-"""The ``concurrency`` fixture: the engine in the hands of the test."""
+"""The ``concurrency`` fixture: measures functions that a test gives it."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ from pytest_concurrency.session.calls.same_result import check_same
 from pytest_concurrency.session.findings import Efficiency, GilHold, LoopBlock, Speedup, ThresholdFinding, label
 from pytest_concurrency.session.instruments import Instruments
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 F = TypeVar("F", bound="ThresholdFinding | BoundFinding")
 
 
 class Concurrency(InstrumentCalls):
-    """What a test asks of code that it gives: how much faster, and why.
+    """Measures functions: how much faster several workers are, and why.
 
-    ``report`` takes every outcome, and the one before if it stands instead of that; ``follow`` turns one that is
-    neither met nor not met into what the undecided policy says, and returns whether it counts as met; ``explain`` takes
-    what a test that fails should show beside its assertion.
+    ``report`` receives every outcome, and the earlier one that it replaces, if any. ``follow`` applies the undecided
+    policy, and returns whether an outcome counts as met. ``explain`` receives what a failed test shows in addition to
+    its assertion.
     """
 
     def __init__(
@@ -193,7 +193,8 @@ class Concurrency(InstrumentCalls):
 
         def report(outcome: Outcome, instead: Outcome | None = None) -> None:
             self._report(outcome, instead)
-            self._profile(body, outcome)  # only now is it known whether the bound type is the expected one
+            # Only the comparison shows whether the bound type is the expected one, and so whether to profile.
+            self._profile(body, outcome)
 
         call = self._call_of("bound", callables.name_of(function), body.is_async, decide, report, limits)
         return self._kept(BoundFinding(call))
@@ -229,7 +230,7 @@ class Concurrency(InstrumentCalls):
             loop.abandon()
 
     def never_asked(self) -> list[tuple[str, str]]:
-        """Return the calls whose findings no one has compared with anything, each with a comparison that would do."""
+        """Return the calls whose findings were never compared with anything, each with a correct comparison."""
         return [(finding.spelled, finding.example) for finding in self._made if not finding.asked]
 
     def _call(
@@ -241,7 +242,7 @@ class Concurrency(InstrumentCalls):
         args: tuple[Any, ...],
         options: Mapping[str, Any],
     ) -> Call:
-        """Return a call that is decided as the marker of its kind is, with a threshold that is still to come."""
+        """Return a call that is decided like the marker of its kind, once a comparison gives the threshold."""
         called = f"concurrency.{name}"
         refuse_nested(called)
         arguments = options_of(called, options, kind, finding, kind.keywords)

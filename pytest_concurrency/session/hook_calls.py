@@ -1,4 +1,4 @@
-"""Calls the hooks by which others change or take what was measured: a mistake of theirs loses nothing of it."""
+"""Calls the hooks with which other plugins change or receive records. An error in one loses no record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_concurrency.runs.record import plain
 
 
 def told(name: str, call: Callable[[], object]) -> str | None:
-    """Call a hook; return what to say of the exception if it raises one."""
+    """Call a hook; return a message if it raises an exception."""
     try:
         call()
     except Exception as error:
@@ -20,7 +20,7 @@ def told(name: str, call: Callable[[], object]) -> str | None:
         return (
             f"The hook {name} raised {type(error).__name__}: {error}\n"
             f"  at {stack_locations.describe(reversed(stack))}\n"
-            "  What it was to add or write is missing; the verdicts are as measured. Mend the hook."
+            "  What it adds or writes is missing. The verdicts are not affected. Fix the hook."
         )
     return None
 
@@ -28,22 +28,22 @@ def told(name: str, call: Callable[[], object]) -> str | None:
 def updated(
     name: str, call: Callable[[dict[str, Any]], object], value: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str | None]:
-    """Let a hook change a value in place; return it as plain JSON types, and what to say if that went wrong.
+    """Let a hook change a value in place; return it as plain JSON types, and a message if that went wrong.
 
-    A value that the hook has failed on, or taken names from, is as it was before.
+    If the hook fails, or removes names, the value is left unchanged.
     """
     changed = copy.deepcopy(dict(value))
     complaint = told(name, lambda: call(changed))
     if complaint is None and (lost := next(_lost(value, changed), None)):
         complaint = (
             f"The hook {name} has removed {lost}, which reports need.\n"
-            "  All of its changes are left out; the verdicts are as measured. Let it add and change only."
+            "  All of its changes are discarded. The verdicts are not affected. Let the hook only add and change names."
         )
     return plain(value if complaint else changed), complaint
 
 
 def _lost(before: object, after: object, at: str = "") -> Iterator[str]:
-    """Yield the places of what is not there any more."""
+    """Yield the paths of values that were removed."""
     if isinstance(before, Mapping):
         for key, value in before.items():
             place = f"{at}.{key}" if at else str(key)

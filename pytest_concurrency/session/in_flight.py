@@ -1,4 +1,4 @@
-"""The gauges of one test: the arguments of ``concurrency.in_flight()``, and what its end says of them."""
+"""The gauges of one test: the arguments of ``concurrency.in_flight()``, and the check when the test ends."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pytest_concurrency.core.units import parse_duration
 from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.rendezvous import Rendezvous
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 __all__ = ["Gauge", "Gauges"]
 
 
 class Gauges:
-    """Makes them, and closes those that let workers wait."""
+    """Makes gauges, and closes those that make workers wait."""
 
     def __init__(self, label: str) -> None:
         self.plain = Gauge()
@@ -39,11 +39,11 @@ class Gauges:
         return meeting
 
     def complaint(self) -> str | None:
-        """Return why a test whose body has ended fails: a meeting that did not take place, a limit exceeded."""
+        """Return why a test fails after its body has ended: a meeting did not take place, or a limit was exceeded."""
         return next((why for meeting in self._meetings if (why := meeting.complaint()) is not None), None)
 
     def close(self) -> None:
-        """Free all who still wait."""
+        """Free all workers that still wait."""
         for meeting in self._meetings:
             meeting.close()
 

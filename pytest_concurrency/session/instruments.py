@@ -1,4 +1,4 @@
-"""The instruments of one test, and what happens to it when its body has ended."""
+"""The instruments of one test, and the checks when its body has ended."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pytest_concurrency.instruments.rendezvous import Rendezvous
 from pytest_concurrency.session.controller import REPORT_ATTRIBUTE
 from pytest_concurrency.session.in_flight import Gauges
 
-__tracebackhide__ = True  # a failure is told at the test's own line
-CALLS = "concurrency_calls"  # of a test report: plain values, which cross from xdist's workers
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
+CALLS = "concurrency_calls"  # of a test report: plain values, which xdist's workers can send
 _NAME = "concurrency_perf_instruments"
 _KEY = pytest.StashKey["Instruments"]()
 
@@ -27,7 +27,7 @@ def _skip(reason: str, policy: str) -> NoReturn:
 
 
 class Instruments:
-    """What one test has asked for: its gauges."""
+    """The gauges, guards and watched functions of one test."""
 
     def __init__(
         self, label: str = "this test", policy: str = "skip", skip: Callable[[str, str], NoReturn] = _skip
@@ -65,15 +65,15 @@ class Instruments:
 
     @property
     def undecided(self) -> list[str]:
-        """What one sighting was not enough to decide."""
+        """What one run of the test was not enough to decide."""
         return self._undecided
 
     def complaint(self) -> str | None:
-        """Return why the test fails though its body raised nothing; None if it does not."""
+        """Return why the test fails although its body raised nothing; None if it does not fail."""
         return self._gauges.complaint()
 
     def close(self) -> None:
-        """Put back what is watched, and free all who wait."""
+        """Restore the watched functions, and free all workers that wait."""
         try:
             for watch in reversed(self._watches):
                 watch.close()

@@ -41,6 +41,7 @@ from pytest_concurrency.session import other_plugins, selection
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
+from pytest_concurrency.verdicts import message
 from pytest_concurrency.verdicts.outcome import met
 
 PROFILES = pytest.StashKey[list[Profile]]()
@@ -52,7 +53,7 @@ WORKER_KEY = "concurrency_baseline"
 
 
 def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectation]:
-    """Return what an item's markers expect; a bad one is that item's error, told without a traceback."""
+    """Return the expectations of an item's markers. A bad marker is an error of that item, without a traceback."""
     _refuse_misspelt(item, marks)
     function = item.obj if isinstance(item, pytest.Function) else None
     if function is None or _is_unittest(item):
@@ -65,7 +66,7 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectatio
     if callables.is_generator(function):
         raise _refusal(
             item,
-            f"{marks[0].name} is on a test that has a yield, so that a call of it runs nothing. "
+            f"{marks[0].name} is on a test that has a yield, so calling it runs nothing. "
             "Take the yield out; what should happen after the measurement belongs in a fixture.",
         )
     if (why := other_plugins.why_not(function)) is not None:
@@ -108,7 +109,7 @@ def _is_unittest(item: pytest.Item) -> bool:
 
 
 def body_of(item: pytest.Function, function: Callable[..., Any], expectations: Sequence[Expectation]) -> Body:
-    """Return a test's function with the fixture values that it asks for, and what prepares its input."""
+    """Return a test's function with the fixture values that it needs, and the function that makes its input."""
     wanted = inspect.signature(function).parameters
     values = {name: value for name, value in item.funcargs.items() if name in wanted}
     prepare = next((found for one in expectations if (found := one.arguments.get("setup"))), None)
@@ -121,7 +122,7 @@ def circumstances_of(
     progress: Callable[[str], None] | None,
     borrowed_loop: BorrowedLoop | None = None,
 ) -> SessionContext:
-    """Return what a trial needs to know of the session; ``borrowed_loop`` is the loop that the test runs on."""
+    """Return what a trial needs to know about the session; ``borrowed_loop`` is the loop that the test runs on."""
     found = [baseline_of(item.config, settings), anchor_of(item.config, settings)]
     gates = [gate for one in found if one and (gate := one.gate(item.nodeid, settings.compare_fail))]
     return SessionContext(
@@ -165,7 +166,7 @@ def _profiler_for(item: pytest.Item, settings: Settings) -> Callable[[Body, Sequ
 
 
 def add_profiles(item: pytest.Item, report: pytest.TestReport, record: dict[str, Any]) -> None:
-    """Put what a profiler found below the failure, and into the record."""
+    """Add the profile to the failure and to the record."""
     if profiles := item.stash.get(PROFILES, None):
         from pytest_concurrency.profiling.render import show
 
@@ -175,10 +176,10 @@ def add_profiles(item: pytest.Item, report: pytest.TestReport, record: dict[str,
 
 
 def _registered_executors(item: pytest.Item) -> dict[str, Any]:
-    """Return the backends of other plugins and of the item's own conftest files: {name: executor, or what makes one}.
+    """Return the backends of other plugins and of the item's own conftest files: {name: executor or factory}.
 
     ``item.ihook`` leaves out the conftest files of other folders. pytest asks the nearest conftest.py first, so the
-    nearest one wins where two give the same name.
+    nearest one wins if two give the same name.
     """
     found: dict[str, Any] = {}
     for given in item.ihook.pytest_concurrency_backends(config=item.config):
@@ -188,7 +189,7 @@ def _registered_executors(item: pytest.Item) -> dict[str, Any]:
 
 
 def check_storage(config: pytest.Config, settings: Settings) -> None:
-    """Find out before a long run whether it can be compared and saved.
+    """Check before a long run whether it can be compared and saved.
 
     :raises CommandError: says what is wrong, and with which option.
     """
@@ -213,7 +214,7 @@ def check_storage(config: pytest.Config, settings: Settings) -> None:
 
 
 def _check_baseline(found: Baseline | None, storage: Storage, settings: Settings) -> None:
-    """Refuse a comparison that cannot fail though the user wants it to.
+    """Refuse a comparison that cannot fail although the user wants a regression check.
 
     :raises CommandError: there is no baseline, and one is required, or its name looks misspelt.
     """
@@ -223,7 +224,7 @@ def _check_baseline(found: Baseline | None, storage: Storage, settings: Settings
         raise CommandError(
             f"{'; '.join(found.notes)}. --concurrency-compare-require asks for one: save it with --concurrency-save"
         )
-    # The first session of a pipeline has no baseline yet, and may go on. One that saves under that name makes it.
+    # The first session of a pipeline has no baseline yet, and must not fail. A session may also save it itself.
     near = difflib.get_close_matches(found.name, storage.names(), n=1)
     wanted = settings.anchor if found.is_anchor else settings.compare
     if settings.compare_fail and wanted != settings.save and near and not storage.has(found.name):
@@ -241,7 +242,7 @@ def baseline_of(config: pytest.Config, settings: Settings) -> Baseline | None:
     if settings.compare is None:
         return None
     if BASELINE not in config.stash:
-        # What is newest is settled once: xdist's workers take the name from the controller.
+        # "Newest" is looked up once, in xdist's controller. Its workers get the name, so all use the same run.
         wanted = getattr(config, "workerinput", {}).get(WORKER_KEY, settings.compare)
         config.stash[BASELINE] = baseline.find(settings.storage, wanted, cpus.environment())
     return config.stash[BASELINE]
@@ -261,7 +262,7 @@ def anchor_of(config: pytest.Config, settings: Settings) -> Baseline | None:
 
 
 def as_answered(outcome: Outcome) -> Outcome:
-    """Return what a test that passed has asked for: of a comparison that was false, the opposite.
+    """Return the outcome that a passed test has asserted: the opposite of a comparison that was false.
 
     As in ``assert not concurrency.speedup(render, threads=4) >= 2``.
     """
@@ -272,15 +273,15 @@ def as_answered(outcome: Outcome) -> Outcome:
 
 
 def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
-    """Put a record's figures where JUnit files take them from, in the place of those of an earlier run."""
+    """Store a record's figures where JUnit files are made from; they replace those of an earlier run."""
     kept = [(name, value) for name, value in item.user_properties if not name.startswith(PREFIX)]
-    # pytest takes them from the item for its last report, which the JUnit file is written from.
+    # pytest copies them from the item to its last report, from which the JUnit file is written.
     item.user_properties[:] = [*kept, *properties_of(record)]
     report.user_properties = list(item.user_properties)
 
 
 def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:
-    """Replace a traceback that leads through this plugin only, and so explains nothing, by the message."""
+    """Replace a traceback that has frames of this plugin only, and so explains nothing, by the message."""
     if not report.failed or not isinstance(excinfo.value, (ExpectationNotMet, UndecidedExpectation, ConcurrencyError)):
         return
     if any(str(entry.path) == str(item.path) for entry in excinfo.traceback[1:]):
@@ -295,8 +296,20 @@ def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], rep
     report.longrepr = shown
 
 
+def put_cause_first(report: pytest.TestReport, outcomes: Sequence[Outcome]) -> None:
+    """Add cause and place to the first line of a failed comparison: a log's summary may show no other line."""
+    crash: Any = getattr(report.longrepr, "reprcrash", None)
+    if crash is None or "\n" not in crash.message:
+        return
+    first, whole = crash.message.partition("\n")[0], " ".join(crash.message.split())
+    findings = [outcome.finding for outcome in outcomes if outcome.finding is not None and outcome.finding.cause]
+    shown = next((finding for finding in reversed(findings) if finding.cause in whole), None)
+    if shown is not None:
+        crash.message = " ".join([f"{first}.", *message.lines(shown)[:-1]])
+
+
 def warn_forgotten(item: pytest.Item, call: str, example: str) -> None:
-    """Say of a call of the fixture that it measured nothing, since its finding was not compared with anything."""
+    """Warn that a call of the fixture measured nothing, because its finding was not compared with anything."""
     item.warn(
         pytest.PytestWarning(
             f"{call} was never compared with anything, so nothing was measured: write assert {example}."
@@ -305,10 +318,10 @@ def warn_forgotten(item: pytest.Item, call: str, example: str) -> None:
 
 
 def warn_gauge(item: pytest.Item) -> None:
-    """Say of a gauge's peak that it is 1 whatever the workers do."""
+    """Warn that a gauge's peak is 1 whatever the workers do."""
     item.warn(
         pytest.PytestWarning(
-            "concurrency.in_flight() was entered once only, by the test itself, so that its peak is 1 whatever runs "
+            "concurrency.in_flight() was entered only once, by the test itself, so its peak is 1 whatever runs "
             "inside. Enter it where the work is done, in each worker: with concurrency.in_flight(): in the function "
             "that the threads or tasks run."
         )
@@ -316,7 +329,7 @@ def warn_gauge(item: pytest.Item) -> None:
 
 
 def fail_with(report: pytest.TestReport, complaint: str) -> None:
-    """Let a test fail for something that is not its own fault; what it failed for itself stays what is shown."""
+    """Fail a test for a reason outside of it. If it has failed already, its own failure is still shown."""
     if report.failed:
         report.sections.append(("concurrency", complaint))
     else:
@@ -325,6 +338,6 @@ def fail_with(report: pytest.TestReport, complaint: str) -> None:
 
 
 def point_at_test(item: pytest.Item, report: pytest.TestReport) -> None:
-    """The place of a skip is the test, not the line in this plugin that skipped it."""
+    """Set the place of a skip to the test, instead of the line in this plugin that skipped it."""
     if report.skipped and isinstance(report.longrepr, tuple):
         report.longrepr = (str(item.path), (item.location[1] or 0) + 1, report.longrepr[2])

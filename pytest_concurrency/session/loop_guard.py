@@ -1,6 +1,6 @@
-"""``--concurrency-max-block``: no async test of the session blocks its event loop, each in its one ordinary run.
+"""``--concurrency-max-block``: fail each async test that blocks its event loop in its one ordinary run.
 
-A plugin of its own, which only sessions with that option have.
+A separate plugin, which only sessions with that option have.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pytest_concurrency.session.loop_watch import LoopWatch
 from pytest_concurrency.session.options import Settings
 
 MARKER = "concurrency_allow_blocking"
-ATTRIBUTE = "concurrency_blocks"  # of a test report: plain values, which cross from xdist's workers
+ATTRIBUTE = "concurrency_blocks"  # of a test report: plain values, which xdist's workers can send
 
 __tracebackhide__ = True
 
@@ -28,12 +28,12 @@ _FOUND = pytest.StashKey["list[dict[str, Any]]"]()
 
 
 def start(config: pytest.Config, settings: Settings) -> None:
-    """Register what guards the tests of this process, and what lists the blocks at the end."""
+    """Register the plugins that guard the tests of this process and list the blocks at the end."""
     config.pluginmanager.register(LoopGuard(config, settings), "concurrency_perf_loop_guard")
 
 
 class LoopGuard:
-    """Watches the loops of each test while it is called."""
+    """Watches the event loops of each test while it is called."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self._limit = settings.max_block
@@ -97,7 +97,7 @@ class LoopGuard:
         self._loops.close()
 
     def _is_measured(self, item: pytest.Item) -> bool:
-        """Whether it does not have one ordinary run: expect_nonblocking measures with more care."""
+        """Whether a marker measures the test: then it runs many times, and expect_nonblocking measures its blocks."""
         return not self._is_off_for_markers and any(mark.name in MARKERS for mark in item.iter_markers())
 
     def _complain(self, item: pytest.Item, blocks: list[Block]) -> None:

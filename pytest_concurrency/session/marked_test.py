@@ -1,4 +1,4 @@
-"""What a marked test does instead of a plain call."""
+"""Runs a marked test: one plain call, then a verdict for each of its expectations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Skip = Callable[[str, str], NoReturn]
 _REPEATABLE = (
     "The first, plain call of the body passed. A measured body runs again and again, in several workers at once, so it "
     "must be repeatable: give it files, rows and ports of its own (concurrency_tmp_path, concurrency_worker.index), or "
-    "fresh input for each call with setup=, and leave nothing behind."
+    "new input for each call with setup=, and leave nothing behind."
 )
 
 
@@ -47,7 +47,7 @@ def run_marked(
     report: Callable[[Outcome], None],
     skip: Skip,
 ) -> None:
-    """Call the body once as any test, then decide all of its expectations.
+    """Call the body once as a plain test, then decide all of its expectations.
 
     :param skip: as :func:`follow_policy` takes it.
     :raises ExpectationNotMet: one or more are not met.
@@ -55,11 +55,11 @@ def run_marked(
     __tracebackhide__ = True
     if body.prepare is not None:
         prepare_input(body.prepare)
-    # Before the first call, which may start threads for the calls that are measured.
+    # Read before the first call, which may start threads that the measured calls use.
     threads_before = None if body.is_async else bystanders.native_ids()
     began = CLOCKS.wall()
     if not body.is_async:
-        answer = body.call()  # what it raises, it raises here as in any plain test
+        answer = body.call()  # an exception is raised here, as in any plain test
         refuse_coroutine(answer)
         if answer is not None:
             warnings.warn(
@@ -103,7 +103,7 @@ def _urgency(each: tuple[Outcome, str]) -> int:
 
 
 def _failure(text: str, outcomes: Sequence[Outcome]) -> ExpectationNotMet:
-    """Return the error of a test, with the line that a log's summary shows."""
+    """Return the error of a test, with the line for pytest's short summary."""
     failure = ExpectationNotMet(text)
     findings = [outcome.finding for outcome in outcomes if outcome.verdict == "not_met" and outcome.finding]
     changes = [
@@ -114,10 +114,10 @@ def _failure(text: str, outcomes: Sequence[Outcome]) -> ExpectationNotMet:
 
 
 class _Repeatable:
-    """Says of an exception of the body that its first call passed: then it is the repetition that fails.
+    """Adds to an exception of the body that its first call passed, so the repetition fails.
 
-    Without that, it is not clear why the body of an existing test fails once it has a marker. A class, because a
-    generator's frames would stand in the traceback.
+    Without it, users do not see why an existing test fails once it has a marker. This is a class, because the frames
+    of a generator would be in the traceback.
     """
 
     def __init__(self, first_call_passed: bool) -> None:

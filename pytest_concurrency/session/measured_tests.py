@@ -1,6 +1,6 @@
 """The hooks that run for each test, in a plugin that only sessions with measured tests register.
 
-A suite that never measures pays nothing for them per test. ``start`` registers the plugin: at the end of the
+In a suite that never measures, they cost nothing per test. ``start`` registers the plugin: at the end of the
 collection, or when a test asks for the fixture ``concurrency`` while it runs.
 """
 
@@ -39,7 +39,7 @@ from pytest_concurrency.session.output import captured_output, live_line
 NAME = "concurrency_perf_measured_tests"
 OUTCOMES = pytest.StashKey[list[Outcome]]()
 RECORD = pytest.StashKey[dict[str, Any]]()
-PASSED = pytest.StashKey[bool]()  # the call of the test
+PASSED = pytest.StashKey[bool]()  # whether the call of the test passed
 FUNCTION = pytest.StashKey[Any]()
 EXPECTATIONS = pytest.StashKey[list[Any]]()
 
@@ -66,14 +66,14 @@ def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
 
 
 class MeasuredTests:
-    """Measures marked tests in place of a plain call, gives the fixture, and puts records on the reports."""
+    """Measures marked tests instead of calling them, provides the fixture, and adds records to the reports."""
 
     def __init__(self, settings: Settings, terminal: TextIO | None) -> None:
         self._settings = settings
         self._terminal = terminal
         self.retries = measured_again.Retries()
 
-    # Last, so that markers are read of no test that is skipped: by a mark, by a hook of a conftest.py or by a fixture.
+    # Last, so that markers of skipped tests are not read: skipped by a mark, a hook of a conftest.py or a fixture.
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if marks := selection.marks_of(item):
@@ -84,7 +84,7 @@ class MeasuredTests:
         __tracebackhide__ = True
         if not (isinstance(item, pytest.Function) and item.stash.get(EXPECTATIONS, None)):
             return (yield)
-        # Later, pytest-asyncio has put a plain function in the place of an async def.
+        # Later, pytest-asyncio has replaced an async def by a plain function.
         item.stash[FUNCTION] = item.obj
         if not inspect.iscoroutinefunction(item.obj) or self._runs_plainly(item.config):
             return (yield)
@@ -92,7 +92,7 @@ class MeasuredTests:
             return (yield)
 
     def _runs_plainly(self, config: pytest.Config) -> bool:
-        # With --trace, a debugger steps through the body: it runs once.
+        # With --trace, a debugger steps through the body, so it runs only once.
         return self._settings.disable or bool(config.getoption("trace", False))
 
     @pytest.hookimpl(tryfirst=True)
@@ -144,7 +144,7 @@ class MeasuredTests:
                 items.warn_forgotten(item, *one)
             if asked.gauge_says_nothing():
                 items.warn_gauge(item)
-            # What was never compared is undecided. The policies "skip" and "pass" let the test pass with the warning.
+            # A finding that was never compared is undecided; under "skip" and "pass", the test passes with the warning.
             if forgotten and self._settings.undecided == "fail" and item.stash.get(PASSED, False):
                 pytest.fail(
                     f"undecided: {forgotten[0][0]} was never compared with anything, so nothing was measured",
@@ -152,7 +152,7 @@ class MeasuredTests:
                 )
 
     def live_line(self, config: pytest.Config) -> Any:
-        """Return what yields a function that shows progress behind the test's name; None without a terminal."""
+        """Return a context of a function that shows progress after the test's name; None without a terminal."""
         if self._terminal is None:
             return live_line.live(None, 0)
         writer = config.get_terminal_writer()
@@ -197,11 +197,12 @@ def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -
 def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
     if report.passed:
         outcomes = [items.as_answered(outcome) for outcome in outcomes]
+    items.put_cause_first(report, outcomes)
     first = measured_again.first_attempt(item)
     value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item), first)
     measured_again.keep_seconds(item, value)
     items.add_profiles(item, report, value)
-    # Of the item's own conftest files only: those of other folders are not about this test.
+    # Only hooks of the item's own conftest files: those of other folders are not about this test.
     update = item.ihook.pytest_concurrency_update_record
     value, complaint = hook_calls.updated(
         "pytest_concurrency_update_record", lambda changed: update(config=item.config, record=changed), value

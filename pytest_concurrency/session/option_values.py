@@ -1,6 +1,6 @@
-"""What reads the value of each option: one function for each, named in the table of options.py.
+"""A function for each option that reads its value; the table of options.py names it.
 
-Each raises a ValueError that says what would be good. Loaded only where an option is given.
+Each raises a ValueError that says which values are accepted. Loaded only if an option is given.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def max_time(value: object) -> float:
 
 
 def quiet_host(value: object) -> float:
-    """Seconds to wait at most; 0 is off."""
+    """Return the longest wait in seconds; 0 is off."""
     from pytest_concurrency.core.units import parse_duration
 
     if value == "off":
@@ -41,7 +41,7 @@ def quiet_host(value: object) -> float:
 
 
 def max_block(value: object) -> float:
-    """Seconds; 0 is off."""
+    """Return seconds; 0 is off."""
     from pytest_concurrency.expectations import keywords
 
     if value == "off":
@@ -98,7 +98,7 @@ def save(value: object) -> str:
     if value == "auto":
         return "auto"
     if _is_what_to_test(value):
-        raise ValueError(f"it is no name for a run. {_MEANT.format(value, 'save=auto', 'save')}")
+        raise ValueError(f"it is not a name for a run. {_MEANT.format(value, 'save=auto', 'save')}")
     from pytest_concurrency.runs.store import check_name
 
     try:
@@ -110,7 +110,7 @@ def save(value: object) -> str:
 
 def compare(value: object) -> str:
     if _is_what_to_test(value):
-        raise ValueError(f"it is no run. {_MEANT.format(value, 'compare=latest', 'compare')}")
+        raise ValueError(f"it is not a run. {_MEANT.format(value, 'compare=latest', 'compare')}")
     return str(value)
 
 
@@ -121,7 +121,7 @@ def anchor(value: object) -> str:
 
 
 def _is_what_to_test(value: object) -> bool:
-    """Whether the value of an option that may stand without one is rather the test that was to be run."""
+    """Whether the value of an option that may have none is probably the test to run."""
     return isinstance(value, str) and (value.endswith(".py") or ".py::" in value)
 
 

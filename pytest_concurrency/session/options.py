@@ -1,4 +1,4 @@
-"""One table for the command line and the ini file, read into frozen settings."""
+"""The options of the command line and the ini file, in one table, and the settings that are read from them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _QUIET_WAIT = 30.0  # seconds
 
 
 class Settings:
-    """What was asked for on the command line, in the ini file, or nowhere; it cannot be changed.
+    """The values from the command line, the ini file, or the defaults; they cannot be changed.
 
-    A plain class, as it is defined in every session: a named tuple of this many fields takes half a millisecond, a
-    dataclass longer.
+    A plain class, because every session defines it: a named tuple with this many fields takes half a millisecond, a
+    dataclass takes longer.
     """
 
     margin: float
@@ -49,14 +49,14 @@ class Settings:
         self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"settings are not changed once they are read: {name}")
+        raise AttributeError(f"settings cannot be changed after they are read: {name}")
 
 
 class Option:
-    """A value that both the command line and the ini file can give; nearest wins.
+    """A value that the command line and the ini file can give; the command line wins.
 
-    The function of its name in option_values.py reads it, and ``default`` is what that would return: a session that
-    gives no option does not load them. ``alone`` is what the option means without a value.
+    The function of the same name in option_values.py reads it. ``default`` is what that function would return, so a
+    session that gives no option does not load the module. ``alone`` is the value of an option without one.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ OPTIONS = (
         "max_block",
         0.0,
         "TIME",
-        "fail each async test whose event loop cannot run what is due for longer than that in its ordinary run, such "
+        "fail each async test that blocks its event loop for longer than that in its ordinary run, such "
         "as 50ms; off [off]",
     ),
     Option("dask_address", "", "ADDRESS", "scheduler for executor='dask' [a local cluster for each test]"),
@@ -129,7 +129,7 @@ OPTIONS = (
         "columns of the table that --concurrency-report prints, such as test,figure,cpu",
     ),
     Option("sort", "", "COLUMN", "column to sort that table by; -COLUMN for the reverse order"),
-    Option("save", None, "NAME", "keep this run under a name of its own; without a name, by date and time", "auto"),
+    Option("save", None, "NAME", "save this run under a name [date and time]", "auto"),
     Option(
         "save_on",
         "always",
@@ -164,17 +164,17 @@ FLAGS = (
     ("compare_require", "stop with a usage error if there is no saved run to compare with"),
     ("only", "run only the tests that measure"),
     ("skip", "leave out the tests that measure"),
-    ("disable", "run marked bodies once, as plain tests"),
+    ("disable", "run measured code once, as plain tests"),
     (
         "survey",
         "show what each test does in its ordinary run, without markers: what waits, computes, blocks a loop",
     ),
-    ("max_block_warn", "with --concurrency-max-block: warn of long blocks of the event loop, and fail no test"),
+    ("max_block_warn", "with --concurrency-max-block: warn of long blocks of the event loop instead of failing tests"),
 )
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Register everything with pytest; parsing waits until the values are wanted."""
+    """Register all options with pytest. Their values are parsed later, when they are read."""
     group = parser.getgroup("concurrency", "concurrency performance (pytest-concurrency-perf)")
     group.addoption(
         "--concurrency-report",
@@ -184,9 +184,9 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         type=_report,
         metavar="FORMAT:PATH",
-        help="print a table of all results; html:PATH, markdown:PATH, json:PATH, jsonl:PATH, csv:PATH, bmf:PATH "
+        help="print a table of all results. html:PATH, markdown:PATH, json:PATH, jsonl:PATH, csv:PATH, bmf:PATH "
         "(Bencher) or benchmark-action:PATH (github-action-benchmark) also writes a file. May be repeated. Without a "
-        "value it goes last on the command line",
+        "value, put it last on the command line",
     )
     parser.addini("concurrency_report", "reports to make in every run", type="linelist", default=[])
     for option in OPTIONS:
@@ -216,7 +216,7 @@ def _report(value: str) -> str:
 
 
 def _storage(config: pytest.Config, path: str) -> str:
-    """Return the absolute path of the folder; what the command line says is relative to where it was typed."""
+    """Return the absolute path of the folder; on the command line, it is relative to the current folder."""
     import os
 
     typed = config.getoption("concurrency_storage") is not None
@@ -224,9 +224,9 @@ def _storage(config: pytest.Config, path: str) -> str:
 
 
 def read(config: pytest.Config) -> Settings:
-    """Return the settings; command line before ini file before default.
+    """Return the settings. The command line takes precedence over the ini file, and that over the default.
 
-    :raises ValueError: the message names the option or key, and what would be good.
+    :raises ValueError: the message names the option or key, and which values are accepted.
     """
     values: dict[str, Any] = {option.name: _value(config, option) for option in OPTIONS}
     for name, _ in FLAGS:
@@ -250,9 +250,9 @@ def _value(config: pytest.Config, option: Option) -> Any:
     given = config.getoption(f"concurrency_{option.name}")
     where = "--concurrency-" + option.name.replace("_", "-")
     if given == "":
-        # What a variable that is not set leaves of --concurrency-compare=$BASE: without an error, it would switch the
-        # comparison off silently. An ini key without a value is one that is not given.
-        raise ValueError(f"{where}= has no value: is a variable not set? Give a value, or leave the option out")
+        # --concurrency-compare=$BASE has no value if the variable is not set. Without an error, nothing would be
+        # compared, silently. An ini key without a value counts as not given.
+        raise ValueError(f"{where}= has no value: is a variable not set? Give a value, or omit the option")
     if given is None:
         given, where = _in_file(config, option), f"ini key concurrency_{option.name}"
     if given is None or given == "":  # an ini key without a value is None from pytest 8.4 on
@@ -267,17 +267,17 @@ def _value(config: pytest.Config, option: Option) -> Any:
 
 
 def _in_file(config: pytest.Config, option: Option) -> Any:
-    """Return what the configuration file gives, which may have the types of TOML."""
+    """Return the value in the configuration file, which may have a type of TOML."""
     value = _from_file(config, f"concurrency_{option.name}")
     if isinstance(value, bool) and (option.alone or not value):
-        return option.alone if value else None  # true is the option without a value
+        return option.alone if value else None  # true stands for the option without a value
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _from_file(config: pytest.Config, key: str) -> Any:
     try:
         return config.getini(key)
-    except Exception:  # a TypeError or a UsageError, depending on pytest's version: the value has a type of TOML
+    except Exception:  # The value has a type of TOML: a TypeError or a UsageError, depending on pytest's version.
         from pytest_concurrency.session import toml_values
 
         if (value := toml_values.value_of(config, key)) is None:

@@ -1,4 +1,4 @@
-"""The end of a session that compares or saves: what has changed, and where the run is kept."""
+"""Compares and saves the run at the end of a session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AUTO = "auto"
 
 
 class Kept:
-    """What the summary says about saved runs, and whether there is anything to say."""
+    """The lines of the summary about saved and compared runs."""
 
     def __init__(self, settings: Settings, baselines: Sequence[Baseline]) -> None:
         self._settings = settings
@@ -35,7 +35,7 @@ class Kept:
         return f"concurrency: compared with {titles[0]}" if titles else "concurrency: saved runs"
 
     def compare(self, run: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the run with what has changed since its baselines, if there are any to compare with."""
+        """Return the run with the changes since its baselines, if there are any."""
         whole = dict(run)
         for baseline in self._baselines:
             if baseline.run is None:
@@ -59,7 +59,7 @@ class Kept:
         return found
 
     def save(self, run: Mapping[str, Any], complete: bool, failed: Sequence[str] = ()) -> None:
-        """Save the run, if that was asked for and there is something to save.
+        """Save the run, if that was asked for and something was measured.
 
         :param failed: the measured tests that failed.
         """
@@ -69,7 +69,7 @@ class Kept:
             self._after.append(Line("not saved: no test measured anything", "yellow"))
             return
         if not complete:
-            self._after.append(Line("not saved: the session did not come to its end", "yellow"))
+            self._after.append(Line("not saved: the session was interrupted", "yellow"))
             return
         if failed and self._settings.save_on == "pass":
             names = ", ".join(failed[:3]) + (", ..." if len(failed) > 3 else "")
@@ -99,16 +99,14 @@ class Kept:
             )
 
     def lines(self, width: int, brief: bool) -> list[Line]:
-        """Return all that is to say."""
+        """Return all lines."""
         notes = [Line(note, "yellow") for baseline in self._baselines for note in baseline.notes]
         after = [*wrapped(self._after, width), *imprecise_lines(self._imprecise, width)]
         if not self._comparisons:
             if notes and self._settings.save is None:
-                notes.append(
-                    Line("nothing was compared, and no test failed for it; save a run with --concurrency-save")
-                )
+                notes.append(Line("nothing was compared, so no test can fail; save a run with --concurrency-save"))
             return [*wrapped(notes, width), *after]
-        # Which newer runs were passed over matters to no one who has a baseline and asked for brevity.
+        # With -q, a user who has a baseline does not need to know which newer runs cannot be compared.
         shown = wrapped([] if brief else notes, width)
         for number, (baseline, found) in enumerate(self._comparisons):
             if number:  # the title names the first
@@ -130,9 +128,9 @@ def _unconfirmed(run: Mapping[str, Any], baseline: str) -> dict[str, str]:
 
 
 def _heed(change: Change, unconfirmed: Mapping[str, str], gated: bool) -> Change:
-    """Call no loss certain that the gate itself did not confirm, and do not pass it over in silence either.
+    """Report a loss that the regression check did not confirm as undecided, not as regressed and not as noise.
 
-    Its two looks are pooled: where they differ, the median of all rounds may be that of either.
+    The check measures twice. If the two measurements differ, the median of all rounds may be near either of them.
     """
     if gated and change.kind in ("regression", "unsure", "noise") and change.nodeid in unconfirmed:
         return replace(change, kind="unsure", reason=unconfirmed[change.nodeid])

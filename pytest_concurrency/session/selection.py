@@ -1,4 +1,4 @@
-"""Which tests measure: those with a marker of this plugin, and those that ask for the fixture ``concurrency``."""
+"""Selects tests that measure: those with a marker of this plugin or with the fixture ``concurrency``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def marks_of(node: Any) -> list[pytest.Mark]:
-    """Return this plugin's markers on an item or collector, the nearest first; misspelt ones too."""
+    """Return this plugin's markers on an item or collector, the nearest first, including misspelt ones."""
     return [mark for mark in node.iter_markers() if _is_own(node, mark.name)]
 
 
 def meant(node: Any, name: str) -> str | None:
-    """Return the marker that a misspelt one stands for; None if the name is right, or another plugin's.
+    """Return the marker that a misspelt one probably means; None if the name is right or another plugin's.
 
     Without ``--strict-markers``, a test with a misspelt marker would pass without being measured.
     """
@@ -38,8 +38,8 @@ def _is_own(node: Any, name: str) -> bool:
 def measured(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
     """Yield the items that measure.
 
-    The markers of a class or module are looked up once for all of its tests: ``iter_markers`` for each item would
-    cost a suite that measures nothing more than the rest of this plugin does.
+    The markers of a class or module are looked up once for all of its tests. In a suite that measures nothing,
+    ``iter_markers`` for each item would take longer than the rest of this plugin.
     """
     parent, parent_is_marked = None, False
     for item in items:

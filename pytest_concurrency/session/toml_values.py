@@ -1,4 +1,4 @@
-"""Values of pytest 9's native TOML configuration, with the types that TOML has: numbers, booleans, lists."""
+"""Values of pytest 9's native TOML configuration that are numbers, booleans or lists."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def value_of(config: pytest.Config, key: str) -> Any:
     """Return a key's value from a TOML file with pytest's native table; None if there is none.
 
-    pytest accepts one type for each key. That type is text in this plugin, so that ``"10s"`` and ini files work with
-    every version of pytest; what has another type is read from the file itself.
+    pytest accepts one type for each key. In this plugin it is text, so that ``"10s"`` and ini files work with every
+    version of pytest. A value of another type is read from the file itself.
     """
     path = config.inipath
     if path is None or path.suffix != ".toml":

@@ -1,4 +1,4 @@
-"""What to do about it: a plain recommendation from the measured bound type (pure)."""
+"""Which tool suits the measured code, which threshold suits a figure, and a test to paste (pure)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pytest_concurrency.core.model import Interval
 from pytest_concurrency.core.outcomes import Bound, Estimate
 from pytest_concurrency.core.units import number, ratio
 
-_CEILING = 0.93  # part of the best possible speedup from which a threshold leaves no room
-_NO_GAIN, _GAIN = 1.2, 1.5  # speedups by threads below, and from which on, what was measured decides on the tool
+_CEILING = 0.93  # a threshold above this part of the best possible speedup leaves no room for noise
+_NO_GAIN, _GAIN = 1.2, 1.5  # below the first and from the second on, the measured speedup of threads decides the tool
 _HOW = {
     "held": " under the GIL",
     "released": " without the GIL",
@@ -29,11 +29,11 @@ _BY_GIL = {
 
 
 def work_and_tool(bound: Bound, together: bool = True, by_threads: Interval | None = None) -> tuple[str, str]:
-    """What kind of work it is, and the tool for it.
+    """Return what kind of work it is, and the tool for it.
 
-    :param together: whether several workers were seen at it.
-    :param by_threads: bounds of the speedup that threads were measured to give, which no advice may contradict; None if
-        none was measured.
+    :param together: whether several workers were measured.
+    :param by_threads: bounds of the measured speedup of threads, which no advice may contradict; None if it was not
+        measured.
     """
     work = what_it_does(bound)
     if bound.kind == "io":
@@ -42,7 +42,7 @@ def work_and_tool(bound: Bound, together: bool = True, by_threads: Interval | No
         return work, "remove the lock, or use a larger pool or limit"
     gain = stats.middle(by_threads) if by_threads is not None else math.nan
     if gain < _NO_GAIN and bound.gil in ("released", "disabled"):
-        without = "and its threads do not get further together" if bound.kind == "cpu" else "but not in parallel"
+        without = "but threads do not speed it up" if bound.kind == "cpu" else "but not in parallel"
         return f"{work}, {without} ({ratio(gain)})", "processes"
     if by_threads is not None and by_threads.low >= _GAIN and bound.kind == "cpu":
         return f"{work}, and is {ratio(gain)} as fast in threads", "threads"
@@ -54,37 +54,37 @@ def work_and_tool(bound: Bound, together: bool = True, by_threads: Interval | No
 
 
 def what_it_does(bound: Bound) -> str:
-    """In words, without a tool for it: ``it computes under the GIL``."""
+    """Return what kind of work it is, in words: ``it computes under the GIL``."""
     if bound.kind == "cpu":
         return f"it computes{_HOW[bound.gil]}"
     return {"io": "it waits", "serialized": "its waits do not overlap", "mixed": "it waits and computes"}[bound.kind]
 
 
 def ceiling(workers: int, cpu_share: float, cpus: float) -> float:
-    """Best possible speedup: the longer of one body's time and all computing spread over the CPUs."""
+    """Return the best possible speedup: no less time than one call takes, or all computing spread over the CPUs."""
     return workers / max(1.0, workers * cpu_share / cpus)
 
 
 def safe_threshold(estimate: Estimate, best: float, room: float) -> float:
-    """A threshold far enough below a figure for the margin, rounded down to a number that a person would write."""
+    """Return a threshold far enough below a figure for the margin, rounded down to one decimal."""
     return math.floor(min(estimate.low, best) * room * 10) / 10
 
 
 def threshold(at_least: float, estimate: Estimate, best: float, margin: Interval) -> str:
-    """Say that a threshold asks for trouble, and propose one that does not; empty if it is a good one."""
+    """Return what is wrong with a threshold, and a better one; empty if it is a good one."""
     better_one = safe_threshold(estimate, best, margin.low / margin.high)
     if at_least > _CEILING * best:
-        what = f"at_least={number(at_least)} is at the limit of what is possible here, {number(round(best, 2))}x"
+        what = f"at_least={number(at_least)} is close to the best that is possible here, {number(round(best, 2))}x"
     elif margin.low < estimate.value < at_least:
         what = f"the measured {ratio(estimate.value)} is below at_least={number(at_least)}, inside the margin"
     else:
         return ""
-    better = f": at_least={number(better_one)} leaves room for noise" if 1 < better_one < at_least else ""
+    better = f"; at_least={number(better_one)} leaves room for noise" if 1 < better_one < at_least else ""
     return what + better
 
 
 def source_of_test(target: str, arguments: str, markers: Sequence[str], is_async: bool) -> str:
-    """A test to paste, with its imports."""
+    """Return a test to paste, with its imports."""
     module, _, names = target.partition(":")
     top = names.partition(".")[0]
     call = f"{names}({arguments})"

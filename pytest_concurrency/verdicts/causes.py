@@ -1,4 +1,4 @@
-"""Why an expectation is not met, and what to try: from the bound type to one line each (pure)."""
+"""Why an expectation is not met and what to try, from the bound type (pure)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pytest_concurrency.core.outcomes import Bound
 from pytest_concurrency.core.units import share
 from pytest_concurrency.verdicts import advice
 
-_ONE_AT_A_TIME = 1.3  # speedup below which it is true that only one worker at a time gets through
+_ONE_AT_A_TIME = 1.3  # at a larger speedup, "only one worker at a time gets through" would be false
 
 
 class Cause(NamedTuple):
-    """``kind`` is one of ``addresses.FAILURES``: the section of the documentation that says more."""
+    """``kind`` is one of ``addresses.FAILURES``, which names the section of the documentation about it."""
 
     kind: str
     why: str
@@ -27,12 +27,12 @@ TOO_FAST = Cause(
 SWAPPED = Cause(
     "compare",
     "the first function is the faster one.",
-    "swap them: compare(slow, fast). Or look for what the second does besides: starting threads, sending data.",
+    "swap them: compare(slow, fast). Or look for what else the second one does: starting threads, sending data.",
 )
 GIL_HELD = Cause(
     "gil-not-released",
     "the computing holds the GIL.",
-    "use a library that releases the GIL while it computes, or processes instead of threads.",
+    "use a library that releases the GIL while it computes, or use processes.",
 )
 GIL_RELEASED = Cause(
     "gil-not-held",
@@ -44,14 +44,17 @@ GIL_RELEASED = Cause(
 def of_speedup(
     bound: Bound, backend: str, who: str, one_interpreter: bool = True, speedup: float | None = None
 ) -> Cause:
-    """Return why several workers are not faster; ``one_interpreter``: they share it."""
+    """Return why several workers are not faster.
+
+    :param one_interpreter: whether the workers share one.
+    """
     waits, computes = share(bound.wait_share), share(bound.cpu_share)
     if backend == "compare":
         _, tool = advice.work_and_tool(bound)
         return Cause(
             "compare",
-            f"{_KINDS[bound.kind]}. The first function computes {computes} of its time; what helps such work: {tool}.",
-            "if the second does that, look for what holds it up: a lock, a pool that is too small, serial work.",
+            f"{_KINDS[bound.kind]}. The first function computes {computes} of its time. To speed it up: {tool}.",
+            "if the second function does that, look for a lock, a pool that is too small, or serial work in it.",
         )
     if bound.kind == "serialized":
         what = f"the waits of {who} do not overlap."
@@ -69,7 +72,7 @@ def of_speedup(
         return Cause(
             "partial-overlap",
             f"I/O-bound. The code waits {waits} of its time, and the waits overlap only in part.",
-            "raise the limits of what it waits for: pool size, server workers, rate limit.",
+            "raise the limit that it waits for: pool size, server workers, rate limit.",
         )
     kind = _KINDS[bound.kind]
     if backend == "tasks":
@@ -87,8 +90,8 @@ def of_speedup(
     if one_interpreter and bound.gil == "held":
         return Cause(
             "gil",
-            f"{kind}. The code computes {computes} of its time and holds the global interpreter lock (GIL): "
-            "one thread at a time computes.",
+            f"{kind}. The code computes {computes} of its time and holds the global interpreter lock (GIL), "
+            "so only one thread at a time computes.",
             "use processes, a library that releases the GIL while it computes, or a free-threaded build of Python.",
         )
     look_for = (
@@ -104,7 +107,10 @@ def of_speedup(
 
 
 def of_share(kind: str, bound: Bound) -> Cause:
-    """Return why a body waits, or computes, too little; ``kind`` is the claim's: "wait" or "cpu"."""
+    """Return why a body waits, or computes, too little.
+
+    :param kind: of the claim: "wait" or "cpu".
+    """
     if kind == "wait":
         return Cause(
             "not-waiting",
@@ -119,7 +125,10 @@ def of_share(kind: str, bound: Bound) -> Cause:
 
 
 def of_longest(kind: str, by_another: bool = False) -> Cause:
-    """Return why the GIL is held, or a loop is blocked, for long; ``by_another``: by a thread that the body uses."""
+    """Return why the GIL is held, or a loop is blocked, for long.
+
+    :param by_another: whether a thread that the body uses does it.
+    """
     if by_another:
         return Cause(
             "blocked-event-loop",
@@ -130,12 +139,12 @@ def of_longest(kind: str, by_another: bool = False) -> Cause:
         return Cause(
             "blocked-event-loop",
             "a call in the async code waits or computes without an await.",
-            "await an asynchronous version of it, or move it into asyncio.to_thread() (computing: into a process).",
+            "await an asynchronous version of it, or move it into asyncio.to_thread(). Move computing into a process.",
         )
     return Cause(
         "long-gil-hold",
-        "one stretch of code keeps the GIL, and all other Python threads wait for it.",
-        "release the GIL around the work if it is an extension; move pure Python computing into a process.",
+        "one stretch of code holds the GIL, and all other Python threads wait for it.",
+        "in an extension, release the GIL around the work; move pure Python computing into a process.",
     )
 
 

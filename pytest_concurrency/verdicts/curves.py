@@ -11,7 +11,7 @@ from pytest_concurrency.engine.scaling_laws import fit_usl, reading_of
 
 
 def curve(points: Sequence[Point]) -> str:
-    """Return a line for each count, with a bar for its efficiency and what one call took more than alone."""
+    """Return a line for each count, with a bar for its efficiency and the time that a call took more than serially."""
     rows = [("workers", "speedup", "efficiency", "serial %", "+CPU", "+blocked")]
     for point in points:
         serial = f"{share(point.serial_part)} {interval(point.serial_part_low, point.serial_part_high, 'share')}"

@@ -1,4 +1,4 @@
-"""A finding as text: the failure message, and its parts for places that show less (pure)."""
+"""The failure message, made from a finding, and parts of it for places that show less (pure)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from pytest_concurrency.core.addresses import about
 from pytest_concurrency.core.outcomes import Finding, Spent
-from pytest_concurrency.core.text import sentence, wrap
+from pytest_concurrency.core.text import WIDTH, hanging, sentence, wrap
 from pytest_concurrency.core.units import count
 
+_MARGIN = 8  # columns that pytest puts before a failed comparison
 _GREW = 0.1  # part of a serial call's time from which a growth is marked
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 _TIGHT = 9.995  # a table whose first figure is larger has one decimal, otherwise two
@@ -21,15 +22,15 @@ _ROWS = (
 
 
 def render(finding: Finding, extra: str = "") -> str:
-    """Return the whole message of a failed test: first what was measured and required, last where to read more.
+    """Return the whole message of a failed test, from what was measured and required to where to read more.
 
-    :param extra: a block of its own below the evidence, such as a scaling curve.
+    :param extra: a block of lines below the evidence, such as a scaling curve.
     """
     parts = [
         wrap(first_line(finding)),
         evidence(finding.evidence, finding.rounds),
         extra,
-        "\n".join(lines(finding)),
+        "\n".join(_wrapped(finding, WIDTH)),
         "\n".join(filter(None, [wrap(finding.certainty), f"More:  {about(finding.kind)}"])),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -41,7 +42,7 @@ def first_line(finding: Finding) -> str:
 
 
 def summary(finding: Finding) -> str:
-    """The same with cause and place, for the one line that a log's summary has for a test."""
+    """Return the same with cause and place, for the one line of a test in pytest's short summary."""
     return " ".join([first_line(finding), *lines(finding)[:-1]])
 
 
@@ -52,9 +53,17 @@ def lines(finding: Finding) -> list[str]:
 
 
 def explanation(finding: Finding) -> list[str]:
-    """Return what stands below a failed comparison, of which pytest shows the first lines only: what helps first."""
-    parts = ["\n".join(lines(finding)), evidence(finding.evidence, finding.rounds), about(finding.kind)]
+    """Return the lines below a failed comparison. pytest may show only the first ones, so what helps most is first."""
+    parts = [
+        "\n".join(_wrapped(finding, WIDTH - _MARGIN)),
+        evidence(finding.evidence, finding.rounds),
+        about(finding.kind),
+    ]
     return [line for part in parts if part for line in part.splitlines()]
+
+
+def _wrapped(finding: Finding, width: int) -> list[str]:
+    return [row for text in lines(finding) for row in hanging(text, width, " " * 7)]
 
 
 def in_one_line(finding: Finding) -> str:
@@ -64,12 +73,12 @@ def in_one_line(finding: Finding) -> str:
 
 
 def sentence_end(text: str) -> str:
-    """Return a clause with a point after it, and its first letter as it was."""
+    """Return a clause with a full stop after it, and its first letter unchanged."""
     return text[:1] + sentence(text)[1:]
 
 
 def evidence(sides: Sequence[Spent], rounds: int) -> str:
-    """What a call took on each side, in one unit; the part that grew most is marked."""
+    """Return a table of what a call took on each side, in one unit. The part that grew most is marked."""
     if not sides:
         return ""
     scale, unit = _unit_of(sides[0].each.wall)
@@ -99,7 +108,7 @@ def _cell(seconds: float | None, scale: float, unit: str, decimals: int) -> str:
 def _what_grew(sides: Sequence[Spent]) -> str | None:
     """Return the part of a call's time that grew most from the first side to the last, if it is worth a mark.
 
-    Waiting for a CPU is the machine's doing, and not what the code is to be searched for.
+    Waiting for a CPU is left out: the machine causes it, not the code.
     """
     if len(sides) < 2:
         return None

@@ -18,12 +18,12 @@ KINDS = {
     "mixed": "mixed (it waits and computes)",
     "serialized": "serialized (it waits, and its waits do not overlap)",
 }
-_AS_EXPECTED = ("threads", "tasks", "compare")  # of whose workers a note says nothing that a figure could come from
+_AS_EXPECTED = ("threads", "tasks", "compare")  # how these start their workers cannot explain a figure
 PROMISE = "A healthy test fails less than once in 10,000 runs if its calls are alike or vary smoothly"
 
 
 def figure(estimate: Estimate | None) -> str:
-    """A figure with its interval: ``3.97x [3.91, 4.02]``."""
+    """Return a figure with its interval: ``3.97x [3.91, 4.02]``."""
     if estimate is None:
         return "no figure"
     return units.figure(estimate.value, estimate.low, estimate.high, estimate.unit)
@@ -38,9 +38,9 @@ def finding(
     lost_at: str | None = None,
     note: str = "",
 ) -> Finding:
-    """Return what the message of a failed test is made of.
+    """Return the parts of the message of a failed test.
 
-    :param lost_at: where the workers lose time to each other, if that was found out.
+    :param lost_at: where the workers lose time to each other, if it is known.
     :param note: how the workers were started, and how many there were.
     """
     claim = result.claim
@@ -54,14 +54,14 @@ def finding(
         place=place,
         try_next=cause.try_next,
         certainty=_certainty(settlement, setup, note),
-        # A share is of a single worker's own time: what several did says nothing of it.
+        # A share is about one worker's own time, so the column of several workers would only raise questions.
         evidence=evidence_of(setup, settlement)[: 1 if isinstance(claim, ShareClaim) else 2],
         rounds=len(settlement.rounds),
     )
 
 
 def headline(setup: WorkerSetup, result: Result, gil: GilUse = "unknown") -> str:
-    """One sentence: what was measured, and what is required."""
+    """Return one sentence: what was measured, and what is required."""
     claim, estimate = result.claim, result.estimate
     if isinstance(claim, SpeedupClaim):
         required = f"at {'most' if claim.at_most else 'least'} {number(claim.threshold)}x"
@@ -77,14 +77,14 @@ def headline(setup: WorkerSetup, result: Result, gil: GilUse = "unknown") -> str
     if isinstance(claim, GilClaim):
         if claim.use == "released" and gil == "briefly_released":
             return (
-                "the code releases the GIL often, but only briefly, so that two threads hardly compute at the same "
+                "the code releases the GIL often, but only briefly, so two threads hardly ever compute at the same "
                 f"time: {_value(estimate)} of its CPU time{_interval(estimate)} is serialized; "
                 'required: gil="released".'
             )
-        only, effect = ("", "are blocked") if claim.use == "released" else ("only ", "can run")
+        only, effect = ("", "cannot run") if claim.use == "released" else ("only ", "can run")
         return (
-            f"the code holds the GIL for {only}{_value(estimate)} of its CPU time{_interval(estimate)}, so that other "
-            f'Python threads {effect} meanwhile; required: gil="{claim.use}".'
+            f"the code holds the GIL for {only}{_value(estimate)} of its CPU time{_interval(estimate)}, so other "
+            f'Python threads {effect} at the same time; required: gil="{claim.use}".'
         )
     if isinstance(claim, LongestClaim):
         what, keyword = (
@@ -117,7 +117,7 @@ def _interval(estimate: Estimate | None) -> str:
 
 
 def longest_at(settlement: Settlement, claim: LongestClaim) -> str | None:
-    """Where in the code the longest stretch of most rounds was caught, if it was."""
+    """Return the line at which the longest hold or block was seen in most rounds; None if it was not seen."""
     probes = [round_.gil if claim.kind == "hold" else round_.block for round_ in settlement.rounds]
     places = [probe.where for probe in probes if probe is not None and probe.where is not None]
     if _idle(settlement):
@@ -126,13 +126,13 @@ def longest_at(settlement: Settlement, claim: LongestClaim) -> str | None:
 
 
 def _idle(settlement: Settlement) -> bool:
-    """Whether in most rounds that were caught the event loop had nothing to run, and did not get on all the same."""
+    """Whether in most rounds the event loop had nothing to run and was blocked all the same, as by another thread."""
     seen = [round_.block for round_ in settlement.rounds if round_.block is not None]
     return sum(probe.idle for probe in seen) > sum(probe.where is not None for probe in seen)
 
 
 def evidence_of(setup: WorkerSetup, settlement: Settlement) -> tuple[Spent, ...]:
-    """What one call took on each side, as medians of all rounds."""
+    """Return what one call took on each side, as medians over all rounds."""
     compared = setup.backend == "compare"
     sides = [_spent("first" if compared else setup.who(1), [round_.serial for round_ in settlement.rounds], 1)]
     together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]

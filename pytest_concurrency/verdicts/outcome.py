@@ -31,9 +31,9 @@ def judge(
     note: str = "",
     interference: Interference | None = None,
 ) -> Outcome:
-    """Return one expectation's outcome; its reason is what the user reads.
+    """Return one expectation's outcome. Its reason is the text that the user reads.
 
-    :param lost_at: where the workers lose time to each other, if that was found out.
+    :param lost_at: where the workers lose time to each other, if it is known.
     """
     setup = plan.setup
     bound = classify(settlement.rounds, setup, settlement.known)
@@ -44,7 +44,7 @@ def judge(
         finding = not_met.finding(label, setup, decisive, settlement, bound, lost_at, note)
     elif verdict != "met":
         finding = undecided.finding(label, decisive.reason)
-    # A blocked event loop says nothing of what the same work would do elsewhere.
+    # How long an event loop is blocked does not show which tool suits the work, so no tool is recommended.
     work, tool = "", ""
     if setup.method != "block":
         work, tool = advice.work_and_tool(bound, bool(setup.workers), _by_threads(setup, settlement))
@@ -53,7 +53,7 @@ def judge(
         arguments=dict(arguments),
         verdict=verdict,
         reason=words(finding),
-        # A figure from the one or two rounds before giving up would mislead.
+        # The one or two rounds before it was given up make no figure, so none is reported.
         estimate=None if verdict == "unmeasurable" else decisive.estimate,
         threshold=decisive.claim.threshold,
         rounds=len(settlement.rounds),
@@ -78,9 +78,9 @@ def judge(
 
 
 def words(finding: Finding | None, extra: str = "") -> str:
-    """Return a finding as the text that a user reads: the whole message if the test fails for it.
+    """Return a finding as the text that a user reads: the whole message if the test fails because of it.
 
-    :param extra: a block of its own below the evidence, such as a scaling curve.
+    :param extra: a block of lines below the evidence, such as a scaling curve.
     """
     if finding is None:
         return ""
@@ -90,7 +90,7 @@ def words(finding: Finding | None, extra: str = "") -> str:
 
 
 def not_measured(label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, why: str) -> Outcome:
-    """Return the outcome of an expectation about which nothing could be measured here; ``why`` says what is missing."""
+    """Return the outcome of an expectation that cannot be measured here; ``why`` says what is missing."""
     finding, setup, claim = undecided.unmeasurable(label, why), plan.setup, plan.claims[0]
     return Outcome(
         marker=marker,
@@ -112,46 +112,46 @@ def not_measured(label: str, marker: str, arguments: Mapping[str, Any], plan: Pl
 
 
 def met(outcome: Outcome, **changes: Any) -> Outcome:
-    """Return an outcome as met, without what it said of why it is not."""
+    """Return an outcome as met, without the reason why it was not."""
     return replace(outcome, verdict="met", reason="", finding=None, **changes)
 
 
 def bound_differs(outcome: Outcome, expected: str) -> Outcome:
-    """Return the outcome of a bound type that is another than the test expects."""
+    """Return the outcome of a bound type that differs from the one that the test expects."""
     assert outcome.bound is not None
     finding = Finding(
         kind="bound-type",
         label="concurrency.bound",
         headline=f"the bound type is {outcome.bound.kind!r}; required: {expected}.",
         cause=sentence(outcome.bound.evidence),
-        try_next="expect what was found, or look for what has changed in the code.",
+        try_next="expect the bound type that was found, or look for what has changed in the code.",
         certainty=f"Confirmed ({count(outcome.rounds, 'round')}, {duration(outcome.seconds)}).",
     )
     return replace(outcome, verdict="not_met", reason=words(finding), finding=finding)
 
 
 def bound_undecided(outcome: Outcome, results: Sequence[Result]) -> Outcome:
-    """Return the outcome of a bound type of which some claim is still open."""
+    """Return the outcome of a bound type for which a claim is undecided."""
     open_claims = (undecided.finding("concurrency.bound", one.reason) for one in results if one.verdict == "undecided")
     between = Finding(
         "undecided",
-        "it lies between two bound types",
+        "the measured shares lie between two bound types",
         "concurrency.bound",
-        try_next="expect neither, or raise max_time.",
+        try_next="expect neither of them, or raise max_time.",
     )
     finding = next(open_claims, between)
     return replace(outcome, verdict="undecided", reason=words(finding), finding=finding)
 
 
 def count_of(setup: WorkerSetup) -> int | None:
-    """How many workers there are; None for a single worker that is measured, and for two callables."""
+    """Return the number of workers; None where a single worker or two callables were measured."""
     return None if setup.backend == "compare" else setup.workers
 
 
 def loses_time(plan: Plan, settlement: Settlement) -> bool:
-    """Whether it is worth a look where in the body several workers lose time to each other.
+    """Whether there is a line in the body at which several workers lose time to each other, worth searching for.
 
-    Not where they all compute under the GIL: it is lost wherever they compute.
+    There is none if they all compute and hold the GIL: then they lose time at every line.
     """
     claim = deciding(settlement).claim
     if (
@@ -165,7 +165,7 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
 
 
 def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
-    """Bounds of the speedup that threads of one interpreter were measured to give; None if none was."""
+    """Return bounds of the measured speedup of threads of one interpreter; None if it was not measured."""
     known, workers = settlement.known, setup.workers
     if workers is None or workers < 2 or not known.one_interpreter or setup.backend in ("tasks", "compare"):
         return None
@@ -196,7 +196,7 @@ def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tupl
 
 
 def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
-    """What later runs are compared by: the ratio that the rounds are about, if they are about one."""
+    """Return the ratios that later runs are compared with; none if the rounds do not measure a ratio."""
     ratios = [result for result in settlement.results if result.claim.statistic.of_times]
     if not ratios or settlement.verdict == "unmeasurable":
         return ()
@@ -220,21 +220,21 @@ def _call_time(round_: Round) -> Interval:
 
 
 def workers_of(setup: WorkerSetup) -> str:
-    """Who works, for the table: ``4 threads``."""
+    """Return the workers for the table: ``4 threads``."""
     if setup.backend == "compare":
         return "2nd vs 1st"
     return setup.who() if setup.workers else "alone"
 
 
 def comparison_of(claim: Claim) -> str:
-    """How a figure must stand to the threshold, for the claim to be met."""
+    """Return the comparison of figure and threshold that is true if the claim is met: ``>=`` or ``<=``."""
     return ">=" if claim.met_when > 0 else "<="
 
 
 def combine(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return one outcome for the points of a curve: the worst of them, with all of them beside it."""
+    """Return one outcome for all points of a curve: that of the worst one, with the whole curve."""
     order = ("not_met", "unmeasurable", "undecided", "met")
-    # Where all are met, the largest count is the one to show.
+    # If all are met, the outcome of the largest count is shown.
     worst = min(reversed(outcomes), key=lambda outcome: order.index(outcome.verdict))
     curve = tuple(point for outcome in outcomes for point in outcome.curve)
     series = tuple(points for outcome in outcomes for points in outcome.series)
@@ -254,14 +254,14 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def deciding(settlement: Settlement) -> Result:
-    """The result to show: the one behind the verdict, else the first."""
+    """Return the result that decided the verdict, else the first."""
     return next(
         (result for result in settlement.results if result.verdict == settlement.verdict), settlement.results[0]
     )
 
 
 def arms_of(rounds: tuple[Round, ...], setup: WorkerSetup, note: str = "") -> tuple[Arm, ...]:
-    """The two sides of some rounds, with their totals."""
+    """Return the serial and the concurrent side of some rounds, with their totals."""
     arms = [_arm(setup.backend, [round_.serial for round_ in rounds], note)]
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
     if together:
@@ -293,5 +293,5 @@ def _per_body(samples: Sequence[Sample], tasks: int) -> PerBody:
 
 
 def _tidy(seconds: float) -> float:
-    """Nanoseconds are the clocks' resolution; more digits are noise in a file."""
+    """Round to nanoseconds, the resolution of the clocks: more digits in a file would be noise."""
     return round(seconds, 9) if math.isfinite(seconds) else 0.0

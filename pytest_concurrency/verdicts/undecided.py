@@ -24,7 +24,7 @@ _STOLEN = 0.05  # CPUs worth naming
 
 
 class Doubt(NamedTuple):
-    """One thing that kept the rounds from a verdict, and what to try about it; either may be empty."""
+    """One reason why there is no verdict, and what to try; either may be empty."""
 
     said: str
     try_next: str = ""
@@ -47,24 +47,24 @@ def finding(label: str, reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unm
 
 def _fell(reason: Fell) -> Doubt:
     return Doubt(
-        f"the speedup fell from {ratio(reason.before)} to {ratio(reason.after)} within {reason.rounds} rounds, as "
-        "where a rate limit lets a burst through and then slows calls down. So the figure depends on how often the "
-        "body has run",
-        'measure the sustained rate: sustained="1s" runs each side for at least that long in every round; a larger '
+        f"the speedup fell from {ratio(reason.before)} to {ratio(reason.after)} within {reason.rounds} rounds. This "
+        "happens where a rate limit lets a burst through and then slows calls down. So the figure depends on how "
+        "often the body has run",
+        'measure the sustained rate: sustained="1s" runs each side for at least that long in every round. A larger '
         "burst needs more seconds.",
     )
 
 
 def _batched(reason: BatchedCalls) -> Doubt:
     return Doubt(
-        f"the calls vary in duration, and each is so short that {reason.loops} of them were measured together. Several "
-        "calls at once are done when the longest is, and how long that one takes is not known",
+        f"the calls vary in duration, and each is so short that {reason.loops} of them were measured together. "
+        "Concurrent calls have finished when the longest has, and the length of a single call is not known",
         "let each call take 2 ms or more, or make every call do the same work.",
     )
 
 
 def unmeasurable(label: str, why: str) -> Finding:
-    """Return why this machine cannot show a figure."""
+    """Return that this machine cannot measure something, and why."""
     return Finding(
         "unmeasurable", why, label, try_next="run this test where it can be measured, or lower what it requires."
     )
@@ -73,16 +73,18 @@ def unmeasurable(label: str, why: str) -> Finding:
 def _time_ran_out(
     case: Decision, rounds: Sequence[Round], interference: Interference, site: CpuSite, max_time: float
 ) -> Doubt:
-    """Why the votes were not enough."""
+    """Return why the rounds before ``max_time`` were not enough for a verdict."""
     if case.verdict == "undecided":
         return _inside_margin(case)
     within = f"no verdict within {duration(max_time)} (max_time)"
     if len(rounds) < _FEW:
         walls = [round_.serial.wall + (round_.concurrent.wall if round_.concurrent else 0.0) for round_ in rounds]
-        there_was = f"{within}: there was time for {count(len(rounds), 'round')} of {duration(stats.median(walls))}"
+        there_was = (
+            f"{within}: there was time for only {count(len(rounds), 'round')} of {duration(stats.median(walls))}"
+        )
         if sum(walls) < max_time / 2:
             return Doubt(f"{there_was}, and starting the workers and warming them up took the rest", "raise max_time.")
-        return Doubt(f"{there_was} only", "raise max_time, or make the body shorter.")
+        return Doubt(there_was, "raise max_time, or make the body shorter.")
     above = sum(vote.direction > 0 for vote in case.votes)
     below = sum(vote.direction < 0 for vote in case.votes)
     silent = len(case.votes) - above - below
@@ -91,7 +93,7 @@ def _time_ran_out(
         return Doubt(
             f"{within}: in {count(undelivered, 'round')} the machine did not deliver its CPUs: a reference "
             "workload that is known to run in parallel did not" + _shared_cores(site),
-            "run it on a quieter machine, or on one whose CPUs are cores of their own.",
+            "run it on a quieter machine, or on one where each CPU is a whole core.",
         )
     say = formatter(case.claim.unit)
     low, high = say(case.claim.margin.low), say(case.claim.margin.high)
@@ -116,23 +118,28 @@ def _time_ran_out(
 def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
     together, say = voting.pooled(case.votes), formatter(case.claim.unit)
     if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
-        yield Doubt(f"all rounds together come to {say(together)}, since few calls take most of the time")
+        yield Doubt(f"all rounds pooled give {say(together)}, because a few calls take most of the time")
     late = case.trace[late_helpers.RULE.name] or case.trace[hidden_computing.RULE.name]
     if late:
         yield Doubt(late_helpers.RULE.sentence)
     same_work = "make every call do the same work"
     if case.held_back_by == could_be_chance.RULE.name:
-        yield Doubt("the calls vary in duration (a cache, for example), so this slowdown may be chance", same_work)
+        yield Doubt(
+            "the calls vary in duration (a cache, for example), so this slowdown may be due to chance", same_work
+        )
     if case.contradicted:
         yield Doubt(f"later rounds contradicted those before them ({count(case.contradicted, 'time')})")
     if case.spread.varies and case.claim.unit == "share":
         yield Doubt("the calls vary: some compute, and others wait", same_work)
     elif case.spread.varies and disturbed and any(vote.apart for vote in case.votes):
-        yield Doubt(f"the ratio varies by {share(case.spread.seen)} from round to round, by itself or for what follows")
+        yield Doubt(
+            f"the ratio varies by {share(case.spread.seen)} from round to round, because the calls vary or because of "
+            "the following"
+        )
     elif case.spread.varies and not late:  # otherwise that may be the machine
         yield Doubt(
-            "the calls vary in duration (a rate limit, or work at every n-th call), so that a round's figure varies by "
-            f"{share(case.spread.seen)}, and some rounds may be alike by chance",
+            "the calls vary in duration (a rate limit, or extra work at every n-th call), so the figures of rounds "
+            f"vary by {share(case.spread.seen)}, and some may agree by chance",
             f"{same_work}, or move the threshold farther away",
         )
 
@@ -153,17 +160,18 @@ def _shared_cores(site: CpuSite) -> str:
         return ""
     return (
         f". The {number(site.cpus)} CPUs are hardware threads of {count(site.cores, 'core')}, and two threads of one "
-        "core do not compute like two cores"
+        "core are slower than two cores"
     )
 
 
 def _drifted(factor: float, rounds: int) -> Doubt:
-    """The body is not the same from round to round."""
+    """Return that the body becomes slower or faster from round to round."""
     slower = factor > 1
-    change = f"{ratio(factor if slower else 1 / factor)} {'slower' if slower else 'faster'}"
+    change = f"takes {ratio(factor)} as long" if slower else f"is {ratio(1 / factor)} as fast"
     cause = "something grows with each call" if slower else "something is cached from call to call"
     return Doubt(
-        f"the body has become {change} over {rounds} rounds: {cause}, so a figure depends on how often it has run",
+        f"a call {change} after {rounds} rounds as in the first: {cause}, so the figure depends on how often the body "
+        "has run",
         "start each call from the same state.",
     )
 
@@ -175,5 +183,5 @@ def _inside_margin(case: Decision) -> Doubt:
     return Doubt(
         f"the measured {say(estimate.value)} (interval {within_(estimate.low, estimate.high, case.claim.unit)}) lies "
         f"inside the margin between {say(margin.low)} and {say(margin.high)}, where neither answer is certain",
-        "move the threshold away from it.",
+        "move the threshold farther from the measured figure.",
     )

@@ -109,7 +109,7 @@ def test_it(concurrency):
     result.assert_outcomes(passed=1)
 
 
-def test_a_pool_that_is_too_small_is_told(pytester: pytest.Pytester) -> None:
+def test_a_pool_that_is_too_small_is_reported(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         """

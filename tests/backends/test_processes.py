@@ -29,13 +29,13 @@ import pytest
 import helper
 
 @pytest.mark.expect_speedup(processes=2, at_least=1.2, undecided="pass")
-def test_imports_what_is_beside_it():
+def test_imports_modules_in_its_folder():
     time.sleep(helper.SECONDS)
 """
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_helper_module_beside_the_test(suite: Suite, pytester: pytest.Pytester, method: str) -> None:
+def test_helper_module_in_the_folder_of_the_test(suite: Suite, pytester: pytest.Pytester, method: str) -> None:
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this platform has no {method}")
     pytester.makepyfile(helper="SECONDS = 0.004\n", test_suite=BESIDE)
@@ -90,7 +90,7 @@ def test_a_thread_that_was_joined_is_no_reason_not_to_fork(monkeypatch: pytest.M
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
-def test_fork_beside_threads_is_done_where_it_is_asked_for(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_fork_with_running_threads_is_done_on_request(suite: Suite, pytester: pytest.Pytester) -> None:
     """Python 3.12 and newer warn of it; the record says it, and no one has to read it in each summary."""
     result = suite(
         BACKGROUND
@@ -144,7 +144,7 @@ def test_under_fork_nothing_has_to_be_pickled(suite: Suite) -> None:
     result.assert_outcomes(passed=2)
 
 
-def test_a_broken_verdict_says_how_processes_were_started(suite: Suite) -> None:
+def test_a_not_met_verdict_says_how_processes_were_started(suite: Suite) -> None:
     result = suite(
         """
 @pytest.mark.expect_speedup(processes=2, at_most=1)

@@ -43,7 +43,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize("executor", [None, ProcessPoolExecutor], ids=["processes", "executor"])
-def test_cpu_time_of_setup_in_worker_processes_is_told_as_own(
+def test_cpu_time_of_setup_in_worker_processes_is_reported_as_own(
     told: list[float], executor: type[Executor] | None
 ) -> None:
     choice = ExecutorChoice("ProcessPoolExecutor", executor) if executor else None

@@ -30,7 +30,7 @@ def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunRe
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_setup_makes_fresh_input_outside_of_the_timed_part(pytester: pytest.Pytester, place: str) -> None:
+def test_setup_makes_new_input_outside_of_the_timed_part(pytester: pytest.Pytester, place: str) -> None:
     """Making it takes five times as long as the body does; an input that was used before is seen by its length."""
     result = run(
         pytester,
@@ -133,7 +133,7 @@ def test_it():
     assert "OSError: no more input" in text_of(result)
 
 
-def test_a_body_that_uses_its_input_up_is_told_so(pytester: pytest.Pytester) -> None:
+def test_body_that_uses_up_its_input_gets_a_hint(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         """

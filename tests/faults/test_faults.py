@@ -144,7 +144,7 @@ def test_a_new_process_treats_warnings_as_the_test_does(suite: Suite, method: st
     assert "UserWarning: boom" in text_of(result)
 
 
-def test_an_exception_that_cannot_be_pickled_is_still_told(suite: Suite) -> None:
+def test_an_exception_that_cannot_be_pickled_is_still_reported(suite: Suite) -> None:
     result = suite(
         """
 class Picky(Exception):
@@ -177,7 +177,7 @@ def test_a_body_that_hangs_in_one_backend_only(suite: Suite, backend: Backend) -
     assert_outcome(result, "test_body", "FAILED")
     assert_other_passed(result)
     text = text_of(result)
-    assert f"{backend.name}: no answer from all 4 workers within 500 ms. Where each stood:" in text
+    assert f"{backend.name}: no answer from all 4 workers within 500 ms. Where each is:" in text
     assert "worker 1: finished" in text
     assert "worker 4: finished" in text
     result.stdout.re_match_lines_random([rf".*worker 3: .*test_suite\.py:\d+ in test_body: .*{'while True'}.*"])
@@ -185,7 +185,7 @@ def test_a_body_that_hangs_in_one_backend_only(suite: Suite, backend: Backend) -
 
 
 @pytest.mark.usefixtures("impatient")
-def test_waiting_in_a_library_is_told_at_the_tests_own_line(suite: Suite) -> None:
+def test_waiting_in_a_library_is_reported_at_the_tests_own_line(suite: Suite) -> None:
     result = suite(
         """
 ANSWER = threading.Event()

@@ -124,7 +124,7 @@ def told_later(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     return collect
 
 
-def test_what_a_closed_loop_leaves_is_not_told_in_another_test(told_later: Callable[[], str]) -> None:
+def test_what_a_closed_loop_leaves_is_not_reported_in_another_test(told_later: Callable[[], str]) -> None:
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def body() -> None:
@@ -141,7 +141,7 @@ def test_what_a_closed_loop_leaves_is_not_told_in_another_test(told_later: Calla
     assert told_later() == ""
 
 
-def test_what_refuses_to_be_cancelled_is_not_told_in_another_test(
+def test_what_refuses_to_be_cancelled_is_not_reported_in_another_test(
     told_later: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "_CANCEL", 0.1)
@@ -184,7 +184,7 @@ def test_tasks_that_refuse_to_be_cancelled(suite: Suite, pytester: pytest.Pytest
 CALLBACK = left_by_each_body("asyncio.get_running_loop().call_soon(fail)")
 
 
-def test_an_exception_in_a_callback_is_told_as_a_warning(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_an_exception_in_a_callback_is_reported_as_a_warning(suite: Suite, pytester: pytest.Pytester) -> None:
     result = suite(CALLBACK, REPORT, "-W", "default")
     result.assert_outcomes(passed=3, warnings=1)
     assert_next_measured(pytester)

@@ -162,7 +162,7 @@ def test_no_proc(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
-def test_no_proc_in_fresh_processes(pytester: pytest.Pytester, method: str) -> None:
+def test_no_proc_in_new_processes(pytester: pytest.Pytester, method: str) -> None:
     result = among_mounts(
         pytester, "mount -t tmpfs none /proc", EVERY, REPORT, f"--concurrency-start-method={method}", "-k", "processes"
     )

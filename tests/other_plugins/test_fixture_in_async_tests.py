@@ -284,7 +284,7 @@ FORGOTTEN = [
     ("assert 2 <= concurrency.speedup(wait, tasks=4)", "write assert await concurrency.speedup(wait, ...).at_least(2)"),
     ("assert concurrency.speedup(wait, tasks=4).at_least(2)", "write assert await concurrency.speedup"),
     ("assert not concurrency.speedup(wait, tasks=4).at_least(2)", "write assert await concurrency.speedup"),
-    ("concurrency.speedup(wait, tasks=4).at_least(2)", "no one uses this answer"),
+    ("concurrency.speedup(wait, tasks=4).at_least(2)", "the test does not use this answer"),
     ("await concurrency.speedup(wait, tasks=4).at_least(2)", "Write assert await before the comparison"),
     ("assert await concurrency.speedup(wait, tasks=4) >= 2", "awaits it before there is one"),
     ("assert await concurrency.speedup(wait, tasks=4)", "awaits it before there is one"),
@@ -297,7 +297,7 @@ FORGOTTEN = [
     ("assert await concurrency.compare(wait, time.time).at_least(2)", "time is a plain function. Make both an async"),
     (
         "await asyncio.gather(*(concurrency.loop_block(wait).at_most(1) for _ in range(2)))",
-        "was awaited while another measurement goes on, on the same event loop",
+        "was awaited while another measurement runs, on the same event loop",
     ),
 ]
 
@@ -354,7 +354,7 @@ class TestWhatTheFunctionsDo:
         text = text_of(result)
         assert "while measuring: the candidate, warming up" in text
         assert "no server today" in text
-        assert "the two do not compute the same: 1 against 2" in text
+        assert "the two functions return different values: 1 against 2" in text
 
     def test_undecided_follows_the_policy(self, with_asyncio: Run) -> None:
         result = with_asyncio(

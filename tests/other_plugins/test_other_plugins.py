@@ -239,7 +239,7 @@ def test_both(benchmark, concurrency):
         text = text_of(result)
         assert "it asks for the fixture benchmark" in text
         assert "in test_suite.py::test_body" in text
-        assert "use the fixture concurrency beside benchmark" in text
+        assert "use the fixture concurrency together with benchmark" in text
 
 
 class TestRunParallel:

@@ -56,14 +56,14 @@ def test_options_reach_the_workers(suite: Suite) -> None:
     assert "o verdict within 1 us (max_time)" in text
 
 
-def test_a_bad_marker_is_told_once_at_its_test(suite: Suite) -> None:
+def test_a_bad_marker_is_reported_once_at_its_test(suite: Suite) -> None:
     result = suite("@pytest.mark.expect_speedup(at_least=3)\ndef test_bad():\n    pass\n", *TWO, subprocess=True)
     result.assert_outcomes(errors=1, passed=1)
     assert "expect_speedup needs to know where the workers run" in text_of(result)
     assert "in test_suite.py::test_bad" in text_of(result)
 
 
-def test_a_usage_error_is_told_before_workers_start(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_a_usage_error_is_reported_before_workers_start(suite: Suite, pytester: pytest.Pytester) -> None:
     (pytester.path / "plain").touch()
     result = suite(FOUR, *TWO, "--concurrency-report=json:plain/out.json", subprocess=True)
     assert result.ret == pytest.ExitCode.USAGE_ERROR

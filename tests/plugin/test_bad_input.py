@@ -47,7 +47,7 @@ BAD_MARKERS = {
         "expect_speedup(threads=4, processes=4, at_least=3)",
         ["has threads and processes", "Stack two expect_speedup markers to measure both"],
     ),
-    "no threshold": ("expect_speedup(threads=4)", ["says no threshold", "add at_least= or at_most="]),
+    "no threshold": ("expect_speedup(threads=4)", ["has no threshold", "add at_least= or at_most="]),
     "at_least above workers": (
         "expect_speedup(threads=4, at_least=5)",
         ["expect_speedup(threads=4, at_least=5) can never be met", "Lower at_least or raise threads"],
@@ -133,7 +133,7 @@ def test_a_registered_marker_with_a_similar_name_is_left_alone(suite: Suite, pyt
     suite("@pytest.mark.expect_speedups(3)\ndef test_good():\n    pass\n").assert_outcomes(passed=2)
 
 
-def test_one_bad_marker_beside_a_good_one_is_enough(suite: Suite) -> None:
+def test_one_bad_marker_next_to_a_good_one_is_enough(suite: Suite) -> None:
     result = suite(
         """
 @pytest.mark.expect_io_bound
@@ -145,7 +145,7 @@ def test_bad():
     assert_told(result, "test_suite.py::test_bad", ["at_leest"])
 
 
-def test_parametrised_tests_are_told_apart(suite: Suite) -> None:
+def test_parametrised_tests_are_distinguished(suite: Suite) -> None:
     result = suite(
         """
 @pytest.mark.parametrize("n", [
@@ -299,7 +299,7 @@ def test_an_async_body_with_a_yield_would_run_nothing_and_is_an_error(suite: Sui
     source = "@pytest.mark.expect_cpu_bound\nasync def test_bad():\n    assert False\n    yield\n"
     result = suite(source)
     result.assert_outcomes(errors=1, passed=1)
-    assert "expect_cpu_bound is on a test that has a yield, so that a call of it runs nothing" in text_of(result)
+    assert "expect_cpu_bound is on a test that has a yield, so calling it runs nothing" in text_of(result)
 
 
 def test_a_body_that_returns_something_is_warned_of_as_by_pytest(suite: Suite) -> None:

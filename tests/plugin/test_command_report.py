@@ -76,8 +76,8 @@ def test_a_saved_run_is_shown_with_those_before_it() -> None:
         (["none.json"], "there is no file none.json"),
         (["cut.json"], "cut.json cannot be read as a run"),
         (["run.json", "-o", "folder"], "folder cannot be written: folder is a folder"),
-        (["run.json", "-o", "run.json"], "run.json is one of the runs, and would be lost"),
-        (["run.json", "-o", "out.pdf"], "out.pdf: its ending does not say which format. Let it end in one of "),
+        (["run.json", "-o", "run.json"], "run.json is one of the runs, and would be overwritten"),
+        (["run.json", "-o", "out.pdf"], "out.pdf: its extension is not that of a format. Use one of "),
         (["run.json", "-o", "run.json/out.md"], "cannot be written"),
     ],
 )

@@ -93,7 +93,7 @@ def test_compare(storage: store.Storage, capsys: Said) -> None:
     assert main(["compare", "fast", ".concurrency/slow.json", "--fail=efficiency:0.1"]) == 1
 
 
-def test_a_verdict_that_is_broken_now_fails_whatever_the_limit(storage: store.Storage, capsys: Said) -> None:
+def test_a_verdict_that_is_not_met_now_fails_whatever_the_limit(storage: store.Storage, capsys: Said) -> None:
     storage.save(a_run(a_record(verdict="not_met", workers="4 threads")), "not_met")
     assert main(["compare", "fast", "not_met", "--fail", "speedup:99%"]) == 1
     assert "met -> not met" in " ".join(capsys.readouterr().out.split())
@@ -101,7 +101,7 @@ def test_a_verdict_that_is_broken_now_fails_whatever_the_limit(storage: store.St
 
 def test_a_later_run_without_records_does_not_pass_a_limit(storage: store.Storage, capsys: Said) -> None:
     storage.save({**a_run(), "records": []}, "empty")
-    assert "empty has no records, so that nothing of fast can be held" in bad(
+    assert "empty has no records, so it cannot be compared with fast" in bad(
         capsys, "compare", "fast", "empty", "--fail", "speedup:10%"
     )
 
@@ -208,12 +208,12 @@ def test_what_cannot_be_merged(tmp_path: Path, capsys: Said) -> None:
     out = tmp_path / "all.json"
     said = bad(capsys, "merge", str(out), one, other)
     assert "1.json and " in said
-    assert "come from machines that differ: usable CPUs: 2 and 4" in said
+    assert "come from different kinds of machines: usable CPUs: 2 and 4" in said
     assert "it is cut off" in bad(capsys, "merge", str(out), one, str(tmp_path / "cut.json"))
     assert "there is no such file" in bad(capsys, "merge", str(out), one, str(tmp_path / "none.json"))
     assert "there is no folder" in bad(capsys, "merge", str(tmp_path / "no/all.json"), one)
     assert not out.exists()
-    assert "is there already" in bad(capsys, "merge", one, other)
+    assert "exists, and would be overwritten" in bad(capsys, "merge", one, other)
     assert json.loads(Path(one).read_text())["records"] == [a_record("a")]
 
 
@@ -266,7 +266,7 @@ def test_merge_does_not_write_through_a_symbolic_link_to_nowhere(
     storage: store.Storage, tmp_path: Path, capsys: Said
 ) -> None:
     Path("out.json").symlink_to(tmp_path / "planted.json")
-    assert "is there already" in bad(capsys, "merge", "out.json", str(storage.path / "fast.json"))
+    assert "exists, and would be overwritten" in bad(capsys, "merge", "out.json", str(storage.path / "fast.json"))
     assert not (tmp_path / "planted.json").exists()
 
 

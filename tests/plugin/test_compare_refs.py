@@ -109,8 +109,8 @@ def test_environments_come_from_a_command(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["first", "nosuch"], "'nosuch' is no revision of this repository"),
-        (["--times=1", "first", "first~99"], "'first~99' is no revision"),
+        (["first", "nosuch"], "'nosuch' is not a revision of this repository"),
+        (["--times=1", "first", "first~99"], "'first~99' is not a revision"),
         (["first", "first"], "are the same commit"),
         (["first", "same", "--times=0"], "at least one session"),
         (["first", "same", "--fail=x"], "'x' is no limit"),
@@ -140,7 +140,7 @@ def test_a_revision_without_measured_tests(repository: Repository) -> None:
 def test_outside_a_repository(tmp_path: Path) -> None:
     done = Repository(tmp_path).compare("a", "b")
     assert done.returncode == 2
-    assert "this is no folder of a git repository" in done.stderr
+    assert "this is not a folder of a git repository" in done.stderr
 
 
 def test_worktree_of_the_user_on_a_disk_that_is_not_mounted_is_kept(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_worktree_of_the_user_on_a_disk_that_is_not_mounted_is_kept(tmp_path: Pa
 
 
 @pytest.mark.parametrize("addopts", ["--ff", "--lf", "-p no:cacheprovider"])
-def test_options_about_the_cache_in_the_projects_settings_are_heeded(tmp_path: Path, addopts: str) -> None:
+def test_options_about_the_cache_in_the_projects_settings_are_applied(tmp_path: Path, addopts: str) -> None:
     """A cache that one session leaves must not make the next one run failures only."""
     repository = Repository(tmp_path)
     repository.git("init", "-q")

@@ -13,7 +13,7 @@ from pytest_concurrency.cli.commands import doctor
 from pytest_concurrency.doctor import fitness
 from pytest_concurrency.doctor.fitness import Checkup
 
-LABELS = ["usable CPUs", "Python", "clocks tick", "readable", "interference", "A/A trial", "2 threads", "waiting gate"]
+LABELS = ["usable CPUs", "Python", "clock ticks", "readable", "interference", "A/A trial", "2 threads", "waiting test"]
 
 
 def test_everything_is_tried_and_answered(
@@ -31,14 +31,14 @@ def test_everything_is_tried_and_answered(
     assert status in (0, 1)  # a busy machine is not fit, and says so
     assert found["fit"] == (status == 0)
     assert out.rstrip().splitlines()[-1]
-    assert ("Fit: gates on waiting" in out) == (status == 0)
-    assert ("Not fit at this moment" in out) == (status == 1)
+    assert ("Suitable for tests of waiting" in out) == (status == 0)
+    assert ("Not suitable at the moment" in out) == (status == 1)
     assert found["readings"]["usable"] > 0
     assert found["gates_up_to_cpus"] >= 1
 
 
 @pytest.mark.parametrize(("wanted", "status"), [("1", 0), ("2", 1)])
-def test_status_tells_whether_gates_are_wide_enough(
+def test_exit_status_says_whether_enough_cpus_are_available(
     wanted: str, status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from unit.doctor.test_fitness import GOOD, figure
@@ -56,7 +56,7 @@ def test_bad_options_are_usage_errors(option: list[str], capsys: pytest.CaptureF
     assert option[0] in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_written_is_told_first(
+def test_a_file_that_cannot_be_written_is_reported_first(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "examine", lambda *arguments: pytest.fail("it measured"))

@@ -109,7 +109,7 @@ def test_a_function_that_waits(capfd: pytest.CaptureFixture[str]) -> None:
 def test_the_test_that_it_proposes_passes(capfd: pytest.CaptureFixture[str], pytester: pytest.Pytester) -> None:
     pytester.makepyfile(shop=MODULE)
     assert explore("shop:fetch") == 0
-    _, _, source = capfd.readouterr().out.partition("To keep it so, paste this into a test:\n")
+    _, _, source = capfd.readouterr().out.partition("To keep this speedup, paste this into a test file:\n")
     lines = [line.removeprefix("    ") for line in source.splitlines()]
     assert any(line.startswith("@pytest.mark.expect_speedup(threads=4, at_least=") for line in lines)
     pytester.makepyfile(test_pasted="\n".join(lines))
@@ -130,7 +130,7 @@ def test_waits_that_queue_get_no_marker_for_threads(capfd: pytest.CaptureFixture
     assert explore("shop:locked") == 0
     out, _ = said_by(capfd)
     assert "serialized" in out
-    assert "remove the lock" in out.lower()
+    assert "remove that lock" in out.lower()
     assert "expect_speedup(threads" not in out
 
 
@@ -189,7 +189,7 @@ def test_html(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert evidence[1:] in text
     for side in found["exploration"]["sides"]:
         assert f"{side['workers']} {side['backend']}" in text
-        assert f"{side['workers']} {side['backend']}" in summary.partition("To keep it so")[0]
+        assert f"{side['workers']} {side['backend']}" in summary.partition("To keep this speedup")[0]
         assert side["speedup"] or side["reason"][1:] in text
 
 
@@ -249,7 +249,7 @@ def test_where_the_page_goes_is_checked_first(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and str(value[0]).count(":") else "",
 )
-def test_bad_input_is_told_in_one_message(
+def test_bad_input_is_reported_in_one_message(
     arguments: list[str], expected: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert explore(*arguments) == 2
@@ -270,7 +270,7 @@ def test_bad_options_are_usage_errors(option: list[str], capfd: pytest.CaptureFi
 def test_one_that_fails_in_one_backend_is_shown_in_the_others(capfd: pytest.CaptureFixture[str]) -> None:
     assert explore("shop:not_in_threads") == 2
     out, err = said_by(capfd)
-    assert "4 threads: it raised RuntimeError, which it does not do alone" in out
+    assert "4 threads: it raised RuntimeError, although a single call does not" in out
     assert "4 processes" in out
     assert "RuntimeError: main thread only" in err
 

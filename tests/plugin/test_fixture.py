@@ -194,11 +194,11 @@ def test_the_message_of_a_comparison_that_is_not_met(suite: Suite) -> None:
     assert "1 verdict: 1 not met" in text
 
 
-def test_a_wrong_bound_type_is_told_with_its_evidence(suite: Suite) -> None:
+def test_a_wrong_bound_type_is_reported_with_its_evidence(suite: Suite) -> None:
     result = suite(HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.bound(wait) == 'cpu'\n")
     result.assert_outcomes(failed=1, passed=1)
     text = text_of(result)
-    assert "<bound 'io': alone it waits for" in text
+    assert "<bound 'io': a serial call waits for" in text
     assert "== 'cpu'" in text
 
 
@@ -207,7 +207,7 @@ def test_compare_can_require_equal_results(suite: Suite) -> None:
         "def test_body(concurrency):\n    assert concurrency.compare(lambda: [1], lambda: [2], same_result=True) >= 1\n"
     )
     result.assert_outcomes(failed=1, passed=1)
-    assert "the two do not compute the same: [1] against [2]" in text_of(result)
+    assert "the two functions return different values: [1] against [2]" in text_of(result)
 
 
 @pytest.mark.parametrize("call", ["speedup(wait, threads=4, {})", "compare(in_turn, in_threads, {})"])
@@ -408,7 +408,7 @@ def test_a_bound_type_is_not_met_only_if_no_comparison_was_true(
 def test_an_unused_answer_is_an_error(suite: Suite, line: str, label: str) -> None:
     result = suite(HELPERS + f"\ndef test_body(concurrency):\n    {line}\n")
     result.assert_outcomes(failed=1, passed=1)
-    assert f"{label}: no one uses this answer" in text_of(result)
+    assert f"{label}: the test does not use this answer" in text_of(result)
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,7 @@ def test_a_report_hook_that_raises_turns_a_green_session_red(suite: Suite, pytes
         ('record["expectations"] = None', "expectations"),
     ],
 )
-def test_one_that_takes_away_what_reports_need_is_not_heeded(
-    suite: Suite, pytester: pytest.Pytester, change: str, lost: str
-) -> None:
+def test_hook_that_removes_names_is_ignored(suite: Suite, pytester: pytest.Pytester, change: str, lost: str) -> None:
     pytester.makeconftest(f"def pytest_concurrency_update_record(config, record):\n    {change}\n")
     result = suite(BODIES, REPORT, "--junitxml=junit.xml")
     assert_outcome(result, "test_body", "FAILED")

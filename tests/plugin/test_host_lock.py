@@ -127,13 +127,13 @@ needs_xdist = pytest.mark.skipif(not importlib.util.find_spec("xdist"), reason="
 
 
 @needs_xdist
-def test_nothing_runs_beside_a_measurement(suite: Suite, stamps: Path, pytester: pytest.Pytester) -> None:
+def test_nothing_runs_during_a_measurement(suite: Suite, stamps: Path, pytester: pytest.Pytester) -> None:
     result = suite(STAMPS, *TWO, REPORT, subprocess=True)
     result.assert_outcomes(passed=31)
     assert disturbed(stamps) == []
     assert len({span.process for span in spans(stamps)}) == 2
     assert all(record["quiet_host"]["alone"] for record in records(pytester))
-    assert "quiet host" not in text_of(result)
+    assert "without exclusive host access" not in text_of(result)
 
 
 @needs_xdist
@@ -344,7 +344,10 @@ def test_outer(tmp_path):
 '''
     result = suite(source, "-s", subprocess=True)
     result.assert_outcomes(passed=3)
-    assert "1 test measured without a quiet host (test_measured): this session was started by a test" in text_of(result)
+    assert (
+        "1 test measured without exclusive host access (test_measured): this session was started by a test"
+        in text_of(result)
+    )
 
 
 def test_a_test_that_does_not_end_is_not_waited_for_for_ever(
@@ -359,8 +362,9 @@ def test_a_test_that_does_not_end_is_not_waited_for_for_ever(
     other.leave()
     other.close()
     result.assert_outcomes(passed=2)
-    assert "1 test measured without a quiet host (test_measured): other tests did not end within 50 ms" in text_of(
-        result
+    assert (
+        "1 test measured without exclusive host access (test_measured): other tests did not end within 50 ms"
+        in text_of(result)
     )
 
 
@@ -415,18 +419,20 @@ def test_without_sqlite3(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makeconftest("import sys\nsys.modules['sqlite3'] = None\n")
     result = suite(MEASURED, subprocess=True)
     result.assert_outcomes(passed=2)
-    assert "1 test measured without a quiet host (test_measured): this Python has no sqlite3" in text_of(result)
+    assert "1 test measured without exclusive host access (test_measured): this Python has no sqlite3" in text_of(
+        result
+    )
 
 
 def test_without_a_place_for_the_lock(suite: Suite, own_host: Path) -> None:
     (own_host / f"pytest-concurrency-perf-{os.getuid() if hasattr(os, 'getuid') else 'user'}").touch()
     result = suite(MEASURED, subprocess=True)
     result.assert_outcomes(passed=2)
-    assert "1 test measured without a quiet host (test_measured): " in text_of(result)
+    assert "1 test measured without exclusive host access (test_measured): " in text_of(result)
 
 
 @pytest.mark.parametrize("given", ["nope", "-1", "0"])
-def test_a_bad_value_is_told(suite: Suite, given: str) -> None:
+def test_a_bad_value_is_reported(suite: Suite, given: str) -> None:
     result = suite(MEASURED, f"--concurrency-quiet-host={given}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert f'--concurrency-quiet-host={given}: must be auto, off, or the longest wait, such as "2min"' in text_of(
@@ -456,7 +462,7 @@ host.leave()
 """
 
 
-def test_a_session_beside_one_that_measures_again_and_again_gets_as_much_time(suite: Suite) -> None:
+def test_session_gets_as_much_time_as_one_that_measures_repeatedly(suite: Suite) -> None:
     other = subprocess.Popen([sys.executable, "-c", BUSY_SESSION], stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout is not None
@@ -474,7 +480,7 @@ def test_a_session_beside_one_that_measures_again_and_again_gets_as_much_time(su
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process as POSIX does")
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_stopped_measurement_costs_each_later_test_less_and_that_is_told(suite: Suite, workers: int) -> None:
+def test_a_stopped_measurement_costs_each_later_test_less_and_that_is_reported(suite: Suite, workers: int) -> None:
     if workers and not importlib.util.find_spec("xdist"):
         pytest.skip("needs pytest-xdist")
     other = subprocess.Popen([sys.executable, "-c", BUSY_SESSION], stdout=subprocess.PIPE, text=True)

@@ -34,7 +34,7 @@ def test_markers_are_known_under_strict_markers(suite: Suite) -> None:
     ],
     ids=["function", "method", "class", "static method", "module", "pytestmark of a class"],
 )
-def test_a_marker_stands_where_any_marker_may(suite: Suite, source: str) -> None:
+def test_marker_works_wherever_any_marker_does(suite: Suite, source: str) -> None:
     result = suite(source, other=False)
     result.assert_outcomes(passed=1)
     assert "1 verdict: 1 met" in text_of(result)

@@ -56,7 +56,7 @@ def test_bad_limits(suite: Suite, value: str) -> None:
 
 
 @pytest.mark.parametrize(("policy", "outcome"), [("skip", "SKIPPED"), ("fail", "FAILED"), ("pass", "PASSED")])
-def test_what_one_sighting_cannot_tell_follows_the_policy(suite: Suite, policy: str, outcome: str) -> None:
+def test_undecided_block_follows_the_policy(suite: Suite, policy: str, outcome: str) -> None:
     source = body(
         "async with concurrency.nonblocking('50ms') as block:",
         "    pass",

@@ -137,7 +137,7 @@ def test_an_argument_taken_for_a_report_is_explained(suite: Suite) -> None:
     ids=["a file where a folder must be", "a folder"],
 )
 @pytest.mark.parametrize("where", ["line", "ini"])
-def test_an_unwritable_report_is_told_before_anything_runs(
+def test_an_unwritable_report_is_reported_before_anything_runs(
     suite: Suite, pytester: pytest.Pytester, path: str, why: str, where: str
 ) -> None:
     (pytester.path / "plain.txt").write_text("mine")

@@ -57,7 +57,7 @@ def test_hooks_are_there_where_one_test_measures(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("mark", ["function", "class", "module", "base class"])
-def test_a_marker_is_seen_wherever_it_stands(suite: Suite, mark: str) -> None:
+def test_marker_is_seen_wherever_it_is(suite: Suite, mark: str) -> None:
     source = {
         "function": MEASURED,
         "class": "@pytest.mark.expect_io_bound\nclass TestAll:\n"

@@ -47,7 +47,7 @@ def section_of(result: pytest.RunResult, name: str = "test_body") -> str:
     return "\n".join(lines[:end])
 
 
-def test_a_broken_verdict_shows_computing_and_waiting_apart(suite: Suite) -> None:
+def test_a_not_met_verdict_shows_computing_and_waiting_apart(suite: Suite) -> None:
     result = suite(LOCKED, "--concurrency-profile")
     assert_outcome(result, "test_body", "FAILED")
     assert_other_passed(result)
@@ -62,7 +62,7 @@ def test_a_broken_verdict_shows_computing_and_waiting_apart(suite: Suite) -> Non
 @needs_gil
 def test_where_threads_stood_is_the_line_of_the_lock(suite: Suite) -> None:
     section = section_of(suite(LOCKED, "--concurrency-profile"))
-    _, _, stands = section.partition("Where 4 threads stood, in an extra round;")
+    _, _, stands = section.partition("Where 4 threads were blocked, in an extra round;")
     first = stands.splitlines()[1]
     assert "in load: with LOCK:" in first
     assert float(first.split()[0].rstrip("%")) > 50
@@ -284,9 +284,9 @@ def other():
 
 @pytest.mark.parametrize(
     ("tool", "part"),
-    [("cprofile", "so lines of Python seem slower"), ("line", "line_profiler would take the place of")],
+    [("cprofile", "so lines of Python appear slower"), ("line", "line_profiler would replace the tracer")],
 )
-def test_what_traces_the_run_is_told(suite: Suite, tool: str, part: str) -> None:
+def test_what_traces_the_run_is_reported(suite: Suite, tool: str, part: str) -> None:
     if tool == "line":
         pytest.importorskip("line_profiler")
     source = """
@@ -319,7 +319,7 @@ def test_under_xdist_it_comes_from_the_worker(suite: Suite) -> None:
     assert "time.sleep in load" in section_of(result)
 
 
-def test_input_is_made_anew_for_the_extra_run(suite: Suite) -> None:
+def test_input_is_made_again_for_the_extra_run(suite: Suite) -> None:
     source = """
 LOCK = threading.Lock()
 

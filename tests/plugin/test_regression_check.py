@@ -56,8 +56,8 @@ def test_a_lock_added_to_a_fetch_fails_its_test(suite: Suite, pytester: pytest.P
         r"\(-7\d%\); allowed loss: speedup:10%\.",
         " ".join(text.split()),
     )
-    assert "Cause: serialized. Alone it waits" in text
-    assert "/failed.html#regression" in text
+    assert "Cause: serialized. A serial call waits" in text
+    assert "/page/regression/" in text
     assert "the second with freshly started workers after a pause" in " ".join(text.split())
     assert "1 compared: 1 regressed" in text
     assert "Traceback" not in text
@@ -94,7 +94,7 @@ def test_unchanged_code_passes_and_it_is_said(suite: Suite) -> None:
     assert re.search(r"1 compared: 1 (unchanged|without a significant change)", text_of(result))
 
 
-def test_without_a_limit_nothing_fails_and_the_loss_is_told(suite: Suite) -> None:
+def test_without_a_limit_nothing_fails_and_the_loss_is_reported(suite: Suite) -> None:
     save(suite, FETCH)
     result = suite(LOCKED, "--concurrency-compare=base")
     assert result.ret == 0
@@ -103,7 +103,7 @@ def test_without_a_limit_nothing_fails_and_the_loss_is_told(suite: Suite) -> Non
     )
 
 
-def test_a_better_figure_is_told_so_that_the_baseline_can_be_raised(suite: Suite) -> None:
+def test_a_better_figure_is_reported_so_that_the_baseline_can_be_raised(suite: Suite) -> None:
     save(suite, LOCKED)
     result = suite(FETCH, *GATE)
     assert result.ret == 0
@@ -147,7 +147,7 @@ def test_bound(concurrency):
     assert "REGRESSED from base" in text_of(result)
 
 
-def test_a_loss_that_fresh_workers_do_not_confirm_passes(suite: Suite) -> None:
+def test_a_loss_that_new_workers_do_not_confirm_passes(suite: Suite) -> None:
     """The lock goes away after the first measurement, as a bad moment of a machine does."""
     save(suite, FETCH)
     source = (
@@ -256,7 +256,7 @@ def test_a_run_that_measured_nothing_or_was_cut_short_is_not_saved(suite: Suite,
     result = suite(
         FETCH + "\ndef test_stop():\n    raise KeyboardInterrupt\n", "--concurrency-save=base", subprocess=True
     )
-    assert "not saved: the session did not come to its end" in text_of(result)
+    assert "not saved: the session was interrupted" in text_of(result)
     assert not (pytester.path / ".concurrency").exists()
 
 
@@ -264,7 +264,7 @@ def test_a_run_that_measured_nothing_or_was_cut_short_is_not_saved(suite: Suite,
 def test_a_session_that_stops_at_a_failure_is_not_saved(suite: Suite, pytester: pytest.Pytester, option: str) -> None:
     result = suite(FETCH + "\ndef test_stop():\n    assert False\n", "--concurrency-save=base", option, subprocess=True)
     result.assert_outcomes(passed=1, failed=1)
-    assert "not saved: the session did not come to its end" in text_of(result)
+    assert "not saved: the session was interrupted" in text_of(result)
     assert not (pytester.path / ".concurrency").exists()
 
 
@@ -473,7 +473,7 @@ def test_under_xdist_the_workers_judge_and_one_process_saves(suite: Suite, pytes
     assert list(runs(pytester)) == ["base", "slow"]
 
 
-def test_no_room_to_save_is_told_and_costs_no_verdict(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_to_save_is_reported_and_costs_no_verdict(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     from pytest_concurrency.runs import store
 
     def fail(*_: object, **__: object) -> None:
@@ -506,7 +506,7 @@ def test_eighty_columns_are_enough(suite: Suite, monkeypatch: pytest.MonkeyPatch
     assert max(map(len, shown)) <= 80
 
 
-def test_report_files_tell_what_is_slower(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_report_files_say_what_is_slower(suite: Suite, pytester: pytest.Pytester) -> None:
     save(suite, FETCH)
     result = suite(LOCKED, *GATE, "--concurrency-report=markdown:r.md", "--concurrency-report=json:r.json")
     assert_outcome(result, "test_fetch", "FAILED")

@@ -132,7 +132,7 @@ def test_pool(concurrency):
     assert_other_passed(result)
 
 
-def test_a_measured_body_is_told_to_use_something_else(suite: Suite) -> None:
+def test_measured_body_gets_advice_to_use_something_else(suite: Suite) -> None:
     source = """
 def test_pool(concurrency):
     gauge = concurrency.in_flight(meet=2)

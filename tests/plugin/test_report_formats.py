@@ -163,7 +163,7 @@ def test_an_unknown_column_is_a_usage_error_with_the_valid_ones(
 
 
 @pytest.mark.parametrize("options", [[], ["--concurrency-report"]], ids=["plain", "table"])
-def test_a_broken_comparison_repeats_what_to_try(suite: Suite, options: list[str]) -> None:
+def test_a_not_met_comparison_repeats_what_to_try(suite: Suite, options: list[str]) -> None:
     lines = suite(TWO, *options).stdout.lines
     start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ concurrency =+", line))
     not_met = next(number for number, line in enumerate(lines) if line.startswith("NOT MET test_suite.py::test_asked"))
@@ -172,7 +172,7 @@ def test_a_broken_comparison_repeats_what_to_try(suite: Suite, options: list[str
     assert any(line.startswith("  Try:   remove or narrow the lock") for line in below)
 
 
-def test_a_broken_marker_is_not_told_twice(suite: Suite) -> None:
+def test_a_not_met_marker_is_not_reported_twice(suite: Suite) -> None:
     result = suite(
         "LOCK = threading.Lock()\n\n@pytest.mark.expect_speedup(threads=4, at_least=3)\n"
         "def test_body():\n    with LOCK:\n        time.sleep(0.004)\n"

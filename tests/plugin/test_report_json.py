@@ -63,7 +63,7 @@ def test_the_file_holds_every_verdict_with_its_figures(suite: Suite, pytester: p
     bound = records["test_suite.py::test_two"]["bound"]
     assert bound["kind"] == "io"
     assert bound["wait_share"] > 0.5
-    assert bound["evidence"].startswith("alone it waits for")
+    assert bound["evidence"].startswith("a serial call waits for")
 
     one, two = records["test_suite.py::test_processes[4]"]["arms"]
     assert (one["backend"], one["workers"], two["workers"]) == ("processes", 1, 2)
@@ -74,7 +74,7 @@ def test_the_file_holds_every_verdict_with_its_figures(suite: Suite, pytester: p
         assert all(value >= 0 for value in arm["wall"] + arm["cpu"] + arm["blocked"])
 
 
-def test_tasks_are_counted_and_their_share_of_the_loop_told(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_tasks_are_counted_and_their_share_of_the_loop_reported(suite: Suite, pytester: pytest.Pytester) -> None:
     suite(
         "@pytest.mark.expect_speedup(tasks=4, at_least=2)\nasync def test_body():\n    await asyncio.sleep(0.008)\n",
         "--concurrency-report=json:out.json",

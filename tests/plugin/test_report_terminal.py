@@ -106,7 +106,7 @@ def test_computes():
     assert re.match(r"it computes.*: (processes|threads)", tools[-1])
 
 
-def test_the_table_names_the_machine_unless_told_not_to(suite: Suite) -> None:
+def test_table_names_the_machine_except_with_no_header(suite: Suite) -> None:
     machine = re.compile(
         r"[\d.]+ usable CPUs?( \(a quota\))?, \w+ 3\.\d+\.\S+ with(out a| the) GIL, \w+(, [-\w ]+ priority)?"
     )
@@ -121,7 +121,7 @@ def test_quiet_and_all_met_says_nothing(suite: Suite, pytester: pytest.Pytester)
     assert "concurrency" not in result.stdout.str()
 
 
-def test_quiet_still_tells_what_is_not_met(suite: Suite, pytester: pytest.Pytester) -> None:
+def test_quiet_still_says_what_is_not_met(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_suite=IMPORTS + THREE)
     lines = section(pytester.runpytest_inprocess(*ALONE, "-q"))
     assert [line.split()[0] for line in lines if not line.startswith(" ")][:2] == ["NOT", "UNDECIDED"]

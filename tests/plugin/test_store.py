@@ -59,7 +59,7 @@ def test_nothing_is_made_before_something_is_saved(storage: store.Storage) -> No
     assert not storage.path.parent.exists()
 
 
-def test_runs_are_told_in_the_order_of_their_making_whatever_the_files_say(storage: store.Storage) -> None:
+def test_runs_are_reported_in_the_order_of_their_making_whatever_the_files_say(storage: store.Storage) -> None:
     for name in ("zebra", "ape", "lion"):
         storage.save(a_run(), name)
     os.utime(storage.path / "zebra.json")  # as a fresh clone does
@@ -188,7 +188,7 @@ EDITED = {
 
 
 @pytest.mark.parametrize(("text", "said"), DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file_is_told_and_stays_as_it_is(tmp_path: Path, text: str, said: str) -> None:
+def test_a_damaged_file_is_reported_and_stays_as_it_is(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "run.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UnreadableRun) as caught:
@@ -200,7 +200,7 @@ def test_a_damaged_file_is_told_and_stays_as_it_is(tmp_path: Path, text: str, sa
 
 @pytest.mark.parametrize(("edit", "said"), EDITED.values(), ids=EDITED)
 @pytest.mark.parametrize("lines", [False, True], ids=["json", "jsonl"])
-def test_an_edited_file_is_told_with_the_place(tmp_path: Path, edit: Any, said: str, lines: bool) -> None:
+def test_an_edited_file_is_reported_with_the_place(tmp_path: Path, edit: Any, said: str, lines: bool) -> None:
     path = tmp_path / "run.json"
     run = a_run(edit(a_record()))
     path.write_text("".join((record.lines_of if lines else record.text_of)(run)), encoding="utf-8")
@@ -261,7 +261,7 @@ def test_a_name_that_is_not_there_lists_those_that_are(storage: store.Storage) -
             storage.load(wanted)
 
 
-def test_the_newest_that_can_be_compared_is_chosen_and_the_others_are_told(storage: store.Storage) -> None:
+def test_the_newest_that_can_be_compared_is_chosen_and_the_others_are_reported(storage: store.Storage) -> None:
     storage.save(a_run(), "good")
     storage.save({**a_run(), "regressions": ["test_a.py::test_a"]}, "slower")
     storage.save(a_run(cpus_usable=8.0), "elsewhere")
@@ -299,7 +299,7 @@ def test_records_are_taken_as_they_are_written(tmp_path: Path) -> None:
         assert all('"seconds": 0.50' in line for line in texts)
 
 
-def test_a_file_too_large_to_be_read_is_told_and_costs_no_other(
+def test_a_file_too_large_to_be_read_is_reported_and_costs_no_other(
     storage: store.Storage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     storage.save(a_run(), "small")

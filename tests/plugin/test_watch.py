@@ -172,18 +172,18 @@ def test_restored():
         ("'shop:Client.url'", "it is a property"),
         ("'shop:numbers'", "it is a generator"),
         ("'shop:Client.get.it'", "get has no 'it'"),
-        ("'datetime:datetime.now'", "What is written in C and built into a type cannot be watched"),
+        ("'datetime:datetime.now'", "A method in C that is built into a type cannot be watched"),
         ("fetch", "write the module and the name in it"),
     ],
 )
-def test_what_cannot_be_watched_is_told(suite: Suite, name: str, why: str) -> None:
+def test_what_cannot_be_watched_is_reported(suite: Suite, name: str, why: str) -> None:
     result = suite(HEAD + f"def test_body(concurrency):\n    concurrency.watch({name})\n")
     assert_outcome(result, "test_body", "FAILED")
     assert why in text_of(result)
     assert_other_passed(result)
 
 
-def test_what_else_holds_the_original_is_told(suite: Suite) -> None:
+def test_what_else_holds_the_original_is_reported(suite: Suite) -> None:
     source = """
 HANDLERS = {"get": fetch}
 

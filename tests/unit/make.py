@@ -59,7 +59,7 @@ def outcome(**changes: Any) -> Outcome:
         "threshold": 3.0,
         "rounds": 6,
         "seconds": 0.25,
-        "bound": Bound("io", 0.02, 0.98, "unknown", "alone it waits for 98% of 8 ms"),
+        "bound": Bound("io", 0.02, 0.98, "unknown", "a serial call waits for 98% of 8 ms"),
         "workers": "4 threads",
         "interference": Interference(0.1, 0.0, None),
         "advice": "it waits: threads or asyncio",

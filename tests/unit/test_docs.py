@@ -17,6 +17,8 @@ from pytest_concurrency.cli import commands
 from pytest_concurrency.core import addresses
 from pytest_concurrency.expectations import gil_released, keywords, nonblocking, placement, scaling, speedup
 from pytest_concurrency.expectations.base import Kind
+from pytest_concurrency.reports import formats
+from pytest_concurrency.runs.store import Storage
 from pytest_concurrency.session import options
 from pytest_concurrency.session.fixture import Concurrency
 
@@ -67,9 +69,14 @@ def _only_code(text: str) -> str:
 
 @pytest.mark.parametrize("kind", addresses.KINDS)
 def test_address_of_each_kind_of_verdict_leads_to_a_section(kind: str) -> None:
-    page, _, section = addresses.about(kind).removeprefix(f"{addresses.DOCUMENTATION}/").partition("#")
+    page, _, section = addresses.page_of(kind).partition("#")
     text = (ROOT / "docs" / page.replace(".html", ".md")).read_text(encoding="utf-8")
     assert not section or f"\n({section})=\n## " in text
+
+
+def test_sample_run_of_the_site_can_be_reported_by_this_version() -> None:
+    run = Storage(ROOT / "docs").load(str(ROOT / "docs" / "sample-run.json"))
+    assert "test_article.py" in "".join(formats.load("markdown").render(run, ()))
 
 
 def _documented_calls() -> dict[str, set[str]]:

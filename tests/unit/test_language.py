@@ -57,17 +57,8 @@ ONLY_PAGES = {
     r"\bgates?\b(?!\.py)": "regression check, test",
     r"\bneeded\b": "required, necessary",
 }
-# Where a phrase stands all the same, and why. A name without its folder, and a part of the line.
-EXCEPTIONS = {
-    # Output of commands, as it is.
-    ("check-a-machine.md", "waiting gate"),
-    ("check-a-machine.md", "computing gate"),
-    ("check-a-machine.md", "gates on waiting"),
-    ("check-a-machine.md", "or beside other programs"),
-    # Text that messages show, quoted.
-    ("fails-only-in-ci.md", "measured without a quiet host"),
-    ("xdist.md", "measured without a quiet host"),
-}
+# Where a phrase is allowed, and why. A name without its folder, and a part of the line.
+EXCEPTIONS: set[tuple[str, str]] = set()
 
 
 def unwanted(text: str, patterns: dict[str, str]) -> Iterator[tuple[int, str, str]]:

@@ -34,7 +34,7 @@ def test_the_model_has_the_speedup_that_it_should(body: ScriptedBody, cpus: floa
     assert speedup(body, cpus=cpus) == pytest.approx(expected, rel=0.01)
 
 
-def test_without_a_gil_or_in_processes_nobody_holds_it() -> None:
+def test_without_a_gil_or_in_processes_there_is_no_hold() -> None:
     body = ScriptedBody(cpu=0.01, holds_gil=True)
     assert speedup(body, has_gil=False) == pytest.approx(4.0)
     assert speedup(body, WorkerSetup("processes", 4)) == pytest.approx(4.0)
@@ -87,7 +87,7 @@ def test_the_scripted_bench_is_a_bench() -> None:
     assert {name for name in promised if not hasattr(bench, name)} == set()
 
 
-def test_time_passes_only_when_told() -> None:
+def test_time_passes_only_by_advance_and_sleep() -> None:
     clock = ScriptedClock(5.0)
     assert clock() == clock() == 5.0
     clock.sleep(0.5)

@@ -1,4 +1,4 @@
-"""What the console script can do: one file a command, found by its name.
+"""The commands of the console script: a module for each, found by its name.
 
 Each module has ``SUMMARY`` (one line for the list of commands), ``configure(parser)``, which adds its
 arguments, and ``run(arguments)``, which returns the exit status: 0, 1 for a regression, 2 for bad usage.
@@ -18,7 +18,7 @@ from pytest_concurrency.runs.store import DEFAULT
 
 
 def add_storage(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says where the saved runs are."""
+    """Add the option for the folder of the saved runs."""
     parser.add_argument("--storage", default=DEFAULT, metavar="PATH", help=f"folder of the saved runs [{DEFAULT}]")
 
 
@@ -57,5 +57,5 @@ def time_of(text: str) -> float:
 
 
 def terminal_width() -> int:
-    """Return how many columns there are: 80 where no one knows."""
+    """Return the number of columns of the terminal; 80 if it is unknown."""
     return shutil.get_terminal_size((80, 24)).columns

@@ -1,7 +1,7 @@
 """Compare two saved runs, without measuring anything.
 
-Only ratios are compared, and only of runs on machines of one kind. With --fail, exits with 1 if a test has
-certainly lost more than that, or was met and is not met now.
+Only ratios are compared, and only if both runs come from the same kind of machine. With --fail, the exit status is 1
+if a test has lost more than that with high confidence, or was met and is not met now.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("baseline", metavar="A", help="the earlier run: a name, a file's path, or 'latest'")
     parser.add_argument("later", metavar="B", help="the later run")
     add_fail(parser)
-    parser.add_argument("--anyway", action="store_true", help="compare runs of machines that differ, too")
+    parser.add_argument("--anyway", action="store_true", help="also compare runs from different kinds of machines")
     add_storage(parser)
 
 
@@ -35,9 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.baseline} and {arguments.later} are the same run: nothing can have changed. Name two runs"
         )
     if wanted and baseline["records"] and not later["records"]:
-        raise CommandError(
-            f"{arguments.later} has no records, so that nothing of {arguments.baseline} can be held against it"
-        )
+        raise CommandError(f"{arguments.later} has no records, so it cannot be compared with {arguments.baseline}")
     found = compare(baseline, later, wanted or allowed_loss.DEFAULT)
     if found.differences:
         why = "; ".join(found.differences)

@@ -1,8 +1,8 @@
-"""Measure two git revisions against each other, in turns on this machine.
+"""Measure two git revisions alternately on this machine, and compare them.
 
-Both are checked out in temporary folders, and their tests are run one session after the other: base, head,
-head, base and so on. So background load affects both equally. What is not committed takes no
-part. What follows -- goes to pytest.
+Both are checked out in temporary folders, and their tests run in alternating sessions: base, head, head,
+base and so on. So background load affects both equally. Uncommitted changes are not measured. Arguments
+after -- are passed to pytest.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_fail(parser, default=str(allowed_loss.DEFAULT[0]))
     sessions.add_options(parser, "revision")
     parser.add_argument(
-        "--setup", metavar="COMMAND", help="run this in the folder of each revision first, to make its environment"
+        "--setup",
+        metavar="COMMAND",
+        help="command to run in the folder of each revision first, to make its environment",
     )
     parser.add_argument(
         "--python",

@@ -1,6 +1,6 @@
 """Check whether this machine can run concurrency tests, and with how many CPUs.
 
-Exit status 0 if it can, 1 if it cannot at this moment.
+The exit status is 0 if it can, and 1 if it cannot at the moment.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ _LABELS = 16  # columns
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--seconds", type=time_of, default=3.0, metavar="TIME", help="how long to watch interference [3]"
+        "--seconds", type=time_of, default=3.0, metavar="TIME", help="how long to watch what other programs do [3]"
     )
-    parser.add_argument("--cpus", type=_cpus, default=1, metavar="N", help="also exit 1 below gates of N CPUs")
+    parser.add_argument(
+        "--cpus", type=_cpus, default=1, metavar="N", help="exit with 1 if fewer than N CPUs are really available [1]"
+    )
     parser.add_argument(
         "--max-time", type=time_of, default=10.0, metavar="TIME", help="longest time for each trial [10s]"
     )
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def text_of(found: Checkup, wanted: int) -> str:
-    """What the command prints."""
+    """Return the text that the command prints."""
     rows = "\n".join(_row(line) for line in fitness.lines(found))
     color = "green" if fitness.fit(found, wanted) else "red"
     return f"{rows}\n\n{console.paint(console.wrap(fitness.answer(found, wanted)), color)}"
@@ -60,7 +62,7 @@ def _row(line: Line) -> str:
 
 
 def json_of(found: Checkup, wanted: int) -> dict[str, Any]:
-    """What ``--json`` writes."""
+    """Return the document that ``--json`` writes."""
     missing = [f"{name}: {why}" for name, why in found.readings.items() if why]
     return {
         "schema": SCHEMA,

@@ -1,7 +1,7 @@
-"""Measure one function with threads, processes and asyncio, and say which makes it faster; no test is required.
+"""Measure one function with threads, processes and asyncio, and show which makes it faster; no test is required.
 
-The function is called again and again, by one worker and by several in every backend that applies:
-use one that may be called often. The current folder is on sys.path, as with python -m.
+The function is called many times, by one worker and by several, with every tool that can run it. So choose
+a function that may be called often. The current folder is on sys.path, as with python -m.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_workers,
         default=(),
         metavar="N[,N]",
-        help="how many workers [4 where it waits, one for each usable CPU where it computes]",
+        help="number of workers [4 if it waits, one for each usable CPU if it computes]",
     )
     parser.add_argument(
         "--max-time", type=time_of, default=10.0, metavar="TIME", help="longest time for each line of the table [10s]"
@@ -57,9 +57,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="how worker processes start [auto]",
     )
-    parser.add_argument("--json", metavar="PATH", help="also write every figure to a file")
-    parser.add_argument("--html", metavar="PATH", help="also write a page to show to others")
-    parser.add_argument("--markdown", metavar="PATH", help="also write it for the summary of a CI job")
+    parser.add_argument("--json", metavar="PATH", help="also write all figures to a JSON file")
+    parser.add_argument("--html", metavar="PATH", help="also write an HTML page to show to others")
+    parser.add_argument("--markdown", metavar="PATH", help="also write Markdown for the summary of a CI job")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Find out before measuring whether every file can be made.
+    """Check before measuring whether every file can be written.
 
-    :raises CommandError: one cannot, or would take the place of another.
+    :raises CommandError: one cannot be written, or would replace another one.
     """
     taken: dict[Path, str] = {}
     for name in _FILES:
@@ -110,7 +110,7 @@ def _write(arguments: argparse.Namespace, run: Mapping[str, Any]) -> None:
 
 
 def text_of(found: Exploration, arguments: str) -> str:
-    """What the command prints."""
+    """Return the text that the command prints."""
     best = recommend.best(found.sides)
     parts = [
         f"{console.paint(found.target, 'bold')}\n{console.wrap(describe())}",
@@ -121,7 +121,7 @@ def text_of(found: Exploration, arguments: str) -> str:
     parts += [_labelled("note", remark) for remark in _remarks(found)]
     if best is not None and (markers := _markers(found, best)):
         source = advice.source_of_test(found.target, arguments, markers, found.is_async)
-        parts.append("To keep it so, paste this into a test:")
+        parts.append("To keep this speedup, paste this into a test file:")
         parts.append("\n".join(f"    {line}".rstrip() for line in source.splitlines()))
     return "\n\n".join(parts)
 
@@ -146,7 +146,7 @@ def _remarks(found: Exploration) -> list[str]:
 def _table(found: Exploration, best: Side | None) -> str:
     heads = ("", "speedup", "efficiency", "computing", "waiting")
     measured = [side for side in found.sides if side.speedup is not None]
-    rows = [heads, ("alone", "", "", duration(found.alone.cpu), duration(found.alone.blocked)), *map(_row, measured)]
+    rows = [heads, ("serial", "", "", duration(found.alone.cpu), duration(found.alone.blocked)), *map(_row, measured)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = [_cells(row, widths) for row in rows]
     lines[0] = console.paint(lines[0], "bold")
@@ -181,7 +181,7 @@ def _who(side: Side) -> str:
 
 
 def json_of(found: Exploration, arguments: str) -> dict[str, Any]:
-    """What ``--json`` writes: a run of one record, which has no expectations, and the exploration beside it."""
+    """Return the document that ``--json`` writes: a run with one record without expectations, and the exploration."""
     best = recommend.best(found.sides)
     record = {
         "nodeid": found.target,

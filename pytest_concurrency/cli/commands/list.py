@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         saved = str(found.get("created", ""))[:16].replace("T", " ")
         rows.append((name, saved, fingerprint.brief(found["environment"]), _verdicts(found)))
-        del found  # before the next one is read: runs may be large
+        del found  # Freed before the next one is read, because runs may be large.
     heads = ("run", "saved (UTC)", "machine", "verdicts")
     for line in table(heads, rows, terminal_width()):
         print(line)

@@ -1,6 +1,6 @@
-"""Merge runs of parts of a test suite into one run, as the jobs of a CI pipeline make them.
+"""Merge runs of parts of a test suite, such as those of several CI jobs, into one run.
 
-All must come from machines of one kind. Of a test that is in several of them, the one in the last counts.
+All must come from the same kind of machine. If a test is in several of them, the last one counts.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from pytest_concurrency.runs import fingerprint, record
 from pytest_concurrency.runs.store import load_lines
 
 SUMMARY = "combine partial runs into one"
-_MANY = 64  # files that are worth a process
+_MANY = 64  # files for which a process pays off
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", metavar="OUT", type=Path, help="file to write; it must not be there yet")
+    parser.add_argument("out", metavar="OUT", type=Path, help="file to write; it must not exist yet")
     parser.add_argument("parts", metavar="IN", type=Path, nargs="+", help="runs' files, JSON or JSON lines")
 
 
 class _Part(NamedTuple):
-    """One run's file: all but the records, and of these where they are: all of them together may be large.
+    """One run's file without its records, which together may be large, and where in the file they are.
 
-    Of a pipe, or a file that has no line for each record, their texts.
+    For a pipe, or a file without a line for each record, their texts instead.
     """
 
     path: Path
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _parts(paths: Sequence[Path]) -> Iterator[_Part]:
-    """Read all files, in their order; many of them on all CPUs."""
+    """Read all files, in their order; many files are read in several processes."""
     workers = min(auto_workers(), len(paths) // _MANY)
     if workers < 2:
         yield from map(_read, paths)
@@ -90,12 +90,12 @@ def _state(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
     except OSError:
-        return 0, 0  # reading it says why
+        return 0, 0  # reading it raises the error with the reason
     return found.st_mtime_ns, found.st_size
 
 
 def _texts(places: Mapping[str, tuple[_Part, int]]) -> Iterator[str]:
-    """Return the records as text, from the files once more."""
+    """Read the files again, and return the records as text."""
     opened: _Part | None = None
     whole = ""
     for part, number in places.values():
@@ -117,8 +117,8 @@ def _read_again(part: _Part) -> str:
 def _check_same_machine(first: _Part, part: _Part) -> None:
     if why := fingerprint.differences(first.head["environment"], part.head["environment"]):
         raise CommandError(
-            f"{first.path} and {part.path} come from machines that differ: {'; '.join(why)}. "
-            "Merge the runs of each kind by themselves"
+            f"{first.path} and {part.path} come from different kinds of machines: {'; '.join(why)}. "
+            "Merge the runs of each kind separately"
         )
 
 
@@ -127,11 +127,11 @@ def _head_of(heads: list[dict[str, Any]]) -> dict[str, Any]:
     if created := max(part.get("created", "") for part in heads):
         head["created"] = created
     head["environment"] = heads[0]["environment"]
-    # What a part has not run, it calls gone: only what it has found to be slower holds for the whole.
+    # A part reports tests of other parts as removed, so only its regressions are valid for the whole.
     if regressions := sorted({nodeid for part in heads for nodeid in part.get("regressions", ())}):
         head["regressions"] = regressions
     return head
 
 
 def _taken(out: Path) -> CommandError:
-    return CommandError(f"{out} is there already, and would be lost: name a new file")
+    return CommandError(f"{out} exists, and would be overwritten: name a new file")

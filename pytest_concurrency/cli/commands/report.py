@@ -1,4 +1,4 @@
-"""Make a report file from saved runs: a page for people, a summary for a CI job, or the records.
+"""Make a report from saved runs: an HTML page, a summary for a CI job, or a file for another tool.
 
 The newest run is reported; the others are its history. Without --output, the report goes to standard output.
 """
@@ -24,9 +24,9 @@ SUMMARY = "create an HTML, Markdown or JSON report from saved runs, or a file fo
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", metavar="RUN", nargs="+", help="name of a saved run, path of a run's file, or 'latest'")
     parser.add_argument(
-        "--format", choices=formats.names(), help="what to make [as the output's name ends, or markdown]"
+        "--format", choices=formats.names(), help="format of the report [by the extension of OUT, else markdown]"
     )
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="file to write; an older one is replaced")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="file to write; an existing one is replaced")
     add_storage(parser)
 
 
@@ -39,12 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
     if reason := made.unavailable():
         raise CommandError(f"--format {name}: {reason}")
     storage = Storage(arguments.storage)
-    # Where the files do not say when they were made, the order of the arguments does.
+    # Files without a date keep the order of the arguments.
     runs = sorted((storage.load(wanted) for wanted in arguments.runs), key=lambda one: str(one.get("created", "")))
     if out is not None and any(
         out.exists() and Path(wanted).exists() and out.samefile(wanted) for wanted in arguments.runs
     ):
-        raise CommandError(f"{out} is one of the runs, and would be lost: name another file")
+        raise CommandError(f"{out} is one of the runs, and would be overwritten: name another file")
     reported = runs.pop()
     history = runs
     if made.FOR_PEOPLE and not runs:
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _when(found: dict[str, Any]) -> str:
-    """When a run was made; what does not say is the newest."""
+    """Return when a run was made; a run without a date counts as the newest."""
     return str(found.get("created") or "~")
 
 
@@ -75,7 +75,5 @@ def _format_of(out: Path | None) -> str:
     suffix = {"md": "markdown", "htm": "html"}.get(suffix, suffix)
     if out is not None and suffix not in formats.names():
         known = ", ".join(f".{name}" for name in formats.names() if "-" not in name)
-        raise CommandError(
-            f"{out}: its ending does not say which format. Let it end in one of {known}, or add --format"
-        )
+        raise CommandError(f"{out}: its extension is not that of a format. Use one of {known}, or add --format")
     return suffix or "markdown"

@@ -17,5 +17,5 @@ RULE: Rule[Change] = Rule(
     widen_for_hidden_computing,
     failure="a body whose pool computed beside a busy program was called waiting, for the delay of the pool",
     evidence="judgement: the delay of threads that have ended is not known",
-    sentence="it lets other threads or processes compute for it, and how long these waited for a CPU is not known",
+    sentence="other threads or processes compute for the body, and how long these waited for a CPU is not known",
 )

@@ -30,5 +30,5 @@ RULE: Rule[Change] = Rule(
     widen_for_late_helpers,
     failure="a pool of the body's own that had no CPU in the serial batch voted for a speedup in 7 of 7 rounds",
     evidence="judgement: neither a bound of their run delay nor what they did meanwhile is known",
-    sentence="it lets other threads or processes compute for it, and how long these waited for a CPU is not known",
+    sentence="other threads or processes compute for the body, and how long these waited for a CPU is not known",
 )

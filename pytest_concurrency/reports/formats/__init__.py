@@ -1,8 +1,7 @@
-"""The formats of report files: one file each, found by its name and loaded on use.
+"""The formats of report files: a module for each, found by its name and loaded on use.
 
-``html.py`` is what ``--concurrency-report=html:PATH`` asks for, ``benchmark_action.py`` what
-``benchmark-action:PATH`` does. A run is what ``json:PATH`` writes: plain JSON types only. If it was saved, it also has
-``name`` and ``created``.
+``html.py`` is for ``--concurrency-report=html:PATH``, ``benchmark_action.py`` for ``benchmark-action:PATH``. A run is
+the document that ``json:PATH`` writes, of plain JSON types. A saved run also has ``name`` and ``created``.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import Any, Protocol, cast
 
 
 class Format(Protocol):
-    """What a module of this package offers."""
+    """The functions of each module of this package."""
 
-    FOR_PEOPLE: bool  # shows the date and earlier runs too, and is not the record as it is
+    FOR_PEOPLE: bool  # whether it also shows the date and earlier runs
 
     def unavailable(self) -> str | None:
         """Return why the format cannot be written here, and what to do about it; None if it can."""
@@ -26,7 +25,7 @@ class Format(Protocol):
 
 
 def names() -> tuple[str, ...]:
-    """Return the formats that there are; loads none of them."""
+    """Return the names of all formats, without loading them."""
     return tuple(sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(__path__)))
 
 

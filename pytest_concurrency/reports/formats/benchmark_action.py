@@ -1,7 +1,7 @@
-"""``benchmark-action:PATH``: what github-action-benchmark reads with ``tool: customBiggerIsBetter``.
+"""``benchmark-action:PATH``: the format of github-action-benchmark's ``tool: customBiggerIsBetter``.
 
-Figures of which less is better (a hold of the GIL, a block of the loop, a speedup with ``at_most``) are left out: the
-tool would take an improvement for a regression.
+Figures for which smaller is better (a GIL hold, an event-loop block, a speedup with ``at_most``) are left out,
+because the tool would report an improvement as a regression.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _entry(figure: ChartedFigure) -> dict[str, Any]:
 
 
 def _extra(figure: ChartedFigure) -> str:
-    """What the chart's tooltip adds, a line each."""
+    """Return the lines of the chart's tooltip."""
     row = figure.row
     lines = [
         f"{label_of(row.verdict)}, required {row.required}" if row.required != "-" else label_of(row.verdict),

@@ -1,4 +1,4 @@
-"""``markdown:PATH``: one screen for the summary of a CI job: what is not met first, then everything in a table."""
+"""``markdown:PATH``: one screen for the summary of a CI job: first what is not met, then a table of all verdicts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pytest_concurrency.reports.rows import Row, label_of, rows_of, shorten, tal
 
 FOR_PEOPLE = True
 _SIGNS = {"met": "✅", "not_met": "❌", "undecided": "❔", "unmeasurable": "➖"}
-# A job summary of GitHub holds 1 MiB, and a reader less.
+# A job summary of GitHub has room for 1 MiB, and few readers read more than a screen.
 _MOST_TOLD = 10
 _MOST_ROWS = 200
-_FOLDED_FROM = 12  # rows from which the table is folded, so that one screen shows what matters
+_FOLDED_FROM = 12  # a longer table is folded, so that what matters is on one screen
 _LONGEST_ID = 90
 _LONGEST_TEXT = 600
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)")  # an underscore inside a word means itself
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)")  # an underscore inside a word has no special meaning
 _TICKS = re.compile("`+")
 
 
@@ -38,13 +38,13 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     exploration = explored_of(run)
     comparisons = [found for found in (compared_of(run), anchored_of(run)) if found is not None]
     worst = rows[0].verdict if rows else "unmeasurable"
-    said = "nothing was expected, so there is no verdict" if unjudged and not rows else tally(rows)
+    said = "no test had an expectation, so there is no verdict" if unjudged and not rows else tally(rows)
     if headlines := [found.headline for found in comparisons if found.headline]:
         worst, said = "not_met", f"{_text(' '.join(headlines))} {said}"
     if exploration and not rows:
         said = _text(exploration.headline)
     survey = run.get("survey")
-    sign = "" if (exploration or survey) and not rows else f"{_SIGNS[worst]} "  # nothing was judged
+    sign = "" if (exploration or survey) and not rows else f"{_SIGNS[worst]} "  # no verdict
     if rows or unjudged or not survey:
         yield f"## {sign}Concurrency: {said}\n\n"
     for comparison in comparisons:
@@ -64,7 +64,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 
 
 def _compared(found: Compared) -> Iterator[str]:
-    """What is worse for certain, what has changed otherwise, and a tally."""
+    """Yield what has become worse with high confidence, the other changes, and a tally."""
     for change in (*found.worse[:_MOST_TOLD], *found.others[:_MOST_TOLD]):
         sign = {"not_met": "❌", "met": "📈"}.get(change.tone, "❔")
         yield f"- {sign} {_code(change.nodeid)} is **{change.word}**" + (
@@ -80,7 +80,7 @@ def _compared(found: Compared) -> Iterator[str]:
 
 
 def _tools(found: Explored) -> Iterator[str]:
-    """Every tool side by side, which one to use, and the test to paste."""
+    """Yield all tools side by side, the one to use, and the test to paste."""
     yield "| tool | speedup | interval | efficiency |\n|---|--:|---|--:|\n"
     for tool in found.tools:
         name = f"**{_escape(tool.name)}** (use this)" if tool.used else _escape(tool.name)
@@ -97,7 +97,7 @@ def _tools(found: Explored) -> Iterator[str]:
         yield "\n"
     if found.source:
         fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(found.source)), default=0))
-        yield f"To keep it so, paste this into a test:\n\n{fence}python\n{found.source}\n{fence}\n\n"
+        yield f"To keep this speedup, paste this into a test file:\n\n{fence}python\n{found.source}\n{fence}\n\n"
 
 
 def _told(row: Row) -> str:
@@ -138,7 +138,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What was measured without an expectation, as an exploration is."""
+    """Yield what was measured without an expectation, as in an exploration."""
     for test in view.tests_of({"records": records[:_MOST_TOLD]}, ()):
         said = [text for text in (test.bound, sentence(test.evidence), test.interference) if text]
         yield f"{_code(test.nodeid)}: {_text(' '.join(said))}\n\n"
@@ -183,7 +183,7 @@ def _text(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A test's id as code, whatever it holds: longer ticks around those inside."""
+    """Return a test's id as code. Backticks in the id are enclosed in more of them."""
     short = shorten(_one_line(text), _LONGEST_ID)
     ticks = "`" * (1 + max(map(len, _TICKS.findall(short)), default=0))
     space = " " if "`" in short else ""
@@ -191,12 +191,12 @@ def _code(text: str) -> str:
 
 
 def _in_cell(code: str) -> str:
-    """A pipe ends a table's cell, in code too, unless one backslash stands before it."""
+    """Escape pipes: a pipe ends a cell of a table, even in code, unless one backslash precedes it."""
     return code.replace("\\|", "\\ |").replace("|", "\\|")
 
 
 def _escape(text: str) -> str:
-    """Take every special meaning in Markdown and HTML from text that is not trusted."""
+    """Escape text that is not trusted, so that nothing in it has a meaning in Markdown or HTML."""
     return _SPECIAL.sub(r"\\\g<0>", _one_line(text).replace("&", "&amp;"))
 
 

@@ -1,1 +1,1 @@
-"""What the calls of the ``concurrency`` fixture have in common: what they are given, and what they answer."""
+"""The arguments and the answers that the calls of the ``concurrency`` fixture have in common."""

@@ -1,4 +1,4 @@
-"""What a comparison with a threshold answers: at once, or on a running event loop to the one who awaits it."""
+"""The answer of a comparison with a threshold: given at once, or awaited on a running event loop."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.session.calls.either_way import EitherWay
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _ASKING = ("COMPARE_OP", "CONTAINS_OP", "CALL", "CALL_METHOD", "CALL_FUNCTION", "CALL_FUNCTION_KW", "CALL_KW")
-# What an await consists of, up to the point at which it has its result.
+# The instructions of an await, up to the one that has its result.
 _AWAITING = (
     "YIELD_FROM",
     "SEND",
@@ -28,9 +28,9 @@ _AWAITING = (
 
 
 class Answer:
-    """Whether a figure is as wanted: true or false, and awaited on a running event loop.
+    """Whether a figure reaches the threshold: true or false, and awaited on a running event loop.
 
-    It is what ``at_least()`` and ``at_most()`` return. Its repr, which ``assert`` shows, tells the figure.
+    It is what ``at_least()`` and ``at_most()`` return. Its repr, which ``assert`` shows, contains the figure.
     """
 
     def __bool__(self) -> bool:
@@ -41,7 +41,7 @@ class Answer:
 
 
 class Decided(Answer):
-    """The answer of a measurement that is done."""
+    """The answer of a finished measurement."""
 
     def __init__(self, holds: bool | EitherWay, shown: str, plain: str = "") -> None:
         """:param plain: the name of the function that was measured, if it is a plain one: there is nothing to await."""
@@ -107,23 +107,23 @@ class Pending(Answer):
 
 
 def refuse_discarded(frame: FrameType, what: str) -> None:
-    """See to it that someone uses the answer.
+    """Raise an error if the test does not use the answer.
 
-    :raises BadArgument: no one does. Raised after the body's own errors, which a test may be about.
+    :raises BadArgument: it does not. Raised after the body's own errors, which the test may expect.
     """
     if is_discarded(frame):
         raise discarded(what, "assert")
 
 
 def discarded(what: str, before: str) -> BadArgument:
-    """The error of an answer that no one uses; ``before`` is what is missing before the comparison."""
+    """Return the error of an answer that is not used; ``before`` is what is missing before the comparison."""
     return BadArgument(
-        f"{what}: no one uses this answer, so the test would pass whatever it is. Write {before} before the comparison."
+        f"{what}: the test does not use this answer, so it would always pass. Write {before} before the comparison."
     )
 
 
 def is_discarded(frame: FrameType) -> bool:
-    """Whether a frame that is at a comparison, a call or an await drops its answer as the next thing.
+    """Whether the next instruction of a frame, after a comparison, a call or an await, drops the answer.
 
     ``speedup >= 3`` without ``assert`` is a test that cannot fail. False where that is not known.
     """

@@ -1,4 +1,4 @@
-"""What the calls of the ``concurrency`` fixture are given, and refuse to be given."""
+"""The arguments of the calls of the ``concurrency`` fixture, and which of them are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_concurrency.expectations.base import Kind
 from pytest_concurrency.session import async_plugins
 from pytest_concurrency.session.findings import ThresholdFinding
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 def body_of(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Body:
@@ -80,7 +80,7 @@ def both_alike(name: str, baseline: Callable[[], Any], candidate: Callable[[], A
 
 
 def refuse_kind_of_function(name: str, kind: Kind, body: Body) -> None:
-    """See to it that a plain or an async function is given where only that has a meaning.
+    """Refuse an async function where only a plain one has a meaning, and the other way round.
 
     :raises BadArgument: it is the other one.
     """
@@ -98,9 +98,9 @@ def refuse_kind_of_function(name: str, kind: Kind, body: Body) -> None:
 
 
 def refuse_nested(name: str) -> None:
-    """See to it that nothing is measured inside of what is measured, again and again and by each worker.
+    """Refuse to measure inside a body that is being measured: each worker would do so in each call.
 
-    :raises BadArgument: a worker asks.
+    :raises BadArgument: the calling code runs in a worker.
     """
     if current_worker.get() != ALONE:
         raise BadArgument(
@@ -110,7 +110,7 @@ def refuse_nested(name: str) -> None:
 
 
 def refuse_generator(function: Callable[..., Any]) -> None:
-    """See to it that calling it does its work.
+    """Refuse a function whose call does no work.
 
     :raises BadArgument: it only makes a generator.
     """

@@ -15,15 +15,15 @@ from pytest_concurrency.session.calls.call import Call
 from pytest_concurrency.session.explanations import Compared
 from pytest_concurrency.verdicts.outcome import bound_differs
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 _KINDS = ("io", "cpu", "mixed", "serialized")
 
 
 class BoundFinding(Compared):
-    """A bound type that is measured when it is asked for; equal to its name.
+    """A bound type that is measured when it is compared with a name, which it then equals.
 
-    Undecided findings follow the undecided policy. In the report, it is not met if no comparison with it was true.
-    On a running event loop, that of an async function is awaited before it is compared:
+    An undecided one follows the undecided policy. The report says "not met" if no comparison with it was true.
+    On a running event loop, the bound type of an async function is awaited before it is compared:
     ``assert await concurrency.bound(fetch, url) == "io"``.
     """
 
@@ -46,7 +46,7 @@ class BoundFinding(Compared):
 
     @property
     def example(self) -> str:
-        """A comparison that would do, as text."""
+        """A correct comparison, as text."""
         waits = "await " if self._call.belongs_on_loop else ""
         return f'{waits}{self._call.spelled} == "io"'
 
@@ -63,7 +63,7 @@ class BoundFinding(Compared):
 
     @property
     def kind(self) -> str:
-        """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``: the likeliest, if it is undecided."""
+        """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``; the likeliest of them if it is undecided."""
         self._tell()
         bound = self._measured().bound
         return bound.kind if bound is not None else "unknown"
@@ -80,7 +80,7 @@ class BoundFinding(Compared):
         return self.outcome
 
     def _tell(self) -> None:
-        """Report what was found, and how it stands to all that was expected so far."""
+        """Report the bound type, compared with all names that were expected so far."""
         outcome = self._measured()
         if self._expected:
             expected = " or ".join(self._expected)

@@ -1,4 +1,4 @@
-"""One call of the ``concurrency`` fixture: how it is measured, on which event loop, and who takes the outcome."""
+"""One call of the ``concurrency`` fixture: how it is measured, on which event loop, and who gets the outcome."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.session import async_plugins
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the fixture: how it is measured, and who takes the outcome.
+    """One call of the fixture: how it is measured, and who gets the outcome.
 
     ``decide`` takes the threshold by its keyword, and the event loop to measure on, if that is the test's own.
-    ``report`` takes every outcome, and the one before if it stands instead of that. ``follow`` returns whether an
+    ``report`` receives every outcome, and the earlier one that it replaces, if any. ``follow`` returns whether an
     outcome counts as met, or skips or fails the test, as the undecided policy says.
     """
 
@@ -48,15 +48,15 @@ class Call:
         return self.is_async and async_plugins.on_a_loop()
 
     async def decided_on_loop(self, threshold: Mapping[str, float]) -> Outcome:
-        """Measure on the event loop that runs this, while the measuring itself has a thread of its own.
+        """Measure on the event loop that runs this, controlled by a separate thread.
 
-        :raises BadArgument: another measurement goes on there.
+        :raises BadArgument: another measurement is running on it.
         """
         loop = async_plugins.borrowed_loop()
         found: list[Outcome] = []
         if self.guests:
             raise BadArgument(
-                f"{self.spelled} was awaited while another measurement goes on, on the same event loop, and each would "
+                f"{self.spelled} was awaited while another measurement runs, on the same event loop, and each would "
                 "slow the other down. Await one after the other, not in asyncio.gather()."
             )
         self.guests.append(loop)

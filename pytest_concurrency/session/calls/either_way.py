@@ -1,4 +1,4 @@
-"""The answer to a comparison that was not decided, for a test that asserts it or asserts its opposite."""
+"""The answer of an undecided comparison: it lets the test pass, negated or not."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _ASSERTION_ERROR = "LOAD_ASSERTION_ERROR"
 
 
 class EitherWay:
-    """The answer to a comparison that was not decided: a test passes, be it that it asserts the answer or its opposite.
+    """The answer of an undecided comparison: the test passes whether it asserts the answer or its opposite.
 
-    ``True`` would do for ``assert speedup >= 2``, and fail the test for ``assert not speedup >= 2``.
+    ``True`` would be right for ``assert speedup >= 2``, but would fail ``assert not speedup >= 2``.
     """
 
     def __bool__(self) -> bool:
@@ -21,7 +21,7 @@ class EitherWay:
 
     @staticmethod
     def truth_for(frame: FrameType) -> bool:
-        """Return what lets the test pass whose frame asks for the truth at this moment."""
+        """Return the truth value that lets the test pass whose frame asks for it at this moment."""
         return not is_negated(frame)
 
     def __repr__(self) -> str:
@@ -29,9 +29,9 @@ class EitherWay:
 
 
 def is_negated(frame: FrameType) -> bool:
-    """Whether a frame that asks for the truth of a value goes on with its opposite: ``not x``, ``assert not x``."""
+    """Whether a frame that asks for the truth of a value negates it: ``not x``, ``assert not x``."""
     now, then, after = _instructions(frame)
-    if now in (*_COMPARISONS, "TO_BOOL"):  # from Python 3.13 on, these ask, and what follows uses the answer
+    if now in (*_COMPARISONS, "TO_BOOL"):  # since Python 3.13, these ask, and the next instruction uses the answer
         now, then = then, after
     if now == "UNARY_NOT":
         return True

@@ -1,4 +1,4 @@
-"""The calls of the fixture that measure nothing: instruments for the test's own ordinary run."""
+"""The calls of the fixture that measure nothing, but observe the test's own ordinary run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pytest_concurrency.instruments.loop_monitor import pause
 from pytest_concurrency.instruments.rendezvous import Rendezvous
 from pytest_concurrency.session.instruments import Instruments
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 class InstrumentCalls:
-    """What the fixture gives whether or not anything is measured."""
+    """The calls of the fixture that work whether or not anything is measured."""
 
     def __init__(self, instruments: Instruments | None = None) -> None:
         self._instruments = instruments or Instruments()
@@ -23,17 +23,17 @@ class InstrumentCalls:
     def in_flight(
         self, *, meet: int | None = None, limit: int | None = None, timeout: float | str = "30s"
     ) -> Gauge | Rendezvous:
-        """Count how many are inside a block at the same time, which needs no clock and holds on a busy machine.
+        """Count how many workers are inside a block at the same time, without a clock, so reliably on a busy machine.
 
         Without arguments, return this test's gauge, the same one at each call: workers enter it where they work
         (``with`` in threads, ``async with`` in tasks), and the test reads ``.peak`` afterwards.
 
-        With ``meet``, return a new rendezvous: each worker that enters waits until so many are inside at one moment.
-        Then all continue, and it counts. If they do not meet, all that wait raise an ``AssertionError``, and the test
+        With ``meet``, return a new rendezvous: each worker that enters waits until that many are inside at one moment.
+        Then all continue. If they do not meet, all that wait raise an ``AssertionError``, and the test
         fails. It also works in other processes that get it as an argument.
 
-        :param meet: 2 or more. At most as many as the pool that feeds it has workers.
-        :param limit: prove both sides of a limit: so many are inside at once (``meet`` is this number, if it is not
+        :param meet: 2 or more, and at most the number of workers of the pool that is tested.
+        :param limit: prove both sides of a limit: that many are inside at once (``meet`` is this number if it is not
             given), and never more. Those that have met stay inside for 0.1 s, in which one too many would be seen.
         :param timeout: seconds, or text such as ``"30s"``: how long each waits for the others.
         :raises BadArgument: an argument has no meaning; or at entering: twice in one worker, by ``with`` in the
@@ -53,10 +53,10 @@ class InstrumentCalls:
         return self._instruments.in_flight(meet, limit, timeout)
 
     def nonblocking(self, max_block: float | str = "50ms") -> NonblockingBlock:
-        """Return a ``with`` or ``async with`` block that must leave its event loop free, in this one ordinary run.
+        """Return a ``with`` or ``async with`` block that must not block its event loop, in this one ordinary run.
 
-        It fails with an ``AssertionError`` that names the line if the loop was blocked for longer. Time that was lost
-        for other reasons is subtracted: run-queue delay, the hypervisor, the GIL in other threads, and the garbage
+        It fails with an ``AssertionError`` that names the line if the loop was blocked for longer. Time lost for other
+        reasons is subtracted: run-queue delay, the hypervisor, the GIL in other threads, and the garbage
         collector when it runs by itself. If one run is not enough to decide (within 2.5 ms above the limit, or if any
         of these took part), the test is undecided at its end.
 

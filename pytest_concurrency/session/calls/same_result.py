@@ -1,4 +1,4 @@
-"""Whether two implementations compute the same."""
+"""Whether two implementations return the same value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 _DIMENSIONS = 3  # a comparison of tables has an answer for each cell, then for each column, then one
 
 
@@ -29,7 +29,7 @@ def check_same(one: Any, two: Any) -> None:
             f"({type(error).__name__}: {str(error)[:200]}). Let both functions return plain values, such as a list."
         ) from None
     if differ and not _alike(one, two):
-        raise AssertionError(f"the two do not compute the same: {one!r:.200} against {two!r:.200}")
+        raise AssertionError(f"the two functions return different values: {one!r:.200} against {two!r:.200}")
 
 
 def _truth(answer: Any) -> bool:
@@ -45,7 +45,7 @@ def _truth(answer: Any) -> bool:
 
 
 def _alike(one: Any, two: Any) -> bool:
-    """Return whether both are written the same, bit by bit; nan is, and equals nothing."""
+    """Return whether both are pickled to the same bytes; nan is, although it equals nothing."""
     import cloudpickle
 
     try:

@@ -18,7 +18,7 @@ class Unavailable(Exception):
 
 
 class FileLock:
-    """A lock between processes, shared or exclusive; no attempt waits longer than it says.
+    """A lock between processes, shared or exclusive. Each attempt has a time limit.
 
     :raises Unavailable: the file cannot be used, or this Python has no ``sqlite3``.
     """
@@ -37,16 +37,16 @@ class FileLock:
             raise Unavailable(f"{path} cannot be opened: {error}") from None
 
     def share(self) -> bool:
-        """Take it together with others, if it can be had at once."""
+        """Take it shared, if that is possible at once."""
         # Nothing is locked before the first statement that reads.
         return self._take("BEGIN", "SELECT 1 FROM sqlite_master LIMIT 1")
 
     def exclude(self, wait_ms: int = 0) -> bool:
-        """Take it exclusively; while it waits, no other process gets a share."""
+        """Take it exclusively. While this waits, no other process can take it shared."""
         return self._take(f"PRAGMA busy_timeout = {wait_ms}", "BEGIN EXCLUSIVE", "PRAGMA busy_timeout = 0")
 
     def release(self) -> None:
-        """Give it back, in whichever way it was taken; nothing if it was not."""
+        """Release it, whether it was taken shared or exclusively; do nothing if it was not taken."""
         if self._connection.in_transaction:
             self._connection.rollback()
 
@@ -56,7 +56,7 @@ class FileLock:
     def _take(self, *statements: str) -> bool:
         try:
             if not self._ready:
-                # A journal in a file would outlive a process that is killed, and keep all others from locking.
+                # A journal file of a killed process would remain, and keep all other processes from locking.
                 self._connection.execute("PRAGMA journal_mode = MEMORY").fetchall()
                 self._ready = True
             for statement in statements:
@@ -66,16 +66,16 @@ class FileLock:
             if "locked" in str(error):
                 return False
             raise Unavailable(f"{self._path} cannot be locked: {error}") from None
-        except BaseException:  # a signal's handler, such as that of a time limit
+        except BaseException:  # raised by a signal handler, such as that of a time limit
             self.release()
             raise
         return True
 
 
 def folder() -> Path:
-    """Return this user's folder for the locks of this host, made if need be.
+    """Return this user's folder for the locks of this host; create it if necessary.
 
-    :raises Unavailable: it cannot be made, or belongs to someone else.
+    :raises Unavailable: it cannot be created, or belongs to another user.
     """
     user = str(os.getuid()) if hasattr(os, "getuid") else "user"  # Windows has a temporary folder per user
     try:

@@ -12,7 +12,7 @@ exclusive one. So measurements and tests take turns, and neither starves. The tu
 that has held up tests leaves the host to them for as long as its measurement took (``_leave_to_readers``). Without
 that, each test of a session waits for a whole measurement of another session.
 
-The term to look up is the readers-writer lock; "lease" is what one measurement got of it.
+The term to look up is the readers-writer lock. A "lease" describes how one measurement had it.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from pytest_concurrency.core.units import duration
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.session.host.file_lock import FileLock, Unavailable
 
-# Set while a session takes part. A session that one of its tests starts does not: the test itself holds the lock, and
-# would be waited for in vain.
+# Set while a session takes part. A session that one of its tests starts does not take part: it would wait in vain for
+# the test, which holds the lock.
 VARIABLE = "PYTEST_CONCURRENCY_QUIET_HOST"
-_SLICE_MS = 50  # how long SQLite waits in one call, in which no signal is answered
+_SLICE_MS = 50  # how long SQLite waits in one call, in which no signal is handled
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.02
 _LEAST_PATIENCE = 1.0
-_IDLE_POLLS = 3  # polls, a longest pause apart, after which a host without a running test counts as idle
+_IDLE_POLLS = 3  # the host counts as idle after this many polls without a running test, one longest pause apart
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How one measurement had the host: exclusively or not, after how many seconds, and why not."""
+    """Whether one measurement had the host exclusively, after how many seconds, and why not."""
 
     alone: bool
     waited: float
@@ -49,7 +49,7 @@ class Lease:
 
 
 class HostLock:
-    """One process's part in the lock. All waits end: ``patience`` is the longest, in seconds."""
+    """One process's part in the lock. No wait takes longer than ``patience`` seconds."""
 
     def __init__(self, folder: Path, patience: float) -> None:
         self._active = FileLock(folder / "active.db")
@@ -59,12 +59,12 @@ class HostLock:
         self._process = os.getpid()
         self._test_runs = False
         self._threads = threading.Lock()
-        self._nested = 0  # measurements in this process, one within the other or in several threads
+        self._nested = 0  # measurements in this process, nested or in several threads
         self._lease = Lease(False, 0.0)
         self._began = 0.0
         self._leave_until = 0.0  # when the tests that the last measurement held up have had as long as it took
         self._failure = ""
-        self.waited = 0.0  # seconds that this process has waited for others, all in all
+        self.waited = 0.0  # seconds that this process has waited for others, in total
 
     def enter(self, progress: Progress | None = None) -> None:
         """Begin an ordinary test: at once, or after the measurement that is active."""
@@ -78,7 +78,7 @@ class HostLock:
             self._active.release()
 
     def begin(self, progress: Progress | None = None) -> Lease:
-        """Begin to measure: no other test that takes part runs until the end, unless they take too long to end."""
+        """Begin to measure: no other test that takes part runs until the end, except one that takes too long to end."""
         if os.getpid() != self._process:
             return Lease(False, 0.0, "the test runs in a process that was forked for it")
         with self._threads:
@@ -90,7 +90,7 @@ class HostLock:
             return self._lease
 
     def end(self) -> None:
-        """End what was begun."""
+        """End the measurement."""
         if os.getpid() != self._process:
             return
         with self._threads:
@@ -99,7 +99,7 @@ class HostLock:
                 now = CLOCKS.wall()
                 self._leave_until = 2 * now - self._began if self._readers_wait() else 0.0
                 self._active.release()
-                if self._test_runs:  # what is left of the test is ordinary
+                if self._test_runs:  # the rest of the test is ordinary
                     self._share()
 
     @contextlib.contextmanager
@@ -112,7 +112,7 @@ class HostLock:
             self.end()
 
     def close(self) -> None:
-        """Give everything back; for the end of the session."""
+        """Release everything, at the end of the session."""
         if os.getpid() == self._process:
             for lock in (self._active, self._waiting, self._next):
                 lock.close()
@@ -134,7 +134,7 @@ class HostLock:
                 self.waited += wait.seconds
                 if registered:
                     self._waiting.release()
-            # A session that was stopped while it measures costs each later test less than the first.
+            # If a session is stopped while it measures, each later test waits for a shorter time than the first.
             self._readers.note(succeeded=shared)
 
     def _take(self, progress: Progress | None) -> Lease:
@@ -169,7 +169,7 @@ class HostLock:
                     return False
                 wait.tell(progress)
             return True
-        except BaseException:  # a time limit's signal may come when the lock has just been taken
+        except BaseException:  # a time limit's signal may arrive when the lock has just been taken
             self._active.release()
             raise
         finally:
@@ -217,7 +217,7 @@ class HostLock:
 
 
 class _Patience:
-    """How long the next wait may take: less after one in vain, as whatever takes so long may go on."""
+    """How long the next wait may take: less after a wait in vain, because its reason probably still exists."""
 
     def __init__(self, seconds: float) -> None:
         self._longest = self.limit = seconds
@@ -228,7 +228,7 @@ class _Patience:
 
 
 class _Wait:
-    """A wait with an end, in pauses that grow."""
+    """A wait with a time limit, in pauses of increasing length."""
 
     def __init__(self, limit: float, what: str) -> None:
         self.limit = limit

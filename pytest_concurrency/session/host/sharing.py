@@ -1,4 +1,4 @@
-"""How a session shares the host with others: a plugin around each test, only where there are tests that measure."""
+"""The plugin with which a session shares the host with others; registered only where tests measure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_concurrency.session.host import file_lock, host_lock
 HOST = pytest.StashKey["host_lock.HostLock | str"]()  # or why there is none
 LEASES = pytest.StashKey[list[host_lock.Lease]]()
 TIME_LIMIT = pytest.StashKey[Any]()
-# What xdist's workers say to their controller in the end: the seconds that their tests have waited for others.
+# Sent by xdist's workers to their controller at the end: the seconds that their tests have waited for others.
 WAITED = "concurrency_waited"
 
 Progress = Callable[[str], None]
@@ -25,14 +25,14 @@ LiveLine = Callable[[pytest.Config], AbstractContextManager["Progress | None"]]
 
 
 class HostLockPlugin:
-    """A plugin: every test of the session shares the host with other sessions' and workers' tests."""
+    """A plugin that lets every test of the session share the host with tests of other sessions and workers."""
 
     def __init__(self, config: pytest.Config, host: host_lock.HostLock, live_line: LiveLine) -> None:
         self._config = config
         self._host = host
         self._live_line = live_line
 
-    # Around everything, other plugins' time limits too: waiting is not the test's own time.
+    # Outermost, even outside of other plugins' time limits: waiting does not count as the test's own time.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
         with self._live_line(self._config) as progress:
@@ -66,9 +66,9 @@ def waited(config: pytest.Config) -> float:
 
 @contextlib.contextmanager
 def _untimed(item: pytest.Item, borrowed_loop: BorrowedLoop | None) -> Iterator[None]:
-    """Wait without pytest-timeout's limit, which is started anew afterwards: others' tests are not this test's time."""
+    """Wait without pytest-timeout's limit, which is restarted afterwards, because waiting is not this test's time."""
     settings = item.stash.get(TIME_LIMIT, None)
-    # A test of another plugin's loop is measured in a thread of its own, while the main thread runs the loop. The alarm
+    # A test on another plugin's loop is measured in a separate thread, while the main thread runs the loop. The alarm
     # of the method "signal" can be set in the main thread only.
     in_this_thread = (
         threading.current_thread() is threading.main_thread() or getattr(settings, "method", "") == "thread"
@@ -118,7 +118,7 @@ def start(config: pytest.Config, patience: float, live_line: LiveLine) -> None:
 def exclusive(
     item: pytest.Item, progress: Progress | None
 ) -> Callable[[BorrowedLoop | None], AbstractContextManager[object]]:
-    """Return what makes the context that a measurement of a test goes on in; it takes the loop of another plugin."""
+    """Return a function that makes the context of one measurement from the event loop of another plugin, if any."""
     host = item.config.stash.get(HOST, None)
     if host is None:
         return contextlib.nullcontext
@@ -142,7 +142,7 @@ def exclusive(
 
 
 def record_of(item: pytest.Item) -> dict[str, Any] | None:
-    """Return what a test's record says of its leases, and forget them; None if exclusive access was not asked for."""
+    """Return the part of a test's record about its leases, and forget them; None without exclusive host access."""
     leases = item.stash.get(LEASES, [])
     if not leases:
         return None

@@ -1,4 +1,4 @@
-"""A line of live progress behind the test's own, on a terminal only; it leaves no trace."""
+"""Live progress after the test's name, only on a terminal; it is erased at the end."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TextIO
 
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_AFTER = 1.0  # seconds of silence before the first line
+_AFTER = 1.0  # seconds before the first line
 _EVERY = 0.1
-_ROOM = 16  # columns below which there is no place for it
+_ROOM = 16  # with fewer columns, nothing is shown
 
 
 class LiveLine:
-    """Writes to the right of the cursor and steps back, so that pytest's own line stays as it is."""
+    """Writes to the right of the cursor and moves the cursor back, so pytest's own line does not change."""
 
     def __init__(
         self, file: TextIO, columns: int, clock: Callable[[], float] = CLOCKS.wall, after: float = _AFTER
@@ -47,14 +47,14 @@ class LiveLine:
         try:
             self._file.write(text)
             self._file.flush()
-        except (OSError, ValueError):  # the terminal has gone: measuring goes on
+        except (OSError, ValueError):  # The terminal has been closed; measuring continues.
             self._room = 0
 
 
 def terminal() -> TextIO | None:
-    """Return a way to the terminal that pytest's capturing does not redirect, or None if there is none.
+    """Return a stream to the terminal that pytest's capturing does not redirect; None without a terminal.
 
-    Call it while nothing is captured.
+    Call it while pytest captures nothing.
     """
     if os.environ.get("CI") or os.environ.get("TERM") == "dumb":
         return None
@@ -68,7 +68,7 @@ def terminal() -> TextIO | None:
 
 @contextlib.contextmanager
 def live(file: TextIO | None, columns: int, after: float = _AFTER) -> Iterator[Callable[[str], None] | None]:
-    """Yield what shows a text in the columns that the line has left; None without a terminal."""
+    """Yield a function that shows a text in the remaining columns of the line; None without a terminal."""
     if file is None:
         yield None
         return

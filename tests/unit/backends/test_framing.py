@@ -56,7 +56,7 @@ def test_a_closed_pipe(pipe: tuple[Connection, Connection]) -> None:
         Inbox(ours).read()
 
 
-def test_nobody_is_waited_for_who_was_not_asked() -> None:
+def test_only_asked_workers_are_waited_for() -> None:
     watch, pairs = Watch(), [Pipe() for _ in range(3)]
     try:
         for index, (ours, _) in enumerate(pairs):
@@ -72,7 +72,7 @@ def test_nobody_is_waited_for_who_was_not_asked() -> None:
                 end.close()
 
 
-def test_an_end_that_nobody_waits_for_costs_no_computing() -> None:
+def test_unobserved_end_costs_no_computing() -> None:
     """A worker that has ended stays readable: it must not be looked at again and again."""
     watch, (asked, other), (ended, end) = Watch(), Pipe(), Pipe()
     with asked, other, ended:

@@ -45,7 +45,7 @@ def method_of_a_made_pool(monkeypatch: pytest.MonkeyPatch, threads: int, wanted:
     return pool.executor._mp_context.get_start_method(), pool.note  # type: ignore[attr-defined]
 
 
-def test_pool_that_is_made_beside_threads_does_not_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pool_that_is_made_while_threads_run_does_not_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     method, note = method_of_a_made_pool(monkeypatch, threads=3)
     assert method == "forkserver"
     assert "start method forkserver: the test process has 3 threads, so forking it is not safe" in note

@@ -48,7 +48,7 @@ def test_a_worker_of_many_bodies_looks_for_modules_in_one_place(
     assert not any(type(finder).__name__ == "_SessionFinder" for finder in sys.meta_path)
 
 
-def test_tasks_tell_when_each_was_done() -> None:
+def test_tasks_say_when_each_was_done() -> None:
     """They share a thread, whose reading knows of all of them together only."""
 
     async def body() -> None:

@@ -47,7 +47,9 @@ def figure(value: float) -> Estimate:
 def test_a_good_machine() -> None:
     assert fitness.fit(GOOD, 1)
     said = fitness.answer(GOOD, 1)
-    assert said.startswith("Fit: gates on waiting with any number of workers, on computing up to 2 CPUs.")
+    assert said.startswith(
+        "Suitable for tests of waiting with any number of workers, and of computing on up to 2 CPUs."
+    )
     assert "120 ms to 200 ms per verdict" in said
     assert {line.mark for line in fitness.lines(GOOD)} == {"ok"}
 
@@ -57,14 +59,14 @@ def test_a_good_machine() -> None:
     [
         ({"same": figure(1.4)}, "A/A trial"),
         ({"same": None}, "A/A trial"),
-        ({"waiting": Ruling("undecided", 10.0, "busy")}, "waiting gate"),
-        ({"computing": Ruling("unmeasurable", 1.0, "too few CPUs")}, "computing gate"),
+        ({"waiting": Ruling("undecided", 10.0, "busy")}, "waiting test"),
+        ({"computing": Ruling("unmeasurable", 1.0, "too few CPUs")}, "computing test"),
     ],
 )
 def test_what_makes_it_unfit_is_named(changes: dict[str, Any], marked: str) -> None:
     checkup = other(**changes)
     assert not fitness.fit(checkup, 1)
-    assert fitness.answer(checkup, 1).startswith(f"Not fit at this moment: see {marked} above.")
+    assert fitness.answer(checkup, 1).startswith(f"Not suitable at the moment: see {marked} above.")
     assert [line.label for line in fitness.lines(checkup) if line.mark == "bad"] == [marked]
 
 
@@ -88,16 +90,18 @@ def test_cpus_that_are_there_but_not_delivered_make_it_unfit() -> None:
         ({"threads": figure(1.45)}, 1.5, 2, 1),
     ],
 )
-def test_how_wide_a_gate_holds(figures: dict[str, Any], usable: float, workers: int, delivered: int) -> None:
+def test_how_many_cpus_are_really_available(
+    figures: dict[str, Any], usable: float, workers: int, delivered: int
+) -> None:
     assert fitness.delivered(other(control=figures, usable=usable, workers=workers)) == delivered
 
 
 def test_one_cpu_is_fit_for_waiting_only() -> None:
     checkup = other(usable=1.0, control={"threads": figure(1.0)}, computing=None)
     assert fitness.fit(checkup, 1)
-    assert "not on computing in parallel" in fitness.answer(checkup, 1)
+    assert "not of computing in parallel" in fitness.answer(checkup, 1)
     assert not fitness.fit(checkup, 2)
-    assert "2 CPUs wanted" in fitness.answer(checkup, 2)
+    assert "asks for 2 CPUs" in fitness.answer(checkup, 2)
 
 
 def test_a_missing_reading_says_what_it_costs() -> None:
@@ -113,7 +117,7 @@ def test_a_missing_reading_says_what_it_costs() -> None:
     ("changes", "label", "part"),
     [
         ({"switch_interval": 1e-6}, "Python", "switch interval 1 us instead of 5 ms"),
-        ({"clocks": {"wall": 1e-7, "CPU of a thread": 0.0156}}, "clocks tick", "too coarse"),
+        ({"clocks": {"wall": 1e-7, "CPU of a thread": 0.0156}}, "clock ticks", "too coarse"),
         ({"interference": Interference(0.7, 0.3, 0.1)}, "interference", "the hypervisor takes 0.30; the quota"),
         ({"interference": Interference()}, "interference", "not readable here"),
         ({"same": Estimate(1.1, 1.05, 1.15)}, "A/A trial", "1.10x"),

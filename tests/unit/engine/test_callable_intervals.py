@@ -48,9 +48,7 @@ def test_a_comparison_holds_the_quiet_ratio(
 
 
 @pytest.mark.parametrize(("foreign", "sure"), [(0.0, True), (1.0, False), (None, False)])
-def test_a_comparison_with_unseen_workers_is_slow_only_beside_an_idle_machine(
-    foreign: float | None, sure: bool
-) -> None:
+def test_comparison_with_unseen_workers_is_slow_only_on_an_idle_machine(foreign: float | None, sure: bool) -> None:
     slow = reading(0.01, 0.01, accounting="unseen")
     measured = round_(reading(0.01, accounting="one"), slow, interference=Interference(foreign=foreign))
     interval = callable_intervals.speedup(measured, 2)
@@ -65,7 +63,7 @@ def test_a_comparison_with_unseen_workers_is_slow_only_beside_an_idle_machine(
     assert (interval.low > 1) is sure
 
 
-def test_one_thread_is_compared_exactly_beside_any_load() -> None:
+def test_one_thread_is_compared_exactly_under_any_load() -> None:
     first, second = reading(0.02, 0.0, 0.05, accounting="one"), reading(0.01, 0.0, 0.07, accounting="one")
     interval = callable_intervals.speedup(round_(first, second, interference=Interference(foreign=2.0)), 2)
     assert interval is not None
@@ -96,14 +94,14 @@ def test_each_wait_of_one_thread_may_have_been_late_by_a_little(switches: int, l
     assert (interval.low, interval.high) == pytest.approx((low, high))
 
 
-def test_nobody_is_faster_than_all_cpus_are_with_the_computing() -> None:
+def test_speedup_is_limited_by_the_computing_on_all_cpus() -> None:
     first, pool = reading(0.4, accounting="one"), Reading(0.0, 0.5, 0.4, 0.9)
     interval = callable_intervals.speedup(round_(first, pool, interference=Interference(foreign=2.0)), 2)
     assert interval is not None
     assert interval.high == pytest.approx(2.0)
 
 
-def test_threads_that_may_spin_are_not_slow_for_their_computing_beside_other_programs() -> None:
+def test_computing_of_threads_that_may_spin_is_no_evidence_on_a_busy_machine() -> None:
     first, spun = reading(0.4, accounting="one"), Reading(0.0, 0.5, 0.4, 0.9, accounting="native")
     beside = callable_intervals.speedup(round_(first, spun, interference=Interference(foreign=2.0)), 2)
     quiet = callable_intervals.speedup(round_(first, spun, interference=Interference(foreign=0.0)), 2)

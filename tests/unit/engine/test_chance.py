@@ -60,7 +60,7 @@ def test_a_queue_of_calls_that_vary_needs_more_rounds() -> None:
     assert chance.chance(rounds(25, 1, 2, 3, 4, jitter=0.2)) < 3e-4
 
 
-def test_where_company_took_no_longer_nothing_is_left_to_luck() -> None:
+def test_no_chance_test_where_concurrent_calls_took_no_longer() -> None:
     assert chance.chance(rounds(3, 1, 1, 1, 1)) == 0.0
     assert chance.chance(rounds(3, 1.1, 1.2, 1.1, 1.15)) == 0.0
 

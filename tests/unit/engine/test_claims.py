@@ -35,7 +35,7 @@ def waits(*walls: float, alone: float = 0.1) -> object:
     return round_(reading(0.0, alone), *(reading(0.0, wall) for wall in walls))
 
 
-def test_a_call_that_was_faster_in_company_was_of_another_kind() -> None:
+def test_call_that_is_faster_in_the_concurrent_run_shows_varying_calls() -> None:
     claim = SpeedupClaim(4, 3.0, 0.25)
     by_chance = [claim.vote(waits(0.1, 0.3, 0.3, 0.3, alone=0.3), None, KNOWN) for _ in range(5)]  # all slow alone
     queueing = [claim.vote(waits(0.1, 0.2, 0.3, 0.4), None, KNOWN) for _ in range(5)]

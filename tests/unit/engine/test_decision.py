@@ -45,7 +45,7 @@ def test_a_green_verdict_is_quick() -> None:
     assert len(case.votes) == 4  # 4 votes of 3 nats lead by the 11.5 that 1e-5 needs
 
 
-def test_a_red_verdict_takes_more_votes_and_fresh_workers() -> None:
+def test_a_red_verdict_takes_more_votes_and_new_workers() -> None:
     case = Decision(CLAIM)
     first = feed(case, DOWN)
     assert first[-1]
@@ -58,7 +58,7 @@ def test_a_red_verdict_takes_more_votes_and_fresh_workers() -> None:
     assert len(again) >= 2
 
 
-def test_fresh_workers_that_disagree_start_both_counts_again() -> None:
+def test_new_workers_that_disagree_start_both_counts_again() -> None:
     case = Decision(CLAIM)
     feed(case, DOWN)
     assert feed(case, UP)[-1]
@@ -130,7 +130,7 @@ def test_a_decided_case_still_listens() -> None:
 
 
 @pytest.mark.parametrize(("wide", "close", "shown"), [(9, 3, 2.0), (9, 2, 3.0)])
-def test_figures_are_of_the_rounds_that_can_tell_if_there_are_some(wide: int, close: int, shown: float) -> None:
+def test_figures_are_of_the_rounds_that_count_if_there_are_some(wide: int, close: int, shown: float) -> None:
     case = Decision(CLAIM)
     for _ in range(wide):
         case.take(Vote(0, 0.0, 3.0, Interval(1.0, 9.0)))
@@ -141,7 +141,7 @@ def test_figures_are_of_the_rounds_that_can_tell_if_there_are_some(wide: int, cl
     assert estimate.value == shown
 
 
-def test_silent_rounds_in_a_row_are_counted() -> None:
+def test_noisy_rounds_in_a_row_are_counted() -> None:
     case = Decision(CLAIM)
     for vote in (SILENT, SILENT, UP, SILENT):
         case.take(vote)
@@ -149,13 +149,13 @@ def test_silent_rounds_in_a_row_are_counted() -> None:
     assert case.estimate() is not None
 
 
-def test_a_body_that_varies_by_itself_is_told_as_why_it_is_undecided() -> None:
+def test_a_body_that_varies_by_itself_is_reported_as_why_it_is_undecided() -> None:
     case = Decision(CLAIM)
     for number in range(12):
         alone, figure = (0.02, 4.0) if number % 2 else (0.004, 1.0)
         case.take(cast(Interval(figure, figure), 2.5, alone, alone, 0.11))
     said = said_of(TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0))
-    assert "The calls vary in duration (a rate limit, or work at every n-th call)" in said
+    assert "The calls vary in duration (a rate limit, or extra work at every n-th call)" in said
     assert "raise max_time" in said
 
 
@@ -189,7 +189,7 @@ def test_one_error_does_not_make_a_red_verdict_and_costs_some_rounds() -> None:
     assert len(case.votes) >= 24
 
 
-def test_a_queue_that_may_be_luck_is_told_as_such() -> None:
+def test_contention_that_may_be_chance_is_reported_as_such() -> None:
     """Two workers, of which one takes twice as long: the first rounds could be calls that merely differ."""
     case = Decision(SpeedupClaim(2, 1.5, 0.25))
     queue = cast(Interval(0.75, 0.75), margin_cut(case.claim.margin), 0.02, 0.01, half(case.claim.margin))
@@ -199,7 +199,7 @@ def test_a_queue_that_may_be_luck_is_told_as_such() -> None:
         taken += 1
         if taken == 6:
             said = said_of(TimeRanOut(case, [round_(reading(0.01))] * 8, Interference(), CpuSite(2), 1.0))
-            assert "he calls vary in duration (a cache, for example), so this slowdown may be chance" in said
+            assert "he calls vary in duration (a cache, for example), so this slowdown may be due to chance" in said
     assert (case.verdict, taken) == ("not_met", 8)
 
 
@@ -225,13 +225,13 @@ def test_of_two_things_each_varies_by_itself() -> None:
     assert spread_of(alike).seen == 0
 
 
-def test_a_share_that_few_calls_make_is_told_as_that() -> None:
+def test_a_share_that_few_calls_make_is_reported_as_that() -> None:
     case = Decision(ShareClaim("cpu", 0.5, 0.25))
     for number in range(40):
         share, whole = (0.02, 0.2) if number % 8 == 4 else (0.99, 0.01)
         case.take(replace(cast(Interval(share, share), 0.447, 0.01), whole=whole), early=number < 24)
     said = said_of(TimeRanOut(case, [round_(reading(0.01))] * 40, Interference(), CpuSite(2), 10.0))
-    assert "All rounds together come to 27%, since few calls take most of the time" in said
+    assert "All rounds pooled give 27%, because a few calls take most of the time" in said
 
 
 def test_an_undecided_figure_has_the_interval_of_most_of_its_rounds() -> None:

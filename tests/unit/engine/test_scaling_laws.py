@@ -30,7 +30,7 @@ def test_two_counts_above_one_are_too_few_for_two_parameters(counts: tuple[int, 
     assert scaling_laws.fit_usl([(p, p * 0.9) for p in counts]) is None
 
 
-def test_a_point_tells_what_grew_per_body() -> None:
+def test_a_point_says_what_grew_per_body() -> None:
     grown = round_(reading(0.01, 0.02), *[reading(0.015, 0.05, 0.001)] * 4)
     point = scaling_laws.point_of([grown], 4, Estimate(2.0, 1.6, 2.5))
     assert point.efficiency == pytest.approx(0.5)

@@ -152,12 +152,12 @@ def test_keywords_that_make_no_sense_together(name: str, given_: dict[str, Any],
     assert says in str(caught.value)
 
 
-def test_none_stands_for_not_given() -> None:
+def test_none_counts_as_not_given() -> None:
     expectation = read_marker("expect_speedup", (), {"threads": 4, "at_least": 2, "at_most": None}, False)
     assert "at_most" not in expectation.arguments
 
 
-def test_auto_stands_for_the_usable_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_means_the_usable_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_concurrency.machine.cpus.usable_cpus", lambda: 3.0)
     assert keywords.workers("threads")("auto") == 3
 

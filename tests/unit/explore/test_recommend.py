@@ -78,7 +78,7 @@ def test_where_no_tool_helps_it_says_what_to_look_for() -> None:
 
 def test_processes_that_get_around_a_lock_are_not_the_only_way() -> None:
     sides = [side("threads", 1.0), side("processes", 3.9)]
-    assert "remove the lock" in recommend.why(QUEUE, sides[1], sides)
+    assert "remove that lock" in recommend.why(QUEUE, sides[1], sides)
 
 
 @pytest.mark.parametrize(

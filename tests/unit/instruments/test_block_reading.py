@@ -66,7 +66,7 @@ def test_patterns_match_from_the_beginning(pattern: str) -> None:
     assert (block_list.allowed_by(block, ["else.py", pattern]) == pattern) is not pattern.startswith("*.")
 
 
-def test_message_tells_what_else_took_time() -> None:
+def test_message_says_what_else_took_time() -> None:
     causes = block_reading.causes(gap(cpu=0.05, collected=0.04, delay=0.01))
     told = Block(0.05, 0.09, "app.py:3 in f: g()", (), causes).told()
     assert told.startswith("50 ms to 90 ms at app.py:3 in f: g(); 40 ms (44%) of it were the garbage coll")

@@ -125,7 +125,7 @@ def test_a_worker_that_raises_frees_the_others(make: Make) -> None:
         list(pool.map(work, range(3)))
 
 
-def test_serial_tasks_fail_by_the_timeout_and_tell_who_waits_for_what(make: Make) -> None:
+def test_serial_tasks_fail_by_the_timeout_and_say_who_waits_for_what(make: Make) -> None:
     gauge = make(meet=2, timeout=0.05)
 
     async def work(lock: asyncio.Lock) -> None:
@@ -136,7 +136,7 @@ def test_serial_tasks_fail_by_the_timeout_and_tell_who_waits_for_what(make: Make
         lock = asyncio.Lock()
         await asyncio.gather(work(lock), work(lock))
 
-    with pytest.raises(ExpectationNotMet, match=r"within 50 ms.*task Task-\d+ stands at .*async with lock"):
+    with pytest.raises(ExpectationNotMet, match=r"within 50 ms.*task Task-\d+ is at .*async with lock"):
         asyncio.run(main())
     with pytest.raises(ExpectationNotMet, match="at most 1 of 2"):
         enter(gauge)
@@ -187,7 +187,7 @@ def test_a_cancelled_task_is_inside_no_longer(make: Make) -> None:
     assert "at most 1 of 2 was inside" in (gauge.complaint() or "")
 
 
-def test_bad_use_is_told(make: Make) -> None:
+def test_bad_use_is_an_error_with_advice(make: Make) -> None:
     gauge = make(limit=1)
     with gauge, pytest.raises(BadArgument, match=r"entered twice by thread .*: at .*, and inside of that at"):
         enter(gauge)

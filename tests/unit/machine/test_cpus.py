@@ -125,7 +125,7 @@ def test_usable_cpus_are_affinity_and_quota(
 
 
 @pytest.mark.parametrize(("told", "usable"), [(3, 3.0), (4, 4.0), (64, 4.0)])
-def test_what_python_is_told_makes_cpus_fewer_and_never_more(
+def test_python_cpu_count_makes_cpus_fewer_and_never_more(
     told: int, usable: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PYTHON_CPU_COUNT and -X cpu_count change what os.process_cpu_count() says, from 3.13 on."""

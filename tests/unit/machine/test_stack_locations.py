@@ -21,7 +21,7 @@ AUTHORS = ("/home/me/test_it.py", 3, "test_body")
 INSTALLED = (str(Path(queue.__file__).parent / "site-packages" / "someone" / "client.py"), 9, "get")
 
 
-def test_waiting_in_the_library_is_told_at_the_line_that_waits() -> None:
+def test_waiting_in_the_library_is_reported_at_the_line_that_waits() -> None:
     assert stack_locations.describe([LIBRARY, AUTHORS, OURS]) == "/home/me/test_it.py:3 in test_body"
     assert stack_locations.in_body([LIBRARY, AUTHORS, OURS]) == "/home/me/test_it.py:3 in test_body"
 
@@ -30,7 +30,7 @@ def test_an_installed_package_is_somebodys_own_code() -> None:
     assert stack_locations.describe([LIBRARY, INSTALLED, AUTHORS]).endswith("client.py:9 in get")
 
 
-def test_a_body_that_is_the_librarys_is_told_there() -> None:
+def test_a_body_that_is_the_librarys_is_reported_there() -> None:
     assert f"{queue.__file__}:171 in get" in (stack_locations.in_body([LIBRARY, OURS]) or "")
 
 
@@ -40,7 +40,7 @@ def test_outside_of_the_body_there_is_no_place() -> None:
     assert stack_locations.describe([]) == "not readable here"
 
 
-def test_a_loop_that_looks_for_something_to_do_is_in_nobodys_code() -> None:
+def test_idle_loop_is_at_no_line_of_the_users_code() -> None:
     poll = (selectors.__file__, 468, "select")
     assert stack_locations.in_poll([poll, LIBRARY, AUTHORS])
     assert not stack_locations.in_poll([LIBRARY, poll])
@@ -66,7 +66,7 @@ def test_a_folder_whose_name_only_begins_like_the_package_is_an_authors() -> Non
     assert stack_locations.in_body([near]) is not None
 
 
-def test_where_another_thread_stands_and_that_nobody_looks_without_a_gil(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_place_of_another_thread_is_read_only_with_a_gil(monkeypatch: pytest.MonkeyPatch) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)
     thread.start()
@@ -81,7 +81,7 @@ def test_where_another_thread_stands_and_that_nobody_looks_without_a_gil(monkeyp
     assert stack_locations.of_thread(thread.ident) is None
 
 
-def test_a_callback_of_the_garbage_collector_is_not_where_the_thread_stands() -> None:
+def test_callback_of_the_garbage_collector_is_not_the_place_of_a_thread() -> None:
     seen: list[tuple[stack_locations.Place, ...] | None] = []
 
     def note(phase: str, info: object) -> None:

@@ -97,5 +97,5 @@ def test_capacities(
     assert topology.kinds(devices) == kinds
 
 
-def test_nothing_is_told_is_no_error(devices: Path) -> None:
+def test_missing_topology_is_no_error(devices: Path) -> None:
     assert topology.kinds(devices) == {}

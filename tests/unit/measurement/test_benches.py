@@ -116,7 +116,7 @@ def test_a_result_that_cannot_be_had_raises_what_the_callable_raises() -> None:
         on_loop(lambda bench: bench.results(), boom, short)
 
 
-def test_a_callable_that_hangs_is_cancelled_and_told() -> None:
+def test_a_callable_that_hangs_is_cancelled_and_reported() -> None:
     cancelled: list[bool] = []
 
     async def hang() -> None:

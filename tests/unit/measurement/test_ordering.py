@@ -13,7 +13,7 @@ def test_of_two_rounds_each_order_is_one() -> None:
     assert set(blocks) == {(True, False), (False, True)}
 
 
-def test_where_the_lone_worker_was_measured_the_others_follow() -> None:
+def test_concurrent_run_follows_the_serial_run() -> None:
     for seed in range(10):
         order = RoundOrder(random.Random(seed))
         assert order.serial_first(measured=True)

@@ -64,7 +64,7 @@ def test_the_computing_of_all_is_added_up() -> None:
     assert work_of(in_a_process).cpu >= 0.15
 
 
-def test_without_run_delay_nobody_is_known_to_have_worked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_run_delay_no_thread_is_known_to_have_worked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_CONCURRENCY_NO_RUN_DELAY", "1")
     assert work_of(compute).accounting != "one"
 
@@ -92,7 +92,7 @@ def test_several_watchers_leave_threads_as_they_were() -> None:
     assert threading.Thread.run is run
 
 
-def test_threads_that_python_has_not_made_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_python_has_not_made_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "enumerate", lambda: [threading.main_thread()])  # the pool's look like native ones
     with ThreadPoolExecutor(1) as pool:
         pool.submit(compute).result()

@@ -133,7 +133,7 @@ def test_row_links_to_the_documentation_and_nowhere_else() -> None:
     finding = record_["expectations"][0]["finding"]
     finding["more"] = "javascript:alert(1)"
     (found,) = rows_of([record_])
-    assert found.more.endswith("/failed.html#serialized")
+    assert found.more.endswith("/page/serialized/")
     finding["kind"] = "x)](javascript:alert(1)"
     assert found.more == ""
 

@@ -399,14 +399,14 @@ def test_bar_shows_a_regression_of_a_met_test_as_not_met() -> None:
     assert bar == [("not_met", "flex-grow:1"), ("met", "flex-grow:1")]
 
 
-def test_a_comparison_without_a_loss_is_told_and_no_headline() -> None:
+def test_a_comparison_without_a_loss_is_reported_and_no_headline() -> None:
     same = {**COMPARISON, "changes": [], "tally": "1 compared: 1 unchanged"}
     page = Page(render(run_of(one(), comparison=same)))
     assert [text for tag, text in page.texts if tag == "h1"] == ["The expectation is met."]
     assert "1 compared: 1 unchanged." in page.text
 
 
-def test_a_merged_run_tells_what_was_slower_in_its_parts() -> None:
+def test_a_merged_run_says_what_was_slower_in_its_parts() -> None:
     change = {"kind": "regression", "text": "whole", "headline": "slower than in base: 1.00x,\nand it was 3.90x."}
     record_ = one("test_a.py::test_a")
     record_["expectations"][0]["change"] = change

@@ -121,7 +121,9 @@ def test_a_record_without_expectations_shows_what_was_measured() -> None:
     arm = Arm("threads", 4, 2, (0.02,), (0.004,), None, (0.076,), "", PerBody(0.01, 0.0005, 0.0095, None))
     measured = {**one("shop:fetch", arms=(arm,)), "expectations": []}
     text = text_of(measured)
-    assert text.startswith("## \u2796 Concurrency: nothing was expected, so there is no verdict\n\n`shop:fetch`: ")
+    assert text.startswith(
+        "## \u2796 Concurrency: no test had an expectation, so there is no verdict\n\n`shop:fetch`: "
+    )
     assert "| 4 threads | 500 us | 9.50 ms | not readable |" in text
     assert "1 verdict: 1 met" in text_of(measured, one())
 

@@ -169,7 +169,7 @@ def test_color_adds_nothing_but_color() -> None:
     assert rows["test_a.py::test_busy"].startswith("\x1b[33m")
 
 
-def test_without_the_table_only_what_is_not_met_is_told() -> None:
+def test_without_the_table_only_what_is_not_met_is_reported() -> None:
     lines = shown(full=False)
     text = "\n".join(lines)
     assert "test_fetch" not in text
@@ -182,7 +182,7 @@ def test_without_the_table_only_what_is_not_met_is_told() -> None:
     assert lines[5].startswith("UNDECIDED test_a.py::test_busy speedup")
     assert REASON[1:] in " ".join(text.split())
     assert "  Try:   raise max_time." in lines
-    assert any(line.startswith("  More:  https://") and line.endswith("/undecided.html") for line in lines)
+    assert any(line.startswith("  More:  https://") and line.endswith("/page/undecided/") for line in lines)
     assert lines[-1] == "5 verdicts: 2 met, 1 not met, 1 undecided, 1 unmeasurable"
     assert "is not met: " not in text  # pytest shows it with the failure
 
@@ -197,7 +197,7 @@ def test_an_empty_run_says_so_if_it_was_asked() -> None:
     assert shown(records=[])[-1] == "0 verdicts: no test measured anything"
 
 
-def test_each_test_is_told_its_tool_once() -> None:
+def test_each_test_is_listed_once_with_its_tool() -> None:
     lines = shown(80)
     start = lines.index("which tool for which test:")
     block = " ".join(" ".join(lines[start:]).split())
@@ -239,21 +239,22 @@ def test_what_is_required_is_written_as_a_comparison(changes: dict[str, Any], re
     assert row[head.index("required") : head.index("bound")].strip() == required
 
 
-def test_tests_without_a_quiet_host_are_told_once_per_reason() -> None:
+def test_tests_without_exclusive_host_access_are_listed_once_per_reason() -> None:
     late = {"alone": False, "waited": 30.0, "reason": "other tests did not end within 30 s"}
     quiet = {"alone": True, "waited": 0.1, "reason": ""}
     stays = [late, late, quiet, late, late, None, {**late, "reason": "this Python has no sqlite3 module"}]
     reporter = FakeReporter(80)
     records = [record.record_of(f"test_a.py::test_{n}", [outcome()], quiet_host=stay) for n, stay in enumerate(stays)]
     terminal.show(reporter, records, Layout(full=False))
-    assert reporter.lines[-3:] == [
-        "4 tests measured without a quiet host (test_0, test_1, test_3, ...): other tests",
-        "  did not end within 30 s",
-        "1 test measured without a quiet host (test_6): this Python has no sqlite3 module",
+    assert reporter.lines[-4:] == [
+        "4 tests measured without exclusive host access (test_0, test_1, test_3, ...):",
+        "  other tests did not end within 30 s",
+        "1 test measured without exclusive host access (test_6): this Python has no",
+        "  sqlite3 module",
     ]
 
 
-def test_a_record_of_an_older_version_has_no_quiet_host() -> None:
+def test_record_of_an_older_version_has_no_host_access() -> None:
     reporter = FakeReporter(80)
     old = record.record_of("test_a.py::test_old", [outcome()])
     del old["quiet_host"]

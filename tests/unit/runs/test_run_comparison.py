@@ -130,7 +130,7 @@ def test_what_is_new_gone_and_of_another_verdict() -> None:
     assert changes["gone"].before == pytest.approx(2.0, rel=0.01)
 
 
-def test_met_that_is_broken_now_is_a_regression_without_any_ratio() -> None:
+def test_met_that_is_not_met_now_is_a_regression_without_any_ratio() -> None:
     baseline, later = (run(a=expectation(series=[], verdict=verdict)) for verdict in ("met", "not_met"))
     assert only(baseline, later).is_regression
     assert not only(later, baseline).is_regression
@@ -144,7 +144,7 @@ def test_another_threshold_is_the_same_measurement_and_other_workers_are_not() -
     assert [change.kind for change in run_comparison.compare(baseline, other_workers).changes] == ["new", "gone"]
 
 
-def test_the_same_question_twice_is_told_apart_by_its_place() -> None:
+def test_the_same_question_twice_is_distinguished_by_its_place() -> None:
     baseline = run(a=[expectation(4.0), expectation(2.0)])
     later = run(a=[expectation(4.0), expectation(1.0)])
     assert [change.kind for change in run_comparison.compare(baseline, later).changes] == ["same", "regression"]
@@ -156,7 +156,7 @@ def test_of_a_test_that_was_run_again_the_last_record_counts() -> None:
     assert only(run(a=expectation(4.0)), later).kind == "same"
 
 
-def test_the_worst_point_of_a_curve_is_told() -> None:
+def test_the_worst_point_of_a_curve_is_reported() -> None:
     def curve(two: float, four: float) -> dict[str, Any]:
         points = [{"workers": 2, "bounds": rounds(two)}, {"workers": 4, "bounds": rounds(four)}]
         return expectation(marker="expect_scaling", arguments={}, series=points)
@@ -189,7 +189,7 @@ def test_what_changes_every_week_does_not_matter() -> None:
 @pytest.mark.parametrize(
     "text", ["speed:10%", "speedup", "speedup:", "speedup:ten", "speedup:-1", "10%", "", "speedup:10%,", "time:3"]
 )
-def test_what_is_no_limit_is_told_with_what_is(text: str) -> None:
+def test_what_is_no_limit_is_reported_with_what_is(text: str) -> None:
     with pytest.raises(ValueError, match=r"no limit: write FIGURE:LOSS, where FIGURE is speedup or efficiency"):
         allowed_loss.parse([text])
 
@@ -229,7 +229,7 @@ def test_measuring_goes_on_where_rounds_differ_and_not_for_ever() -> None:
     assert run_comparison.enough([], 96)  # rounds that no one could read
 
 
-def test_what_is_gone_is_told_in_the_order_of_the_baseline() -> None:
+def test_removed_tests_are_listed_in_the_order_of_the_baseline() -> None:
     many = [{**expectation(arguments={"threads": number}), "workers": f"{number} threads"} for number in range(2, 22)]
     changes = run_comparison.compare(run(test=many), run()).changes
     assert [change.kind for change in changes] == ["gone"] * 20
@@ -252,7 +252,7 @@ def test_what_a_run_says_too_little_of(bounds: list[list[float]], loss: float, r
     assert found[0].loss == pytest.approx(loss)
 
 
-def test_what_is_blunt_catches_the_loss_that_it_names() -> None:
+def test_imprecise_result_detects_the_loss_that_it_names() -> None:
     """A later run that is no sharper, and has lost as much."""
     bounds = [[1.3, 2.0]] * 24
     (found,) = run_comparison.imprecise_baselines(

@@ -73,7 +73,7 @@ def _leaves(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("place", _leaves(a_run()["records"][0]), ids=lambda place: ".".join(map(str, place)))
-def test_wrong_value_is_told_with_its_place(place: tuple[Any, ...]) -> None:
+def test_wrong_value_is_reported_with_its_place(place: tuple[Any, ...]) -> None:
     run = a_run()
     target: Any = run["records"][0]
     for step in place[:-1]:

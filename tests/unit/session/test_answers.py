@@ -57,7 +57,7 @@ STATEMENTS = {
 
 
 @pytest.mark.parametrize(("statement", "dropped"), STATEMENTS.items())
-def test_answers_that_no_one_uses_are_seen(statement: str, dropped: list[bool]) -> None:
+def test_unused_answers_are_seen(statement: str, dropped: list[bool]) -> None:
     space: dict[str, Any] = {"asked": Asked(), "asyncio": asyncio, "context": contextlib.nullcontext()}
     exec(f"async def run():\n    {statement}\n", space)
     SEEN.clear()

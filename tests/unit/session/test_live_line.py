@@ -126,7 +126,7 @@ def test_only_a_terminal_gets_a_live_line(
     assert terminal_of_pytest() is None
 
 
-def test_without_a_terminal_nobody_is_told() -> None:
+def test_without_a_terminal_nothing_is_shown() -> None:
     with live(None, 60) as show:
         assert show is None
 

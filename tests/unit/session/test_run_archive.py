@@ -22,7 +22,7 @@ def asked(**options: Any) -> Settings:
 
 
 @pytest.mark.parametrize("slow", [16, 24, 28, 40])
-def test_a_loss_that_was_not_confirmed_is_unsure_wherever_the_median_of_both_looks_falls(slow: int) -> None:
+def test_unconfirmed_loss_is_undecided_wherever_the_median_of_both_measurements_is(slow: int) -> None:
     both = [{"workers": 4, "bounds": rounds(1.0, slow) + rounds(4.0, 52 - slow)}]
     later = run(test=expectation(series=both, change=NOT_CONFIRMED))
     settings = asked(compare="base", compare_fail=allowed_loss.parse(["speedup:10%"]))
@@ -32,7 +32,7 @@ def test_a_loss_that_was_not_confirmed_is_unsure_wherever_the_median_of_both_loo
     assert "fresh workers did not confirm it" in str(change)
 
 
-def test_a_baseline_that_says_too_little_is_told_as_it_is_saved(tmp_path: Path) -> None:
+def test_a_baseline_that_says_too_little_is_reported_as_it_is_saved(tmp_path: Path) -> None:
     kept = Kept(asked(save="base", storage=str(tmp_path)), [])
     wide = expectation(series=[{"workers": 4, "bounds": [[1.2, 2.0]] * 24}])
     kept.save(run(**{"test_suite.py::test_digest": wide, "sharp": expectation()}), complete=True)

@@ -48,7 +48,7 @@ def test_every_rule_says_why_it_is_there(rule: Rule[object]) -> None:
     assert rule.evidence.split(":")[0] in ("promise", "judgement") or "(" in rule.evidence
 
 
-def test_names_are_told_apart() -> None:
+def test_names_are_distinguished() -> None:
     assert len({rule.name for rule in ALL}) == len(ALL)
 
 

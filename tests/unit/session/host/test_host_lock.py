@@ -264,7 +264,7 @@ def test_what_is_raised_while_waiting_leaves_nothing_behind(join: Join) -> None:
         assert lease.alone
 
 
-def test_who_waits_tells_it(join: Join) -> None:
+def test_waiting_session_says_so(join: Join) -> None:
     measuring, ordinary = join(patience=0.3), join()
     ordinary.enter()
     told: list[str] = []
@@ -304,7 +304,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
         FileLock(tmp_path / "active.db")
 
 
-def test_a_file_that_is_something_else_is_told_and_not_touched(tmp_path: Path) -> None:
+def test_a_file_that_is_something_else_is_reported_and_not_touched(tmp_path: Path) -> None:
     (tmp_path / "active.db").write_text("my diary\n" * 1000)
     host = HostLock(tmp_path, PATIENCE)
     host.enter()
