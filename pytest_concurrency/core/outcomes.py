@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NoReturn
 
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import BackendName, BoundKind, GilUse, Interference, Interval, VerdictName
 
 
@@ -182,3 +183,4 @@ class Outcome:
     backend: str = ""
     worker_count: int | None = None  # None: one worker was measured, or two callables
     tool: str = ""  # what ``advice`` recommends, by itself
+    leftovers: tuple[Leftover, ...] = ()  # what the calls have left running

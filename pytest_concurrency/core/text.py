@@ -14,6 +14,12 @@ def wrap(text: str, indent: str = "") -> str:
     )
 
 
+def shortened(text: str, width: int) -> str:
+    """Return text in one line, without what is beyond some characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
 def sentence(text: str) -> str:
     """A clause as a sentence of its own."""
     whole = text[:1].upper() + text[1:]

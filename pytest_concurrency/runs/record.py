@@ -69,6 +69,7 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
         "series": [_series(series) for series in outcome.series],
         "change": asdict(outcome.change) if outcome.change else None,
         "finding": _finding(outcome.finding) if outcome.finding else None,
+        "leftovers": [asdict(leftover) for leftover in outcome.leftovers],
     }
 
 

@@ -86,6 +86,16 @@ class Change(Part, frozen=True, kw_only=True, gc=False):
     headline: Annotated[str, said("The message in one line.")] = ""
 
 
+class Leftover(Part, frozen=True, kw_only=True, gc=False):
+    """What the measured code has left running; several that are alike are one entry."""
+
+    kind: Annotated[str, known("thread", "process", "task")]
+    what: Annotated[str, said("A thread's name and target, a process's number and command line, a task's coroutine.")]
+    made_at: Annotated[str, said("The line of code that has started it; empty if it is not known.")] = ""
+    inside: Annotated[str, said("In which worker it runs; empty for the process of the test.")] = ""
+    count: Count = 1
+
+
 class Expectation(Part, frozen=True, kw_only=True, gc=False):
     """One marker on the test, or one question that it asked of the fixture, with its verdict."""
 
@@ -122,6 +132,9 @@ class Expectation(Part, frozen=True, kw_only=True, gc=False):
         Change | UnsetType | None, said("null if the regression check found nothing, or if there was none.")
     ] = UNSET
     finding: Annotated[Finding | UnsetType | None, said("null if met.")] = UNSET
+    leftovers: Annotated[
+        list[Leftover] | UnsetType, said("What the measured code has left running: threads, processes, tasks.")
+    ] = UNSET
     subject: Annotated[
         str | UnsetType, said("What a call of the fixture measured, such as \"fetch('small')\"; empty for markers.")
     ] = UNSET

@@ -39,6 +39,7 @@ from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
 from pytest_concurrency.session.calls.same_result import check_same
 from pytest_concurrency.session.findings import Efficiency, GilHold, LoopBlock, Speedup, ThresholdFinding, label
 from pytest_concurrency.session.instruments import Instruments
+from pytest_concurrency.verdicts import left_running
 
 __tracebackhide__ = True  # a failure is told at the test's own line
 F = TypeVar("F", bound="ThresholdFinding | BoundFinding")
@@ -56,7 +57,7 @@ class Concurrency(InstrumentCalls):
         self,
         circumstances: SessionContext,
         report: Callable[..., None],
-        follow: Callable[[Outcome, str], bool],
+        follow: Callable[[Outcome, Tolerances], bool],
         explain: Callable[[str], None] = lambda text: None,
         instruments: Instruments | None = None,
     ) -> None:
@@ -218,7 +219,10 @@ class Concurrency(InstrumentCalls):
         setups = [place.setup(place.size) for place in chosen]
         setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
         with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
-            return measure_figures(trial, setups, limits)
+            figures = measure_figures(trial, setups, limits)
+        if figures.leftovers and limits.leftovers == "fail":
+            raise left_running.failure_of(figures.leftovers)
+        return figures
 
     def close(self) -> None:
         """End what is still measured on the test's event loop.
@@ -294,7 +298,7 @@ class Concurrency(InstrumentCalls):
             is_async=is_async,
             decide=decide,
             report=report,
-            follow=lambda outcome: self._follow(outcome, limits.undecided),
+            follow=lambda outcome: self._follow(outcome, limits),
             explain=lambda outcome: self._explain(outcome.reason),
             guests=self._guests,
         )

@@ -122,7 +122,7 @@ def circumstances_of(
     found = baseline_of(item.config, settings)
     gate = found.gate(item.nodeid, settings.compare_fail) if found else None
     return SessionContext(
-        defaults=Tolerances(settings.margin, settings.max_time, settings.undecided),
+        defaults=Tolerances(settings.margin, settings.max_time, settings.undecided, settings.leftovers),
         around=WorkerEnvironment(
             item.config.rootpath,
             settings.start_method,

@@ -142,6 +142,7 @@ def report(value: str) -> str:
 
 
 undecided = _choice("skip", "fail", "pass", "retry")
+leftovers = _choice("tell", "fail")
 start_method = _choice(*START_METHODS)
 priority = _choice(*PRIORITIES)
 dask_address = storage = str
