@@ -13,6 +13,7 @@ FAILURES = (
     "contention",
     "above-at-most",
     "compare",
+    "pool-scaling",
     "not-waiting",
     "not-computing",
     "gil-not-released",

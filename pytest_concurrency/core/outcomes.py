@@ -101,7 +101,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One worker count of a scaling curve.
+    """One worker count of a scaling curve. Its speedup is that over ``base`` workers.
 
     ``serial_part`` is the experimentally determined serial fraction, with its spread; the last three
     are what one body took more than alone, in seconds.
@@ -116,6 +116,12 @@ class Point:
     more_cpu: float
     more_blocked: float
     more_delay: float | None
+    base: int = 1
+
+    @property
+    def ratio(self) -> float:
+        """How many times as many workers there are as at the base."""
+        return self.workers / self.base
 
 
 @dataclass(frozen=True, slots=True)

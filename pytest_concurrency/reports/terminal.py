@@ -107,7 +107,8 @@ def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
     for row in rows_of(records):
         # The failure message of a verdict "not met" has the curve already.
         if row.verdict != "not_met" and (points := [_point(point) for point in row.curve]):
-            reporter.write_line(f"scaling of {row.name} in {row.backend}:", bold=True)
+            where = "with a pool of its own" if row.backend == "pool" else f"in {row.backend}"
+            reporter.write_line(f"scaling of {row.name} {where}:", bold=True)
             for line in curve(points).splitlines():
                 reporter.write_line(line)
             reporter.write_line("")
@@ -162,7 +163,10 @@ def _left_running(reporter: Any, tests: Sequence[LeftByTest], width: int) -> Non
     for test in tests[:_MOST_LEFT]:
         reporter.write_line(f"  {shorten(printable(test.nodeid), width - 2)}")
         for what, made_at in test.lines[:_MOST_LEFT]:
-            for line in (*_below("  ", what, width), *(_below("    ", f"started at {made_at}", width) if made_at else ())):
+            for line in (
+                *_below("  ", what, width),
+                *(_below("    ", f"started at {made_at}", width) if made_at else ()),
+            ):
                 reporter.write_line(line)
         if len(test.lines) > _MOST_LEFT:
             reporter.write_line(f"    ... and {len(test.lines) - _MOST_LEFT} more")

@@ -36,6 +36,7 @@ class Point(Part, frozen=True, kw_only=True, gc=False):
     more_cpu: Number
     more_blocked: Number
     more_delay: Number | None
+    base: Annotated[Count, _said("The count that the speedup is over.")] = 1
 
 
 class Series(Part, frozen=True, kw_only=True, gc=False):
