@@ -43,7 +43,7 @@ class Known(NamedTuple):
 # Bodies of worker groups of this very process and interpreter, which are not pickled.
 here: dict[str, Known] = {}
 _unpacked: dict[str, Known] = {}
-_leftovers: dict[str, Leftovers] = {}  # of bodies that were unpacked here
+_leftovers: dict[str, Leftovers] = {}  # of bodies whose workers are in another process or interpreter than the test
 _mine = threading.local()
 
 # Which thread of this interpreter is at which worker's part: {(key of the group, index): ident}.
@@ -116,7 +116,7 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
     at_work[part] = origin.thread
     input_by_index = False
     try:
-        left = _leftovers.get(work_item.key)
+        left = _leftovers_of(work_item)
         if work_item.job == LEFT:
             answer = Answer("left", left=() if left is None else left.found())
             return Report(answer, arrived, CLOCKS.wall(), origin, begun, UsedCpu.now())
@@ -144,6 +144,18 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
     return Report(answer, arrived, CLOCKS.wall(), origin, begun, UsedCpu.now())
 
 
+def _leftovers_of(work_item: WorkItem) -> Leftovers | None:
+    """Return what looks for leftovers here; None in the process and interpreter of the test, which does so itself."""
+    alone = os.getpid() != work_item.home
+    if not alone and work_item.key in here:
+        return None
+    if work_item.key not in _leftovers:
+        _leftovers.clear()  # one body at a time
+        inside = f"a worker of {work_item.backend}" if alone else "a worker's interpreter"
+        _leftovers[work_item.key] = Leftovers(inside=inside, children=alone)
+    return _leftovers[work_item.key]
+
+
 def _has_a_process_to_itself(work_item: WorkItem) -> bool:
     """Whether this is no thread of a pool: then whatever else computes in this process does so for the body."""
     return os.getpid() != work_item.home and threading.current_thread() is threading.main_thread()
@@ -166,11 +178,7 @@ def _known(work_item: WorkItem) -> Known | Answer | None:
     except BaseException as error:
         found = raised(error)
         return Answer("lost", error=found.error, text=found.text)
-    for each in (_unpacked, _leftovers):
-        each.clear()  # one body at a time
-    alone = os.getpid() != work_item.home  # else this is an interpreter in the test's own process
-    inside = f"a worker of {work_item.backend}" if alone else "a worker's interpreter"
-    _leftovers[work_item.key] = Leftovers(inside=inside, children=alone)
+    _unpacked.clear()  # one body at a time
     _unpacked[work_item.key] = Known(jobs, context)
     return _unpacked[work_item.key]
 

@@ -65,19 +65,18 @@ class LeftTasks:
                 self._others.add(name)
             return task
 
-        replaced = vars(loop).get("create_task") if hasattr(loop, "__dict__") else None
+        own = vars(loop).get("create_task") if hasattr(loop, "__dict__") else None
         try:
             loop.create_task = create_task
         except AttributeError:  # a loop in native code: its tasks stay unknown
-            yield
-            return
+            original = None
         try:
             yield
         finally:
-            if replaced is not None:
-                loop.create_task = replaced
-            else:
-                del loop.create_task  # the class's own shows again
+            if own is not None:
+                loop.create_task = own
+            elif original is not None:
+                del loop.create_task  # that of its class shows again
 
     async def found(self) -> tuple[Leftover, ...]:
         """Return the tasks that are left, after a while if there seem to be any."""
