@@ -38,6 +38,10 @@ class Usl:
         """The count with the largest throughput; infinite without coherency."""
         return math.sqrt(max(0.0, 1 - self.contention) / self.coherency) if self.coherency > 0 else math.inf
 
+    def speedup(self, count: float) -> float:
+        """What the law expects of a count."""
+        return count / (1 + self.contention * (count - 1) + self.coherency * count * (count - 1))
+
 
 def fit_usl(speedups: Sequence[tuple[float, float]]) -> Usl | None:
     """Return the least-squares fit; None with fewer than three counts above 1, or without a meaning.
@@ -104,7 +108,8 @@ def _reached(points: Sequence[Point]) -> list[tuple[int, float]]:
 def peak_of(points: Sequence[Point]) -> float | None:
     """Return the count at which the Universal Scalability Law has its largest throughput, if the points identify it.
 
-    They do if every fit has a peak within twice the largest count where one point lies at either end of its interval.
+    They do if the law describes them, and if every fit has a peak within twice the largest count where one point lies
+    at either end of its interval.
     """
     speedups = [point.speedup for point in points]
     fits = [fit_usl([(point.ratio, point.speedup.value) for point in points])]
@@ -113,9 +118,16 @@ def peak_of(points: Sequence[Point]) -> float | None:
             moved = [*(each.value for each in speedups[:place]), end, *(each.value for each in speedups[place + 1 :])]
             fits.append(fit_usl([(point.ratio, value) for point, value in zip(points, moved, strict=True)]))
     farthest = 2 * max(point.ratio for point in points)
-    if fits[0] is None or any(fit is None or fit.peak > farthest for fit in fits):
+    if fits[0] is None or not _describes(fits[0], points) or any(fit is None or fit.peak > farthest for fit in fits):
         return None
     return fits[0].peak * points[0].base
+
+
+def _describes(usl: Usl, points: Sequence[Point]) -> bool:
+    """Whether the law is near each point: the throughput of a pool that is limited to ten has a corner, not a peak."""
+    return all(
+        point.speedup.low / _HELPS <= usl.speedup(point.ratio) <= point.speedup.high * _HELPS for point in points
+    )
 
 
 def reading_of(points: Sequence[Point]) -> str:

@@ -31,19 +31,21 @@ def curve(points: Sequence[Point]) -> str:
     usl = fit_usl([(point.ratio, point.speedup.value) for point in points])
     if usl is not None:
         parts.append(f"  contention {share(usl.contention)}, coherency {usl.coherency:.4f} (Universal Scalability Law)")
-    for said in (reading_of(points), _knee(points)):
+    for said in (reading_of(points), knee(points)):
         if said:
             parts.append(wrap(said, "  "))
     return "\n".join(parts)
 
 
-def _knee(points: Sequence[Point]) -> str:
-    """From which count on more workers do not help; empty if each step helps, or there is one count only."""
-    if len(points) < 2 or (knee := knee_of(points)) == points[-1].workers:
+def knee(points: Sequence[Point]) -> str:
+    """Say from which count on more workers do not help; nothing if each step helps, or there is one count only."""
+    if len(points) < 2 or (workers := knee_of(points)) == points[-1].workers:
         return ""
-    said = f"More than {count(knee, 'worker')} {'does' if knee == 1 else 'do'} not help."
+    said = f"More than {count(workers, 'worker')} {'does' if workers == 1 else 'do'} not help."
     peak = peak_of(points)
-    return said if peak is None else f"{said} The law has its peak at about {peak:.0f}."
+    if peak is None:
+        return said
+    return f"{said} By the Universal Scalability Law, throughput is largest with about {peak:.0f}."
 
 
 def _more(seconds: float) -> str:

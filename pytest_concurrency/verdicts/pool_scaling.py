@@ -8,9 +8,10 @@ from dataclasses import replace
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Round
 from pytest_concurrency.core.outcomes import Bound, Finding, Outcome
+from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, formatter, number, share, within
 from pytest_concurrency.engine.scaling_laws import point_of
-from pytest_concurrency.verdicts import left_running
+from pytest_concurrency.verdicts import curves, left_running
 from pytest_concurrency.verdicts.outcome import combine, words
 
 BACKEND = "pool"  # of an outcome about the function's own pool
@@ -40,9 +41,13 @@ def outcome_of(outcome: Outcome, rounds: Sequence[Round], size: int, first: int)
 
 
 def combined(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return one outcome for all sizes: the worst, with all points beside it."""
+    """Return one outcome for all sizes: the worst, with all points beside it, and from which size on none helps."""
     left: tuple[Leftover, ...] = left_running.latest(outcome.leftovers for outcome in outcomes)
-    return replace(combine(outcomes), leftovers=left)
+    whole = replace(combine(outcomes), leftovers=left)
+    if whole.verdict != "not_met" or whole.finding is None or not (said := curves.knee(whole.curve)):
+        return whole
+    finding = replace(whole.finding, cause=f"{said[:1].lower()}{said[1:]} {sentence(whole.finding.cause)}")
+    return replace(whole, finding=finding, reason=words(finding, curves.curve(whole.curve)))
 
 
 def _finding(outcome: Outcome, finding: Finding, size: int, first: int) -> Finding:
@@ -72,4 +77,4 @@ def _cause(bound: Bound | None, first: int) -> str:
         if bound.kind == "cpu"
         else f"waits {share(bound.wait_share)} of its time"
     )
-    return f"with {count(first, 'worker')} the work {what}, and more workers get in each other's way."
+    return f"with {count(first, 'worker')} the work {what}."

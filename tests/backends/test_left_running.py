@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import http.server
+import inspect
 import multiprocessing
 import subprocess
 import sys
@@ -111,7 +112,7 @@ def around(start_method: str = "fork") -> WorkerEnvironment:
 
 def left_in(setup: WorkerSetup, function: Callable[..., Any], *args: Any) -> tuple[Leftover, ...]:
     """What is told after some calls of a function in workers."""
-    body = Body(function, args, is_async=asyncio.iscoroutinefunction(function))
+    body = Body(function, args, is_async=inspect.iscoroutinefunction(function))
     with closing(WorkerBench(body, around(), patience=20.0)) as bench:
         bench.prepare(setup)
         return merged(bench.left_behind())
@@ -194,9 +195,7 @@ def test_tasks_that_stay_are_told_with_the_line_that_makes_them() -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_a_compared_function_leaves_is_told(
-    function: Callable[[], None], kind: str, what: str, line: str
-) -> None:
+def test_what_a_compared_function_leaves_is_told(function: Callable[[], None], kind: str, what: str, line: str) -> None:
     try:
         (left,) = compare(function)
     finally:
@@ -271,6 +270,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 def test_what_a_server_of_the_test_starts_is_not_told(hurried: None) -> None:
     """A thread for each connection, which stays as long as the client keeps that."""
+    before = threading.active_count()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         serving = threading.Thread(target=server.serve_forever, args=(0.01,))
         serving.start()
@@ -282,7 +282,8 @@ def test_what_a_server_of_the_test_starts_is_not_told(hurried: None) -> None:
             connections[-1].getresponse().read()
 
         try:
-            assert left_in(THREADS, ask) == ()
+            assert compare(ask) == ()
+            assert threading.active_count() - before == 1 + len(connections) == 3
         finally:
             for connection in connections:
                 connection.close()

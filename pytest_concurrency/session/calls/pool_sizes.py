@@ -49,6 +49,11 @@ def is_meant(options: Mapping[str, Any]) -> bool:
     return "executor" not in options and ("workers" in options or "total" in options)
 
 
+def last_counts(options: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what the function is given for the largest pool, from options that were not checked."""
+    return (*tuple(options.get("workers", ()))[-1:], *([options["total"]] if "total" in options else []))
+
+
 def parsers() -> dict[str, keywords.Parser]:
     """Return the keywords that such a call has besides the common ones."""
     return {"workers": _sizes, "total": _total}
