@@ -44,8 +44,6 @@ _GOODBYE = 1.0  # seconds that a hanging body gets to end when its worker group 
 _TELLING = 10.0  # seconds that workers get to say what the body has left running
 _LATE = 0.0005  # seconds after the common start that do not matter
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
-
-
 _FORKED = (
     "This pool forks its workers from the test process. Threads of that are missing in them: what the body gives to a "
     "pool of threads that was used before is never done, and a lock that such a thread held stays locked. Make the "
@@ -157,6 +155,8 @@ class ExecutorWorkers(WorkerGroup):
         return Sample(loops, tuple(map(self._reading, reports)))
 
     def left_behind(self) -> Sequence[Leftover]:
+        if self.one_interpreter:
+            return ()
         return executor_task.left_behind(self._send(self._count, 1, _TELLING, executor_task.LEFT)[1])
 
     def close(self) -> None:
