@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from pytest_concurrency.runs.type_parts import BoundType, Count, Number, Pair, Part, known, said
+from pytest_concurrency.runs.type_parts import BoundType, Count, Leftover, Number, Pair, Part, known, said
 
 
 class Estimate(Part, frozen=True, kw_only=True, gc=False):
@@ -36,7 +36,7 @@ class Point(Part, frozen=True, kw_only=True, gc=False):
     more_cpu: Number
     more_blocked: Number
     more_delay: Number | None
-    base: Annotated[Count, _said("The count that the speedup is over.")] = 1
+    base: Annotated[Count, said("The count that the speedup is over.")] = 1
 
 
 class Series(Part, frozen=True, kw_only=True, gc=False):
@@ -85,16 +85,6 @@ class Change(Part, frozen=True, kw_only=True, gc=False):
     ]
     text: Annotated[str, said("The whole message, for people.")]
     headline: Annotated[str, said("The message in one line.")] = ""
-
-
-class Leftover(Part, frozen=True, kw_only=True, gc=False):
-    """What the measured code has left running; several that are alike are one entry."""
-
-    kind: Annotated[str, known("thread", "process", "task")]
-    what: Annotated[str, said("A thread's name and target, a process's number and command line, a task's coroutine.")]
-    made_at: Annotated[str, said("The line of code that has started it; empty if it is not known.")] = ""
-    inside: Annotated[str, said("In which worker it runs; empty for the process of the test.")] = ""
-    count: Count = 1
 
 
 class Expectation(Part, frozen=True, kw_only=True, gc=False):
