@@ -122,7 +122,7 @@ _KEYWORDS = {
     "max_time": ('"10s"', "the longest time for one verdict"),
     "undecided": ('"skip"', "what happens to a test without a verdict"),
     "setup": ("", "a function that makes a new input before each batch, outside of the timed part"),
-    "leftovers": ("", "whether tasks, threads and processes that are left behind fail the test"),
+    "leftovers": ('"tell"', "whether tasks, threads and processes that are left behind fail the test"),
 }
 _BAD_VALUES: tuple[object, ...] = (object(), -1)
 

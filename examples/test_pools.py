@@ -1,6 +1,7 @@
 """Compare your own pool with a loop: ``ProcessPoolExecutor``, ``multiprocessing.Pool``, ``ThreadPoolExecutor``.
 
-The pools are created once and kept, as in a program. Only ``map`` is measured.
+The pools are created once and kept, as in a program. Only ``map`` is measured. The last test finds out whether a larger
+pool is worth it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import multiprocessing
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.pool import Pool
@@ -79,3 +81,17 @@ def test_thread_pool_executor_map_of_computing_that_releases_the_gil(concurrency
             max_time=MAX_TIME,
         )
         assert speedup >= 1.3
+
+
+def check_link(number: int) -> None:
+    """Stands for a request that takes 5 ms."""
+    time.sleep(0.005)
+
+
+def check_links(workers: int, total: int) -> None:
+    with ThreadPoolExecutor(max_workers=workers) as executor:
+        list(executor.map(check_link, range(total)))
+
+
+def test_more_threads_in_the_pool_pay_off(concurrency):
+    assert concurrency.scaling(check_links, workers=(1, 4, 10), total=20, max_time=MAX_TIME) >= 0.5

@@ -7,6 +7,7 @@ import errno
 from collections.abc import Sequence
 
 from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import BlockProbe, Sample
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.machine.stack_locations import Place
@@ -72,6 +73,13 @@ class WorkerGroup(abc.ABC):
     def block(self) -> BlockProbe | None:
         """What the last ``beat`` job saw of the event loop, where there is one."""
         return None
+
+    def left_behind(self) -> Sequence[Leftover]:
+        """Return what the body has left running where only the workers can see it: in their process, on their loop.
+
+        :raises WorkerLost: a worker died, or gave no answer.
+        """
+        return ()
 
     def stacks(self, workers: int) -> Sequence[Sequence[Place]] | None:
         """Return where each of the first ``workers`` is at this moment, innermost first; None if no one can see.

@@ -43,6 +43,7 @@ class BorrowedLoop(ABC):
     """Hands batches from the thread that measures to the loop that someone else runs."""
 
     name: str  # what kind of loop it is
+    has_loose_tasks = False  # whether a task may outlive the one that has made it, as in asyncio
 
     def __init__(self) -> None:
         """To be made in the loop's thread, by what runs there."""
@@ -167,6 +168,8 @@ class BorrowedLoop(ABC):
 
 class BorrowedAsyncioLoop(BorrowedLoop):
     """Borrows asyncio's loop, or any that stands in for it (uvloop)."""
+
+    has_loose_tasks = True
 
     def __init__(self) -> None:
         super().__init__()

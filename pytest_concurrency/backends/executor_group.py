@@ -25,6 +25,7 @@ from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
 from pytest_concurrency.backends.serialization import exception_of, load_error, pack, pack_state, session_modules
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body, Reading, Sample
 from pytest_concurrency.core.units import count as counted
 from pytest_concurrency.core.units import duration
@@ -40,10 +41,9 @@ _ASSEMBLING = 30.0  # seconds in which a pool's workers must have turned up
 _STUCK = 5  # tries without a new worker after which no more are awaited
 _TRIES = 4  # for a batch whose workers were late, or did not all take part
 _GOODBYE = 1.0  # seconds that a hanging body gets to end when its worker group is closed
+_TELLING = 10.0  # seconds that workers get to say what the body has left running
 _LATE = 0.0005  # seconds after the common start that do not matter
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
-
-
 _FORKED = (
     "This pool forks its workers from the test process. Threads of that are missing in them: what the body gives to a "
     "pool of threads that was used before is never done, and a lock that such a thread held stays locked. Make the "
@@ -141,7 +141,7 @@ class ExecutorWorkers(WorkerGroup):
         for attempt in itertools.count(1):
             start_at, reports = self._send(workers, loops, deadline, job, turns)
             late = max(self._here_time(report, report.arrived) for report in reports) - start_at
-            overlapping = _overlapping(reports)
+            overlapping = executor_task.overlapping(reports)
             missed = overlapping < workers <= self.at_once
             if missed and attempt == _TRIES:
                 raise WorkerLost(
@@ -153,6 +153,11 @@ class ExecutorWorkers(WorkerGroup):
             elif late <= _LATE or attempt == _TRIES or overlapping < workers:
                 break
         return Sample(loops, tuple(map(self._reading, reports)))
+
+    def left_behind(self) -> Sequence[Leftover]:
+        if self.one_interpreter:
+            return ()
+        return executor_task.left_behind(self._send(self._count, 1, _TELLING, executor_task.LEFT)[1])
 
     def close(self) -> None:
         """End the executor if it is ours; leave the user's own as it is, but for a body that hangs in it."""
@@ -187,9 +192,9 @@ class ExecutorWorkers(WorkerGroup):
         stuck = 0
         while self.at_once < self._count and stuck < _STUCK and CLOCKS.wall() < end:
             _, reports = self._send(self._count, 1, _ASSEMBLING, "idle")
-            more = _overlapping(reports) > self.at_once
+            more = executor_task.overlapping(reports) > self.at_once
             stuck = 0 if more else stuck + 1
-            self.at_once = max(self.at_once, _overlapping(reports))
+            self.at_once = max(self.at_once, executor_task.overlapping(reports))
             self._lead = min(self._lead * 2, _LONGEST_LEAD)
         self._lead = _FIRST_LEAD
 
@@ -343,8 +348,3 @@ class ExecutorWorkers(WorkerGroup):
 
 def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> None:
     received[index] = CLOCKS.wall()
-
-
-def _overlapping(reports: Sequence[Report]) -> int:
-    """How many workers there were: one that had two work items ran them one after the other."""
-    return len({report.origin for report in reports})

@@ -7,7 +7,8 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -21,12 +22,15 @@ from pytest_concurrency.backends.serialization import (
     take_surroundings,
     unpack,
 )
+from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import usable_cpus
 from pytest_concurrency.probes.helper_threads import UsedCpu, watched
+from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
+LEFT = "left behind"  # the job that tells what the body has left running
 
 
 class Known(NamedTuple):
@@ -39,6 +43,7 @@ class Known(NamedTuple):
 # Bodies of worker groups of this very process and interpreter, which are not pickled.
 here: dict[str, Known] = {}
 _unpacked: dict[str, Known] = {}
+_leftovers: dict[str, Leftovers] = {}  # of bodies whose workers are in another process or interpreter than the test
 _mine = threading.local()
 
 # Which thread of this interpreter is at which worker's part: {(key of the group, index): ident}.
@@ -111,6 +116,10 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
     at_work[part] = origin.thread
     input_by_index = False
     try:
+        left = _leftovers_of(work_item)
+        if work_item.job == LEFT:
+            answer = Answer("left", left=() if left is None else left.found())
+            return Report(answer, arrived, CLOCKS.wall(), origin, begun, UsedCpu.now())
         if "prepare" in jobs and work_item.job == "body":
             forget_index(*bodies)
             for worker in bodies:
@@ -124,7 +133,8 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
             CLOCKS.sleep(max(0.0, work_item.start_at + offset - CLOCKS.wall()))
         call = jobs.get(work_item.job, _idle)
         run = functools.partial(run_batch, call, work_item.loops, clock, idle_delay, bodies)
-        reading = watched(run) if _has_a_process_to_itself(work_item) else run()
+        with nullcontext() if left is None or work_item.job != "body" else left.first_call():
+            reading = watched(run) if _has_a_process_to_itself(work_item) else run()
         answer = Answer("reading", replace(reading, by_index=reading.by_index or input_by_index))
     except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
         answer = raised(error)
@@ -132,6 +142,18 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
         with at_work_lock:
             del at_work[part]
     return Report(answer, arrived, CLOCKS.wall(), origin, begun, UsedCpu.now())
+
+
+def _leftovers_of(work_item: WorkItem) -> Leftovers | None:
+    """Return what looks for leftovers here; None in the process and interpreter of the test, which does so itself."""
+    alone = os.getpid() != work_item.home
+    if not alone and work_item.key in here:
+        return None
+    if work_item.key not in _leftovers:
+        _leftovers.clear()  # one body at a time
+        inside = f"a worker of {work_item.backend}" if alone else "a worker's interpreter"
+        _leftovers[work_item.key] = Leftovers(inside=inside, children=alone)
+    return _leftovers[work_item.key]
 
 
 def _has_a_process_to_itself(work_item: WorkItem) -> bool:
@@ -159,6 +181,17 @@ def _known(work_item: WorkItem) -> Known | Answer | None:
     _unpacked.clear()  # one body at a time
     _unpacked[work_item.key] = Known(jobs, context)
     return _unpacked[work_item.key]
+
+
+def overlapping(reports: Sequence[Report]) -> int:
+    """Return how many workers there were: one that had two work items ran them one after the other."""
+    return len({report.origin for report in reports})
+
+
+def left_behind(reports: Sequence[Report]) -> tuple[Leftover, ...]:
+    """Return what workers say that the body has left running, with that of each process or interpreter once."""
+    answers = {(report.origin.process, report.origin.interpreter): report.answer for report in reports}
+    return merged(leftover for answer in answers.values() if answer is not None for leftover in answer.left)
 
 
 def stack_location() -> Origin:

@@ -14,14 +14,18 @@ import functools
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 STAYS = "A thread that waits cannot be ended from outside: those above stay until the session ends."
 _GRACE = 1.0  # seconds that all of them get to end, when Python exits
@@ -82,6 +86,31 @@ def leave_threads(what: str, threads: Sequence[threading.Thread]) -> None:
             leave(
                 AbandonedWorker(f"{what}: {stack_locations.describe(stands)}", None, functools.partial(list, [thread]))
             )
+
+
+def let_go_of_tasks(loop: AbstractEventLoop) -> None:
+    """End what was pending as its loop was closed; a garbage collection would tell of it in another test."""
+    import asyncio
+
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own gather() does
+        coroutine = task.get_coro()
+        if coroutine is not None:
+            with contextlib.suppress(Exception):
+                coroutine.close()
+
+
+def let_go_of_half_made_loop(error: OSError) -> None:
+    """Let a loop that could not be made go in silence: told of in the middle of an import, it would break that.
+
+    Source: python/cpython issue 91351.
+    """
+    import asyncio
+
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        loop = frame.f_locals.get("self")
+        if isinstance(loop, asyncio.BaseEventLoop):
+            loop._closed = True  # type: ignore[attr-defined]
 
 
 def _hangs(left: AbandonedWorker) -> bool:

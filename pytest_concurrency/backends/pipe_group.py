@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.framing import Inbox, Watch
 from pytest_concurrency.backends.serialization import Answer, exception_of
 from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine.clocks import CLOCKS
 
@@ -21,6 +22,7 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _START = 60.0  # seconds that a worker gets to import the test's modules
 _LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
+_TELLING = 10.0  # seconds that workers get to say what the body has left running
 
 
 class PipeWorkers(WorkerGroup):
@@ -56,25 +58,33 @@ class PipeWorkers(WorkerGroup):
     def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Run one batch on the first ``workers``; ``deadline`` is in seconds."""
         assert not self._lost, "a worker group that has lost a worker cannot be used again"
-        task = pickle.dumps((job, loops, workers, turns))
-        for index in range(workers):
-            try:
-                self._pipes[index].send_bytes(task)
-            except OSError:
-                raise self._lose(index, workers, "while it waited for work") from None
-        try:
-            answers = self._answers(workers, deadline)
-        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
-            self._lost = True
-            raise
         readings: list[Reading] = []
-        for index, answer in enumerate(answers):
+        for index, answer in enumerate(self._asked(workers, (job, loops, workers, turns), deadline)):
             if answer.kind == "raised":
                 raise Raised(exception_of(answer), self.backend, index, workers)
             assert answer.reading is not None
             self._used[index] = answer.used
             readings.append(answer.reading)
         return Sample(loops, tuple(readings))
+
+    def left_behind(self) -> Sequence[Leftover]:
+        workers = len(self._pipes)
+        answers = self._asked(workers, (pipe_main.LEFT, 1, workers, 1), _TELLING)
+        return merged(leftover for answer in answers for leftover in answer.left)
+
+    def _asked(self, workers: int, task: tuple[str, int, int, int], deadline: float) -> list[Answer]:
+        """Send one task to the first ``workers``, and return their answers."""
+        message = pickle.dumps(task)
+        for index in range(workers):
+            try:
+                self._pipes[index].send_bytes(message)
+            except OSError:
+                raise self._lose(index, workers, "while it waited for work") from None
+        try:
+            return self._answers(workers, deadline)
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+            self._lost = True
+            raise
 
     def _open(self, count: int, start: Callable[[int], None], refusal: Callable[[int, Answer], Exception]) -> None:
         """Start workers, and wait until each has loaded the body; if one cannot, none stays.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pickle
 from collections.abc import Callable, Mapping
@@ -21,10 +22,14 @@ from pytest_concurrency.backends.serialization import (
 )
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.probes.helper_threads import UsedCpu
+from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
 Look = Callable[[Callable[[], Reading]], Reading]
+LEFT = "left behind"  # the job that tells what the body has left running
+
+_NOTHING = contextlib.nullcontext()
 
 
 def _plainly(run: Callable[[], Reading]) -> Reading:
@@ -54,6 +59,8 @@ def serve(
     :raises EOFError, OSError: the pipe is closed, or lost: no one is there any more.
     """
     no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))
+    inside = "a worker process" if own_process else "a worker's interpreter"
+    leftovers = Leftovers(inside=inside, children=own_process)
     framing.send(connection, pickle.dumps(Answer("ready")))
     clock = ThreadClock()
     try:
@@ -63,9 +70,13 @@ def serve(
             if task is None:
                 return
             job, loops, workers, turns = task
+            if job == LEFT:
+                framing.send(connection, pickle.dumps(Answer("left", left=leftovers.found())))
+                continue
             bodies = bodies_of(index, workers, backend, turns)
             try:
-                reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies))
+                with leftovers.first_call() if job == "body" else _NOTHING:
+                    reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies))
                 message = _packed(reading, UsedCpu.now().total if own_process else 0.0)
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:

@@ -26,6 +26,7 @@ from typing import Any, Literal
 from pytest_concurrency.backends.batch import current_worker, jobs_of
 from pytest_concurrency.backends.fork_only import open_connection
 from pytest_concurrency.core.errors import CannotMeasure, NotPicklable, WorkerLost
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body, Reading
 
 # Where a test session found its modules: {dotted name: (file, folders of a package)}.
@@ -36,11 +37,12 @@ Modules = Mapping[str, "tuple[str | None, tuple[str, ...]]"]
 class Answer:
     """What is sent back over the pipe: an exception as bytes of its own, since it may not be picklable."""
 
-    kind: Literal["ready", "reading", "raised", "lost"]  # lost: the body could not be loaded
+    kind: Literal["ready", "reading", "raised", "lost", "left"]  # lost: the body could not be loaded
     reading: Reading | None = None
     error: bytes = b""
     text: str = ""
     used: float = 0.0  # CPU time of the worker's process so far, in seconds; 0 of a worker without one of its own
+    left: tuple[Leftover, ...] = ()  # what the body has left running in the worker's process or interpreter
 
 
 def pack(body: Body) -> bytes:

@@ -29,14 +29,17 @@ from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoop
 from pytest_concurrency.backends.executors import threads_of
 from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import BlockProbe, Body, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.left_tasks import LeftTasks
 from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
+_TELLING = 10.0  # seconds that it may take to say which tasks the body has left running
 _LOOP_IS_OURS = "It runs all tasks of the measurement: leave it running, and close only loops that the body has made."
 
 _FOREIGN = "measuring ran this on an event loop of its own, and it uses something that another loop has made. "
@@ -92,12 +95,15 @@ class TaskWorkers(WorkerGroup):
         self._failed: int | None = None  # the task that raised first
         self._unhandled: dict[str, Any] | None = None  # the first exception that reached the loop only
         self._told = False
+        self._tasks = LeftTasks()
+        self._left: Sequence[Leftover] = ()
         self._inside = borrowed_loop is None and _in_a_loop()  # whether the test itself is on a loop, and blocks it
         jobs = {
             "body": self._batch,
             "beat": self._body_beside_beat,
             "prepare": self._make_inputs,
             "control": self._control,
+            "left": self._look_for_leftovers,
         }
         self._thread: ThreadWorkers | BorrowedLoopWorker
         if borrowed_loop is not None:
@@ -143,6 +149,10 @@ class TaskWorkers(WorkerGroup):
     def native_ids(self) -> Sequence[int]:
         return self._thread.native_ids
 
+    def left_behind(self) -> Sequence[Leftover]:
+        self.run(1, 1, _TELLING, "left")
+        return self._left
+
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
         """Where the tasks wait; all of them wait for what one of them has the loop's thread do."""
         unfinished = [task for task in self._workers if not task.done()]
@@ -167,7 +177,11 @@ class TaskWorkers(WorkerGroup):
         hung.leave_threads(f"{self._label}, a thread of its event loop's pool", self._helpers)
 
     async def _batch(self) -> None:
-        await self._gather()
+        with self._tasks.first_calls():
+            await self._gather()
+
+    async def _look_for_leftovers(self) -> None:
+        self._left = await self._tasks.found()
 
     async def _control(self) -> None:
         control_body()
@@ -196,7 +210,7 @@ class TaskWorkers(WorkerGroup):
         try:
             loop = asyncio.new_event_loop()
         except OSError as error:
-            _drop_half_made(error)
+            hung.let_go_of_half_made_loop(error)
             raise WorkerLost(f"tasks: the event loop could not be made: {not_started(error)}") from None
         loop.set_exception_handler(self._take_unhandled)
         return loop
@@ -250,7 +264,7 @@ class TaskWorkers(WorkerGroup):
         try:
             self._each = await await_as(self._call, self._loops, self._bodies[index])
             self._ends[index] = CLOCKS.wall()
-        except GeneratorExit:  # nothing runs here any more, see _abandon()
+        except GeneratorExit:  # nothing runs here any more, see hung.let_go_of_tasks()
             raise
         except BaseException as error:
             if self._failed is None:
@@ -289,7 +303,7 @@ class TaskWorkers(WorkerGroup):
         self._helpers = threads_of(pool) if pool is not None else []
         if loop.is_closed():
             asyncio.set_event_loop(None)
-            _abandon(loop)
+            hung.let_go_of_tasks(loop)
             return
         try:
             leftover = asyncio.all_tasks(loop)
@@ -301,7 +315,7 @@ class TaskWorkers(WorkerGroup):
         finally:
             asyncio.set_event_loop(None)
             loop.close()
-            _abandon(loop)  # what has refused to be cancelled
+            hung.let_go_of_tasks(loop)  # what has refused to be cancelled
 
 
 def _in_a_loop() -> bool:
@@ -316,27 +330,6 @@ def _time_stands_still() -> bool:
     before = time.monotonic()  # as asyncio reads it, not by our own clocks
     CLOCKS.sleep(0.05)
     return time.monotonic() == before
-
-
-def _abandon(loop: asyncio.AbstractEventLoop) -> None:
-    """End what was pending as its loop was closed; a garbage collection would tell of it in another test."""
-    for task in asyncio.all_tasks(loop):
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own gather() does
-        coroutine = task.get_coro()
-        if coroutine is not None:
-            with contextlib.suppress(Exception):
-                coroutine.close()
-
-
-def _drop_half_made(error: OSError) -> None:
-    """Let a loop that could not be made go in silence: told of in the middle of an import, it would break that.
-
-    Source: python/cpython issue 91351.
-    """
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        loop = frame.f_locals.get("self")
-        if isinstance(loop, asyncio.BaseEventLoop):
-            loop._closed = True  # type: ignore[attr-defined]
 
 
 def _add_note(error: BaseException, note: str) -> None:

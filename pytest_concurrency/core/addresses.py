@@ -12,6 +12,7 @@ FAILURES = (
     "contention",
     "above-at-most",
     "compare",
+    "pool-scaling",
     "not-waiting",
     "not-computing",
     "gil-not-released",
@@ -20,6 +21,7 @@ FAILURES = (
     "blocked-event-loop",
     "bound-type",
     "regression",
+    "leftovers",
 )
 _PAGES = {"undecided": "not-green/undecided.html", "unmeasurable": "not-green/unmeasurable.html"}
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NoReturn
 
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import BackendName, BoundKind, GilUse, Interference, Interval, VerdictName
 
 
@@ -100,7 +101,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One worker count of a scaling curve.
+    """One worker count of a scaling curve. Its speedup is that over ``base`` workers.
 
     ``serial_part`` is the experimentally determined serial fraction, with its spread; the last three
     are what one body took more than alone, in seconds.
@@ -115,6 +116,12 @@ class Point:
     more_cpu: float
     more_blocked: float
     more_delay: float | None
+    base: int = 1
+
+    @property
+    def ratio(self) -> float:
+        """How many times as many workers there are as at the base."""
+        return self.workers / self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +191,4 @@ class Outcome:
     backend: str = ""
     worker_count: int | None = None  # None: one worker was measured, or two callables
     tool: str = ""  # what ``advice`` recommends, by itself
+    leftovers: tuple[Leftover, ...] = ()  # what the calls have left running

@@ -19,6 +19,12 @@ def hanging(text: str, width: int, indent: str) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
+def shortened(text: str, width: int) -> str:
+    """Return text in one line, without what is beyond some characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
 def sentence(text: str) -> str:
     """Return a clause as a sentence."""
     whole = text[:1].upper() + text[1:]

@@ -26,6 +26,7 @@ class Tolerances:
     margin: float = 0.25
     max_time: float = 10.0
     undecided: str = "skip"
+    leftovers: str = "tell"
 
     def overridden(self, arguments: Mapping[str, Any]) -> Tolerances:
         """Return these, with the values that a marker or a call of the fixture gives."""
@@ -33,6 +34,7 @@ class Tolerances:
             margin=arguments.get("margin", self.margin),
             max_time=arguments.get("max_time", self.max_time),
             undecided=arguments.get("undecided", self.undecided),
+            leftovers=arguments.get("leftovers", self.leftovers),
         )
 
 

@@ -58,7 +58,12 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     )
 
 
-def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> str | None:
+def too_few_cpus(
+    at_least: float,
+    rounds: Sequence[Round],
+    known: Knowledge,
+    names: tuple[str, str] = ("the first", "the second function"),
+) -> str | None:
     """Return why this machine cannot show it: the second function's computing takes too long on its CPUs."""
     # While other programs run, threads that spin while they wait for each other use CPU time for nothing.
     rounds = [round_ for round_ in rounds if not readings.beside_others(round_)]
@@ -76,7 +81,7 @@ def too_few_cpus(at_least: float, rounds: Sequence[Round], known: Knowledge) -> 
     if at_least <= ceiling * 1.01 or known.cpus >= at_least:
         return None
     return (
-        f"the second function computes so much that it can be at most {ratio(ceiling)} as fast as the first on "
+        f"{names[1]} computes so much that it can be at most {ratio(ceiling)} as fast as {names[0]} on "
         f"{number(known.cpus)} usable CPUs, so this machine cannot tell whether {number(at_least)}x is reached"
     )
 

@@ -18,6 +18,7 @@ Parser = Callable[[object], Any]
 
 MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000, "interpreters": 64, "workers": 512}
 UNDECIDED = ("skip", "fail", "pass", "retry")
+LEFTOVERS = ("tell", "fail")
 
 
 class Auto(int):
@@ -108,6 +109,7 @@ COMMON: Mapping[str, Parser] = {
     "margin": margin,
     "max_time": time,
     "undecided": one_of(*UNDECIDED),
+    "leftovers": one_of(*LEFTOVERS),
     "setup": prepare,
 }
 

@@ -51,7 +51,10 @@ MARKERS: dict[str, Marker] = {
     ),
 }
 
-COMMON_SUMMARY = "also takes margin=0.25, max_time='10s', undecided='skip'|'fail'|'pass'|'retry' and setup=FUNCTION"
+COMMON_SUMMARY = (
+    "also takes margin=0.25, max_time='10s', undecided='skip'|'fail'|'pass'|'retry', leftovers='tell'|'fail' and "
+    "setup=FUNCTION"
+)
 
 
 def marker_lines() -> list[str]:

@@ -26,7 +26,7 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import auto_workers, usable_cpus
 from pytest_concurrency.measurement.figures import look
 from pytest_concurrency.measurement.trial import SessionContext, Trial
-from pytest_concurrency.probes import bystanders
+from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.verdicts.outcome import arms_of
 
 _ALONE = 3  # rounds of one worker, which decide the number of workers
@@ -80,7 +80,7 @@ def explore(
     """
     listener = silence.Listener()
     show(f"calling {body.label} once")
-    threads_before = bystanders.native_ids()
+    before = Leftovers()
     with listener.listening():
         body, seconds = _call_once(body)
     around = WorkerEnvironment(Path.cwd(), start_method)
@@ -89,7 +89,7 @@ def explore(
     settlements: list[Settlement] = []
     setups: list[WorkerSetup] = []
     backends = [name for name in OPENERS if (name in _ONLY_ASYNC) == body.is_async]
-    with silence.quiet(), Trial.of_body(body, circumstances, expected=seconds, threads_before=threads_before) as trial:
+    with silence.quiet(), Trial.of_body(body, circumstances, expected=seconds, before=before) as trial:
         alone, first = _alone(trial, backends, limits)
         counts = counts or _counts_for(first)
         for backend in backends:

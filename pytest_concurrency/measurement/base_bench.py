@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import GilProbe, Interference, Round, Sample
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -13,6 +14,7 @@ from pytest_concurrency.machine.cpus import gil_enabled, usable_cpus
 from pytest_concurrency.measurement import batch_size
 from pytest_concurrency.measurement.ordering import RoundOrder
 from pytest_concurrency.probes.interference import InterferenceMeter
+from pytest_concurrency.probes.leftovers import Leftovers
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -23,7 +25,9 @@ class BaseBench(ABC):
     The methods are those of :class:`~pytest_concurrency.engine.plan.Bench`, and what a trial needs beside them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: Leftovers | None = None) -> None:
+        """``before`` was made before the first call of what is measured; None if that is still to come."""
+        self._leftovers = before or Leftovers()
         self._batch = batch_size.shortest()  # seconds that a batch should take
         self._number = 0  # of the round
         self._random = random.Random()
@@ -42,6 +46,14 @@ class BaseBench(ABC):
     def interference(self) -> Interference:
         """Return what else the machine did since the bench was made."""
         return self._meter.overall()
+
+    def left_behind(self) -> tuple[Leftover, ...]:
+        """Return what the calls so far have left running; waits a while if there seems to be anything."""
+        return (*self._leftovers.found(), *self._left_elsewhere())
+
+    def _left_elsewhere(self) -> Iterable[Leftover]:
+        """Yield what only the workers can see."""
+        return ()
 
     def lost_at(self, setup: WorkerSetup) -> str | None:
         """Return where the workers lose time to each other; None if that cannot be seen."""

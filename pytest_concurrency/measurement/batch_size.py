@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -26,6 +27,12 @@ def shortest() -> float:
 def longest() -> float:
     """Return up to how many seconds batches grow where short ones do not get all workers onto their CPUs."""
     return max(LONGEST, shortest())
+
+
+def next_loops(loops: int, seconds: float, batch: float) -> int:
+    """Return how many calls to try next where ``loops`` of them took ``seconds``, and ``batch`` seconds are wanted."""
+    # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
+    return min(loops * 10, max(loops + 1, math.ceil(loops * batch / seconds)))
 
 
 def joined(samples: Sequence[Sample]) -> Sample:

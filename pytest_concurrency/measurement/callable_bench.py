@@ -13,6 +13,7 @@ from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.measurement.base_bench import BaseBench
+from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -22,8 +23,10 @@ _MOST_LOOPS = 100_000
 class CallableBench(BaseBench):
     """Runs two callables in the thread that asks, where their pools and event loops work as they do in the test."""
 
-    def __init__(self, baseline: Callable[[], Any], candidate: Callable[[], Any]) -> None:
-        super().__init__()
+    def __init__(
+        self, baseline: Callable[[], Any], candidate: Callable[[], Any], before: Leftovers | None = None
+    ) -> None:
+        super().__init__(before)
         self._calls = baseline, candidate
         self._seconds: list[float] = []  # of one call of each, once it is warm
         self._control: WorkerGroup | None = None
@@ -31,7 +34,8 @@ class CallableBench(BaseBench):
 
     def results(self) -> tuple[Any, Any]:
         """Call each once, and return what the baseline and the candidate returned."""
-        return self._call(0), self._call(1)
+        with self._leftovers.recording():
+            return self._call(0), self._call(1)
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         return CpuSite(self._cpus, gil_enabled(), one_interpreter=False)
@@ -39,8 +43,9 @@ class CallableBench(BaseBench):
     def prepare(self, setup: WorkerSetup) -> None:
         """Call each once to warm up, and once more to find how many calls of it make a batch."""
         if not self._seconds:
-            for _ in range(2):
+            with self._leftovers.recording():
                 self._seconds = [self._time(which, 1).wall for which in (0, 1)]
+            self._seconds = [self._time(which, 1).wall for which in (0, 1)]
 
     def round(self, setup: WorkerSetup) -> Round:
         self._number += 1

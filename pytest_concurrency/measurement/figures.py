@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.outcomes import Arm, Bound, Estimate, Unordered
 from pytest_concurrency.core.units import count
 from pytest_concurrency.engine.bound_type import classify
@@ -26,13 +27,15 @@ class Figures(Unordered):
 
     ``bound`` is the bound type, with its evidence. ``speedup`` has an estimate for each backend that was asked for, by
     its name (``"threads"``): how many times as fast all workers were as one. ``arms`` has the totals of the rounds, in
-    seconds: of each backend those of one worker, and those of all. ``rounds`` is how many rounds there were.
+    seconds: of each backend those of one worker, and those of all. ``rounds`` is how many rounds there were, and
+    ``leftovers`` what the calls have left running.
     """
 
     bound: Bound
     speedup: Mapping[str, Estimate]
     arms: tuple[Arm, ...]
     rounds: int
+    leftovers: tuple[Leftover, ...] = ()
 
     def __repr__(self) -> str:
         speedups = ", ".join(f"{name} {figure(value)}" for name, value in self.speedup.items())
@@ -75,4 +78,4 @@ def measure_figures(trial: Trial, setups: Sequence[WorkerSetup], limits: Toleran
         if bound is None or settlement.known.one_interpreter:
             bound = classify(settlement.rounds, setup, settlement.known)
     assert bound is not None, "a survey without a setup"
-    return Figures(bound, speedups, arms, total)
+    return Figures(bound, speedups, arms, total, trial.left_behind())

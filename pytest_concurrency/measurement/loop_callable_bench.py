@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
 from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.measurement.callable_bench import CallableBench
+from pytest_concurrency.probes.left_tasks import LeftTasks
+from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -30,8 +34,9 @@ class LoopCallableBench(CallableBench):
         patience: float,
     ) -> None:
         """:param patience: seconds that a batch gets at least before it counts as hung."""
-        super().__init__(baseline, candidate)
+        super().__init__(baseline, candidate, Leftovers(loop.native_id))
         self._loop = loop
+        self._tasks = LeftTasks() if loop.has_loose_tasks else None
         self._patience = patience
 
     def note(self, setup: WorkerSetup) -> str:
@@ -41,7 +46,8 @@ class LoopCallableBench(CallableBench):
         found: list[Any] = []
 
         async def once() -> None:
-            found.append(await self._calls[which]())
+            with self._recording():
+                found.append(await self._calls[which]())
 
         try:
             self._on_loop(which, once, 1)
@@ -53,11 +59,28 @@ class LoopCallableBench(CallableBench):
         call = self._calls[which]
 
         async def batch() -> None:
-            with usage:
+            with self._recording(), usage:
                 for _ in range(loops):
                     await call()
 
         self._on_loop(which, batch, loops)
+
+    def _recording(self) -> AbstractContextManager[object]:
+        """Note the tasks that one call of each makes, which are not timed."""
+        calls = len(self._calls)
+        return nullcontext() if self._tasks is None else self._tasks.first_calls(calls)
+
+    def _left_elsewhere(self) -> Iterator[Leftover]:
+        if self._tasks is None:
+            return
+        found: list[Leftover] = []
+
+        async def look() -> None:
+            assert self._tasks is not None
+            found.extend(await self._tasks.found())
+
+        BorrowedLoopWorker(self._loop, {"left": look}).run(1, 1, self._patience, "left")
+        yield from found
 
     def _on_loop(self, which: int, job: Callable[[], Coroutine[Any, Any, None]], loops: int) -> None:
         """Let the loop run a job, and wait for its end.

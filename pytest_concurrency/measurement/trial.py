@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError, WorkerLost
+from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.core.model import Body, Interference, Interval
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
@@ -19,6 +20,7 @@ from pytest_concurrency.engine.settlement import Settlement
 from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.worker_bench import WorkerBench
+from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.verdicts.outcome import combine, judge, loses_time, not_measured
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -77,7 +79,7 @@ def worker_bench(
     circumstances: SessionContext,
     max_time: float | None = None,
     expected: float = 0.0,
-    threads_before: Collection[int] | None = None,
+    before: Leftovers | None = None,
 ) -> WorkerBench:
     """Return the bench of one body; see :meth:`Trial.of_body`."""
     return WorkerBench(
@@ -86,7 +88,7 @@ def worker_bench(
         patience=patience(max_time or circumstances.defaults.max_time),
         progress=circumstances.progress,
         expected=expected,
-        threads_before=threads_before,
+        before=before,
     )
 
 
@@ -104,16 +106,15 @@ class Trial:
         circumstances: SessionContext,
         max_time: float | None = None,
         expected: float = 0.0,
-        threads_before: Collection[int] | None = None,
+        before: Leftovers | None = None,
     ) -> Trial:
         """Return a trial with workers of one body; none is started yet.
 
         :param max_time: seconds that a verdict may take, if not the session's: a batch that takes longer has hung.
         :param expected: seconds that one body takes, as far as known.
-        :param threads_before: the system's numbers of the threads that were there before the body was first called;
-            None if it has not been called yet.
+        :param before: made before the body was first called; None if it has not been called yet.
         """
-        return cls(worker_bench(body, circumstances, max_time, expected, threads_before), circumstances)
+        return cls(worker_bench(body, circumstances, max_time, expected, before), circumstances)
 
     def __enter__(self) -> Trial:
         return self
@@ -152,7 +153,11 @@ class Trial:
         outcome = replace(outcome, subject=question.subject)
         if self._circumstances.gate is not None:
             outcome = self._circumstances.gate(outcome, lambda: self._again(question))
-        return outcome, settlement
+        return replace(outcome, leftovers=self.left_behind()), settlement
+
+    def left_behind(self) -> tuple[Leftover, ...]:
+        """Return what the calls so far have left running."""
+        return merged(self._bench.left_behind())
 
     def _again(self, question: Request) -> Outcome:
         """Measure once more with fresh workers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -11,6 +11,7 @@ from pytest_concurrency.backends.base import Raised, WorkerGroup
 from pytest_concurrency.backends.batch import forget_inputs, used_up
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body, GilProbe, Round, Sample
 from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
@@ -20,8 +21,10 @@ from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement import batch_size, probed_batches, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
+from pytest_concurrency.measurement.left_elsewhere import told_by
 from pytest_concurrency.measurement.other_threads import OtherThreads
 from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
+from pytest_concurrency.probes.leftovers import Leftovers
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -29,8 +32,6 @@ _LONG_BODY = 0.5  # seconds
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _SHORT_ROUNDS = 3  # in a row after which a batch is sized anew: where calls vary, one may be short by chance
 _PATIENCE = 20  # times the expected time of a batch before its workers are given up
-
-Progress = Callable[[str], None]
 
 
 class WorkerBench(BaseBench):
@@ -41,16 +42,15 @@ class WorkerBench(BaseBench):
         body: Body,
         around: WorkerEnvironment,
         patience: float,
-        progress: Progress | None = None,
+        progress: Callable[[str], None] | None = None,
         expected: float = 0.0,
-        threads_before: Collection[int] | None = None,
+        before: Leftovers | None = None,
     ) -> None:
         """Make no workers yet.
 
-        :param threads_before: the system's numbers of the threads that were there before the body was first called;
-            None if it has not been called yet.
+        :param before: made before the body was first called; None if it has not been called yet.
         """
-        super().__init__()
+        super().__init__(before or Leftovers(around.borrowed_loop.native_id if around.borrowed_loop else None))
         self._body = body
         self._around = around
         self._patience = patience
@@ -72,9 +72,7 @@ class WorkerBench(BaseBench):
         self._workers = 1  # of the latest setup that has several
         self._cores = topology.cores()
         self._gil = GilWatch()
-        if threads_before is None:
-            threads_before = bystanders.native_ids(around.borrowed_loop.native_id if around.borrowed_loop else None)
-        self._others = OtherThreads(threads_before)
+        self._others = OtherThreads(self._leftovers.bystanders)
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
@@ -88,7 +86,8 @@ class WorkerBench(BaseBench):
                 self._close_group("threads")  # so that fork finds a process of one thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._warm.discard(setup.key)
-            self._run(setup, setup.group_size, 1)
+            with self._leftovers.recording():
+                self._run(setup, setup.group_size, 1)
             self._warm.add(setup.key)
         if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
@@ -97,9 +96,8 @@ class WorkerBench(BaseBench):
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         group = self._groups[setup.key][1]
-        if group.cpus is not None:
-            return CpuSite(group.cpus, gil_enabled(), group.one_interpreter, at_once=group.at_once)
-        return CpuSite(self._cpus, gil_enabled(), group.one_interpreter, self._cores, group.at_once)
+        cpus, cores = (self._cpus, self._cores) if group.cpus is None else (group.cpus, None)
+        return CpuSite(cpus, gil_enabled(), group.one_interpreter, cores, group.at_once)
 
     def round(self, setup: WorkerSetup) -> Round:
         """Measure what the setup's method says a round is."""
@@ -224,6 +222,9 @@ class WorkerBench(BaseBench):
         differ = worker_indices.NOTE if self._by_index and setup.workers else ""
         return "; ".join(filter(None, (entry[1].note if entry else "", differ, self._gil.note())))
 
+    def _left_elsewhere(self) -> Iterable[Leftover]:
+        return told_by(self._groups, self._close_group)
+
     def close(self) -> None:
         for key in list(self._groups):
             self._close_group(key)
@@ -346,5 +347,4 @@ class WorkerBench(BaseBench):
                     self._first_serial[setup.key] = sample
                 # One short call is followed by ten times as many, which may be far more than a batch.
                 return loops if seconds < 2 * batch or setup.sustained else max(1, math.ceil(loops * batch / seconds))
-            # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
-            loops = min(loops * 10, max(loops + 1, math.ceil(loops * batch / seconds)))
+            loops = batch_size.next_loops(loops, seconds, batch)

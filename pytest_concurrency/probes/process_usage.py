@@ -135,15 +135,20 @@ def descendants() -> dict[tuple[int, int], tuple[float, float]]:
 
     By process and thread; empty where that cannot be read.
     """
-    if unavailable() is not None or not _has_children():
-        return {}
-    children: list[int] = []
+    return {} if unavailable() is not None else _totals_of(children())
+
+
+def children() -> list[int]:
+    """Return the numbers of this process's child processes; empty where :func:`unavailable` gives a reason."""
+    found: list[int] = []
+    if not _has_children():
+        return found
     process = os.getpid()
     with contextlib.suppress(OSError, ValueError):
         for thread in os.listdir(f"/proc/{process}/task"):
             with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
-                children.extend(map(int, file.read().split()))
-    return _totals_of(children)
+                found.extend(map(int, file.read().split()))
+    return found
 
 
 def children_since(before: _Totals, after: _Totals, ended: float) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any, NamedTuple, TypeVar
 
 from pytest_concurrency.core.addresses import KINDS, about
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.units import count, formatter, interval, number
 
 ORDER = ("not_met", "undecided", "unmeasurable", "met")  # the most important first
@@ -193,6 +194,11 @@ class Row(NamedTuple):
         """The parts of the reason; empty for a verdict that is met."""
         found: Mapping[str, Any] = self.expectation.get("finding") or {}
         return found
+
+    @property
+    def leftovers(self) -> tuple[Leftover, ...]:
+        """What the measured code has left running."""
+        return tuple(known_fields(Leftover, each) for each in self.expectation.get("leftovers") or ())
 
     @property
     def headline(self) -> str:

@@ -13,9 +13,11 @@ from pytest_concurrency.core.units import count
 from pytest_concurrency.machine.cpus import describe
 from pytest_concurrency.reports import verdict_table
 from pytest_concurrency.reports.columns import ordered
+from pytest_concurrency.reports.left_by_test import MORE, LeftByTest, headline_of, left_by_test
 from pytest_concurrency.reports.rows import Row, known_fields, label_of, name_of, rows_of, shorten, tally
 from pytest_concurrency.verdicts.curves import curve
 
+_MOST_LEFT = 10  # tests that left something running, and kinds of it, that are listed
 _COLORS = {"met": "green", "not_met": "red", "undecided": "yellow", "unmeasurable": "yellow"}
 
 
@@ -44,7 +46,8 @@ def show(
     """
     rows = list(rows_of(records))
     notable = [row for row in rows if row.verdict != "met"]
-    if not layout.full and not notable and not complaints and reporter.verbosity < 0:
+    left = left_by_test(rows)
+    if not layout.full and not notable and not complaints and not left and reporter.verbosity < 0:
         return
     width = reporter._tw.fullwidth if hasattr(reporter, "_tw") else 80
     reporter.ensure_newline()
@@ -61,6 +64,7 @@ def show(
     for row in sorted(notable, key=lambda row: row.severity):
         if not layout.full or row.verdict != "not_met" or row.of_fixture:
             _line(reporter, row, width)
+    _left_running(reporter, left, width)
     if rows or layout.full:
         reporter.write_line(tally(rows))
     for complaint in complaints:
@@ -103,7 +107,8 @@ def _curves(reporter: Any, records: Sequence[Mapping[str, Any]]) -> None:
     for row in rows_of(records):
         # The failure message of a test that is not met already contains the curve.
         if row.verdict != "not_met" and (points := [_point(point) for point in row.curve]):
-            reporter.write_line(f"scaling of {row.name} in {row.backend}:", bold=True)
+            where = "with a pool of its own" if row.backend == "pool" else f"in {row.backend}"
+            reporter.write_line(f"scaling of {row.name} {where}:", bold=True)
             for line in curve(points).splitlines():
                 reporter.write_line(line)
             reporter.write_line("")
@@ -148,6 +153,26 @@ def _listed(names: Sequence[str], width: int) -> Iterator[str]:
             line = ""
         line += f" {name}" if line else name
     yield line
+
+
+def _left_running(reporter: Any, tests: Sequence[LeftByTest], width: int) -> None:
+    """List what the measured code of each test has left running."""
+    if not tests:
+        return
+    reporter.write_line(headline_of(tests), bold=True)
+    for test in tests[:_MOST_LEFT]:
+        reporter.write_line(f"  {shorten(printable(test.nodeid), width - 2)}")
+        for what, made_at in test.lines[:_MOST_LEFT]:
+            for line in (
+                *_below("  ", what, width),
+                *(_below("    ", f"started at {made_at}", width) if made_at else ()),
+            ):
+                reporter.write_line(line)
+        if len(test.lines) > _MOST_LEFT:
+            reporter.write_line(f"    ... and {len(test.lines) - _MOST_LEFT} more")
+    if len(tests) > _MOST_LEFT:
+        reporter.write_line(f"  ... and {count(len(tests) - _MOST_LEFT, 'more test', 'more tests')}")
+    reporter.write_line(f"  More:  {MORE}")
 
 
 def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, UnsetType, field
 
 from pytest_concurrency.runs.head_types import Head
-from pytest_concurrency.runs.type_parts import BoundType, Count, Number, Pair, Part, known, said
+from pytest_concurrency.runs.type_parts import BoundType, Count, Leftover, Number, Pair, Part, known, said
 
 
 class Estimate(Part, frozen=True, kw_only=True, gc=False):
@@ -37,6 +37,7 @@ class Point(Part, frozen=True, kw_only=True, gc=False):
     more_cpu: Number
     more_blocked: Number
     more_delay: Number | None
+    base: Annotated[Count, said("The count that the speedup is over.")] = 1
 
 
 class Series(Part, frozen=True, kw_only=True, gc=False):
@@ -131,6 +132,9 @@ class Expectation(Part, frozen=True, kw_only=True, gc=False):
         Change | UnsetType | None, said("null if the regression check found nothing, or if there was none.")
     ] = UNSET
     finding: Annotated[Finding | UnsetType | None, said("null if met.")] = UNSET
+    leftovers: Annotated[
+        list[Leftover] | UnsetType, said("What the measured code has left running: threads, processes, tasks.")
+    ] = UNSET
     subject: Annotated[
         str | UnsetType, said("What a call of the fixture measured, such as \"fetch('small')\"; empty for markers.")
     ] = UNSET

@@ -29,3 +29,13 @@ BoundType = Literal["io", "cpu", "mixed", "serialized"]
 
 class Part(Struct, frozen=True, kw_only=True, gc=False):
     """Part of a run; properties that are not known here pass."""
+
+
+class Leftover(Part, frozen=True, kw_only=True, gc=False):
+    """What the measured code has left running; several that are alike are one entry."""
+
+    kind: Annotated[str, known("thread", "process", "task")]
+    what: Annotated[str, said("A thread's name and target, a process's number and command line, a task's coroutine.")]
+    made_at: Annotated[str, said("The line of code that has started it; empty if it is not known.")] = ""
+    inside: Annotated[str, said("In which worker it runs; empty for the process of the test.")] = ""
+    count: Count = 1

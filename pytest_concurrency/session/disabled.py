@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_concurrency.instruments.block_guard import NonblockingBlock
 from pytest_concurrency.session import async_plugins
+from pytest_concurrency.session.calls import pool_sizes
 from pytest_concurrency.session.calls.either_way import EitherWay
 from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
 from pytest_concurrency.session.calls.same_result import check_same
@@ -24,7 +25,12 @@ class PlainConcurrency(InstrumentCalls):
         given = args if prepare is None else (prepare(), *args)
         return _done([(function, given)], lambda results: None)
 
-    scaling = gil_hold = loop_block = bound = measure = speedup
+    gil_hold = loop_block = bound = measure = speedup
+
+    def scaling(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
+        if pool_sizes.is_meant(options):
+            args = (*args, *pool_sizes.last_counts(options))
+        return self.speedup(function, *args, **options)
 
     def compare(
         self, baseline: Callable[[], Any], candidate: Callable[[], Any], *, same_result: bool = False, **options: Any

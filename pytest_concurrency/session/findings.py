@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from pytest_concurrency.core.errors import BadArgument
-from pytest_concurrency.core.outcomes import Outcome
+from pytest_concurrency.core.outcomes import Outcome, Point
 from pytest_concurrency.core.units import count, duration, number
+from pytest_concurrency.engine.scaling_laws import best_of, knee_of, peak_of
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.session.calls.answers import Answer, Decided, Pending, discarded, is_discarded, refuse_discarded
 from pytest_concurrency.session.calls.call import Call
 from pytest_concurrency.session.explanations import Compared
 from pytest_concurrency.verdicts import not_met
+from pytest_concurrency.verdicts.outcome import met
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -225,6 +227,56 @@ class Efficiency(ThresholdFinding):
         points = ", ".join(f"{point.efficiency:.2f} with {point.workers}" for point in outcome.curve)
         kind = f", bound: {outcome.bound.kind}" if outcome.bound else ""
         return f"<efficiency {points or 'unknown'} workers{kind}, {count(outcome.rounds, 'round')}>"
+
+
+class PoolScaling(Efficiency):
+    """Efficiency of a pool that the measured function makes itself, at the pool size at which it is lowest.
+
+    The speedup of each size is that over the first one. :attr:`best`, :attr:`knee`, :attr:`peak` and :attr:`curve`
+    measure some rounds of each size if nothing was compared before.
+    """
+
+    NOUN: ClassVar[str] = "an efficiency"
+
+    @property
+    def curve(self) -> tuple[Point, ...]:
+        """Each size after the first, with its ``.workers``, ``.speedup`` (an estimate) and ``.efficiency``."""
+        if self.outcome is None:
+            self.asked = True
+            if self._call.must_be_awaited:
+                raise BadArgument(
+                    f"{self._call.functions}: an async def is measured on the test's own event loop, so it has to be "
+                    f"compared and awaited before its curve is read: write assert {self.example}."
+                )
+            self.outcome = self._call.decide({}, None)
+            self._call.follow(met(self.outcome))  # what was left running may fail the test
+        return self.outcome.curve
+
+    @property
+    def best(self) -> int:
+        """The pool size with the largest speedup."""
+        return best_of(self._known_curve())
+
+    @property
+    def knee(self) -> int:
+        """The smallest pool size beyond which no other is more than 10% faster; the largest if each step helps."""
+        return knee_of(self._known_curve())
+
+    @property
+    def peak(self) -> int | None:
+        """The pool size at which the Universal Scalability Law has its largest throughput.
+
+        None if the sizes do not identify it: that takes three sizes after the first, and a throughput that falls.
+        """
+        peak = peak_of(self._known_curve())
+        return None if peak is None else round(peak)
+
+    def _known_curve(self) -> tuple[Point, ...]:
+        curve = self.curve
+        if not curve:
+            reason = self.outcome.reason if self.outcome is not None else ""
+            raise BadArgument(f"{self._call.spelled} has no curve, because nothing could be measured: {reason}")
+        return curve
 
 
 class _LongestTime(ThresholdFinding):

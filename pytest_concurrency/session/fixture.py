@@ -26,6 +26,7 @@ from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
 from pytest_concurrency.measurement.loop_callable_bench import LoopCallableBench
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial, patience, worker_bench
+from pytest_concurrency.session.calls import pool_sizes
 from pytest_concurrency.session.calls.arguments import (
     body_of,
     both_alike,
@@ -37,8 +38,17 @@ from pytest_concurrency.session.calls.bound_finding import BoundFinding
 from pytest_concurrency.session.calls.call import Call
 from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
 from pytest_concurrency.session.calls.same_result import check_same
-from pytest_concurrency.session.findings import Efficiency, GilHold, LoopBlock, Speedup, ThresholdFinding, label
+from pytest_concurrency.session.findings import (
+    Efficiency,
+    GilHold,
+    LoopBlock,
+    PoolScaling,
+    Speedup,
+    ThresholdFinding,
+    label,
+)
 from pytest_concurrency.session.instruments import Instruments
+from pytest_concurrency.verdicts import left_running
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 F = TypeVar("F", bound="ThresholdFinding | BoundFinding")
@@ -56,7 +66,7 @@ class Concurrency(InstrumentCalls):
         self,
         circumstances: SessionContext,
         report: Callable[..., None],
-        follow: Callable[[Outcome, str], bool],
+        follow: Callable[[Outcome, Tolerances], bool],
         explain: Callable[[str], None] = lambda text: None,
         instruments: Instruments | None = None,
     ) -> None:
@@ -91,11 +101,20 @@ class Concurrency(InstrumentCalls):
 
         ``assert concurrency.scaling(fetch, url, threads=(1, 2, 4)) >= 0.7``
 
+        With ``workers=``, ``function`` makes a pool of its own, of as many workers as its last argument says, and each
+        size is compared with the first: ``assert concurrency.scaling(fetch_all, workers=(1, 3, 10, 20)) >= 0.7`` calls
+        ``fetch_all(1)``, ``fetch_all(3)`` and so on. It must do the same work each time. With ``total=60``, the calls
+        are ``fetch_all(1, 60)``, ``fetch_all(3, 60)``.
+
         :param options: the counts, such as ``threads=(1, 2, 4)``, which is also the default (``tasks=`` for an
-            ``async def``), or another keyword of :meth:`speedup` with a sequence of counts; ``setup=``, ``margin=``,
-            ``max_time=`` and ``undecided=`` as there. ``max_time`` is the limit for each count.
-        :raises BadArgument: an option has no meaning.
+            ``async def``), or another keyword of :meth:`speedup` with a sequence of counts; or ``workers=``, the sizes
+            of the function's own pool, and ``total=``, a whole number that it is given as well. ``setup=``,
+            ``margin=``, ``max_time=``, ``undecided=`` and ``leftovers=`` as there. ``max_time`` is the limit for each
+            count.
+        :raises BadArgument: an option has no meaning, or the function cannot be called so.
         """
+        if pool_sizes.is_meant(options):
+            return self._kept(PoolScaling(self._pool_call(function, args, options)))
         return self._kept(Efficiency(self._call("scaling", scaling.KIND, Efficiency, function, args, options)))
 
     def gil_hold(self, function: Callable[..., Any], *args: Any, **options: Any) -> GilHold:
@@ -167,6 +186,19 @@ class Concurrency(InstrumentCalls):
 
         return self._kept(Speedup(self._call_of("compare", functions, is_async, decide, self._report, limits)))
 
+    def _pool_call(self, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> Call:
+        """Return a call about the sizes of the pool that a function makes itself."""
+        name = "concurrency.scaling"
+        refuse_nested(name)
+        pool_sizes.refuse_backends(options)
+        arguments = options_of(name, options, scaling.KIND, Efficiency, pool_sizes.parsers())
+        work = pool_sizes.work_of(function, args, arguments)
+        is_async = both_alike(name, function, function)
+        limits = self._limits(arguments)
+        decide = pool_sizes.decider(work, options, limits, self._circumstances)
+        functions = callables.name_of(function)
+        return self._call_of("scaling", functions, is_async, decide, self._report, limits)
+
     def bound(self, function: Callable[..., Any], *args: Any, **options: Any) -> BoundFinding:
         """Return the bound type of a call, to be compared with ``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``.
 
@@ -219,7 +251,10 @@ class Concurrency(InstrumentCalls):
         setups = [place.setup(place.size) for place in chosen]
         setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
         with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
-            return measure_figures(trial, setups, limits)
+            figures = measure_figures(trial, setups, limits)
+        if figures.leftovers and limits.leftovers == "fail":
+            raise left_running.failure_of(figures.leftovers)
+        return figures
 
     def close(self) -> None:
         """End what is still measured on the test's event loop.
@@ -295,7 +330,7 @@ class Concurrency(InstrumentCalls):
             is_async=is_async,
             decide=decide,
             report=report,
-            follow=lambda outcome: self._follow(outcome, limits.undecided),
+            follow=lambda outcome: self._follow(outcome, limits),
             explain=lambda outcome: self._explain(outcome.reason),
             guests=self._guests,
         )

@@ -126,7 +126,7 @@ def circumstances_of(
     found = [baseline_of(item.config, settings), anchor_of(item.config, settings)]
     gates = [gate for one in found if one and (gate := one.gate(item.nodeid, settings.compare_fail))]
     return SessionContext(
-        defaults=Tolerances(settings.margin, settings.max_time, settings.undecided),
+        defaults=Tolerances(settings.margin, settings.max_time, settings.undecided, settings.leftovers),
         around=WorkerEnvironment(
             item.config.rootpath,
             settings.start_method,

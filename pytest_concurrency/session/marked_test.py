@@ -11,14 +11,15 @@ import pytest
 
 from pytest_concurrency.backends.batch import prepare_input, refuse_coroutine
 from pytest_concurrency.core.errors import ExpectationNotMet, UndecidedExpectation
+from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.outcomes import Outcome
-from pytest_concurrency.expectations.base import Expectation
+from pytest_concurrency.expectations.base import Expectation, Tolerances
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
-from pytest_concurrency.probes import bystanders
+from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.session.calls.either_way import EitherWay
-from pytest_concurrency.verdicts import message
+from pytest_concurrency.verdicts import left_running, message
 
 Skip = Callable[[str, str], NoReturn]
 
@@ -56,10 +57,11 @@ def run_marked(
     if body.prepare is not None:
         prepare_input(body.prepare)
     # Read before the first call, which may start threads that the measured calls use.
-    threads_before = None if body.is_async else bystanders.native_ids()
+    before = None if body.is_async else Leftovers()
     began = CLOCKS.wall()
-    if not body.is_async:
-        answer = body.call()  # an exception is raised here, as in any plain test
+    if before is not None:
+        with before.recording():
+            answer = body.call()  # an exception is raised here, as in any plain test
         refuse_coroutine(answer)
         if answer is not None:
             warnings.warn(
@@ -70,13 +72,13 @@ def run_marked(
                 stacklevel=2,
             )
     seconds = CLOCKS.wall() - began
-    pending: list[tuple[Outcome, str]] = []
+    pending: list[tuple[Outcome, Tolerances]] = []
     each = [(expectation, expectation.limits(circumstances.defaults)) for expectation in expectations]
     patience = max(limits.max_time for _, limits in each)
     with (
         _Repeatable(first_call_passed=not body.is_async),
         circumstances.alone(),
-        Trial.of_body(body, circumstances, patience, seconds, threads_before) as trial,
+        Trial.of_body(body, circumstances, patience, seconds, before) as trial,
     ):
         for expectation, limits in each:
             plan = expectation.plan(body, limits)
@@ -84,32 +86,36 @@ def run_marked(
                 Request(expectation.label, expectation.kind.name, expectation.given, plan, limits)
             )
             report(outcome)
-            pending.append((outcome, limits.undecided))
+            pending.append((outcome, limits))
     if circumstances.profiler is not None:
         circumstances.profiler(body, [outcome for outcome, _ in pending])
     # All expectations are decided before the first one that is not met fails the test: each goes into the report.
     messages = [outcome.reason for outcome, _ in pending if outcome.verdict == "not_met"]
     messages += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
+    if left := left_running.latest(outcome.leftovers for outcome, limits in pending if limits.leftovers == "fail"):
+        messages.append(left_running.message_of(left))
     if messages:
-        raise _failure("\n\n".join(messages), [outcome for outcome, _ in pending])
+        raise _failure("\n\n".join(messages), [outcome for outcome, _ in pending], left)
     # What fails comes before what is measured again, and that before what skips.
-    for outcome, policy in sorted(pending, key=_urgency):
-        follow_policy(outcome, policy, skip)
+    for outcome, limits in sorted(pending, key=_urgency):
+        follow_policy(outcome, limits, skip)
 
 
-def _urgency(each: tuple[Outcome, str]) -> int:
-    outcome, policy = each
-    return {"fail": 0, "retry": 1}.get(policy, 2) if outcome.verdict == "undecided" else 2
+def _urgency(each: tuple[Outcome, Tolerances]) -> int:
+    outcome, limits = each
+    return {"fail": 0, "retry": 1}.get(limits.undecided, 2) if outcome.verdict == "undecided" else 2
 
 
-def _failure(text: str, outcomes: Sequence[Outcome]) -> ExpectationNotMet:
+def _failure(text: str, outcomes: Sequence[Outcome], left: Sequence[Leftover] = ()) -> ExpectationNotMet:
     """Return the error of a test, with the line for pytest's short summary."""
     failure = ExpectationNotMet(text)
     findings = [outcome.finding for outcome in outcomes if outcome.verdict == "not_met" and outcome.finding]
     changes = [
         outcome.change.headline for outcome in outcomes if outcome.change and outcome.change.kind == "regression"
     ]
-    failure.summary = " ".join([*map(message.summary, findings), *changes])
+    failure.summary = " ".join(
+        [*map(message.summary, findings), *changes, *([left_running.headline_of(left)] if left else ())]
+    )
     return failure
 
 
@@ -132,22 +138,25 @@ class _Repeatable:
             notes.append(_REPEATABLE)
 
 
-def follow_policy(outcome: Outcome, policy: str, skip: Skip) -> Any:
+def follow_policy(outcome: Outcome, limits: Tolerances, skip: Skip) -> Any:
     """Return whether an outcome counts as met; skip or fail the test if it is neither met nor not met.
 
-    With the policy ``pass``, the test passes whether it asserts the comparison or its opposite.
+    Fail it for what the code has left running, where that was asked for. With the undecided policy ``pass``, the test
+    passes whether it asserts the comparison or its opposite.
 
     :param skip: skips an undecided test for a reason, and takes the policy: ``skip`` or ``retry``.
     """
     __tracebackhide__ = True
     if outcome.change is not None and outcome.change.kind == "regression":
         raise _failure(outcome.change.text, [outcome])
+    if outcome.leftovers and limits.leftovers == "fail":
+        raise left_running.failure_of(outcome.leftovers)
     if outcome.verdict in ("met", "not_met"):
         return outcome.verdict == "met"
     if outcome.verdict == "unmeasurable":
         pytest.skip(f"unmeasurable: {outcome.reason}")
-    if policy == "fail":
+    if limits.undecided == "fail":
         raise UndecidedExpectation(f"undecided: {outcome.reason}")
-    if policy != "pass":
-        skip(outcome.reason, policy)
+    if limits.undecided != "pass":
+        skip(outcome.reason, limits.undecided)
     return EitherWay()

@@ -149,6 +149,7 @@ def report(value: str) -> str:
 
 save_on = _choice("always", "pass")
 undecided = _choice("skip", "fail", "pass", "retry")
+leftovers = _choice("tell", "fail")
 start_method = _choice(*START_METHODS)
 priority = _choice(*PRIORITIES)
 dask_address = storage = str

@@ -22,6 +22,7 @@ class Settings:
     margin: float
     max_time: float
     undecided: str
+    leftovers: str
     start_method: str
     priority: str
     quiet_host: float
@@ -85,6 +86,12 @@ OPTIONS = (
         "skip",
         "OUTCOME",
         "what an undecided test does: skip, fail, pass, or retry (measured again at the end of the session) [skip]",
+    ),
+    Option(
+        "leftovers",
+        "tell",
+        "ACTION",
+        "what happens if measured code leaves threads, processes or tasks running: tell (the report lists them), fail",
     ),
     Option(
         "start_method",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pytest_concurrency.core.outcomes import Point
 from pytest_concurrency.core.text import bar, wrap
-from pytest_concurrency.core.units import duration, figure, interval, share
-from pytest_concurrency.engine.scaling_laws import fit_usl, reading_of
+from pytest_concurrency.core.units import count, duration, figure, interval, share
+from pytest_concurrency.engine.scaling_laws import fit_usl, knee_of, peak_of, reading_of
 
 
 def curve(points: Sequence[Point]) -> str:
@@ -28,12 +28,24 @@ def curve(points: Sequence[Point]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     parts = [line.rstrip() for line in lines]
-    usl = fit_usl([(point.workers, point.speedup.value) for point in points])
+    usl = fit_usl([(point.ratio, point.speedup.value) for point in points])
     if usl is not None:
         parts.append(f"  contention {share(usl.contention)}, coherency {usl.coherency:.4f} (Universal Scalability Law)")
-    if said := reading_of(points):
-        parts.append(wrap(said, "  "))
+    for said in (reading_of(points), knee(points)):
+        if said:
+            parts.append(wrap(said, "  "))
     return "\n".join(parts)
+
+
+def knee(points: Sequence[Point]) -> str:
+    """Say from which count on more workers do not help; nothing if each step helps, or there is one count only."""
+    if len(points) < 2 or (workers := knee_of(points)) == points[-1].workers:
+        return ""
+    said = f"More than {count(workers, 'worker')} {'does' if workers == 1 else 'do'} not help."
+    peak = peak_of(points)
+    if peak is None:
+        return said
+    return f"{said} By the Universal Scalability Law, throughput is largest with about {peak:.0f}."
 
 
 def _more(seconds: float) -> str:

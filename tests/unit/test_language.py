@@ -45,7 +45,7 @@ EVERYWHERE = {
     r"\bhopes? that\b": "the program does not hope",
 }
 ONLY_PAGES = {
-    r"\b(?:tells?|told|telling)\b": "says, shows, distinguishes",
+    r"(?<!\")\b(?:tells?|told|telling)\b": "says, shows, distinguishes",  # leftovers="tell" is a value
     r"\bmeanwhile\b": "during the measurement",
     r"\bbesides?\b": "next to, with, in addition to, while others run",
     r"\banew\b": "again",

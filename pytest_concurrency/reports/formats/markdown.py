@@ -11,6 +11,7 @@ from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.cpus import describe_environment
 from pytest_concurrency.reports import survey_view
 from pytest_concurrency.reports.changes_view import Compared, anchored_of, compared_of
+from pytest_concurrency.reports.left_by_test import MORE, LeftByTest, headline_of, left_by_test
 from pytest_concurrency.reports.page import view
 from pytest_concurrency.reports.page.explored import Explored, explored_of
 from pytest_concurrency.reports.rows import Row, label_of, rows_of, shorten, tally
@@ -55,6 +56,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         yield f"… and {len(notable) - _MOST_TOLD} more that are not met; the table has them.\n\n"
     if rows:
         yield from _table(rows)
+    yield from _left_running(left_by_test(rows))
     if exploration:
         yield from _tools(exploration)
     yield from _measured(unjudged)
@@ -135,6 +137,22 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{len(rows) - _MOST_ROWS} more rows are left out here; html:PATH and json:PATH have all.\n\n"
     if folded:
         yield "</details>\n\n"
+
+
+def _left_running(tests: Sequence[LeftByTest]) -> Iterator[str]:
+    """What the measured code of each test has left running."""
+    if not tests:
+        return
+    yield f"**{headline_of(tests)}** ([more about this]({MORE}))\n\n"
+    for test in tests[:_MOST_TOLD]:
+        yield f"- {_code(test.nodeid)}\n"
+        for what, made_at in test.lines[:_MOST_TOLD]:
+            yield f"  - {_text(what)}" + (f", started at {_text(made_at)}\n" if made_at else "\n")
+        if len(test.lines) > _MOST_TOLD:
+            yield f"  - … and {len(test.lines) - _MOST_TOLD} more\n"
+    if len(tests) > _MOST_TOLD:
+        yield f"- … and {count(len(tests) - _MOST_TOLD, 'more test', 'more tests')}; json:PATH has all.\n"
+    yield "\n"
 
 
 def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:

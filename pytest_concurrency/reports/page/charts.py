@@ -139,18 +139,20 @@ def steps(top: float, most: int = 5) -> list[float]:
 
 def curve(points: Sequence[Mapping[str, Any]], efficiency: float | None, number: int, label: str) -> str:
     """A scaling curve with its intervals, the ideal line and what is required."""
-    most = max(point["workers"] for point in points)
-    top = max(most, *(point["speedup"]["high"] for point in points))
+    most, base = max(point["workers"] for point in points), points[0].get("base", 1)
+    ideal = most / base
+    top = max(ideal, *(point["speedup"]["high"] for point in points))
     levels = steps(top)
     drawing = _Drawing(420, 250, (0.8, most + 0.05 * most), (0.0, levels[-1]))
     drawing.grid(levels, lambda value: f"{value:g}x")
-    counts = sorted({1, *(point["workers"] for point in points)})
+    counts = sorted({base, *(point["workers"] for point in points)})
     for workers in counts:
         drawing.text(workers, 0, str(workers), _MUTED, dy=-11)
     drawing.text((0.8 + most) / 2, 0, "workers at the same time", _MUTED, dy=-26)
-    drawing.line([(1, 1), (most, most)], _MUTED, linewidth=1.5, linestyle=(0, (5, 4)))
-    drawing.text(most, most, "ideal", _MUTED, dx=14, anchor="start")
-    values = [(1.0, 1.0), *((point["workers"], point["speedup"]["value"]) for point in points if point["workers"] > 1)]
+    drawing.line([(base, 1), (most, ideal)], _MUTED, linewidth=1.5, linestyle=(0, (5, 4)))
+    drawing.text(most, ideal, "ideal", _MUTED, dx=14, anchor="start")
+    others = [point for point in points if point["workers"] > base]
+    values = [(float(base), 1.0), *((point["workers"], point["speedup"]["value"]) for point in others)]
     drawing.line(values, _ACCENT, linewidth=2.5, marker="o", markersize=7)
     drawing.bars(
         [(point["workers"], point["speedup"]["low"], point["speedup"]["high"]) for point in points], _ACCENT, 1.5
@@ -158,13 +160,13 @@ def curve(points: Sequence[Mapping[str, Any]], efficiency: float | None, number:
     last = values[-1][1]
     apart = 0.055 * levels[-1]
     if efficiency is not None:
-        required = efficiency * most
-        drawing.line([(1, efficiency), (most, required)], _WARN, linewidth=1.5, linestyle=(0, (1, 2.5)))
+        required = efficiency * ideal
+        drawing.line([(base, efficiency), (most, required)], _WARN, linewidth=1.5, linestyle=(0, (1, 2.5)))
         drawing.text(most, required, "required", _WARN, dx=14, anchor="start")
         if abs(last - required) < apart * 1.6:
             last = required + math.copysign(apart * 1.6, last - required)
-    if abs(last - most) < apart * 1.6:
-        last = most - apart * 1.6
+    if abs(last - ideal) < apart * 1.6:
+        last = ideal - apart * 1.6
     drawing.text(most, last, f"{values[-1][1]:.2f}x", _INK, dx=14, anchor="start", bold=True)
     return drawing.svg(number, label)
 

@@ -16,7 +16,7 @@ import pytest_concurrency
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import duration, formatter, number, ratio, share
 from pytest_concurrency.machine.cpus import describe_environment
-from pytest_concurrency.reports import changes_view, survey_view
+from pytest_concurrency.reports import changes_view, left_by_test, survey_view
 from pytest_concurrency.reports.page import charts, explored, sentences, survey, view
 from pytest_concurrency.reports.rows import ORDER, Row, counts_of, rows_of, shorten
 
@@ -86,6 +86,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         attention=[(test, verdict) for test in tests for verdict in test.verdicts if verdict.row.verdict != "met"],
         past=len(past),
         left_out=len(history) - len(past),
+        left_more=left_by_test.MORE,
         interference=_interference(run, next(numbers)) if rows else None,
         curve=curve,
         development=development,

@@ -30,10 +30,8 @@ def found(row: Row) -> str:
         return "There is no figure."
     figure = row.bare_figure
     claim = row.claim
-    if row.marker == "compare":
-        return f"The second version is {figure} as fast as the first."
-    if claim == "speedup" and row.backend in ONE:
-        return f"{row.workers} finish the work {figure} as fast as one {ONE[row.backend]}."
+    if claim == "speedup" and (said := _faster(row, figure)):
+        return said
     if claim == "overlap":
         return f"The waits of {row.workers} finish {figure} as fast as one after the other."
     if claim in ("waiting", "computing"):
@@ -45,6 +43,17 @@ def found(row: Row) -> str:
     if claim == "longest block":
         return f"It keeps its event loop from running for up to {figure}."
     return f"Measured: {figure}."
+
+
+def _faster(row: Row, figure: str) -> str:
+    """What a speedup says; empty where it is not known who worked."""
+    if row.marker == "compare":
+        return f"The second version is {figure} as fast as the first."
+    if row.backend == "pool":
+        return f"{row.workers[:1].upper()}{row.workers[1:]} is {figure} as fast as the smallest one."
+    if row.backend in ONE:
+        return f"{row.workers} finish the work {figure} as fast as one {ONE[row.backend]}."
+    return ""
 
 
 def required(row: Row) -> str:

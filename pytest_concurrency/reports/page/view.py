@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_concurrency.expectations.markers import EFFICIENCY
+from pytest_concurrency.reports.left_by_test import LeftByTest, left_by_test
 from pytest_concurrency.reports.page import sentences
 from pytest_concurrency.reports.page.arms import ArmBar, arms_of
 from pytest_concurrency.reports.page.scales import Scale, scale_of
@@ -47,6 +48,7 @@ class Test:
     evidence: str
     interference: str
     histories: tuple[tuple[Verdict, History], ...]
+    left: LeftByTest | None = None  # what its measured code has left running
 
     @property
     def severity(self) -> int:
@@ -95,6 +97,7 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
                 evidence=bound["evidence"] if bound else "",
                 interference=sentences.interference(record.get("interference", {})),
                 histories=tuple(histories),
+                left=next(iter(left_by_test([verdict.row for verdict in verdicts])), None),
             )
         )
     return sorted(tests, key=lambda test: test.severity)

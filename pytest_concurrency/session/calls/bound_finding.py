@@ -101,7 +101,7 @@ class BoundFinding(Compared):
         self._expected[repr(other) if wanted else f"not {other!r}"] = holds
         self._tell()
         answer = holds if decided else self._call.follow(outcome)
-        if decided and outcome.change is not None:
+        if decided and (outcome.change is not None or outcome.leftovers):
             self._call.follow(outcome)
         refuse_discarded(sys._getframe(2), f"concurrency.bound == {other!r}")
         return answer

@@ -69,3 +69,63 @@ def test_a_parameter_that_would_be_negative_leaves_the_best_fit_of_the_other() -
         return sum((p / s - 1 - contention * (p - 1)) ** 2 for p, s in curve)
 
     assert error(usl.contention) <= min(error(usl.contention + step) for step in (-1e-3, 1e-3))
+
+
+def measured(speedups: dict[int, float], base: int = 1, spread: float = 0.01) -> list[Point]:
+    """A curve of these speedups, each with an interval that reaches so far to both sides."""
+    return [
+        scaling_laws.point_of(
+            [round_(reading(wait=1.0), reading(wait=1.0))],
+            workers,
+            Estimate(speedup, speedup * (1 - spread), speedup * (1 + spread)),
+            base=base,
+        )
+        for workers, speedup in speedups.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("speedups", "best", "knee"),
+    [
+        ({3: 2.9, 10: 9.5, 20: 18.0}, 20, 20),
+        ({3: 2.9, 10: 9.5, 20: 9.6}, 20, 10),
+        ({3: 2.9, 10: 9.5, 20: 6.0}, 10, 10),
+        ({3: 1.0, 10: 1.02, 20: 1.0}, 10, 1),
+        ({3: 0.9, 10: 0.5}, 1, 1),
+    ],
+)
+def test_the_knee_is_the_smallest_count_that_no_other_beats_by_a_tenth(
+    speedups: dict[int, float], best: int, knee: int
+) -> None:
+    points = measured(speedups)
+    assert (scaling_laws.best_of(points), scaling_laws.knee_of(points)) == (best, knee)
+
+
+def test_efficiency_is_over_as_many_workers_as_the_first_count_has() -> None:
+    (point,) = measured({20: 4.0}, base=4)
+    assert point.efficiency == pytest.approx(0.8)
+    assert point.serial_part == pytest.approx((1 / 4 - 1 / 5) / (1 - 1 / 5))
+    assert scaling_laws.knee_of([point]) == 20
+
+
+@given(st.floats(0, 0.3), st.floats(0.005, 0.1), st.integers(1, 3))
+def test_the_peak_of_the_universal_law_is_found_from_any_first_count(
+    contention: float, coherency: float, base: int
+) -> None:
+    def throughput(p: int) -> float:
+        return p / (1 + contention * (p - 1) + coherency * p * (p - 1))
+
+    points = measured({p: throughput(p) / throughput(base) for p in (6, 12, 24, 48)}, base, spread=0)
+    expected = ((1 - contention) / coherency) ** 0.5
+    assert scaling_laws.peak_of(points) == pytest.approx(expected, rel=1e-3)
+
+
+def test_wide_intervals_identify_no_peak() -> None:
+    speedups = {2: 1.9, 4: 3.4, 8: 5.4, 16: 6.4}
+    assert scaling_laws.peak_of(measured(speedups)) == pytest.approx(16, abs=5)
+    assert scaling_laws.peak_of(measured(speedups, spread=0.4)) is None
+
+
+def test_a_curve_that_only_rises_has_no_peak() -> None:
+    assert scaling_laws.peak_of(measured({2: 2.0, 4: 3.9, 8: 7.6})) is None
+    assert scaling_laws.peak_of(measured({2: 2.0, 4: 3.9})) is None

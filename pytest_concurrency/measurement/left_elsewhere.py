@@ -1,0 +1,18 @@
+"""What test bodies leave running where only their workers can see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from pytest_concurrency.backends.base import Raised, WorkerGroup
+from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.core.leftovers import Leftover
+
+
+def told_by(groups: Mapping[str, tuple[int, WorkerGroup]], close: Callable[[str], None]) -> Iterator[Leftover]:
+    """Yield what the workers of some groups say; a group that cannot answer is closed, and says nothing."""
+    for key in list(groups):
+        try:
+            yield from groups[key][1].left_behind()
+        except (Raised, WorkerLost):  # the verdict stands without it
+            close(key)

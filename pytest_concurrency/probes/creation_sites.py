@@ -1,0 +1,179 @@
+"""Where threads, processes and pools are started, and by which thread: recorded for the time of some calls.
+
+Only while a recorder is active, functions of the standard library are replaced by ones that note their caller. So it
+is for calls of which nothing is timed.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures.thread
+import re
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any, Literal, NamedTuple
+
+from pytest_concurrency.core import callables
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.stack_locations import Place
+
+_DEPTH = 60  # frames that are looked at for the author's line
+# The pool to which an event loop gives blocking calls: it ends with its loop.
+_POOLS_OF_LOOPS = re.compile(r"\basyncio[/\\](base_events|threads)\.py$")
+
+
+class Made(NamedTuple):
+    """One thing that was started; ``key`` is what those have in common that the same code starts."""
+
+    kind: Literal["thread", "process", "pool"]
+    key: str
+    places: tuple[Place, ...]
+    by_bystander: bool
+    number: int | None = None  # of a process
+    pool: weakref.ref[Executor] | None = None
+
+    @property
+    def place(self) -> str:
+        """The author's line, for people."""
+        return stack_locations.describe(self.places)
+
+
+def key_of_thread(thread: threading.Thread) -> str:
+    """Return what a thread has in common with others of the same code, whatever their names."""
+    target = target_of(thread)
+    kind = f"{type(thread).__module__}.{type(thread).__qualname__}"
+    return kind if target is None else f"{kind} {getattr(target, '__module__', '')}.{_name_of(target)}"
+
+
+def key_of_process(process: BaseProcess) -> str:
+    """The same of a process of multiprocessing, by its name: once it has started, its target is forgotten."""
+    return f"{type(process).__module__}.{type(process).__qualname__} " + re.sub(r"\d+", "#", process.name)
+
+
+def key_of_pool(pool: Executor) -> str:
+    """The same of an executor."""
+    prefix = str(getattr(pool, "_thread_name_prefix", ""))
+    return f"{type(pool).__module__}.{type(pool).__qualname__} " + re.sub(r"\d+", "#", prefix)
+
+
+def target_of(thread: threading.Thread) -> Callable[..., object] | None:
+    """Return the function that a living thread runs, where it was given one."""
+    return getattr(thread, "_target", None) or getattr(thread, "function", None)  # the latter of a Timer
+
+
+def _name_of(function: Any) -> str:
+    while hasattr(function, "func"):
+        function = function.func
+    return str(getattr(function, "__qualname__", "") or callables.name_of(function))
+
+
+class CreationSites:
+    """What is started while it is active (``with``), by all threads of this process."""
+
+    def __init__(self, bystanders: Collection[int]) -> None:
+        """``bystanders`` are the system's numbers of threads that do not work for the test body."""
+        self.made: list[Made] = []
+        self._bystanders = bystanders
+
+    def __enter__(self) -> CreationSites:
+        _RECORDERS.add(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _RECORDERS.remove(self)
+
+    def note(self, made: Made) -> None:
+        """Take one thing that was just started, or is about to be, by the thread that calls."""
+        self.made.append(made._replace(by_bystander=threading.get_native_id() in self._bystanders))
+
+
+class _Recorders:
+    """The active recorders. Functions of the standard library are replaced as long as there is one."""
+
+    def __init__(self) -> None:
+        self._active: list[CreationSites] = []
+        self._lock = threading.Lock()
+        self._restore: list[Callable[[], None]] = []
+
+    def add(self, sites: CreationSites) -> None:
+        with self._lock:
+            self._active = [*self._active, sites]
+            if len(self._active) == 1:
+                self._replace_all()
+
+    def remove(self, sites: CreationSites) -> None:
+        with self._lock:
+            self._active = [one for one in self._active if one is not sites]
+            if not self._active:
+                for restore in self._restore:
+                    restore()
+                self._restore = []
+
+    def note(self, made: Made) -> None:
+        for sites in self._active:
+            sites.note(made)
+
+    def _replace_all(self) -> None:
+        self._replace(threading.Thread, "start", before=_thread)
+        self._replace(subprocess.Popen, "__init__", after=_popen)
+        self._replace(BaseProcess, "start", after=_process)
+        self._replace(concurrent.futures.thread.ThreadPoolExecutor, "__init__", after=_pool)
+        if processes := sys.modules.get("concurrent.futures.process"):
+            self._replace(processes.ProcessPoolExecutor, "__init__", after=_pool)
+
+    def _replace(
+        self,
+        owner: Any,
+        name: str,
+        before: Callable[[Any, FrameType], Made | None] = lambda self, frame: None,
+        after: Callable[[Any, FrameType], Made | None] = lambda self, frame: None,
+    ) -> None:
+        original = getattr(owner, name)
+
+        def replacement(self: Any, *args: Any, **named: Any) -> Any:
+            __tracebackhide__ = True
+            frame = sys._getframe(1)
+            if (made := before(self, frame)) is not None:
+                _RECORDERS.note(made)
+            answer = original(self, *args, **named)
+            if (made := after(self, frame)) is not None:
+                _RECORDERS.note(made)
+            return answer
+
+        def restore() -> None:
+            if getattr(owner, name) is replacement:  # else the body has replaced it too, for longer
+                setattr(owner, name, original)
+
+        setattr(owner, name, replacement)
+        self._restore.append(restore)
+
+
+_RECORDERS = _Recorders()
+
+
+def _places(frame: FrameType) -> tuple[Place, ...]:
+    return tuple(place for place, _ in zip(stack_locations.of_frame(frame), range(_DEPTH), strict=False))
+
+
+def _thread(thread: threading.Thread, frame: FrameType) -> Made:
+    return Made("thread", key_of_thread(thread), _places(frame), False)
+
+
+def _popen(popen: subprocess.Popen[Any], frame: FrameType) -> Made:
+    command = popen.args if isinstance(popen.args, (list, tuple)) else [popen.args]
+    return Made("process", " ".join(map(str, command)), _places(frame), False, popen.pid)
+
+
+def _process(process: BaseProcess, frame: FrameType) -> Made:
+    return Made("process", key_of_process(process), _places(frame), False, process.pid)
+
+
+def _pool(pool: Executor, frame: FrameType) -> Made | None:
+    if _POOLS_OF_LOOPS.search(frame.f_code.co_filename):
+        return None
+    return Made("pool", key_of_pool(pool), _places(frame), False, pool=weakref.ref(pool))

@@ -1,0 +1,111 @@
+"""Tasks that a test body leaves on its asyncio event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from pytest_concurrency.core.leftovers import Leftover, merged
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.stack_locations import Place
+from pytest_concurrency.probes import leftovers
+
+_DEPTH = 60  # frames that are looked at for the author's line
+_Task = asyncio.Task[Any]
+
+
+def unavailable() -> str | None:
+    """Asyncio knows the tasks of each of its loops."""
+    return None
+
+
+class LeftTasks:
+    """The tasks of one event loop that one body leaves there. Its methods are for code that runs on that loop.
+
+    A task is the body's if it was made by a task of the body, or runs the same coroutine function as one that was, in
+    the body's first calls, which are not timed. Those of a server on the same loop, or of a fixture, are not.
+    """
+
+    def __init__(self) -> None:
+        self._uses = 0
+        self._before: weakref.WeakSet[_Task] | None = None
+        self._bodys: weakref.WeakSet[_Task] = weakref.WeakSet()
+        self._places: dict[str, tuple[Place, ...]] = {}  # by coroutine function, where the body makes its tasks
+        self._others: set[str] = set()  # the coroutine functions of tasks that others made meanwhile
+
+    def first_calls(self, uses: int = 1) -> AbstractContextManager[object]:
+        """Return what notes the tasks that are made in it, for the first uses; then a context that does nothing."""
+        self._uses += 1
+        return self._recording() if self._uses <= uses else nullcontext()
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        loop: Any = asyncio.get_running_loop()
+        batch = asyncio.current_task()
+        if self._before is None:
+            self._before = weakref.WeakSet(asyncio.all_tasks())
+        if batch is not None:
+            self._bodys.add(batch)
+        original = loop.create_task
+
+        def create_task(coroutine: Any, **named: Any) -> _Task:
+            __tracebackhide__ = True
+            task: _Task = original(coroutine, **named)
+            name = _name_of(task)
+            if (maker := asyncio.current_task()) is not None and maker in self._bodys:
+                self._bodys.add(task)
+                frames = stack_locations.of_frame(sys._getframe(1))
+                self._places[name] = tuple(place for place, _ in zip(frames, range(_DEPTH), strict=False))
+            else:
+                self._others.add(name)
+            return task
+
+        own = vars(loop).get("create_task") if hasattr(loop, "__dict__") else None
+        try:
+            loop.create_task = create_task
+        except AttributeError:  # a loop in native code: its tasks stay unknown
+            original = None
+        try:
+            yield
+        finally:
+            if own is not None:
+                loop.create_task = own
+            elif original is not None:
+                del loop.create_task  # that of its class shows again
+
+    async def found(self) -> tuple[Leftover, ...]:
+        """Return the tasks that are left, after a while if there seem to be any."""
+        if left := self._look():
+            await asyncio.wait(left, timeout=leftovers.GRACE)
+        return merged(
+            Leftover("task", _in_words(task), stack_locations.describe(self._places[_name_of(task)]))
+            for task in self._look()
+        )
+
+    def _look(self) -> list[_Task]:
+        if not self._places:
+            return []
+        current, before = asyncio.current_task(), self._before or ()
+        return [
+            task
+            for task in asyncio.all_tasks()
+            if task is not current
+            and task not in before
+            and (name := _name_of(task)) in self._places
+            and (task in self._bodys or name not in self._others)
+        ]
+
+
+def _name_of(task: _Task) -> str:
+    coroutine = task.get_coro()
+    return str(getattr(coroutine, "__qualname__", "") or type(coroutine).__qualname__)
+
+
+def _in_words(task: _Task) -> str:
+    name = "" if re.fullmatch(r"Task-\d+", task.get_name()) else f"{task.get_name()}, "
+    return f"{name}{_name_of(task)}()"
