@@ -52,7 +52,7 @@ def test_by_default_they_are_told_in_the_summary_and_the_record(
     assert "1 test left something running, which may disturb the tests after them:" in told
     assert "threads such as poller (target poll)" in told
     assert LINE in told
-    assert "failed.html#leftovers" in told
+    assert "/page/leftovers/" in told
     (expectation,) = records(pytester)[0]["expectations"]
     (left,) = expectation["leftovers"]
     assert (left["kind"], left["what"], left["inside"]) == ("thread", "poller (target poll)", "")
