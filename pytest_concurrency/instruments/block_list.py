@@ -1,16 +1,13 @@
-"""The blocks of event loops that a whole session has seen: by line, longest first (pure)."""
+"""Blocks of event loops: which are exempt by a pattern of the ini file, and their plain values (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.machine import stack_locations
-
-_SHOWN = 30  # lines of the list
 
 
 def allowed_by(block: Block, patterns: Sequence[str]) -> str | None:
@@ -24,10 +21,9 @@ def matches(text: str, pattern: str) -> bool:
     return fnmatchcase(text.replace("\\", "/"), pattern + "*")
 
 
-def as_json(block: Block, test: str, allowed: str | None, is_sure: bool) -> dict[str, Any]:
-    """Return a block as plain values, as it rides on a test's report."""
+def as_json(block: Block, allowed: str | None, is_sure: bool) -> dict[str, Any]:
+    """Return a block as plain values, as a test's record has it."""
     return {
-        "test": test,
         "low": block.low,
         "high": block.high,
         "where": block.where,
@@ -35,23 +31,3 @@ def as_json(block: Block, test: str, allowed: str | None, is_sure: bool) -> dict
         "allowed": allowed,
         "sure": is_sure,
     }
-
-
-def lines(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the list: each line that blocked, how long at most, how often, in how many tests."""
-    by_place: dict[str, list[Mapping[str, Any]]] = {}
-    for block in blocks:
-        by_place.setdefault(block["where"] or "line not caught", []).append(block)
-    ordered = sorted(by_place.items(), key=lambda item: -max(block["high"] for block in item[1]))
-    shown = [_line(place, seen) for place, seen in ordered[:_SHOWN]]
-    return [*shown, f"... and {count(len(ordered) - _SHOWN, 'line')} more"] if len(ordered) > _SHOWN else shown
-
-
-def _line(place: str, blocks: Sequence[Mapping[str, Any]]) -> str:
-    longest = max(blocks, key=lambda block: float(block["high"]))
-    tests = len({block["test"] for block in blocks})
-    said = "" if any(block["sure"] for block in blocks) else "; not counted: it may have been something else"
-    reasons = sorted({block["allowed"] for block in blocks if block["allowed"]})
-    said += f"; allowed: {', '.join(reasons)}" if reasons else ""
-    seen = f"{count(len(blocks), 'time')} in {count(tests, 'test')}"
-    return f"{duration(longest['high']).rjust(8)}  {seen}  {place}{said}"

@@ -13,6 +13,7 @@ from pytest_concurrency.core.outcomes import Finding, Outcome, Series
 from pytest_concurrency.core.units import spelled
 
 SCHEMA = 1
+OBSERVED = ("calls", "blocks")  # what a record has of a test's ordinary run
 
 
 def record_of(
@@ -42,6 +43,17 @@ def record_of(
         "quiet_host": dict(quiet_host) if quiet_host else None,
         **({"first_attempt": dict(first_attempt)} if first_attempt else {}),
     }
+
+
+def unmeasured(nodeid: str) -> dict[str, Any]:
+    """Return the record of a test that measures nothing, for what is seen in its ordinary run."""
+    nothing = {"foreign": None, "steal": None, "throttled": None}
+    return {"nodeid": nodeid, "expectations": [], "bound": None, "arms": [], "interference": nothing}
+
+
+def has_verdicts(run: Mapping[str, Any]) -> bool:
+    """Whether any test of a run has an expectation."""
+    return any(record["expectations"] for record in run["records"])
 
 
 def _expectation(outcome: Outcome) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 A field without a default must be there. One with a default is always written, and may be missing in a file that is
 read. One with ``UNSET`` is written where there is something to write. This module needs msgspec: import it on use.
+Parts of a record that stand for themselves are in profile_types.py and observed_types.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from pytest_concurrency.runs.observed_types import Block, Watched
+from pytest_concurrency.runs.profile_types import Profile
 from pytest_concurrency.runs.type_parts import BoundType, Count, Number, Pair, Part, known, said
 
 
@@ -183,46 +186,6 @@ class QuietHost(Part, frozen=True, kw_only=True, gc=False):
     reason: Annotated[str, said("Why not alone; empty if alone.")]
 
 
-class Cost(Part, frozen=True, kw_only=True, gc=False):
-    """What one place in the code took of one call, in seconds."""
-
-    where: str
-    calls: Number
-    computing: Number
-    waiting: Number | None
-    source: str
-
-
-class Stand(Part, frozen=True, kw_only=True, gc=False):
-    """A line at which threads stood, as a share of the samples that found one standing."""
-
-    where: str
-    source: str
-    inside: str
-    share: Number
-
-
-class Standing(Part, frozen=True, kw_only=True, gc=False):
-    """Where several threads stood while others went on."""
-
-    workers: str
-    looks: Annotated[Count, said("How many samples found a thread standing.")]
-    stands: list[Stand]
-    for_the_gil: bool
-
-
-class Profile(Part, frozen=True, kw_only=True, gc=False):
-    """One body under a profiler, in a run that did not count."""
-
-    label: str
-    tool: Annotated[str, known("cprofile", "line")]
-    calls: Annotated[Count, said("How often the body was called.")]
-    costs: list[Cost]
-    standing: Annotated[Standing | None, said("null if that was not looked for.")]
-    notes: list[str]
-    text: Annotated[str, said("What the terminal shows.")]
-
-
 class FirstAttempt(Part, frozen=True, kw_only=True, gc=False):
     """How an undecided test was measured that was measured again at the end of the session."""
 
@@ -234,7 +197,7 @@ class Record(Part, frozen=True, kw_only=True, gc=False):
     """One test."""
 
     nodeid: str
-    expectations: Annotated[list[Expectation], said("Empty in a file of the command explore.")]
+    expectations: Annotated[list[Expectation], said("Empty of a test that measures nothing.")]
     bound: Bound | None = None
     arms: list[Arm] = []
     interference: Interference = Interference(foreign=None, steal=None, throttled=None)
@@ -251,6 +214,13 @@ class Record(Part, frozen=True, kw_only=True, gc=False):
     ] = UNSET
     profile: Annotated[
         list[Profile] | UnsetType, said("With --concurrency-profile: where the time of each profiled body went.")
+    ] = UNSET
+    calls: Annotated[
+        list[Watched] | UnsetType, said("With concurrency.watch(): the calls of each watched function.")
+    ] = UNSET
+    blocks: Annotated[
+        list[Block] | UnsetType,
+        said("With --concurrency-max-block: blocks of event loops in the test's ordinary run, in order."),
     ] = UNSET
 
 
@@ -326,6 +296,9 @@ class Head(Part, frozen=True, kw_only=True, gc=False):
         said("Of a saved run: tests that failed as regressions. It is a baseline only if it is asked for by name."),
     ] = UNSET
     comparison: Comparison | UnsetType = UNSET
+    max_block: Annotated[
+        Number | UnsetType, said("With --concurrency-max-block: how long event loops may be blocked.")
+    ] = UNSET
     environment: Environment
 
 

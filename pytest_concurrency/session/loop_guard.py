@@ -22,11 +22,10 @@ from pytest_concurrency.instruments import block_list, loop_monitor
 from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
-from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session import observed
 from pytest_concurrency.session.options import Settings
 
 MARKER = "concurrency_allow_blocking"
-ATTRIBUTE = "concurrency_blocks"  # of a test report: plain values, which cross from xdist's workers
 _BEATS = 4  # in the time that a block may last; each costs about 30 microseconds of CPU time
 _LONGEST_BEAT = 0.05  # seconds
 
@@ -37,7 +36,7 @@ _SYNC_LOOPS = asyncio.base_events.BaseEventLoop
 
 
 def start(config: pytest.Config, settings: Settings) -> None:
-    """Register what guards the tests of this process, and what lists the blocks at the end."""
+    """Register what guards the tests of this process; the session's controller lists the blocks at the end."""
     config.pluginmanager.register(LoopGuard(config, settings), "concurrency_perf_loop_guard")
 
 
@@ -52,8 +51,6 @@ class LoopGuard:
         self._beat = min(self._limit / _BEATS, _LONGEST_BEAT)
         self._watcher = LoopWatcher(self._limit / 8)
         self._monitors: list[LoopMonitor] = []
-        self._all: list[dict[str, Any]] = []
-        self._is_worker = other_plugins.is_xdist_worker(config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -74,7 +71,7 @@ class LoopGuard:
             for block in found:
                 allowed = exempt or block_list.allowed_by(block, self._allow)
                 is_sure = block.low > self._limit
-                told.append(block_list.as_json(block, item.nodeid, allowed, is_sure))
+                told.append(block_list.as_json(block, allowed, is_sure))
                 if is_sure and allowed is None:
                     sure.append(block)
         if sure:
@@ -87,23 +84,12 @@ class LoopGuard:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "call" and (found := item.stash.get(_FOUND, None)):
-            setattr(report, ATTRIBUTE, found)
+            observed.add(report, "blocks", found)
             if call.excinfo is not None:
                 from pytest_concurrency.session import items
 
                 items.show_message_only(item, call.excinfo, report)
         return report
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if not self._is_worker and str(report.outcome) != "rerun":
-            self._all += getattr(report, ATTRIBUTE, ())
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._is_worker or not self._all:
-            return
-        terminalreporter.section(f"blocks of the event loop above {duration(self._limit)}")
-        for line in block_list.lines(self._all):
-            terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:
         self._watcher.close()

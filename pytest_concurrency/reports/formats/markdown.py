@@ -9,6 +9,7 @@ from typing import Any
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.cpus import describe_environment
+from pytest_concurrency.reports import blocks
 from pytest_concurrency.reports.changes_view import Compared, compared_of
 from pytest_concurrency.reports.page import view
 from pytest_concurrency.reports.page.explored import Explored, explored_of
@@ -19,8 +20,10 @@ _SIGNS = {"met": "✅", "not_met": "❌", "undecided": "❔", "unmeasurable": "�
 # A job summary of GitHub holds 1 MiB, and a reader less.
 _MOST_TOLD = 10
 _MOST_ROWS = 200
+_MOST_BLOCKS = 30
 _FOLDED_FROM = 12  # rows from which the table is folded, so that one screen shows what matters
 _LONGEST_ID = 90
+_LONGEST_LINE = 140
 _LONGEST_TEXT = 600
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)")  # an underscore inside a word means itself
 _TICKS = re.compile("`+")
@@ -33,7 +36,8 @@ def unavailable() -> str | None:
 def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = sorted(rows_of(run["records"]), key=lambda row: row.severity)
     notable = [row for row in rows if row.verdict != "met"]
-    unjudged = [record for record in run["records"] if not record["expectations"]]
+    unjudged = [record for record in run["records"] if not record["expectations"] and record.get("arms")]
+    blocked = blocks.blocks_of(run)
     exploration = explored_of(run)
     comparison = compared_of(run)
     worst = rows[0].verdict if rows else "unmeasurable"
@@ -42,6 +46,9 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         worst, said = "not_met", f"{_text(comparison.headline)} {said}"
     if exploration and not rows:
         said = _text(exploration.headline)
+    if blocked is not None and (blocked.faults or not (rows or unjudged)):
+        worst = "not_met" if blocked.faults else "met"
+        said = blocked.headline if not (rows or unjudged) else f"{blocked.headline} {said}"
     sign = "" if exploration and not rows else f"{_SIGNS[worst]} "  # nothing was judged
     yield f"## {sign}Concurrency: {said}\n\n"
     if comparison:
@@ -54,6 +61,8 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         yield from _table(rows)
     if exploration:
         yield from _tools(exploration)
+    if blocked is not None and blocked.times:
+        yield from _blocked(blocked)
     yield from _measured(unjudged)
     yield f"<sub>{_escape(describe_environment(run['environment']))}</sub>\n"
 
@@ -132,6 +141,24 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
         yield "</details>\n\n"
 
 
+def _blocked(found: blocks.Blocks) -> Iterator[str]:
+    """The lines that blocked event loops, the longest block first."""
+    yield f"### {sentence(found.title).rstrip('.')}\n\n{_escape(found.summary)}\n\n"
+    yield "| longest | times | tests | where | |\n|--:|--:|--:|---|---|\n"
+    for line in found.lines[:_MOST_BLOCKS]:
+        cells = (
+            duration(line.longest),
+            str(line.times),
+            str(line.tests),
+            _in_cell(_code(line.where, _LONGEST_LINE)),
+            _escape(line.remark),
+        )
+        yield f"| {' | '.join(cells)} |\n"
+    yield "\n"
+    if len(found.lines) > _MOST_BLOCKS:
+        yield f"{len(found.lines) - _MOST_BLOCKS} more lines are left out here; html:PATH and json:PATH have them.\n\n"
+
+
 def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What was measured without an expectation, as an exploration is."""
     for test in view.tests_of({"records": records[:_MOST_TOLD]}, ()):
@@ -151,9 +178,9 @@ def _text(text: str) -> str:
     return _escape(text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…")
 
 
-def _code(text: str) -> str:
+def _code(text: str, most: int = _LONGEST_ID) -> str:
     """A test's id as code, whatever it holds: longer ticks around those inside."""
-    short = shorten(_one_line(text), _LONGEST_ID)
+    short = shorten(_one_line(text), most)
     ticks = "`" * (1 + max(map(len, _TICKS.findall(short)), default=0))
     space = " " if "`" in short else ""
     return f"{ticks}{space}{short}{space}{ticks}"

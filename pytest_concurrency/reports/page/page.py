@@ -14,15 +14,18 @@ from markupsafe import Markup
 
 import pytest_concurrency
 from pytest_concurrency.core.text import sentence
+from pytest_concurrency.core.units import count as number_of
 from pytest_concurrency.core.units import duration, formatter, number, ratio, share
 from pytest_concurrency.machine.cpus import describe_environment
-from pytest_concurrency.reports import changes_view
-from pytest_concurrency.reports.page import charts, explored, sentences, view
+from pytest_concurrency.reports import blocks, changes_view
+from pytest_concurrency.reports.page import charts, explored, sentences, timeline_chart, view
+from pytest_concurrency.reports.page.timeline import Timeline
 from pytest_concurrency.reports.rows import ORDER, Row, counts_of, rows_of, shorten
 
 # Control characters, directional marks, and halves of characters from file names that are no text.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TICKS = {"ratio": lambda value: f"{number(value)}x", "share": share, "seconds": duration}
+_MOST_LINES = 500  # of the list of blocks
 _FOLDER = resources.files("pytest_concurrency.reports.page")
 
 
@@ -43,6 +46,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     tests = view.tests_of(run, past)
     exploration = explored.explored_of(run)
     comparison = changes_view.compared_of(run)
+    blocked = blocks.blocks_of(run)
 
     def curve(verdict: view.Verdict) -> Markup:
         points, efficiency = verdict.row.curve, view.efficiency_of(verdict.row)
@@ -63,6 +67,9 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
             )
         )
 
+    def timeline(found: Timeline) -> Markup:
+        return Markup(timeline_chart.draw(found))
+
     template = environment.from_string((_FOLDER / "page.html.jinja").read_text(encoding="utf-8"))
     return template.generate(
         css=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
@@ -73,18 +80,23 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         missing_readings=run["environment"].get("missing_readings", []),
         compared=comparison,
         anchors={test.nodeid: test for test in tests},
-        summary=_summary(exploration, comparison, sentences.summary_of(rows, len(tests)), bool(rows)),
+        summary=_summary(exploration, comparison, blocked, rows, tests),
+        blocked=blocked,
         exploration=exploration,
         counts=counts_of(rows),
         bar=_bar(rows, comparison),
         total=len(rows),
         order=ORDER,
         tests=tests,
+        measured=any(test.was_measured for test in tests),
+        watched=any(test.timelines for test in tests),
+        most_lines=_MOST_LINES,
         attention=[(test, verdict) for test in tests for verdict in test.verdicts if verdict.row.verdict != "met"],
         past=len(past),
         left_out=len(history) - len(past),
         interference=_interference(run, next(numbers)) if rows else None,
         curve=curve,
+        timeline=timeline,
         development=development,
     )
 
@@ -92,12 +104,22 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
 def _summary(
     exploration: explored.Explored | None,
     comparison: changes_view.Compared | None,
-    verdicts: str,
-    has_verdicts: bool,
+    blocked: blocks.Blocks | None,
+    rows: Sequence[Row],
+    tests: Sequence[view.Test],
 ) -> str:
-    if exploration and not has_verdicts:
+    if exploration and not rows:
         return exploration.headline
-    return f"{comparison.headline} {verdicts}".lstrip() if comparison else verdicts
+    measured = sum(test.was_measured for test in tests)
+    parts = [comparison.headline] if comparison and comparison.headline else []
+    if rows or measured or not (tests or blocked):
+        parts.append(sentences.summary_of(rows, measured))
+    if blocked is not None and (blocked.faults or not parts):
+        parts.append(blocked.headline)
+    if not parts:
+        watched = sum(len(test.timelines) for test in tests)
+        parts.append(f"The calls of {number_of(watched, 'watched function')}; no test measured anything.")
+    return " ".join(parts)
 
 
 def _bar(rows: Sequence[Row], comparison: changes_view.Compared | None) -> list[tuple[str, int]]:
@@ -116,7 +138,7 @@ def _visible(value: Any) -> Any:
 
 
 def _interference(run: Mapping[str, Any], number: int) -> Markup | None:
-    values = [record.get("interference", {}) for record in run["records"]]
+    values = [record.get("interference", {}) for record in run["records"] if record["expectations"]]
     if not any(value is not None for one in values for value in one.values()):
         return None
     usable = run["environment"]["cpus_usable"]
