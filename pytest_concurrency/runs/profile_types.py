@@ -38,13 +38,35 @@ class Standing(Part, frozen=True, kw_only=True, gc=False):
     for_the_gil: bool
 
 
+class Frame(Part, frozen=True, kw_only=True, gc=False):
+    """A line of a function on a stack."""
+
+    name: str
+    place: str
+    own: Annotated[bool, said("Whether it is neither this plugin's nor the standard library's.")]
+
+
+class Flame(Part, frozen=True, kw_only=True, gc=False):
+    """The stacks of the workers of a verdict, as a sampling profiler saw them in the body."""
+
+    mode: Annotated[str, known("wall", "cpu", "gil", description="Which samples count: all, on a CPU, with the GIL.")]
+    workers: str
+    samples: Count
+    frames: list[Frame]
+    stacks: Annotated[
+        list[tuple[list[Count], Count]], said("Places in frames, the outermost first, and how many samples had them.")
+    ]
+    stands: Annotated[list[Stand], said("The author's lines with most samples.")]
+
+
 class Profile(Part, frozen=True, kw_only=True, gc=False):
     """One body under a profiler, in a run that did not count."""
 
     label: str
-    tool: Annotated[str, known("cprofile", "line")]
+    tool: Annotated[str, known("cprofile", "line", "tachyon", "py-spy")]
     calls: Annotated[Count, said("How often the body was called.")]
     costs: list[Cost]
     standing: Annotated[Standing | None, said("null if that was not looked for.")]
+    flame: Annotated[Flame | None, said("null if no sampling profiler looked into the workers.")] = None
     notes: list[str]
     text: Annotated[str, said("What the terminal shows.")]
