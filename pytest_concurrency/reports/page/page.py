@@ -97,6 +97,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         interference=_interference(run, next(numbers)) if rows else None,
         curve=curve,
         timeline=timeline,
+        drawn=Markup,
         development=development,
     )
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pytest_concurrency.expectations.markers import EFFICIENCY
 from pytest_concurrency.reports.page import sentences
 from pytest_concurrency.reports.page.arms import ArmBar, arms_of
+from pytest_concurrency.reports.page.flame import Profiled, profiles_of
 from pytest_concurrency.reports.page.scales import Scale, scale_of
 from pytest_concurrency.reports.page.timeline import Timeline, timelines_of
 from pytest_concurrency.reports.rows import ORDER, Row, name_of, rows_of, shorten
@@ -50,6 +51,7 @@ class Test:
     histories: tuple[tuple[Verdict, History], ...]
     was_measured: bool  # or only watched in its ordinary run
     timelines: tuple[Timeline, ...]
+    profiles: tuple[Profiled, ...]
 
     @property
     def severity(self) -> int:
@@ -104,6 +106,7 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
                 histories=tuple(histories),
                 was_measured=was_measured,
                 timelines=timelines,
+                profiles=profiles_of(record),
             )
         )
     return sorted(tests, key=lambda test: test.severity)
