@@ -107,7 +107,7 @@ class _Run:
                 raise worker_sampling.CannotSample("Workers of an executor are not looked into.")
             flame = worker_sampling.sample(self._body, setup, around, self._tool, mode, self._end - CLOCKS.wall())
         except worker_sampling.CannotSample as error:
-            self._notes.append(f"{error} This is cProfile instead.")
+            self._notes.append(f"{error} cProfile was used in its place.")
             self._tool = "cprofile"
             return None
         except (Hung, Raised) as error:

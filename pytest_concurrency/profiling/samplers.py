@@ -31,8 +31,8 @@ def choose(wanted: str) -> tuple[str, str]:
         return wanted, ""
     why = "tachyon (profiling.sampling) is a part of Python 3.15 and newer"
     if py_spy() is not None:
-        return "py-spy", f"{why}: this was made by py-spy."
-    return "cprofile", f"{why}, and py-spy is not installed: this is cProfile, without the workers themselves."
+        return "py-spy", f"{why}: py-spy was used in its place."
+    return "cprofile", f"{why}, and py-spy is not installed: cProfile was used, which does not see the workers."
 
 
 def has_tachyon() -> bool:
