@@ -105,12 +105,12 @@ def _batch(group: WorkerGroup, setup: WorkerSetup, body: Body, loops: int, left:
 def _started(commands: Sequence[Sequence[str]], tool: str) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Start the samplers, and end those that still run."""
     running: list[subprocess.Popen[bytes]] = []
+    _let_look(os.getpid())
     try:
         for command in commands:
             running.append(
                 subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             )
-            _let_look(running[-1].pid)
         yield running
     except OSError as error:
         raise CannotSample(f"{tool} could not be started: {error}.") from None
@@ -123,7 +123,7 @@ def _started(commands: Sequence[Sequence[str]], tool: str) -> Iterator[list[subp
 
 
 def _let_look(process: int) -> None:
-    """Let a child look into this process, where the system allows that only to its ancestors (Yama of Linux)."""
+    """Let a process and its children look into this one; 0 ends that. Yama of Linux allows it to ancestors only."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PTRACER, process, 0, 0, 0)

@@ -54,7 +54,7 @@ def _profiled(profile: Mapping[str, Any]) -> Profiled:
 
 
 def _draw(flame: Mapping[str, Any]) -> str:
-    root = _tree(flame["stacks"])
+    root = _tree(flame["stacks"], len(flame["frames"]))
     boxes = list(_boxes(root, flame["frames"], 0.0, 0, root.samples))
     deepest = max((depth for depth, _ in boxes), default=0)
     most = "; ".join(f"{share(stand['share'])} {stand['where']}" for stand in flame["stands"][:3])
@@ -65,9 +65,11 @@ def _draw(flame: Mapping[str, Any]) -> str:
     )
 
 
-def _tree(stacks: Sequence[Sequence[Any]]) -> _Box:
+def _tree(stacks: Sequence[Sequence[Any]], known: int) -> _Box:
     root = _Box(-1)
     for frames, amount in stacks:
+        if not amount or any(frame >= known for frame in frames):
+            continue  # in a file that someone else has written
         root.samples += amount
         box = root
         for frame in frames[:_MOST_ROWS]:

@@ -57,3 +57,8 @@ def test_profile_without_samples_has_its_text_only() -> None:
         (found,) = flame.profiles_of({"profile": [value]})
         assert (found.drawing, found.text) == ("", "the text")
     assert flame.profiles_of({}) == ()
+
+
+def test_stacks_that_make_no_sense_are_left_out() -> None:
+    root = drawn(profile(([0], 1), ([7], 5), ([1], 0)))
+    assert [(group.findtext("title") or "") for group in root] == ["test_body (a.py:1): 100%"]
