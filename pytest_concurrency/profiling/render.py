@@ -76,9 +76,9 @@ def _standing(standing: Standing) -> str:
 
 def _flame(flame: Flame, tool: str) -> str:
     if not flame.samples:
-        return f"{flame.workers} in an extra round were never seen in the body ({tool}, {_MODES[flame.mode]})."
+        return f"No sample of {flame.workers} in an extra round was in the body ({tool}, {_MODES[flame.mode]})."
     samples = count(flame.samples, "sample")
-    said = f"Where {flame.workers} were in an extra round ({tool}, {_MODES[flame.mode]}; {samples}):"
+    said = f"Time of {flame.workers} in an extra round ({tool}, {_MODES[flame.mode]}; {samples}):"
     return "\n".join([textwrap.fill(said, _WIDTH), *_stands(flame.stands)])
 
 

@@ -103,9 +103,9 @@ class _Run:
             return None
         flame = None
         try:
-            if (setup := worker_sampling.setup_of(self._outcomes)) is None:
-                raise worker_sampling.CannotSample("Workers of an executor are not looked into.")
-            flame = worker_sampling.sample(self._body, setup, around, self._tool, mode, self._end - CLOCKS.wall())
+            flame = worker_sampling.sample(
+                self._body, self._outcomes, around, self._tool, mode, self._end - CLOCKS.wall()
+            )
         except worker_sampling.CannotSample as error:
             self._notes.append(f"{error} cProfile was used in its place.")
             self._tool = "cprofile"

@@ -40,23 +40,17 @@ class CannotSample(Exception):
     """Says why there is no profile of the workers, in one sentence."""
 
 
-def setup_of(outcomes: Sequence[Outcome]) -> WorkerSetup | None:
-    """Return the workers with the most of their kind in some verdicts; None if they are not of this plugin."""
-    arms: list[Arm] = [arm for outcome in outcomes for arm in outcome.arms]
-    widest = max(arms, key=lambda arm: arm.workers)
-    if widest.backend == "compare":
-        return WorkerSetup("threads")
-    return WorkerSetup(widest.backend, widest.workers) if widest.backend in OPENERS else None
-
-
-def sample(body: Body, setup: WorkerSetup, around: WorkerEnvironment, tool: str, mode: str, seconds: float) -> Flame:
-    """Return where the workers were.
+def sample(
+    body: Body, outcomes: Sequence[Outcome], around: WorkerEnvironment, tool: str, mode: str, seconds: float
+) -> Flame:
+    """Return where the workers of some verdicts were.
 
     :param seconds: how long all of it may take.
-    :raises CannotSample: there are no such workers, or the sampler cannot look into them.
+    :raises CannotSample: they are not of this plugin, or the sampler cannot look into them.
     :raises Raised: the body raised.
     :raises Hung: it did not come back.
     """
+    setup, who = _setup_of(outcomes)
     end = CLOCKS.wall() + seconds
     try:
         group = open_workers(setup, body, replace(around, borrowed_loop=None))
@@ -84,7 +78,22 @@ def sample(body: Body, setup: WorkerSetup, around: WorkerEnvironment, tool: str,
             for output in sorted(Path(folder).iterdir())
             for stack in samplers.read(tool, output.read_text(encoding="utf-8", errors="replace"))
         ]
-    return worker_stacks.flame(stacks, setup.who(), mode)
+    return worker_stacks.flame(stacks, who, mode)
+
+
+def _setup_of(outcomes: Sequence[Outcome]) -> tuple[WorkerSetup, str]:
+    """Return the workers with the most of their kind in some verdicts, and what to call them.
+
+    :raises CannotSample: they are not of this plugin.
+    """
+    arms: list[Arm] = [arm for outcome in outcomes for arm in outcome.arms]
+    widest = max(arms, key=lambda arm: arm.workers)
+    if widest.backend == "compare":
+        return WorkerSetup("threads"), "the second function"
+    if widest.backend not in OPENERS:
+        raise CannotSample("Workers of an executor are not looked into.")
+    setup = WorkerSetup(widest.backend, widest.workers)
+    return setup, setup.who()
 
 
 def _loops(group: WorkerGroup, setup: WorkerSetup, body: Body, end: float) -> int:

@@ -52,7 +52,7 @@ def test_workers_are_profiled_and_drawn(suite: Suite, pytester: pytest.Pytester,
     assert_outcome(result, "test_body", "FAILED")
     assert_other_passed(result)
     section = profile_section(result)
-    assert "Where 3 threads were in an extra round (tachyon, all the time; 8 samples):" in section
+    assert "Time of 3 threads in an extra round (tachyon, all the time; 8 samples):" in section
     assert "in load" in section
     run = json.loads((pytester.path / "out.json").read_text(encoding="utf-8"))
     schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def test_workers_are_profiled_and_drawn(suite: Suite, pytester: pytest.Pytester,
 def test_each_worker_process_has_a_sampler(suite: Suite, sampler: list[int]) -> None:
     source = LOCKED.replace("threads=3, at_least=2.5", "processes=2, at_least=1.2")
     section = profile_section(suite(source, "--concurrency-profile=tachyon:gil:always"))
-    assert "Where 2 processes were in an extra round (tachyon, with the GIL; 16" in section
+    assert "Time of 2 processes in an extra round (tachyon, with the GIL; 16" in section
     assert len(set(sampler)) == 2
 
 

@@ -46,7 +46,7 @@ def _profiled(profile: Mapping[str, Any]) -> Profiled:
     if not flame or not flame["samples"]:
         return Profiled(profile["label"], profile["text"], "", "")
     caption = (
-        f"Where {flame['workers']} were, in an extra run under {profile['tool']}, "
+        f"Time of {flame['workers']} in an extra run under {profile['tool']}, "
         f"{_MODES.get(flame['mode'], flame['mode'])}: {count(flame['samples'], 'sample')}. "
         "Each box is a line of a function, as wide as its share of the samples; below it is what it called."
     )

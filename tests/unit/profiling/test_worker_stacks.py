@@ -63,6 +63,6 @@ def test_file_without_a_folder_is_found_by_line_and_function() -> None:
 
 def test_text_says_who_was_sampled_and_by_what() -> None:
     text = render.show(Profile("test_body", "tachyon", flame=flame(((OURS, BODY), 4))))
-    assert text.splitlines()[0] == "Where 4 threads were in an extra round (tachyon, all the time; 4 samples):"
+    assert text.splitlines()[0] == "Time of 4 threads in an extra round (tachyon, all the time; 4 samples):"
     assert "100%  shop/test_shop.py:5 in test_body" in text
-    assert "never seen in the body" in render.show(Profile("test_body", "py-spy", flame=flame()))
+    assert "No sample of 4 threads" in render.show(Profile("test_body", "py-spy", flame=flame()))
