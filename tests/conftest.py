@@ -8,6 +8,7 @@ import importlib.util
 import json
 import multiprocessing.util
 import pkgutil
+import re
 import sys
 import tempfile
 import threading
@@ -224,3 +225,14 @@ def assert_one_pays(result: pytest.RunResult, pytester: pytest.Pytester) -> str:
     assert_other_passed(result)
     assert_next_measured(pytester)
     return text_of(result)
+
+
+def profile_section(result: pytest.RunResult, name: str = "test_body") -> str:
+    """The section with the profile, up to the next rule of dashes or signs of equality."""
+    # With the failure of a test that is not met, and with the summary otherwise, where tests have their whole names.
+    _, *rest = re.split(
+        rf" concurrency profile of (?:test_suite\.py::)?{re.escape(name)} ", result.stdout.str(), maxsplit=1
+    )
+    lines = "".join(rest).splitlines()[1:]
+    end = next((number for number, line in enumerate(lines) if line.startswith(("---", "===", "___"))), len(lines))
+    return "\n".join(lines[:end])

@@ -191,4 +191,5 @@ class Outcome:
     backend: str = ""
     worker_count: int | None = None  # None: one worker was measured, or two callables
     tool: str = ""  # what ``advice`` recommends, by itself
+    rules: Mapping[str, int] = field(default_factory=dict)  # how often each rule of the engine held something back
     leftovers: tuple[Leftover, ...] = ()  # what the calls have left running

@@ -1,4 +1,4 @@
-"""The event-loop blocks of a whole session, by line, longest first (pure)."""
+"""Blocks of event loops: which are exempt by a pattern of the ini file, and their list by line (pure)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.machine import stack_locations
-
-_SHOWN = 30  # lines of the list
 
 
 def allowed_by(block: Block, patterns: Sequence[str]) -> str | None:
@@ -25,10 +22,9 @@ def matches(text: str, pattern: str) -> bool:
     return fnmatchcase(text.replace("\\", "/"), pattern + "*")
 
 
-def as_json(block: Block, test: str, allowed: str | None, is_sure: bool) -> dict[str, Any]:
-    """Return a block as plain values, for a test's report."""
+def as_json(block: Block, allowed: str | None, is_sure: bool) -> dict[str, Any]:
+    """Return a block as plain values, as a test's record has it."""
     return {
-        "test": test,
         "low": block.low,
         "high": block.high,
         "where": block.where,
@@ -67,17 +63,3 @@ def by_line(blocks: Iterable[Mapping[str, Any]]) -> list[BlockedLine]:
         for place, seen in by_place.items()
     ]
     return sorted(found, key=lambda line: -line.longest)
-
-
-def lines(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the list: each line that blocked, its longest block, how often, and in how many tests."""
-    ordered = by_line(blocks)
-    shown = [_line(line) for line in ordered[:_SHOWN]]
-    return [*shown, f"... and {count(len(ordered) - _SHOWN, 'line')} more"] if len(ordered) > _SHOWN else shown
-
-
-def _line(line: BlockedLine) -> str:
-    said = "" if line.sure else "; not counted: it may have been something else"
-    said += f"; allowed: {', '.join(line.allowed)}" if line.allowed else ""
-    seen = f"{count(line.times, 'time')} in {count(line.tests, 'test')}"
-    return f"{duration(line.longest).rjust(8)}  {seen}  {line.where or 'line not caught'}{said}"

@@ -69,7 +69,7 @@ class CallWatch:
 
     def as_json(self) -> dict[str, Any]:
         """Return the calls as plain values, for a report."""
-        return {"name": self.name, "peak": self.peak, "calls": [call._asdict() for call in self.calls]}
+        return watched_calls.as_json(self.name, self._ordered())
 
     def close(self) -> None:
         """Restore the original, and keep the calls. A replacement that is still in use only calls the original."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+MOST_KEPT = 10_000  # calls of one function in a record: more would make it larger than all else in it
+
 
 class Event(NamedTuple):
     """The start or the end of one call."""
@@ -45,15 +47,21 @@ def in_order(events: Iterable[Event]) -> list[Event]:
 
 def peak(events: Sequence[Event]) -> int:
     """Return the most threads and tasks that were inside of the function at one moment; recursion counts once."""
+    return first_peak(events)[0]
+
+
+def first_peak(events: Sequence[Event]) -> tuple[int, Event | None]:
+    """Return the peak, and the call's beginning with which it was reached first."""
     inside: dict[tuple[int, str, str | None], int] = {}
-    most = 0
+    most, reached = 0, None
     for event in events:
         worker = (event.process, event.thread, event.task)
         inside[worker] = inside.get(worker, 0) + (-1 if event.is_end else 1)
         if not inside[worker]:
             del inside[worker]
-        most = max(most, len(inside))
-    return most
+        if len(inside) > most:
+            most, reached = len(inside), event
+    return most, reached
 
 
 def calls(events: Sequence[Event]) -> tuple[Call, ...]:
@@ -75,6 +83,25 @@ def calls(events: Sequence[Event]) -> tuple[Call, ...]:
             )
         )
     return tuple(found)
+
+
+def as_json(name: str, events: Sequence[Event]) -> dict[str, Any]:
+    """Return a watched function's calls as plain values, for a report: all that is counted, and the first of them."""
+    called = calls(events)
+    most, reached = first_peak(events)
+    zero = min((event.time for event in events if not event.is_end), default=0.0)
+    return {
+        "name": name,
+        "peak": most,
+        "peak_at": None if reached is None else round(reached.time - zero, 9),
+        "count": len(called),
+        "calls": [_plain(call) for call in called[:MOST_KEPT]],
+    }
+
+
+def _plain(call: Call) -> dict[str, Any]:
+    end = None if call.end is None else round(call.end, 9)
+    return {**call._asdict(), "start": round(call.start, 9), "end": end}
 
 
 def trace(name: str, called: Sequence[Call]) -> dict[str, Any]:

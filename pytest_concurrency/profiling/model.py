@@ -44,6 +44,27 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A line of a function on a stack."""
+
+    name: str
+    place: str  # "shop.py:8"
+    own: bool  # whether it is neither this plugin's nor the standard library's
+
+
+@dataclass(frozen=True, slots=True)
+class Flame:
+    """The stacks of workers that a sampler saw in the body."""
+
+    mode: str  # wall, cpu or gil
+    workers: str  # "4 threads"
+    samples: int
+    frames: tuple[Frame, ...] = ()
+    stacks: tuple[tuple[tuple[int, ...], int], ...] = ()  # places in ``frames``, outermost first, and samples
+    stands: tuple[Stand, ...] = ()  # the author's lines with most samples
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The profile of one body."""
 
@@ -52,4 +73,5 @@ class Profile:
     calls: int = 0
     costs: tuple[Cost, ...] = ()
     standing: Standing | None = None
+    flame: Flame | None = None
     notes: tuple[str, ...] = ()

@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Sequence
 
 from pytest_concurrency.core.units import count, duration, share
-from pytest_concurrency.profiling.model import Cost, Profile, Standing
+from pytest_concurrency.profiling.model import Cost, Flame, Profile, Stand, Standing
 
 _WIDTH = 78
 _TOOLS = {"cprofile": "cProfile", "line": "line_profiler"}
+_MODES = {"wall": "all the time", "cpu": "on a CPU", "gil": "with the GIL"}
 
 
 def show(profile: Profile) -> str:
@@ -19,6 +20,8 @@ def show(profile: Profile) -> str:
         parts.append(_costs(profile))
     if profile.standing is not None:
         parts.append(_standing(profile.standing))
+    if profile.flame is not None:
+        parts.append(_flame(profile.flame, profile.tool))
     parts.extend(textwrap.fill(note, _WIDTH, break_long_words=False) for note in profile.notes)
     return "\n\n".join(parts)
 
@@ -66,12 +69,24 @@ def _standing(standing: Standing) -> str:
         return f"{standing.workers} in an extra round were never seen blocked."
     cause = " (mostly for the GIL, which another thread held)" if standing.for_the_gil else ""
     said = f"Where {standing.workers} were blocked, in an extra round{cause}; {count(standing.looks, 'sample')}:"
-    lines = [textwrap.fill(said, _WIDTH)]
-    for stand in standing.stands:
+    return "\n".join([textwrap.fill(said, _WIDTH), *_stands(standing.stands)])
+
+
+def _flame(flame: Flame, tool: str) -> str:
+    if not flame.samples:
+        return f"No sample of {flame.workers} in an extra round was in the body ({tool}, {_MODES[flame.mode]})."
+    samples = count(flame.samples, "sample")
+    said = f"Time of {flame.workers} in an extra round ({tool}, {_MODES[flame.mode]}; {samples}):"
+    return "\n".join([textwrap.fill(said, _WIDTH), *_stands(flame.stands)])
+
+
+def _stands(stands: Sequence[Stand]) -> list[str]:
+    lines = []
+    for stand in stands:
         lines.append(_cut(f"  {share(stand.share).rjust(6)}  {stand.where}: {stand.source}", _WIDTH))
         if stand.inside:
             lines.append(_cut(f"          in {stand.inside}", _WIDTH))
-    return "\n".join(lines)
+    return lines
 
 
 def _cut(text: str, width: int) -> str:

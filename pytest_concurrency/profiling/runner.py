@@ -15,12 +15,20 @@ from typing import Any
 
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.batch import forget_inputs, prepare_input
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.profiling import cprofile_tool, line_tool, line_waits, stack_sampler
+from pytest_concurrency.profiling import (
+    cprofile_tool,
+    line_tool,
+    line_waits,
+    samplers,
+    stack_sampler,
+    worker_sampling,
+)
 from pytest_concurrency.profiling.model import Profile
 
 _SPAN = 0.2  # seconds that a run of a short body should take
@@ -34,14 +42,25 @@ _NOT_MET = ("not_met", "undecided")
 class Profiler:
     """Receives every outcome about a body, and profiles those that the option asks for.
 
-    :param tool: ``cprofile`` or ``line``.
+    :param tool: ``cprofile``, ``line``, ``tachyon`` or ``py-spy``.
+    :param mode: which samples count of the last two: ``wall``, ``cpu`` or ``gil``.
     :param always: whether verdicts that are met are profiled too.
     :param seconds: time limit for the profiles of one body.
     :param keep: receives each profile.
     """
 
-    def __init__(self, tool: str, always: bool, seconds: float, keep: Callable[[Profile], None]) -> None:
+    def __init__(
+        self,
+        tool: str,
+        mode: str,
+        always: bool,
+        seconds: float,
+        around: WorkerEnvironment,
+        keep: Callable[[Profile], None],
+    ) -> None:
         self._tool = tool
+        self._mode = mode
+        self._around = around
         self._wanted = ("met", *_NOT_MET) if always else _NOT_MET
         self._seconds = seconds
         self._keep = keep
@@ -52,7 +71,8 @@ class Profiler:
         if not wanted:
             return
         try:
-            self._keep(_Run(body, self._tool, wanted, self._seconds).profile())
+            run = _Run(body, self._tool, wanted, self._seconds)
+            self._keep(run.sampled(self._mode, self._around) or run.profile())
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # An error in a profile must not change the outcome of a test.
@@ -75,6 +95,25 @@ class _Run:
         self._each = max(median(first.wall) / max(first.loops, 1), 1e-7) if first.wall else 1e-3
         self._notes: list[str] = []
 
+    def sampled(self, mode: str, around: WorkerEnvironment) -> Profile | None:
+        """Return what a sampling profiler saw of the workers themselves; None if another tool is to be used."""
+        self._tool, why = samplers.choose(self._tool)
+        self._notes += [why] if why else []
+        if self._tool not in samplers.SAMPLERS:
+            return None
+        flame = None
+        try:
+            flame = worker_sampling.sample(
+                self._body, self._outcomes, around, self._tool, mode, self._end - CLOCKS.wall()
+            )
+        except worker_sampling.CannotSample as error:
+            self._notes.append(f"{error} cProfile was used in its place.")
+            self._tool = "cprofile"
+            return None
+        except (Hung, Raised) as error:
+            self._notes.append(self._why_not_all(error))
+        return Profile(self._body.label, self._tool, flame=flame, notes=tuple(self._notes))
+
     def profile(self) -> Profile:
         body, calls = self._body, 0
         costs: tuple[Any, ...] = ()
@@ -84,19 +123,21 @@ class _Run:
         except _TooLong as late:
             self._notes.append(str(late))
             standing = None
-        except Hung as hung:
-            self._notes.append(
-                "Not all was looked at: the extra run, which a profiler makes slower, had not ended when max_time="
-                f"{duration(self._seconds)} was over; it stood at {hung.places[0]}. "
-                "Make the body smaller, or raise --concurrency-max-time."
-            )
-            standing = None
-        except Raised as error:
-            self._notes.append(f"The extra run ended with {type(error.error).__name__}: {error.error}")
+        except (Hung, Raised) as error:
+            self._notes.append(self._why_not_all(error))
             standing = None
         if any(arm.backend == "processes" for outcome in self._outcomes for arm in outcome.arms):
             self._notes.append("The worker processes themselves are not watched: this is one call in the test's own.")
-        return Profile(body.label, self._tool, max(1, calls), costs, standing, tuple(self._notes))
+        return Profile(body.label, self._tool, max(1, calls), costs, standing, notes=tuple(self._notes))
+
+    def _why_not_all(self, error: Hung | Raised) -> str:
+        if isinstance(error, Raised):
+            return f"The extra run ended with {type(error.error).__name__}: {error.error}"
+        return (
+            "Not all was looked at: the extra run, which a profiler makes slower, had not ended when max_time="
+            f"{duration(self._seconds)} was over; it stood at {error.places[0]}. "
+            "Make the body smaller, or raise --concurrency-max-time."
+        )
 
     def _calls(self, each: float) -> int:
         return max(1, min(_MOST_CALLS, math.ceil(_SPAN / each)))

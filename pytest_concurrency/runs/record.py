@@ -14,6 +14,7 @@ from pytest_concurrency.core.outcomes import Finding, Outcome, Series
 from pytest_concurrency.core.units import spelled
 
 SCHEMA = 1
+OBSERVED = ("calls", "blocks")  # what a record has of a test's ordinary run
 
 
 def record_of(
@@ -45,6 +46,17 @@ def record_of(
     }
 
 
+def unmeasured(nodeid: str) -> dict[str, Any]:
+    """Return the record of a test that measures nothing, for what is seen in its ordinary run."""
+    nothing = {"foreign": None, "steal": None, "throttled": None}
+    return {"nodeid": nodeid, "expectations": [], "bound": None, "arms": [], "interference": nothing}
+
+
+def has_verdicts(run: Mapping[str, Any]) -> bool:
+    """Whether any test of a run has an expectation."""
+    return any(record["expectations"] for record in run["records"])
+
+
 def _expectation(outcome: Outcome) -> dict[str, Any]:
     return {
         "marker": outcome.marker,
@@ -71,6 +83,7 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
         "serial": _bounds(outcome.serial),
         "change": asdict(outcome.change) if outcome.change else None,
         "finding": _finding(outcome.finding) if outcome.finding else None,
+        "rules": dict(outcome.rules),
         "leftovers": [asdict(leftover) for leftover in outcome.leftovers],
     }
 

@@ -2,6 +2,7 @@
 
 A field without a default must be there. One with a default is always written, and may be missing in a file that is
 read. One with ``UNSET`` is written where there is something to write. This module needs msgspec: import it on use.
+Parts of a record that stand for themselves are in profile_types.py and observed_types.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, UnsetType, field
 
 from pytest_concurrency.runs.head_types import Head
+from pytest_concurrency.runs.observed_types import Block, Watched
+from pytest_concurrency.runs.profile_types import Profile
 from pytest_concurrency.runs.type_parts import BoundType, Count, Leftover, Number, Pair, Part, known, said
 
 
@@ -132,6 +135,10 @@ class Expectation(Part, frozen=True, kw_only=True, gc=False):
         Change | UnsetType | None, said("null if the regression check found nothing, or if there was none.")
     ] = UNSET
     finding: Annotated[Finding | UnsetType | None, said("null if met.")] = UNSET
+    rules: Annotated[
+        dict[str, Count] | UnsetType,
+        said("How often each rule of the engine held a round or a verdict back, by the rule's name."),
+    ] = UNSET
     leftovers: Annotated[
         list[Leftover] | UnsetType, said("What the measured code has left running: threads, processes, tasks.")
     ] = UNSET
@@ -196,46 +203,6 @@ class QuietHost(Part, frozen=True, kw_only=True, gc=False):
     reason: Annotated[str, said("Why not alone; empty if alone.")]
 
 
-class Cost(Part, frozen=True, kw_only=True, gc=False):
-    """What one place in the code took of one call, in seconds."""
-
-    where: str
-    calls: Number
-    computing: Number
-    waiting: Number | None
-    source: str
-
-
-class Stand(Part, frozen=True, kw_only=True, gc=False):
-    """A line at which threads stood, as a share of the samples that found one standing."""
-
-    where: str
-    source: str
-    inside: str
-    share: Number
-
-
-class Standing(Part, frozen=True, kw_only=True, gc=False):
-    """Where several threads stood while others went on."""
-
-    workers: str
-    looks: Annotated[Count, said("How many samples found a thread standing.")]
-    stands: list[Stand]
-    for_the_gil: bool
-
-
-class Profile(Part, frozen=True, kw_only=True, gc=False):
-    """One body under a profiler, in a run that did not count."""
-
-    label: str
-    tool: Annotated[str, known("cprofile", "line")]
-    calls: Annotated[Count, said("How often the body was called.")]
-    costs: list[Cost]
-    standing: Annotated[Standing | None, said("null if that was not looked for.")]
-    notes: list[str]
-    text: Annotated[str, said("What the terminal shows.")]
-
-
 class FirstAttempt(Part, frozen=True, kw_only=True, gc=False):
     """How an undecided test was measured that was measured again at the end of the session."""
 
@@ -247,7 +214,7 @@ class Record(Part, frozen=True, kw_only=True, gc=False):
     """One test."""
 
     nodeid: str
-    expectations: Annotated[list[Expectation], said("Empty in a file of the command explore.")]
+    expectations: Annotated[list[Expectation], said("Empty of a test that measures nothing.")]
     bound: Bound | None = None
     arms: list[Arm] = field(default_factory=list)
     interference: Interference = Interference(foreign=None, steal=None, throttled=None)
@@ -264,6 +231,13 @@ class Record(Part, frozen=True, kw_only=True, gc=False):
     ] = UNSET
     profile: Annotated[
         list[Profile] | UnsetType, said("With --concurrency-profile: where the time of each profiled body went.")
+    ] = UNSET
+    calls: Annotated[
+        list[Watched] | UnsetType, said("With concurrency.watch(): the calls of each watched function.")
+    ] = UNSET
+    blocks: Annotated[
+        list[Block] | UnsetType,
+        said("With --concurrency-max-block: blocks of event loops in the test's ordinary run, in order."),
     ] = UNSET
 
 

@@ -296,6 +296,8 @@ class Storage:
                 passed_over.append(f"{name} cannot be compared ({'; '.join(why)})")
             elif environment is not None and run.get("regressions"):
                 passed_over.append(f"{name} has regressions of its own")
+            elif environment is not None and run["records"] and not record.has_verdicts(run):
+                passed_over.append(f"{name} has no test that measures")
             else:
                 return Choice(run, tuple(passed_over))
         return Choice(None, tuple(passed_over))

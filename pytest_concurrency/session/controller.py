@@ -64,6 +64,8 @@ class Controller:
         self._waited = 0.0  # seconds that tests of xdist's workers have waited for other sessions and workers
         self._kept: Kept | None = None
         self._surveyed: dict[str, Any] | None = None
+        if settings.max_block and not config.option.collectonly:
+            self.collect()  # blocks of event loops come with the reports of tests that measure nothing, too
 
     def collect(self) -> None:
         """Take records from now on, because tests of this session, or of its workers, may measure."""
@@ -81,7 +83,7 @@ class Controller:
         from pytest_concurrency.runs import record
         from pytest_concurrency.session import hook_calls
 
-        run = record.run_of(self._environment(), self._collected.records)
+        run = record.run_of(self._environment(), self._collected.records) | self._watched
         if keeps:
             from pytest_concurrency.session import items
             from pytest_concurrency.session.run_archive import Kept
@@ -157,10 +159,16 @@ class Controller:
         self._complain(complaint)
         return value
 
+    @property
+    def _watched(self) -> dict[str, Any]:
+        """What a run says of the guard of event loops."""
+        return {"max_block": self._settings.max_block} if self._settings.max_block else {}
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._config.option.collectonly:
             return
-        if self._collected.records or self._settings.full_report or self._complaints:
+        measured = [record for record in self._collected.records if record["expectations"]]
+        if measured or self._settings.full_report or self._complaints:
             from pytest_concurrency.probes import availability
             from pytest_concurrency.reports import terminal
             from pytest_concurrency.session import items
@@ -170,17 +178,30 @@ class Controller:
             priority = items.priority_of(self._config, settings)
             refused = priority.why if settings.priority in ("nice", "realtime") else ""
             layout = terminal.Layout(settings.full_report, settings.columns, settings.sort, str(priority), refused)
-            terminal.show(terminalreporter, self._collected.records, layout, self._complaints, reasons)
+            terminal.show(terminalreporter, measured, layout, self._complaints, reasons)
         if self._surveyed is not None:
             from pytest_concurrency.reports import survey_text
 
             survey_text.show(terminalreporter, self._surveyed)
         self._show_waiting(terminalreporter)
+        self._show_blocks(terminalreporter)
         for nodeid, text in self._collected.profiles:
             terminalreporter.section(f"concurrency profile of {nodeid}", sep="-")
             terminalreporter.write_line(text)
         if self._kept is not None:
             self._show_kept(terminalreporter, self._kept)
+
+    def _show_blocks(self, reporter: Any) -> None:
+        if not self._settings.max_block:
+            return
+        from pytest_concurrency.reports import blocks
+
+        found = blocks.blocks_of({"records": self._collected.records, **self._watched})
+        if found is not None and found.times:
+            reporter.ensure_newline()
+            reporter.section(found.title)
+            for line in blocks.in_terminal(found):
+                reporter.write_line(line)
 
     def _show_waiting(self, reporter: Any) -> None:
         if not self._collects:

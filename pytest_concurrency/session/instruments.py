@@ -13,11 +13,10 @@ from pytest_concurrency.instruments.block_guard import NonblockingBlock
 from pytest_concurrency.instruments.call_watch import CallWatch
 from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.rendezvous import Rendezvous
-from pytest_concurrency.session.controller import REPORT_ATTRIBUTE
+from pytest_concurrency.session import observed
 from pytest_concurrency.session.in_flight import Gauges
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
-CALLS = "concurrency_calls"  # of a test report: plain values, which xdist's workers can send
 _NAME = "concurrency_perf_instruments"
 _KEY = pytest.StashKey["Instruments"]()
 
@@ -129,7 +128,5 @@ class EndOfBody:
             items.point_at_test(item, report)
             items.show_message_only(item, call.excinfo, report)
         if call.when == "call" and _KEY in item.stash and (watched := item.stash[_KEY].watched()):
-            setattr(report, CALLS, watched)
-            if (record := getattr(report, REPORT_ATTRIBUTE, None)) is not None:
-                record["calls"] = watched
+            observed.add(report, "calls", watched)
         return report

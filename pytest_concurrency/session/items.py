@@ -125,19 +125,20 @@ def circumstances_of(
     """Return what a trial needs to know about the session; ``borrowed_loop`` is the loop that the test runs on."""
     found = [baseline_of(item.config, settings), anchor_of(item.config, settings)]
     gates = [gate for one in found if one and (gate := one.gate(item.nodeid, settings.compare_fail))]
+    around = WorkerEnvironment(
+        item.config.rootpath,
+        settings.start_method,
+        settings.dask_address,
+        lambda: _registered_executors(item),
+        priority_of(item.config, settings),
+        borrowed_loop,
+    )
     return SessionContext(
         defaults=Tolerances(settings.margin, settings.max_time, settings.undecided, settings.leftovers),
-        around=WorkerEnvironment(
-            item.config.rootpath,
-            settings.start_method,
-            settings.dask_address,
-            lambda: _registered_executors(item),
-            priority_of(item.config, settings),
-            borrowed_loop,
-        ),
+        around=around,
         progress=progress,
         exclusive=sharing.exclusive(item, progress),
-        profiler=_profiler_for(item, settings),
+        profiler=_profiler_for(item, settings, around),
         comparable=run_comparison.enough if settings.save or settings.compare else None,
         gate=functools.partial(_look, gates) if gates else None,
     )
@@ -156,13 +157,16 @@ def priority_of(config: pytest.Config, settings: Settings) -> Priority:
     return priority.choose(settings.priority, other_plugins.is_one_of_several(config), cpus.usable_cpus())
 
 
-def _profiler_for(item: pytest.Item, settings: Settings) -> Callable[[Body, Sequence[Outcome]], None] | None:
+def _profiler_for(
+    item: pytest.Item, settings: Settings, around: WorkerEnvironment
+) -> Callable[[Body, Sequence[Outcome]], None] | None:
     if settings.profile is None:
         return None
     from pytest_concurrency.profiling.runner import Profiler
 
-    tool, always = settings.profile
-    return Profiler(tool, always, settings.max_time, item.stash.setdefault(PROFILES, []).append)
+    tool, mode, always = settings.profile
+    keep = item.stash.setdefault(PROFILES, []).append
+    return Profiler(tool, mode, always, settings.max_time, around, keep)
 
 
 def add_profiles(item: pytest.Item, report: pytest.TestReport, record: dict[str, Any]) -> None:

@@ -15,12 +15,11 @@ from pytest_concurrency.core.units import duration
 from pytest_concurrency.expectations.markers import MARKERS
 from pytest_concurrency.instruments import block_list
 from pytest_concurrency.instruments.block_reading import Block
-from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session import observed
 from pytest_concurrency.session.loop_watch import LoopWatch
 from pytest_concurrency.session.options import Settings
 
 MARKER = "concurrency_allow_blocking"
-ATTRIBUTE = "concurrency_blocks"  # of a test report: plain values, which xdist's workers can send
 
 __tracebackhide__ = True
 
@@ -28,7 +27,7 @@ _FOUND = pytest.StashKey["list[dict[str, Any]]"]()
 
 
 def start(config: pytest.Config, settings: Settings) -> None:
-    """Register the plugins that guard the tests of this process and list the blocks at the end."""
+    """Register what guards the tests of this process; the session's controller lists the blocks at the end."""
     config.pluginmanager.register(LoopGuard(config, settings), "concurrency_perf_loop_guard")
 
 
@@ -41,8 +40,6 @@ class LoopGuard:
         self._is_off_for_markers = settings.disable
         self._allow: list[str] = [line for line in config.getini("concurrency_max_block_allow") if line]
         self._loops = LoopWatch(self._limit)
-        self._all: list[dict[str, Any]] = []
-        self._is_worker = other_plugins.is_xdist_worker(config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -62,7 +59,7 @@ class LoopGuard:
             for block in found:
                 allowed = exempt or block_list.allowed_by(block, self._allow)
                 is_sure = block.low > self._limit
-                told.append(block_list.as_json(block, item.nodeid, allowed, is_sure))
+                told.append(block_list.as_json(block, allowed, is_sure))
                 if is_sure and allowed is None:
                     sure.append(block)
         if sure:
@@ -75,23 +72,12 @@ class LoopGuard:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "call" and (found := item.stash.get(_FOUND, None)):
-            setattr(report, ATTRIBUTE, found)
+            observed.add(report, "blocks", found)
             if call.excinfo is not None:
                 from pytest_concurrency.session import items
 
                 items.show_message_only(item, call.excinfo, report)
         return report
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if not self._is_worker and str(report.outcome) != "rerun":
-            self._all += getattr(report, ATTRIBUTE, ())
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._is_worker or not self._all:
-            return
-        terminalreporter.section(f"blocks of the event loop above {duration(self._limit)}")
-        for line in block_list.lines(self._all):
-            terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:
         self._loops.close()

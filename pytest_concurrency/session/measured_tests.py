@@ -26,6 +26,7 @@ from pytest_concurrency.session import (
     items,
     marked_test,
     measured_again,
+    observed,
     other_plugins,
     selection,
 )
@@ -199,7 +200,9 @@ def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Out
         outcomes = [items.as_answered(outcome) for outcome in outcomes]
     items.put_cause_first(report, outcomes)
     first = measured_again.first_attempt(item)
-    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item), first)
+    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item), first) | observed.of(
+        report
+    )
     measured_again.keep_seconds(item, value)
     items.add_profiles(item, report, value)
     # Only hooks of the item's own conftest files: those of other folders are not about this test.

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-PROFILERS = ("cprofile", "line")
+PROFILERS = ("cprofile", "line", "tachyon", "py-spy")
 PRIORITIES = ("auto", "off", "nice", "realtime")  # as in machine/priority.py, which is loaded on use
 START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 QUIET_WAIT = 30.0  # seconds
@@ -67,19 +67,28 @@ def _choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
-def profile(value: object) -> tuple[str, bool]:
-    tool, colon, when = str(value).partition(":")
-    if tool not in PROFILERS or (colon and when != "always"):
+def profile(value: object) -> tuple[str, str, bool]:
+    """Return the tool, which samples of a sampling one count, and whether verdicts that are met are profiled too."""
+    from pytest_concurrency.profiling import samplers
+
+    tool, *words = str(value).split(":")
+    always = words[-1:] == ["always"]
+    modes = words[:-1] if always else words
+    may_have_mode = tool in samplers.SAMPLERS and len(modes) == 1 and modes[0] in samplers.MODES
+    if tool not in PROFILERS or (modes and not may_have_mode):
         raise ValueError(
-            f"must be one of {', '.join(PROFILERS)}, with :always to profile verdicts that are met too. If it is what "
+            f"must be one of {', '.join(PROFILERS)}, with :always to profile verdicts that are met too. tachyon and "
+            f"py-spy may have a mode before that: {', '.join(samplers.MODES)}, as in tachyon:gil. If it is what "
             "to test, put it before --concurrency-profile, or write --concurrency-profile=cprofile"
         )
+    if tool == "py-spy" and samplers.py_spy() is None:
+        raise ValueError("py-spy is not installed: pip install py-spy, or use cprofile")
     if tool == "line":
         from pytest_concurrency.profiling import line_tool
 
         if why := line_tool.unavailable():
             raise ValueError(why)
-    return tool, bool(colon)
+    return tool, modes[0] if modes else "wall", always
 
 
 def columns(value: object) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class Settings:
     only: bool
     skip: bool
     disable: bool
-    profile: tuple[str, bool] | None = None  # the tool, and whether verdicts that are met are profiled too
+    profile: tuple[str, str, bool] | None = None  # the tool, its mode, and whether met verdicts are profiled too
     dask_address: str = ""
     columns: tuple[str, ...] = ()
     sort: str = ""
@@ -116,9 +116,10 @@ OPTIONS = (
     Option(
         "profile",
         None,
-        "TOOL[:always]",
-        "after a verdict that is not met, show where the time goes: cprofile (without a value too) or line; "
-        "cprofile:always and line:always profile every measured test",
+        "TOOL[:MODE][:always]",
+        "after a verdict that is not met, show where the time goes: cprofile (without a value too), line, or tachyon, "
+        "which looks into the workers themselves (Python 3.15; before that py-spy); tachyon:cpu and tachyon:gil "
+        "restrict it; :always profiles every measured test",
         alone="cprofile",
     ),
     Option(

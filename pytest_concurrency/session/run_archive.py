@@ -11,6 +11,7 @@ from pytest_concurrency.core.units import count
 from pytest_concurrency.reports.changes import Line, comparison_of, imprecise_lines, lines_of, wrapped
 from pytest_concurrency.runs import allowed_loss, run_comparison
 from pytest_concurrency.runs.baseline import Baseline, short_path
+from pytest_concurrency.runs.record import has_verdicts
 from pytest_concurrency.runs.run_comparison import Change, Comparison
 from pytest_concurrency.runs.store import Storage
 from pytest_concurrency.session.options import Settings
@@ -40,7 +41,7 @@ class Kept:
         for baseline in self._baselines:
             if baseline.run is None:
                 continue
-            if not run["records"]:
+            if not has_verdicts(run):
                 if self._settings.save is None:
                     self._after.append(Line("not compared: no test measured anything", "yellow"))
                 return whole

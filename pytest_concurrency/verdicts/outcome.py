@@ -71,6 +71,7 @@ def judge(
         series=_series(plan, settlement),
         serial=_serial(plan, settlement),
         finding=finding,
+        rules=decisive.trace,
         unit=decisive.claim.unit,
         backend=setup.backend,
         worker_count=count_of(setup),

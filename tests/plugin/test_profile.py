@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import Suite, assert_other_passed, assert_outcome, text_of
+from conftest import Suite, assert_other_passed, assert_outcome, profile_section, text_of
 
 LOCKED = """
 LOCK = threading.Lock()
@@ -36,22 +35,13 @@ needs_gil = pytest.mark.skipif(
 )
 
 
-def section_of(result: pytest.RunResult, name: str = "test_body") -> str:
-    """The section with the profile, up to the next rule of dashes or signs of equality."""
-    # With the failure of a test that is not met, and with the summary otherwise, where tests have their whole names.
-    _, *rest = re.split(
-        rf" concurrency profile of (?:test_suite\.py::)?{re.escape(name)} ", result.stdout.str(), maxsplit=1
-    )
-    lines = "".join(rest).splitlines()[1:]
-    end = next((number for number, line in enumerate(lines) if line.startswith(("---", "===", "___"))), len(lines))
-    return "\n".join(lines[:end])
-
-
 def test_a_not_met_verdict_shows_computing_and_waiting_apart(suite: Suite) -> None:
     result = suite(LOCKED, "--concurrency-profile")
     assert_outcome(result, "test_body", "FAILED")
     assert_other_passed(result)
-    rows = {line.split("  ")[-1]: line.split() for line in section_of(result).splitlines() if "(test_suite.py:" in line}
+    rows = {
+        line.split("  ")[-1]: line.split() for line in profile_section(result).splitlines() if "(test_suite.py:" in line
+    }
     sleeping = next(row for where, row in rows.items() if "time.sleep in load" in where)
     computing = next(row for where, row in rows.items() if "<genexpr>" in where and "sum" not in where)
     assert sleeping[3] == "ms"  # waiting; its unit of computing is us
@@ -61,7 +51,7 @@ def test_a_not_met_verdict_shows_computing_and_waiting_apart(suite: Suite) -> No
 
 @needs_gil
 def test_where_threads_stood_is_the_line_of_the_lock(suite: Suite) -> None:
-    section = section_of(suite(LOCKED, "--concurrency-profile"))
+    section = profile_section(suite(LOCKED, "--concurrency-profile"))
     _, _, stands = section.partition("Where 4 threads were blocked, in an extra round;")
     first = stands.splitlines()[1]
     assert "in load: with LOCK:" in first
@@ -81,14 +71,14 @@ def test_what_the_line_called_is_named(suite: Suite) -> None:
         time.sleep(0.004)
         JOBS.put(job)
     """
-    section = section_of(suite(source.replace("\n    ", "\n"), "--concurrency-profile"))
+    section = profile_section(suite(source.replace("\n    ", "\n"), "--concurrency-profile"))
     called = "queue.Queue.get" if sys.version_info >= (3, 11) else "queue.get"  # 3.10 does not know the class
     assert f"test_body: job = JOBS.get() in {called}" in " ".join(section.split())
 
 
 def test_lines(suite: Suite) -> None:
     pytest.importorskip("line_profiler")
-    section = section_of(suite(LOCKED, "--concurrency-profile=line"))
+    section = profile_section(suite(LOCKED, "--concurrency-profile=line"))
     assert "line_profiler" in section
     row = next(line for line in section.splitlines() if line.endswith(": time.sleep(0.004)") and " ms " in line)
     assert float(row.split()[0]) >= 4
@@ -109,7 +99,7 @@ def both():
 def test_body():
     both()
 """
-    section = section_of(suite(source, "--concurrency-profile=line:always"))
+    section = profile_section(suite(source, "--concurrency-profile=line:always"))
     row = next(line for line in section.splitlines() if line.endswith(": both()"))
     time, _, waiting, unit = row.split()[:4]
     assert unit == "ms"
@@ -127,7 +117,7 @@ async def both():
 async def test_body():
     await both()
 """
-    section = section_of(suite(source, "--concurrency-profile=line:always"))
+    section = profile_section(suite(source, "--concurrency-profile=line:always"))
     row = next(line for line in section.splitlines() if line.endswith(": sum(range(20000))"))
     number, unit = row.split()[2:4]
     waiting = float(number) * {"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[unit]
@@ -157,7 +147,7 @@ def test_a_verdict_that_is_met_is_profiled_on_request(suite: Suite, value: str) 
 
 def test_ini_key(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nconcurrency_profile = cprofile\n")
-    assert "time.sleep in load" in section_of(suite(LOCKED))
+    assert "time.sleep in load" in profile_section(suite(LOCKED))
 
 
 def test_nothing_without_the_option(suite: Suite) -> None:
@@ -171,7 +161,7 @@ async def test_body():
     await asyncio.sleep(0)
     time.sleep(0.004)
 """
-    section = section_of(suite(source, "--concurrency-profile"))
+    section = profile_section(suite(source, "--concurrency-profile"))
     assert "time.sleep in test_body" in section
 
 
@@ -181,7 +171,7 @@ def test_processes_are_profiled_in_the_tests_own(suite: Suite) -> None:
 def test_body():
     time.sleep(0.004)
 """
-    section = section_of(suite(source, "--concurrency-profile"))
+    section = profile_section(suite(source, "--concurrency-profile"))
     assert "time.sleep in test_body" in section
     assert "The worker processes themselves are not watched" in section
 
@@ -198,7 +188,7 @@ def test_the_fixture_profiles_too(suite: Suite, statement: str, part: str) -> No
     source = LOCKED.partition("@pytest")[0] + f"\ndef test_body(concurrency):\n    assert {statement}\n"
     result = suite(source, "--concurrency-profile")
     assert_outcome(result, "test_body", "FAILED")
-    assert part in section_of(result, "load()")
+    assert part in profile_section(result, "load()")
 
 
 def test_a_bound_that_is_as_expected_is_not_profiled(suite: Suite) -> None:
@@ -228,7 +218,7 @@ def frames():
     result = suite(source, "--concurrency-profile")
     assert_outcome(result, "test_body", "FAILED")
     assert "is not met" in text_of(result)
-    assert "The extra run ended with RuntimeError: not under a profiler" in section_of(result)
+    assert "The extra run ended with RuntimeError: not under a profiler" in profile_section(result)
 
 
 def test_a_body_that_hangs_in_the_extra_run_is_left_there(suite: Suite) -> None:
@@ -248,7 +238,7 @@ def test_body():
 """
     result = suite(source, "--concurrency-profile", "--concurrency-max-time=1s")
     assert_outcome(result, "test_body", "FAILED")
-    section = section_of(result)
+    section = profile_section(result)
     assert "the extra run, which a profiler makes slower, had not ended" in " ".join(section.split())
     assert "time.sleep(0.01)" in section
 
@@ -264,8 +254,8 @@ def test_body():
 """
     result = suite(source, "--concurrency-profile", "--concurrency-max-time=200ms")
     assert_outcome(result, "test_body", "FAILED")
-    assert "Not all was looked at" in section_of(result)
-    assert "time.sleep" not in section_of(result)
+    assert "Not all was looked at" in profile_section(result)
+    assert "time.sleep" not in profile_section(result)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python has no room for one profiler only before 3.12")
@@ -279,7 +269,7 @@ def other():
 """
     result = suite(source + LOCKED, "--concurrency-profile")
     assert_outcome(result, "test_body", "FAILED")
-    assert "another profiler is active (somebodys profiler)" in " ".join(section_of(result).split())
+    assert "another profiler is active (somebodys profiler)" in " ".join(profile_section(result).split())
 
 
 @pytest.mark.parametrize(
@@ -298,7 +288,7 @@ def tracing():
 """
     result = suite(source + LOCKED, f"--concurrency-profile={tool}")
     assert_outcome(result, "test_body", "FAILED")
-    assert part in " ".join(section_of(result).split())
+    assert part in " ".join(profile_section(result).split())
 
 
 def test_the_record_has_it_and_keeps_to_the_schema(suite: Suite, pytester: pytest.Pytester) -> None:
@@ -316,7 +306,7 @@ def test_the_record_has_it_and_keeps_to_the_schema(suite: Suite, pytester: pytes
 def test_under_xdist_it_comes_from_the_worker(suite: Suite) -> None:
     pytest.importorskip("xdist")
     result = suite(LOCKED, "-p", "xdist", "-n1", "--concurrency-profile", subprocess=True)
-    assert "time.sleep in load" in section_of(result)
+    assert "time.sleep in load" in profile_section(result)
 
 
 def test_input_is_made_again_for_the_extra_run(suite: Suite) -> None:
@@ -332,4 +322,4 @@ def test_body(concurrency_worker):
     with LOCK:
         time.sleep(0.004)
 """
-    assert "time.sleep in test_body" in section_of(suite(source, "--concurrency-profile"))
+    assert "time.sleep in test_body" in profile_section(suite(source, "--concurrency-profile"))

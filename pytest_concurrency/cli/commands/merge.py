@@ -127,6 +127,8 @@ def _head_of(heads: list[dict[str, Any]]) -> dict[str, Any]:
     if created := max(part.get("created", "") for part in heads):
         head["created"] = created
     head["environment"] = heads[0]["environment"]
+    if limits := [part["max_block"] for part in heads if "max_block" in part]:
+        head["max_block"] = min(limits)
     # A part reports tests of other parts as removed, so only its regressions are valid for the whole.
     if regressions := sorted({nodeid for part in heads for nodeid in part.get("regressions", ())}):
         head["regressions"] = regressions

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.cpus import describe_environment
-from pytest_concurrency.reports import survey_view
+from pytest_concurrency.reports import blocks, survey_view
 from pytest_concurrency.reports.changes_view import Compared, anchored_of, compared_of
 from pytest_concurrency.reports.left_by_test import MORE, LeftByTest, headline_of, left_by_test
 from pytest_concurrency.reports.page import view
@@ -21,8 +21,10 @@ _SIGNS = {"met": "✅", "not_met": "❌", "undecided": "❔", "unmeasurable": "�
 # A job summary of GitHub has room for 1 MiB, and few readers read more than a screen.
 _MOST_TOLD = 10
 _MOST_ROWS = 200
-_FOLDED_FROM = 12  # a longer table is folded, so that what matters is on one screen
+_MOST_BLOCKS = 30
+_FOLDED_FROM = 12  # rows from which the table is folded, so that one screen shows what matters
 _LONGEST_ID = 90
+_LONGEST_LINE = 140
 _LONGEST_TEXT = 600
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)")  # an underscore inside a word has no special meaning
 _TICKS = re.compile("`+")
@@ -35,16 +37,14 @@ def unavailable() -> str | None:
 def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = sorted(rows_of(run["records"]), key=lambda row: row.severity)
     notable = [row for row in rows if row.verdict != "met"]
-    unjudged = [record for record in run["records"] if not record["expectations"]]
+    unjudged = [record for record in run["records"] if not record["expectations"] and record.get("arms")]
+    blocked = blocks.blocks_of(run)
     exploration = explored_of(run)
     comparisons = [found for found in (compared_of(run), anchored_of(run)) if found is not None]
-    worst = rows[0].verdict if rows else "unmeasurable"
-    said = "no test had an expectation, so there is no verdict" if unjudged and not rows else tally(rows)
-    if headlines := [found.headline for found in comparisons if found.headline]:
-        worst, said = "not_met", f"{_text(' '.join(headlines))} {said}"
+    survey = run.get("survey")
+    worst, said = _headline(rows, unjudged, comparisons, blocked)
     if exploration and not rows:
         said = _text(exploration.headline)
-    survey = run.get("survey")
     sign = "" if (exploration or survey) and not rows else f"{_SIGNS[worst]} "  # no verdict
     if rows or unjudged or not survey:
         yield f"## {sign}Concurrency: {said}\n\n"
@@ -59,10 +59,29 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     yield from _left_running(left_by_test(rows))
     if exploration:
         yield from _tools(exploration)
+    if blocked is not None and blocked.times:
+        yield from _blocked(blocked)
     yield from _measured(unjudged)
     if survey:
         yield from _surveyed(survey)
     yield f"<sub>{_escape(describe_environment(run['environment']))}</sub>\n"
+
+
+def _headline(
+    rows: Sequence[Row],
+    unjudged: Sequence[Mapping[str, Any]],
+    comparisons: Sequence[Compared],
+    blocked: blocks.Blocks | None,
+) -> tuple[str, str]:
+    """Return the verdict whose sign the headline has, and its text."""
+    worst = rows[0].verdict if rows else "unmeasurable"
+    said = "no test had an expectation, so there is no verdict" if unjudged and not rows else tally(rows)
+    if headlines := [found.headline for found in comparisons if found.headline]:
+        worst, said = "not_met", f"{_text(' '.join(headlines))} {said}"
+    if blocked is not None and (blocked.faults or not (rows or unjudged)):
+        worst = "not_met" if blocked.faults else "met"
+        said = blocked.headline if not (rows or unjudged) else f"{blocked.headline} {said}"
+    return worst, said
 
 
 def _compared(found: Compared) -> Iterator[str]:
@@ -155,6 +174,24 @@ def _left_running(tests: Sequence[LeftByTest]) -> Iterator[str]:
     yield "\n"
 
 
+def _blocked(found: blocks.Blocks) -> Iterator[str]:
+    """The lines that blocked event loops, the longest block first."""
+    yield f"### {sentence(found.title).rstrip('.')}\n\n{_escape(found.summary)}\n\n"
+    yield "| longest | times | tests | where | |\n|--:|--:|--:|---|---|\n"
+    for line in found.lines[:_MOST_BLOCKS]:
+        cells = (
+            duration(line.longest),
+            str(line.times),
+            str(line.tests),
+            _in_cell(_code(line.where, _LONGEST_LINE)),
+            _escape(line.remark),
+        )
+        yield f"| {' | '.join(cells)} |\n"
+    yield "\n"
+    if len(found.lines) > _MOST_BLOCKS:
+        yield f"{len(found.lines) - _MOST_BLOCKS} more lines are left out here; html:PATH and json:PATH have them.\n\n"
+
+
 def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield what was measured without an expectation, as in an exploration."""
     for test in view.tests_of({"records": records[:_MOST_TOLD]}, ()):
@@ -200,9 +237,9 @@ def _text(text: str) -> str:
     return _escape(text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…")
 
 
-def _code(text: str) -> str:
+def _code(text: str, most: int = _LONGEST_ID) -> str:
     """Return a test's id as code. Backticks in the id are enclosed in more of them."""
-    short = shorten(_one_line(text), _LONGEST_ID)
+    short = shorten(_one_line(text), most)
     ticks = "`" * (1 + max(map(len, _TICKS.findall(short)), default=0))
     space = " " if "`" in short else ""
     return f"{ticks}{space}{short}{space}{ticks}"

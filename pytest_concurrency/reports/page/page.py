@@ -14,15 +14,18 @@ from markupsafe import Markup
 
 import pytest_concurrency
 from pytest_concurrency.core.text import sentence
+from pytest_concurrency.core.units import count as number_of
 from pytest_concurrency.core.units import duration, formatter, number, ratio, share
 from pytest_concurrency.machine.cpus import describe_environment
-from pytest_concurrency.reports import changes_view, left_by_test, survey_view
-from pytest_concurrency.reports.page import charts, explored, sentences, survey, view
+from pytest_concurrency.reports import blocks, changes_view, left_by_test, survey_view
+from pytest_concurrency.reports.page import charts, explored, sentences, survey, timeline_chart, view
+from pytest_concurrency.reports.page.timeline import Timeline
 from pytest_concurrency.reports.rows import ORDER, Row, counts_of, rows_of, shorten
 
 # Control characters, directional marks, and halves of characters from file names that are no text.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TICKS = {"ratio": lambda value: f"{number(value)}x", "share": share, "seconds": duration}
+_MOST_LINES = 500  # of the list of blocks
 _FOLDER = resources.files("pytest_concurrency.reports.page")
 
 
@@ -44,6 +47,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     exploration = explored.explored_of(run)
     sides = {"compared": changes_view.compared_of(run), "anchor": changes_view.anchored_of(run)}
     comparisons = {place: found for place, found in sides.items() if found is not None}
+    blocked = blocks.blocks_of(run)
 
     def curve(verdict: view.Verdict) -> Markup:
         points, efficiency = verdict.row.curve, view.efficiency_of(verdict.row)
@@ -64,6 +68,9 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
             )
         )
 
+    def timeline(found: Timeline) -> Markup:
+        return Markup(timeline_chart.draw(found))
+
     template = environment.from_string((_FOLDER / "page.html.jinja").read_text(encoding="utf-8"))
     return template.generate(
         css=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
@@ -74,21 +81,25 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         missing_readings=run["environment"].get("missing_readings", []),
         comparisons=comparisons,
         anchors={test.nodeid: test for test in tests},
-        summary=_summary(
-            run, exploration, list(comparisons.values()), sentences.summary_of(rows, len(tests)), bool(rows)
-        ),
+        summary=_summary(run, exploration, list(comparisons.values()), blocked, rows, tests),
+        blocked=blocked,
         exploration=exploration,
         counts=counts_of(rows),
         bar=_bar(rows, list(comparisons.values())),
         total=len(rows),
         order=ORDER,
         tests=tests,
+        measured=any(test.was_measured for test in tests),
+        watched=any(test.timelines for test in tests),
+        most_lines=_MOST_LINES,
         attention=[(test, verdict) for test in tests for verdict in test.verdicts if verdict.row.verdict != "met"],
         past=len(past),
         left_out=len(history) - len(past),
         left_more=left_by_test.MORE,
         interference=_interference(run, next(numbers)) if rows else None,
         curve=curve,
+        timeline=timeline,
+        drawn=Markup,
         development=development,
         surveyed=survey.section(environment, run),
     )
@@ -98,14 +109,24 @@ def _summary(
     run: Mapping[str, Any],
     exploration: explored.Explored | None,
     comparisons: Sequence[changes_view.Compared],
-    verdicts: str,
-    has_verdicts: bool,
+    blocked: blocks.Blocks | None,
+    rows: Sequence[Row],
+    tests: Sequence[view.Test],
 ) -> str:
-    if exploration and not has_verdicts:
+    if exploration and not rows:
         return exploration.headline
     if run.get("survey") and not run["records"]:
         return survey_view.view_of(run["survey"], 0).headline
-    return " ".join([*(found.headline for found in comparisons if found.headline), verdicts])
+    measured = sum(test.was_measured for test in tests)
+    parts = [found.headline for found in comparisons if found.headline]
+    if rows or measured or not (tests or blocked):
+        parts.append(sentences.summary_of(rows, measured))
+    if blocked is not None and (blocked.faults or not parts):
+        parts.append(blocked.headline)
+    if not parts:
+        watched = sum(len(test.timelines) for test in tests)
+        parts.append(f"The calls of {number_of(watched, 'watched function')}; no test measured anything.")
+    return " ".join(parts)
 
 
 def _bar(rows: Sequence[Row], comparisons: Sequence[changes_view.Compared]) -> list[tuple[str, int]]:
@@ -124,7 +145,7 @@ def _visible(value: Any) -> Any:
 
 
 def _interference(run: Mapping[str, Any], number: int) -> Markup | None:
-    values = [record.get("interference", {}) for record in run["records"]]
+    values = [record.get("interference", {}) for record in run["records"] if record["expectations"]]
     if not any(value is not None for one in values for value in one.values()):
         return None
     usable = run["environment"]["cpus_usable"]

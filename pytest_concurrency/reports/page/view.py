@@ -10,7 +10,9 @@ from pytest_concurrency.expectations.markers import EFFICIENCY
 from pytest_concurrency.reports.left_by_test import LeftByTest, left_by_test
 from pytest_concurrency.reports.page import sentences
 from pytest_concurrency.reports.page.arms import ArmBar, arms_of
+from pytest_concurrency.reports.page.flame import Profiled, profiles_of
 from pytest_concurrency.reports.page.scales import Scale, scale_of
+from pytest_concurrency.reports.page.timeline import Timeline, timelines_of
 from pytest_concurrency.reports.rows import ORDER, Row, name_of, rows_of, shorten
 from pytest_concurrency.runs import fingerprint, run_comparison
 
@@ -48,6 +50,9 @@ class Test:
     evidence: str
     interference: str
     histories: tuple[tuple[Verdict, History], ...]
+    was_measured: bool  # or only watched in its ordinary run
+    timelines: tuple[Timeline, ...]
+    profiles: tuple[Profiled, ...]
     left: LeftByTest | None = None  # what its measured code has left running
 
     @property
@@ -81,6 +86,10 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
     labels = tuple(str(past.get("created") or past.get("name") or "")[:16].replace("T", " ") for past in history)
     tests = []
     for place, record in enumerate(run["records"]):
+        was_measured = bool(record["expectations"] or record.get("bound") or record.get("arms"))
+        timelines = timelines_of(record)
+        if not (was_measured or timelines) and record.get("blocks"):
+            continue  # the list of blocks has it
         verdicts = tuple(_verdict(row) for row in rows_of([record]))
         histories = []
         for key, verdict in zip(run_comparison.expectations_of(record), verdicts, strict=True):
@@ -95,9 +104,12 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
                 arms=arms_of(record.get("arms", ())),
                 bound=sentences.bound_type(bound) if bound else "",
                 evidence=bound["evidence"] if bound else "",
-                interference=sentences.interference(record.get("interference", {})),
+                interference=sentences.interference(record.get("interference", {})) if was_measured else "",
                 histories=tuple(histories),
                 left=next(iter(left_by_test([verdict.row for verdict in verdicts])), None),
+                was_measured=was_measured,
+                timelines=timelines,
+                profiles=profiles_of(record),
             )
         )
     return sorted(tests, key=lambda test: test.severity)

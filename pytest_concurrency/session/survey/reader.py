@@ -11,8 +11,7 @@ import pytest
 
 from pytest_concurrency.instruments import block_list
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.session import loop_guard, selection
-from pytest_concurrency.session.controller import REPORT_ATTRIBUTE
+from pytest_concurrency.session import observed, selection
 from pytest_concurrency.session.loop_watch import LoopWatch
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.survey.collector import ATTRIBUTE, MEASURED, SurveyCollector
@@ -99,8 +98,8 @@ class SurveyReader:
             self._outcome = "failed" if report.failed else "skipped"
         if call.when == "call":
             # A test that asks with request.getfixturevalue() is not known to measure before.
-            self._is_measured = item in self._measured_items or hasattr(report, REPORT_ATTRIBUTE)
-            self._blocks += getattr(report, loop_guard.ATTRIBUTE, ())
+            self._is_measured = item in self._measured_items or observed.is_measured(report)
+            self._blocks += ({**block, "test": item.nodeid} for block in observed.of(report).get("blocks", ()))
         elif call.when == "teardown":
             self._end(item, report)
         return report
@@ -108,7 +107,8 @@ class SurveyReader:
     def _end(self, item: pytest.Item, report: pytest.TestReport) -> None:
         if self._loops is not None:
             for block in self._loops.take():
-                self._blocks.append(block_list.as_json(block, item.nodeid, None, block.low > _BLOCK))
+                plain = block_list.as_json(block, None, block.low > _BLOCK)
+                self._blocks.append({**plain, "test": item.nodeid})
         phases = tuple(self._phases.get(name, values.NO_TIME) for name in values.PHASES)
         test = SurveyedTest(item.nodeid, self._outcome, phases, tuple(self._blocks))
         self._seen += 1

@@ -45,21 +45,6 @@ def test_ends_are_in_order_and_what_disturbs_only_lowers_the_lower_one(readings:
     assert high <= readings.wall
 
 
-def test_list_is_by_line_and_longest_first() -> None:
-    blocks = [
-        block_list.as_json(Block(0.1, high, where), test, allowed, True)
-        for high, where, test, allowed in [
-            (0.2, "a.py:1 in f: x()", "t1", None),
-            (0.4, "b.py:2 in g: y()", "t1", "old driver"),
-            (0.3, "a.py:1 in f: x()", "t2", None),
-        ]
-    ]
-    assert block_list.lines(blocks) == [
-        "  400 ms  1 time in 1 test  b.py:2 in g: y(); allowed: old driver",
-        "  300 ms  2 times in 2 tests  a.py:1 in f: x()",
-    ]
-
-
 @pytest.mark.parametrize("pattern", ["shop/pdf.py", "shop/*", "shop/pdf.py:*in render", "*.render()"])
 def test_patterns_match_from_the_beginning(pattern: str) -> None:
     block = Block(0.1, 0.1, None, (("shop/pdf.py", 7, "render"),))

@@ -40,3 +40,22 @@ def test_trace_has_a_row_for_each_worker() -> None:
     assert [row["args"]["name"] for row in rows] == ["a", "b"]
     assert [(call["ts"], call["dur"], call["tid"]) for call in calls] == [(0, 2e6, 1), (1e6, 1e6, 2)]
     assert calls[1]["args"] == {"unfinished": "yes"}
+
+
+def test_record_has_when_the_peak_was_reached_first() -> None:
+    found = watched_calls.as_json("shop:get", events("a1", "b2", "-a1", "-b2", "c3", "a4"))
+    assert (found["peak"], found["peak_at"], found["count"]) == (2, 1.0, 4)
+    assert watched_calls.as_json("shop:get", []) == {
+        "name": "shop:get",
+        "peak": 0,
+        "peak_at": None,
+        "count": 0,
+        "calls": [],
+    }
+
+
+def test_record_has_the_first_calls_of_very_many() -> None:
+    begun = [Event(at, at / 7, str(at), False, 1, "a", None) for at in range(watched_calls.MOST_KEPT + 5)]
+    found = watched_calls.as_json("shop:get", begun)
+    assert (found["count"], len(found["calls"])) == (len(begun), watched_calls.MOST_KEPT)
+    assert found["calls"][1]["start"] == 0.142857143

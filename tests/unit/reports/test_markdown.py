@@ -11,6 +11,7 @@ from pytest_concurrency.reports.formats import markdown
 from pytest_concurrency.runs import record
 
 from ..make import outcome
+from .test_blocks import SOME
 
 SLOW = Finding("serialized", '4 threads were\n"4 x" as *slow*.', cause="It waits.", try_next="Remove the_lock.")
 
@@ -163,3 +164,18 @@ def test_an_exploration_shows_every_tool_and_what_to_use() -> None:
     assert "**Use** threads. It waits." in text
     assert "- It prints \\`this\\`." in text
     assert "```python\nimport pytest\nfrom shop import fetch\n" in text
+
+
+def test_blocks_of_event_loops_are_a_table() -> None:
+    text = "".join(markdown.render({**SOME, "environment": cpus.environment()}, ()))
+    assert text.startswith("## ❌ Concurrency: 2 blocks of event loops are longer than 50 ms.\n")
+    assert "### Blocks of the event loop above 50 ms" in text
+    rows = [line for line in text.splitlines() if line.endswith(" |") and "ms" in line]
+    assert rows[0] == "| 400 ms | 1 | 1 | `b.py:2 in g: y()` | allowed: old driver |"
+    assert len(rows) == 3
+
+
+def test_blocks_beside_verdicts_come_first_in_the_headline() -> None:
+    run = {**run_of(one(), *SOME["records"]), "max_block": 0.05}
+    text = "".join(markdown.render(run, ()))
+    assert text.startswith("## ❌ Concurrency: 2 blocks of event loops are longer than 50 ms. 1 verdict: 1 met\n")
