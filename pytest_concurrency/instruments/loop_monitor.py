@@ -47,6 +47,7 @@ class LoopMonitor:
         self._quick = 0
         self.blocks: list[Block] = []
         self.beats = 0
+        self.skips_waits = False  # whether the loop's clock is not the machine's, so that it is watched no longer
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> LoopMonitor:
         """Begin, in the thread of a loop that runs, or of the given one, which is about to run."""
@@ -67,7 +68,9 @@ class LoopMonitor:
     def stop(self) -> None:
         """End; what runs since the last beat still counts."""
         self._driver.stop()
-        self.note(self._driver.idle)
+        # A loop that skips waits was not watched lately: it may have waited for a thread or a socket all the while.
+        if not self.skips_waits:
+            self.note(self._driver.idle)
         self._late_since = None
         self._watcher.discard(self)
         if self._outer is None:
@@ -209,6 +212,7 @@ class _Beats:
         virtual = self._monitor.is_virtual()
         self._monitor.note(self.idle)
         if virtual:
+            self._monitor.skips_waits = True
             self._monitor.rest()
         else:
             self._handle = self._loop.call_later(self.idle, self._beat)

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import pytest
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.core import text
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.probes import tracers
 from pytest_concurrency.runs import record
@@ -74,11 +75,12 @@ class MeasuredTests:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if marks := selection.marks_of(item):
-            item.stash[EXPECTATIONS] = items.read_markers(item, marks)
+            item.stash[EXPECTATIONS] = items.read_markers(item, marks, self._settings.disable)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         __tracebackhide__ = True
+        other_plugins.allow_own_readings(item)
         if not (isinstance(item, pytest.Function) and item.stash.get(EXPECTATIONS, None)):
             return (yield)
         # Later, pytest-asyncio has put a plain function in the place of an async def.
@@ -124,6 +126,8 @@ class MeasuredTests:
             with instruments.of(item, self._settings.undecided) as made:
                 yield PlainConcurrency(made)
             return
+        if (why := other_plugins.why_not_timed(item)) is not None:
+            pytest.fail(text.wrap(f"concurrency cannot measure in this test: {why}."), pytrace=False)
         with self.live_line(item.config) as progress, instruments.of(item, self._settings.undecided) as made:
             asked = Concurrency(
                 items.circumstances_of(item, self._settings, progress),
@@ -190,7 +194,8 @@ def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -
 def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
     if report.passed:
         outcomes = [items.as_answered(outcome) for outcome in outcomes]
-    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item))
+    traced_by = [*tracers.tracers(), *(["memray"] if other_plugins.is_memory_tracked(item) else [])]
+    value = record.record_of(item.nodeid, outcomes, traced_by, sharing.record_of(item))
     items.add_profiles(item, report, value)
     # Of the item's own conftest files only: those of other folders are not about this test.
     update = item.ihook.pytest_concurrency_update_record
