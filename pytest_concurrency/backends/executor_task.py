@@ -43,7 +43,9 @@ _mine = threading.local()
 
 # Which thread of this interpreter is at which worker's part: {(key of the group, index): ident}.
 at_work: dict[tuple[str, int], int] = {}
-at_work_lock = threading.Lock()  # whichever program holds it knows that none of them ends its part meanwhile
+at_work_lock: threading.Lock = (
+    threading.Lock()
+)  # whichever program holds it knows that none of them ends its part meanwhile
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -123,12 +124,10 @@ def _priority(checkup: Checkup) -> Line:
         return Line("priority", f"tests are measured at real-time priority{left}")
     if found.kind == "nice":
         return Line("priority", f"tests are measured at nice {found.nice}: {found.why}", "note")
-    return Line(
-        "priority",
-        f"tests are measured at the ordinary priority: {found.why}. On a busy machine verdicts take longer, or stay "
-        "undecided. To allow a higher one, run: sudo prlimit --rtprio=1 --nice=40 --pid $$ (Docker: --ulimit rtprio=1)",
-        "note",
-    )
+    busy = "On a busy machine verdicts take longer, or stay undecided."
+    allow = "To allow a higher one, run: sudo prlimit --rtprio=1 --nice=40 --pid $$ (Docker: --ulimit rtprio=1)"
+    remedy = f"{busy} {allow}" if sys.platform == "linux" else busy
+    return Line("priority", f"tests are measured at the ordinary priority: {found.why}. {remedy}", "note")
 
 
 def fit(checkup: Checkup, wanted: int) -> bool:

@@ -9,7 +9,9 @@ class Marker:
     """What ``pytest --markers`` shows of a marker, and the module that knows the rest."""
 
     def __init__(self, signature: str, summary: str, module: str) -> None:
-        self.signature, self.summary, self.module = signature, summary, module
+        self.signature: str = signature
+        self.summary: str = summary
+        self.module: str = module
 
 
 MARKERS: dict[str, Marker] = {

@@ -46,8 +46,8 @@ class LoopMonitor:
         self._paused = 0
         self._quick = 0
         self.blocks: list[Block] = []
-        self.beats = 0
-        self.skips_waits = False  # whether the loop's clock is not the machine's, so that it is watched no longer
+        self.beats: int = 0
+        self.skips_waits: bool = False  # whether the loop's clock is not the machine's, so that it is watched no longer
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> LoopMonitor:
         """Begin, in the thread of a loop that runs, or of the given one, which is about to run."""

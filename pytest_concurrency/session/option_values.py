@@ -141,7 +141,7 @@ def report(value: str) -> str:
     )
 
 
-undecided = _choice("skip", "fail", "pass")
-start_method = _choice(*START_METHODS)
-priority = _choice(*PRIORITIES)
+undecided: Callable[[object], str] = _choice("skip", "fail", "pass")
+start_method: Callable[[object], str] = _choice(*START_METHODS)
+priority: Callable[[object], str] = _choice(*PRIORITIES)
 dask_address = storage = str

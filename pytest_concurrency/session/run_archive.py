@@ -26,7 +26,7 @@ class Kept:
         self._comparison: Comparison | None = None
         self._after: list[Line] = []
         self._imprecise: Sequence[run_comparison.ImpreciseBaseline] = ()  # of what was saved
-        self.failed = False  # whether the run was to be saved, and could not be
+        self.failed: bool = False  # whether the run was to be saved, and could not be
 
     @property
     def title(self) -> str:

@@ -137,8 +137,16 @@ def test_what_is_odd_is_a_note(changes: dict[str, Any], label: str, part: str) -
     ],
 )
 def test_it_says_at_which_priority_tests_are_measured_and_how_to_raise_it(
-    found: Priority, mark: str, said: str
+    monkeypatch: pytest.MonkeyPatch, found: Priority, mark: str, said: str
 ) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
     line = next(line for line in fitness.lines(other(priority=found)) if line.label == "priority")
     assert line.mark == mark
     assert said in line.text
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_it_offers_no_command_of_linux_elsewhere(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    line = next(line for line in fitness.lines(other(priority=Priority(why="no right"))) if line.label == "priority")
+    assert "prlimit" not in line.text
