@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import multiprocessing.util
@@ -163,6 +164,13 @@ def _nothing_is_left(_alone: None) -> Iterator[None]:
 
 
 Suite = Callable[..., pytest.RunResult]
+
+
+def plugin(name: str) -> tuple[str, str]:
+    """Return the option that loads a plugin by its entry point; skip where it is not installed."""
+    if not any(found.name == name for found in importlib.metadata.entry_points(group="pytest11")):
+        pytest.skip(f"the plugin {name} is not installed")
+    return "-p", name
 
 
 @pytest.fixture

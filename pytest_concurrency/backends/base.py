@@ -108,7 +108,7 @@ class Raised(Exception):
     def __init__(self, error: BaseException, backend: str, index: int | None, workers: int) -> None:
         super().__init__(str(error))
         self.error = error
-        self.worker = f"{backend} worker {index + 1} of {workers}" if index is not None else f"{workers} {backend}"
+        self.worker: str = f"{backend} worker {index + 1} of {workers}" if index is not None else f"{workers} {backend}"
         self.round: int | None = None
         self.hint = ""
 

@@ -36,7 +36,7 @@ class Request:
         self.job = job
         self.cancel: Callable[[], object] | None = None  # to be called in the loop's thread
         self.answer: Reading | BaseException | None = None
-        self.answered = threading.Semaphore(0)
+        self.answered: threading.Semaphore = threading.Semaphore(0)
 
 
 class BorrowedLoop(ABC):
@@ -176,7 +176,7 @@ class BorrowedAsyncioLoop(BorrowedLoop):
         self._loop = asyncio.get_running_loop()
         self._requests: asyncio.Queue[Request | None] = asyncio.Queue()
         kind = type(self._loop)
-        self.name = f"{kind.__module__.partition('.')[0]}.{kind.__name__.removeprefix('_')}"
+        self.name: str = f"{kind.__module__.partition('.')[0]}.{kind.__name__.removeprefix('_')}"
 
     def _call_soon(self, call: Callable[..., object], *args: Any) -> None:
         try:

@@ -58,7 +58,7 @@ class ExecutorWorkers(WorkerGroup):
     costs, not how the body scales. The note tells it.
     """
 
-    at_once = 0
+    at_once: int = 0
 
     def __init__(self, body: Body, count: int, backend: str, pool: Pool, root: Path) -> None:
         self._body = body

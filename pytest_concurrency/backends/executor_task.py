@@ -48,7 +48,8 @@ _mine = threading.local()
 
 # Which thread of this interpreter is at which worker's part: {(key of the group, index): ident}.
 at_work: dict[tuple[str, int], int] = {}
-at_work_lock = threading.Lock()  # whichever program holds it knows that none of them ends its part meanwhile
+# The program that holds it knows that no other one ends its part during that time.
+at_work_lock: threading.Lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)

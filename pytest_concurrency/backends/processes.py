@@ -56,7 +56,7 @@ class ProcessWorkers(PipeWorkers):
     """Processes that each wait at a pipe for the size of their next batch."""
 
     backend = "processes"
-    note = ""
+    note: str = ""
     one_process = False
 
     def __init__(self, body: Body, count: int, start_method: str, root: Path) -> None:

@@ -76,7 +76,7 @@ class TaskWorkers(WorkerGroup):
     A sample has one reading, the thread's; how many tasks it was is in the request.
     """
 
-    note = "one event loop in a thread of its own"
+    note: str = "one event loop in a thread of its own"
     block: BlockProbe | None = None
 
     def __init__(self, body: Body, count: int, borrowed_loop: BorrowedLoop | None = None) -> None:

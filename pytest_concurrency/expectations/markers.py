@@ -9,7 +9,9 @@ class Marker:
     """The text of a marker in ``pytest --markers``, and the module that implements it."""
 
     def __init__(self, signature: str, summary: str, module: str) -> None:
-        self.signature, self.summary, self.module = signature, summary, module
+        self.signature: str = signature
+        self.summary: str = summary
+        self.module: str = module
 
 
 MARKERS: dict[str, Marker] = {

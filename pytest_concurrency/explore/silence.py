@@ -38,7 +38,7 @@ class Listener:
     """Keeps the first line that is printed while it listens."""
 
     def __init__(self) -> None:
-        self.first_line = ""
+        self.first_line: str = ""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:

@@ -18,6 +18,10 @@ _TO_DO = (
     "Something in it waits or computes without an await: await an asynchronous version of the call, or move it into "
     "asyncio.to_thread() (computing under the GIL: into a process)."
 )
+_SKIPS_WAITS = (
+    "the event loop skips waits (looptime or another clock of its own), so that blocks after the first wait cannot be "
+    "seen. Guard the block in a test on the machine's clock; with looptime, @pytest.mark.looptime(False)"
+)
 
 __tracebackhide__ = True  # pytest shows a failure at the user's block
 
@@ -65,7 +69,11 @@ class NonblockingBlock:
         assert self._monitor is not None
         self._monitor.stop()
         self._watcher.close()
-        if kind is not None or not self._monitor.blocks:
+        if kind is not None:
+            return
+        if not self._monitor.blocks:
+            if self._monitor.skips_waits:
+                self._undecided(_SKIPS_WAITS)
             return
         longest = max(self._monitor.blocks, key=lambda block: (block.low, block.high))
         if longest.low > self._limit:

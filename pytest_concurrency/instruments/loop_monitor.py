@@ -47,7 +47,8 @@ class LoopMonitor:
         self._quick = 0
         self._is_prepared = False
         self.blocks: list[Block] = []
-        self.beats = 0
+        self.beats: int = 0
+        self.skips_waits: bool = False  # whether the loop's clock is not the machine's, so that it is watched no longer
 
     def prepare(self, ident: int, native_id: int) -> None:
         """From another thread: count from now, until the loop's thread calls :meth:`start`."""
@@ -83,7 +84,9 @@ class LoopMonitor:
     def stop(self) -> None:
         """End; the time since the last beat still counts."""
         self._driver.stop()
-        self.note(self._driver.idle)
+        # A loop that skips waits was not watched lately: it may have waited for a thread or a socket all the while.
+        if not self.skips_waits:
+            self.note(self._driver.idle)
         self._late_since = None
         self._watcher.discard(self)
         if self._outer is None:
@@ -225,6 +228,7 @@ class _Beats:
         virtual = self._monitor.is_virtual()
         self._monitor.note(self.idle)
         if virtual:
+            self._monitor.skips_waits = True
             self._monitor.rest()
         else:
             self._handle = self._loop.call_later(self.idle, self._beat)

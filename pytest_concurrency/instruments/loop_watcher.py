@@ -31,7 +31,7 @@ class LoopWatcher:
         self._wake = threading.Event()
         self._ended = False
         self._runs = False
-        self.cpu = 0.0  # seconds that its thread has computed
+        self.cpu: float = 0.0  # seconds that its thread has computed
         self._steal = [(CLOCKS.wall(), stolen())]  # the last readings, oldest first
 
     def add(self, watched: Watched) -> None:

@@ -32,7 +32,7 @@ class OtherThreads:
 
     def __init__(self, threads: Collection[int]) -> None:
         """``threads`` were there before the body."""
-        self.bystanders = Bystanders(threads)
+        self.bystanders: Bystanders = Bystanders(threads)
         self._background: list[float] = []  # CPUs that this process uses of itself, looked at when that matters
 
     def watch(self) -> Watch:

@@ -60,10 +60,10 @@ class HelperThreads:
         now = UsedCpu.now()
         threads = now.process - begun.process - own - workers
         ended = now.ended - begun.ended
-        self.living_children = 0.0
+        self.living_children: float = 0.0
         if self._look:
             self.living_children, ended = process_usage.children_since(self._alive, process_usage.descendants(), ended)
-        self.cpu = max(0.0, threads) + ended + self.living_children
+        self.cpu: float = max(0.0, threads) + ended + self.living_children
 
 
 def watched(run: Callable[[], Reading]) -> Reading:

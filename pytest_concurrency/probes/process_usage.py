@@ -103,7 +103,8 @@ class ProcessUsage:
             if who != (me, main):
                 delay += max(0.0, delay_after - delay_before)
         # No one else counts the first; of children that have ended, the run delay is not known.
-        self.children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
+        children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
+        self.children_cpu: float = children_cpu
         if own.delay is None:
             # No run delay here, so no look into children either: any that live may have worked.
             unseen = max(unseen, own.wall if _children_alive() else 0.0)
@@ -117,7 +118,9 @@ class ProcessUsage:
             accounting = "one"
         elif _worked(self._native, self._before, after, _IDLING * own.wall):
             accounting = "native"
-        self.reading = Reading(own.start, own.end, everyone, total, switches=own.switches, accounting=accounting)
+        self.reading: Reading = Reading(
+            own.start, own.end, everyone, total, switches=own.switches, accounting=accounting
+        )
 
 
 def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals, least: float) -> bool:

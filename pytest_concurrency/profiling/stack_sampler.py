@@ -56,7 +56,7 @@ class StackSampler:
         self._threads = threads
         self._stopping = False
         self._last: dict[int, _Look] = {}
-        self.seen = Seen()
+        self.seen: Seen = Seen()
         self._thread = threading.Thread(target=self._live, name="concurrency-looker", daemon=True)
 
     def __enter__(self) -> StackSampler:

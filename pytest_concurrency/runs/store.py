@@ -177,7 +177,7 @@ class Storage:
     """
 
     def __init__(self, path: Path | str = DEFAULT) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
 
     def check_folder(self) -> None:
         """Find out whether runs can be looked for here.

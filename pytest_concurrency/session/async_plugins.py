@@ -18,6 +18,10 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop, BorrowedLoop
+from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.machine.clocks import CLOCKS
+
+_NAP = 0.04  # seconds, of which Windows may leave out its timer's 15 ms
 
 
 def runs_elsewhere(item: pytest.Function) -> bool:
@@ -42,7 +46,7 @@ def lent(item: pytest.Function, measure: Callable[[BorrowedLoop], None]) -> Iter
     @functools.wraps(function)
     async def lend(*args: Any, **values: Any) -> None:
         __tracebackhide__ = True
-        guest = borrowed_loop()
+        guest = await borrowed_loop()
         guests.append(guest)
         await guest.serve(functools.partial(measure, guest))
 
@@ -82,17 +86,51 @@ def on_a_loop() -> bool:
     return False
 
 
-def borrowed_loop() -> BorrowedLoop:
-    """Return a way to measure on the loop that runs at this moment."""
+async def borrowed_loop() -> BorrowedLoop:
+    """Return a way to measure on the loop that runs at this moment.
+
+    :raises BadArgument: that loop skips its waits.
+    """
+    __tracebackhide__ = True
     with contextlib.suppress(RuntimeError):
-        asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if await _skips_waits(loop):
+            raise BadArgument(_not_real(loop))
         return BorrowedAsyncioLoop()
     if "trio" in sys.modules:
+        import trio
+
         from pytest_concurrency.backends.trio_loop import BorrowedTrioLoop
 
         with contextlib.suppress(RuntimeError):
+            clock = trio.lowlevel.current_clock()
+            if type(clock).__name__ != "SystemClock":
+                raise BadArgument(_not_real(clock))
             return BorrowedTrioLoop()
     raise pytest.skip.Exception(
         "unmeasurable: the plugin that runs this async test uses an event loop that is neither asyncio's nor "
         "Trio's, and measuring can be a guest on these two only"
+    )
+
+
+async def _skips_waits(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a sleep on this loop is over before its time, as with looptime; unknown loops are asked by one."""
+    if getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time:
+        return False
+    began = CLOCKS.wall()
+    await asyncio.sleep(_NAP)
+    return CLOCKS.wall() - began < _NAP / 2
+
+
+def _not_real(clock: object) -> str:
+    """Say that a loop, or Trio's clock, does not go with the machine's time, and what to do."""
+    owner = next((one for one in type(clock).__mro__ if "time" in vars(one)), type(clock))
+    plugin = owner.__module__.partition(".")[0]
+    remedy = {
+        "looptime": "Write @pytest.mark.looptime(False) on this test, or take its marker looptime off",
+        "trio": "Let it run on Trio's own clock, without MockClock",
+    }.get(plugin, "Let it run on a loop with the machine's clock")
+    return (
+        f"this test cannot be measured on the clock of {plugin} ({type(clock).__name__}): it skips waits, so that code "
+        f"that waits looks as if it computed. {remedy}. What should run in skipped time belongs in another test."
     )

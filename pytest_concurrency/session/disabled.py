@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_concurrency.instruments.block_guard import NonblockingBlock
 from pytest_concurrency.session import async_plugins
@@ -25,7 +25,10 @@ class PlainConcurrency(InstrumentCalls):
         given = args if prepare is None else (prepare(), *args)
         return _done([(function, given)], lambda results: None)
 
-    gil_hold = loop_block = bound = measure = speedup
+    gil_hold: Callable[..., AlwaysTrue] = speedup
+    loop_block: Callable[..., AlwaysTrue] = speedup
+    bound: Callable[..., AlwaysTrue] = speedup
+    measure: Callable[..., AlwaysTrue] = speedup
 
     def scaling(self, function: Callable[..., Any], *args: Any, **options: Any) -> AlwaysTrue:
         if pool_sizes.is_meant(options):
@@ -78,7 +81,14 @@ class AlwaysTrue:
     def __ge__(self, other: object) -> Any:
         return EitherWay()
 
-    __gt__ = __le__ = __lt__ = __ge__
+    def __gt__(self, other: object) -> Any:
+        return EitherWay()
+
+    def __le__(self, other: object) -> Any:
+        return EitherWay()
+
+    def __lt__(self, other: object) -> Any:
+        return EitherWay()
 
     def __eq__(self, other: object) -> Any:
         return EitherWay()
@@ -86,7 +96,7 @@ class AlwaysTrue:
     def __ne__(self, other: object) -> Any:
         return EitherWay()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __getattr__(self, name: str) -> AlwaysTrue:
         if name.startswith("__"):

@@ -74,7 +74,7 @@ class ThresholdFinding(Compared):
         signs = " or ".join(sign for sign, known in ((">=", self.AT_LEAST), ("<=", self.AT_MOST)) if known)
         raise BadArgument(f"{self.NOUN} that was measured never equals {self.THRESHOLD} exactly: use {signs}.")
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __await__(self) -> None:
         self.asked = True

@@ -15,7 +15,7 @@ class Gauges:
     """Makes gauges, and closes those that make workers wait."""
 
     def __init__(self, label: str) -> None:
-        self.plain = Gauge()
+        self.plain: Gauge = Gauge()
         self._label = label
         self._meetings: list[Rendezvous] = []
 

@@ -52,24 +52,27 @@ ANCHOR = pytest.StashKey[Baseline]()
 WORKER_KEY = "concurrency_baseline"
 
 
-def read_markers(item: pytest.Item, marks: list[pytest.Mark]) -> list[Expectation]:
-    """Return the expectations of an item's markers. A bad marker is an error of that item, without a traceback."""
+def read_markers(item: pytest.Item, marks: list[pytest.Mark], once: bool = False) -> list[Expectation]:
+    """Return the expectations of an item's markers. A bad marker is an error of that item, without a traceback.
+
+    :param once: nothing is measured in this session.
+    """
     _refuse_misspelt(item, marks)
-    function = item.obj if isinstance(item, pytest.Function) else None
-    if function is None or _is_unittest(item):
-        what = "a unittest.TestCase method" if function is not None else f"a {type(item).__name__}"
+    if not isinstance(item, pytest.Function) or _is_unittest(item):
+        what = "a unittest.TestCase method" if _is_unittest(item) else f"a {type(item).__name__}"
         raise _refusal(
             item,
             f"{marks[0].name} is on {what}, whose body cannot be called again and again. "
             "Move the workload into a plain test function or method.",
         )
+    function = item.obj
     if callables.is_generator(function):
         raise _refusal(
             item,
             f"{marks[0].name} is on a test that has a yield, so calling it runs nothing. "
             "Take the yield out; what should happen after the measurement belongs in a fixture.",
         )
-    if (why := other_plugins.why_not(function)) is not None:
+    if (why := other_plugins.why_not(item, once)) is not None:
         raise _refusal(item, f"{marks[0].name} is on a test that it cannot measure: {why}.")
     expectations: list[Expectation] = []
     for mark in marks:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import pytest
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.core import text
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.probes import tracers
 from pytest_concurrency.runs import record
@@ -78,11 +79,12 @@ class MeasuredTests:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if marks := selection.marks_of(item):
-            item.stash[EXPECTATIONS] = items.read_markers(item, marks)
+            item.stash[EXPECTATIONS] = items.read_markers(item, marks, self._settings.disable)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         __tracebackhide__ = True
+        other_plugins.allow_own_readings(item)
         if not (isinstance(item, pytest.Function) and item.stash.get(EXPECTATIONS, None)):
             return (yield)
         # Later, pytest-asyncio has replaced an async def by a plain function.
@@ -130,6 +132,8 @@ class MeasuredTests:
             with instruments.of(item, self._settings.undecided, skip) as made:
                 yield PlainConcurrency(made)
             return
+        if (why := other_plugins.why_not_timed(item)) is not None:
+            pytest.fail(text.wrap(f"concurrency cannot measure in this test: {why}."), pytrace=False)
         with self.live_line(item.config) as progress, instruments.of(item, self._settings.undecided, skip) as made:
             asked = Concurrency(
                 items.circumstances_of(item, self._settings, progress),
@@ -199,10 +203,9 @@ def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Out
     if report.passed:
         outcomes = [items.as_answered(outcome) for outcome in outcomes]
     items.put_cause_first(report, outcomes)
+    traced_by = [*tracers.tracers(), *(["memray"] if other_plugins.is_memory_tracked(item) else [])]
     first = measured_again.first_attempt(item)
-    value = record.record_of(item.nodeid, outcomes, tracers.tracers(), sharing.record_of(item), first) | observed.of(
-        report
-    )
+    value = record.record_of(item.nodeid, outcomes, traced_by, sharing.record_of(item), first) | observed.of(report)
     measured_again.keep_seconds(item, value)
     items.add_profiles(item, report, value)
     # Only hooks of the item's own conftest files: those of other folders are not about this test.

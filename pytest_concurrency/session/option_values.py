@@ -156,9 +156,9 @@ def report(value: str) -> str:
     )
 
 
-save_on = _choice("always", "pass")
-undecided = _choice("skip", "fail", "pass", "retry")
-leftovers = _choice("tell", "fail")
-start_method = _choice(*START_METHODS)
-priority = _choice(*PRIORITIES)
+save_on: Callable[[object], str] = _choice("always", "pass")
+undecided: Callable[[object], str] = _choice("skip", "fail", "pass", "retry")
+leftovers: Callable[[object], str] = _choice("tell", "fail")
+start_method: Callable[[object], str] = _choice(*START_METHODS)
+priority: Callable[[object], str] = _choice(*PRIORITIES)
 dask_address = storage = str

@@ -69,8 +69,12 @@ class Option:
         alone: str | None = None,
         repeated: bool = False,
     ) -> None:
-        self.name, self.default, self.metavar, self.help = name, default, metavar, help
-        self.alone, self.repeated = alone, repeated
+        self.name: str = name
+        self.default: object = default
+        self.metavar: str = metavar
+        self.help: str = help
+        self.alone: str | None = alone
+        self.repeated: bool = repeated
 
 
 OPTIONS = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any
+import sys
+from collections.abc import Container, Iterable, Iterator
 
 import pytest
 
@@ -20,16 +20,15 @@ def is_one_of_several(config: pytest.Config) -> bool:
     return (given if isinstance(given, int) else len(given)) > 1
 
 
+_BENCHMARK = (
+    "{} can be used once in a test, and a measured body runs many times. Measure each in a separate test, or use the "
+    "fixture concurrency together with {}"
+)
 # Fixtures that a measured body cannot use, because it runs many times and in several workers at once.
 _ONCE = {
-    "benchmark": (
-        "pytest-benchmark calls a test once, and a measured body runs many times. Measure each in a separate test, "
-        "or use the fixture concurrency together with benchmark"
-    ),
-    "benchmark_weave": (
-        "pytest-benchmark calls a test once, and a measured body runs many times. Measure each in a separate test, "
-        "or use the fixture concurrency together with benchmark"
-    ),
+    "benchmark": _BENCHMARK.format("pytest-benchmark", "benchmark"),
+    "benchmark_weave": _BENCHMARK.format("pytest-benchmark", "benchmark_weave"),
+    "codspeed_benchmark": _BENCHMARK.format("pytest-codspeed", "codspeed_benchmark"),
     "subtests": (
         "each run of a measured body would report its subtests again. Parametrize the test instead, or use the fixture "
         "concurrency inside `with subtests.test():`"
@@ -37,18 +36,126 @@ _ONCE = {
 }
 
 
-def why_not(function: Callable[..., Any]) -> str | None:
-    """Return why a function cannot be measured, and what to do instead; None if it can."""
-    if getattr(function, "is_hypothesis_test", False):
+# Markers that check one plain call of a test, by the names of their plugins. A measured body is called in workers,
+# where these plugins see nothing: without an error, the check would silently pass.
+_CHECKS_ONE_CALL = {
+    "memray": ("pytest-memray", ("limit_memory", "limit_leaks", "limit_leaked_objects")),
+    "pyleak": ("pyleak", ("no_leaks",)),
+}
+_ROLLED_BACK = (
+    "its database fixture (pytest-django) keeps the test inside a transaction on the connection of the test's own "
+    "thread. Workers have other connections: they do not see its rows, and what they write is never rolled back. Write "
+    "@pytest.mark.django_db(transaction=True), or ask for transactional_db"
+)
+_TRANSACTIONAL = {"transactional_db", "live_server", "django_db_reset_sequences"}
+
+
+def _has(config: pytest.Config, name: str) -> bool:
+    """Whether a plugin is loaded: by the name of its entry point, or by that of its module after -p."""
+    known = config.pluginmanager.has_plugin
+    return known(name) or known(f"pytest_{name}.plugin") or known(f"{name}.pytest_plugin")
+
+
+def why_not(item: pytest.Function, once: bool = False) -> str | None:
+    """Return why a test's function cannot be a measured body, and what to do instead; None if it can.
+
+    :param once: it is not measured in this session, but runs once as a plain test.
+    """
+    if getattr(item.obj, "is_hypothesis_test", False):
         return (
             "it is a property of hypothesis (@given), which runs its body with other values each time, so that no two "
             "runs compare. Move the workload into a plain test with fixed values, parametrized over the sizes that "
             "matter, and leave the property unmarked"
         )
-    for name in inspect.signature(function).parameters:
+    for name in inspect.signature(item.obj).parameters:
         if name in _ONCE:
             return f"it asks for the fixture {name}: {_ONCE[name]}"
-    return None
+    return None if once else next(_conflicts(item), None)
+
+
+def _conflicts(item: pytest.Function) -> Iterator[str]:
+    for plugin, (name, markers) in _CHECKS_ONE_CALL.items():
+        for marker in markers:
+            if _has(item.config, plugin) and item.get_closest_marker(marker) is not None:
+                yield (
+                    f"its marker {marker} is about one plain call of the test, and {name} does not see the workers in "
+                    "which a measured body runs. Write two tests that call the same function, one for each marker"
+                )
+    if why := why_not_timed(item):
+        yield why
+    if _has(item.config, "django") and _is_rolled_back(item):
+        yield _ROLLED_BACK
+
+
+def why_not_timed(item: pytest.Item) -> str | None:
+    """Return why CodSpeed cannot benchmark this test as a whole, if it is about to; None if not."""
+    codspeed = item.config.pluginmanager.get_plugin("codspeed_plugin")
+    marker = next((name for name in ("codspeed_benchmark", "benchmark") if item.get_closest_marker(name)), None)
+    if marker is None or not getattr(codspeed, "is_codspeed_enabled", False):
+        return None
+    return (
+        f"its marker {marker} lets pytest-codspeed repeat the test and time the whole measurement, and not the body. "
+        "Add --concurrency-disable to the command that has --codspeed: then it times one plain call"
+    )
+
+
+def _is_rolled_back(item: pytest.Function) -> bool:
+    """Whether pytest-django undoes at the end of the test what it has written."""
+    marker = item.get_closest_marker("django_db")
+    if marker is None and "db" not in item.fixturenames:
+        return False
+    arguments = dict(zip(("transaction", "reset_sequences"), marker.args, strict=False)) if marker else {}
+    arguments.update(marker.kwargs if marker else {})
+    is_transactional = arguments.get("transaction") or arguments.get("reset_sequences")
+    return not is_transactional and _TRANSACTIONAL.isdisjoint(item.fixturenames)
+
+
+class _Every(Container[str]):
+    """All functions of a file."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+_READS = (
+    "probes/thread_clock",
+    "probes/interference",
+    "probes/loop_heartbeat",
+    "machine/stack_locations",
+    "session/fixture",
+)
+_WAITS = ("block_guard", "loop_monitor", "loop_watcher", "gauge", "rendezvous", "boards", "arrivals")
+# What of this package may block the loop's thread: it reads counters, waits for its own threads, or measures while the
+# loop stands still on purpose. Frames that lie below a body on a loop are left out: they would excuse the body.
+_MAY_BLOCK: tuple[tuple[str, Container[str]], ...] = (
+    *((f"pytest_concurrency/{name}.py", _Every()) for name in _READS),
+    *((f"pytest_concurrency/instruments/{name}.py", _Every()) for name in _WAITS),
+    ("pytest_concurrency/instruments/call_watch.py", {"__init__", "trace", "close"}),
+    ("pytest_concurrency/backends/borrowed_loop.py", {"__init__", "serve", "abandon"}),
+)
+
+
+def allow_own_readings(item: pytest.Item) -> None:
+    """Let blockbuster pass what measuring does in a loop's thread; what bodies do there stays forbidden.
+
+    Without this, a test that blockbuster guards fails for a reading of ours, not for a call of its own.
+    """
+    blockbuster = sys.modules.get("blockbuster")
+    if blockbuster is None or not isinstance(item, pytest.Function):
+        return
+    for value in item.funcargs.values():
+        if isinstance(value, blockbuster.BlockBuster):
+            for function in value.functions.values():
+                for file, names in _MAY_BLOCK:
+                    function.can_block_in(file, names)
+
+
+def is_memory_tracked(item: pytest.Item) -> bool:
+    """Whether pytest-memray records each allocation of the test, and so slows it."""
+    is_on = item.config.getoption("memray", False) or any(
+        item.get_closest_marker(name) for name in _CHECKS_ONE_CALL["memray"][1]
+    )
+    return bool(_has(item.config, "memray") and is_on)
 
 
 def run_in_one_thread(items: Iterable[pytest.Item]) -> None:

@@ -28,7 +28,7 @@ class Kept:
         self._comparisons: list[tuple[Baseline, Comparison]] = []
         self._after: list[Line] = []
         self._imprecise: Sequence[run_comparison.ImpreciseBaseline] = ()  # of what was saved
-        self.failed = False  # whether the run was to be saved, and could not be
+        self.failed: bool = False  # whether the run was to be saved, and could not be
 
     @property
     def title(self) -> str:

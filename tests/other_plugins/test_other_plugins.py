@@ -6,10 +6,8 @@ is in test_async_plugins.py, more of pytest-xdist in test_xdist.py.
 
 from __future__ import annotations
 
-import importlib.metadata
-
 import pytest
-from conftest import REPORT, Suite, assert_other_passed, assert_outcome, records, rerun, text_of
+from conftest import REPORT, Suite, assert_other_passed, assert_outcome, plugin, records, rerun, text_of
 
 WAITS = """
 @pytest.mark.expect_speedup(threads=4, at_least=2)
@@ -77,13 +75,6 @@ async def test_asks_for_the_host(other_session, concurrency):
 async def test_hangs():
     await asyncio.Event().wait()
 """
-
-
-def plugin(name: str) -> tuple[str, str]:
-    """The option that loads a plugin by its entry point; skips where it is not installed."""
-    if not any(found.name == name for found in importlib.metadata.entry_points(group="pytest11")):
-        pytest.skip(f"the plugin {name} is not installed")
-    return "-p", name
 
 
 def verdicts(pytester: pytest.Pytester) -> list[tuple[str, str]]:

@@ -52,7 +52,7 @@ class Call:
 
         :raises BadArgument: another measurement is running on it.
         """
-        loop = async_plugins.borrowed_loop()
+        loop = await async_plugins.borrowed_loop()
         found: list[Outcome] = []
         if self.guests:
             raise BadArgument(

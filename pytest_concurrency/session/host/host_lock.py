@@ -64,7 +64,7 @@ class HostLock:
         self._began = 0.0
         self._leave_until = 0.0  # when the tests that the last measurement held up have had as long as it took
         self._failure = ""
-        self.waited = 0.0  # seconds that this process has waited for others, in total
+        self.waited: float = 0.0  # seconds that this process has waited for others, in total
 
     def enter(self, progress: Progress | None = None) -> None:
         """Begin an ordinary test: at once, or after the measurement that is active."""
