@@ -67,7 +67,7 @@ def test_worker_dies(concurrency_worker):
     time.sleep(0.005)
 """
 # What reads the system most; tests of what only Linux has are elsewhere.
-UNIT_TESTS = ("probes", "instruments", "session/host")
+UNIT_TESTS = ("probes", "session/host")
 
 
 @pytest.fixture(params=["darwin", "win32"])
