@@ -73,7 +73,7 @@ class MeasuredTests:
     def __init__(self, settings: Settings, terminal: TextIO | None) -> None:
         self._settings = settings
         self._terminal = terminal
-        self.retries = measured_again.Retries()
+        self.retries: measured_again.Retries = measured_again.Retries()
 
     # Last, so that markers of skipped tests are not read: skipped by a mark, a hook of a conftest.py or a fixture.
     @pytest.hookimpl(trylast=True)
