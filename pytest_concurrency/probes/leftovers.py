@@ -68,7 +68,9 @@ class Leftovers:
         self._all_children = children
         self._threads = {thread.native_id for thread in threading.enumerate()}
         self._children = set(_children())
-        self.bystanders = frozenset(bystanders.native_ids(runs_body))  # the system's numbers of other threads
+        self.bystanders: frozenset[int] = frozenset(
+            bystanders.native_ids(runs_body)
+        )  # the system's numbers of other threads
         self._sites = CreationSites(self.bystanders)
         self._first = True
         self._known: set[tuple[str, int]] = set()  # what an earlier look has found
