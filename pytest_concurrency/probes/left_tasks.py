@@ -57,7 +57,7 @@ class LeftTasks:
             __tracebackhide__ = True
             task: _Task = original(coroutine, **named)
             name = _name_of(task)
-            if (maker := asyncio.current_task()) is not None and maker in self._bodys:
+            if (maker := asyncio.current_task(loop)) is not None and maker in self._bodys:
                 self._bodys.add(task)
                 frames = stack_locations.of_frame(sys._getframe(1))
                 self._places[name] = tuple(place for place, _ in zip(frames, range(_DEPTH), strict=False))

@@ -83,7 +83,7 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
         "serial": _bounds(outcome.serial),
         "change": asdict(outcome.change) if outcome.change else None,
         "finding": _finding(outcome.finding) if outcome.finding else None,
-        "rules": dict(outcome.rules),
+        "rules": [{"name": name, "times": times} for name, times in outcome.rules.items()],
         "leftovers": [asdict(leftover) for leftover in outcome.leftovers],
     }
 

@@ -92,6 +92,13 @@ class Change(Part, frozen=True, kw_only=True, gc=False):
     baseline: Annotated[str, said("The name of the run that it is about.")] = ""
 
 
+class FiredRule(Part, frozen=True, kw_only=True, gc=False):
+    """A rule of the engine that held rounds, or a verdict, back."""
+
+    name: str
+    times: Count
+
+
 class Expectation(Part, frozen=True, kw_only=True, gc=False):
     """One marker on the test, or one question that it asked of the fixture, with its verdict."""
 
@@ -136,8 +143,8 @@ class Expectation(Part, frozen=True, kw_only=True, gc=False):
     ] = UNSET
     finding: Annotated[Finding | UnsetType | None, said("null if met.")] = UNSET
     rules: Annotated[
-        dict[str, Count] | UnsetType,
-        said("How often each rule of the engine held a round or a verdict back, by the rule's name."),
+        list[FiredRule] | UnsetType,
+        said("The rules of the engine that held a round or a verdict back."),
     ] = UNSET
     leftovers: Annotated[
         list[Leftover] | UnsetType, said("What the measured code has left running: threads, processes, tasks.")

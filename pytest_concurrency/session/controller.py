@@ -41,7 +41,7 @@ class RecordCollector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
         """Hold back from now on what is reported of tests that xdist's workers will run again."""
-        from pytest_concurrency.session import held_reports
+        from pytest_concurrency.session.retry import held_reports
 
         if held_reports.ATTEMPT in data:
             held_reports.start(self._config)
@@ -139,8 +139,8 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take from a worker of xdist what it has run again, and how long its tests have waited for others."""
-        from pytest_concurrency.session import held_reports
         from pytest_concurrency.session.host import sharing
+        from pytest_concurrency.session.retry import held_reports
 
         held_reports.of_worker(self._config, node)
         self._waited += getattr(node, "workeroutput", {}).get(sharing.WAITED, 0.0)

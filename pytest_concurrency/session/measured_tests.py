@@ -26,7 +26,6 @@ from pytest_concurrency.session import (
     instruments,
     items,
     marked_test,
-    measured_again,
     observed,
     other_plugins,
     selection,
@@ -37,6 +36,7 @@ from pytest_concurrency.session.fixture import Concurrency
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.output import captured_output, live_line
+from pytest_concurrency.session.retry import measured_again
 
 NAME = "concurrency_perf_measured_tests"
 OUTCOMES = pytest.StashKey[list[Outcome]]()

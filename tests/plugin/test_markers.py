@@ -13,7 +13,8 @@ MARKERS = ("expect_io_bound", "expect_cpu_bound", "expect_speedup", "expect_gil_
 def test_markers_are_listed_with_their_keywords(suite: Suite, name: str) -> None:
     lines = [line for line in suite("", "--markers").stdout.lines if line.startswith(f"@pytest.mark.{name}(*,")]
     assert len(lines) == 1
-    assert "margin=0.25, max_time='10s', undecided='skip'|'fail'|'pass' and setup=FUNCTION" in lines[0]
+    assert "margin=0.25, max_time='10s', undecided='skip'|'fail'|'pass'|'retry', leftovers='tell'|'fail'" in lines[0]
+    assert "setup=FUNCTION" in lines[0]
 
 
 def test_markers_are_known_under_strict_markers(suite: Suite) -> None:

@@ -143,7 +143,7 @@ async def test_body(concurrency):
 async def test_curve(concurrency):
     assert concurrency.scaling(async_work, workers=(1, 3)).knee == 3
 """
-    result = suite(HEAD + source, "-p", "pytest_asyncio")
+    result = suite(HEAD + source, "-p", "pytest_asyncio.plugin")
     result.assert_outcomes(passed=2, failed=1)
     assert "compared and awaited before its curve is read" in text_of(result)
 

@@ -14,8 +14,8 @@ from pytest_concurrency.engine import constants
 ROOT = Path(pytest_concurrency.__file__).parent
 SOURCES = {path: path.read_text(encoding="utf-8") for path in ROOT.rglob("*.py")}
 BENCHMARKS = ROOT.parent / "benchmarks"
-# Who holds the GIL and what kind of body it is are findings of their own, beside the decision.
-FINDINGS = {"gil_usage.py", "gil_overlap.py", "bound_type.py"}
+# Who holds the GIL, what kind of body it is and where a curve bends are findings of their own, beside the decision.
+FINDINGS = {"gil_usage.py", "gil_overlap.py", "bound_type.py", "scaling_laws.py"}
 IN_PLACE_OF_NONE = {"TINY", "_LEAST"}  # seconds, or parts: no decision depends on them
 
 

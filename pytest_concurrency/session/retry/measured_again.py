@@ -21,8 +21,9 @@ from typing import Any, Literal, NoReturn
 import pytest
 
 from pytest_concurrency.core.units import duration
-from pytest_concurrency.session import held_reports, other_plugins
-from pytest_concurrency.session.held_reports import ATTEMPT, Replaced, ReplacesCalls
+from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session.retry import held_reports
+from pytest_concurrency.session.retry.held_reports import ATTEMPT, Replaced, ReplacesCalls
 
 __tracebackhide__ = True
 
