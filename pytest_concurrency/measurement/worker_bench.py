@@ -57,7 +57,7 @@ class WorkerBench(BaseBench):
         self._progress = progress
         self._expected = expected  # seconds of one body, as far as known
         self._told: dict[str, float] = {}  # by the keys of setups: CPU time of living workers, as the meter was told
-        self._groups: dict[str, tuple[int, WorkerGroup]] = {}  # these too
+        self._groups: dict[str, tuple[int, WorkerGroup]] = {}  # by the keys of setups, like all below
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._at_once_loops: dict[str, int] = {}  # of several workers, for batches of some time
