@@ -38,7 +38,7 @@ BAD_MARKERS = {
     ),
     "max_time words": ("expect_io_bound(max_time='soon')", ["max_time='soon'", "must be a duration", '"50ms"']),
     "max_time negative": ("expect_io_bound(max_time=-1)", ["max_time=-1", "must be a duration"]),
-    "undecided word": ("expect_io_bound(undecided='retry')", ["undecided='retry'", "'skip', 'fail', 'pass'"]),
+    "undecided word": ("expect_io_bound(undecided='rerun')", ["undecided='rerun'", "'skip', 'fail', 'pass'"]),
     "no backend": (
         "expect_speedup(at_least=3)",
         ["expect_speedup needs to know where the workers run", "one of threads=N, processes=N, tasks=N"],
