@@ -6,7 +6,6 @@ It sizes batches, alternates the two sides and reads counters as the real bench 
 from __future__ import annotations
 
 import itertools
-import math
 
 from generated import machine as m
 from generated.machine import Program, Thread
@@ -140,7 +139,7 @@ class SimulatedBench(Workers):
                 if loops == 1 and job == "body":
                     self.first = sample
                 return loops
-            loops = min(loops * 10, max(loops + 1, math.ceil(loops * self.batch / seconds)))
+            loops = batch_size.next_loops(loops, seconds, self.batch)
 
     # Probes
 

@@ -20,6 +20,9 @@ from pytest_concurrency.probes.thread_clock import ThreadClock
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
+LEFT_BEHIND = "left behind"  # the job that says what the body has left running
+SAYING_SO = 10.0  # seconds that workers get for it
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pytest_concurrency.backends import executor_task, hung
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
-from pytest_concurrency.backends.batch import jobs_of
+from pytest_concurrency.backends.batch import LEFT_BEHIND, SAYING_SO, jobs_of
 from pytest_concurrency.backends.executor_task import Origin, Report, WorkItem, stack_location, work
 from pytest_concurrency.backends.executors import Pool, processes_of, start_method_of, threads_of
 from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
@@ -41,7 +41,6 @@ _ASSEMBLING = 30.0  # seconds in which a pool's workers must have turned up
 _STUCK = 5  # tries without a new worker after which no more are awaited
 _TRIES = 4  # for a batch whose workers were late, or did not all take part
 _GOODBYE = 1.0  # seconds that a hanging body gets to end when its worker group is closed
-_TELLING = 10.0  # seconds that workers get to say what the body has left running
 _LATE = 0.0005  # seconds after the common start that do not matter
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
 _FORKED = (
@@ -157,7 +156,7 @@ class ExecutorWorkers(WorkerGroup):
     def left_behind(self) -> Sequence[Leftover]:
         if self.one_interpreter:
             return ()
-        return executor_task.left_behind(self._send(self._count, 1, _TELLING, executor_task.LEFT)[1])
+        return executor_task.left_behind(self._send(self._count, 1, SAYING_SO, LEFT_BEHIND)[1])
 
     def close(self) -> None:
         """End the executor if it is ours; leave the user's own as it is, but for a body that hangs in it."""

@@ -13,7 +13,14 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from pytest_concurrency.backends.batch import asked_index, bodies_of, current_worker, forget_index, run_batch
+from pytest_concurrency.backends.batch import (
+    LEFT_BEHIND,
+    asked_index,
+    bodies_of,
+    current_worker,
+    forget_index,
+    run_batch,
+)
 from pytest_concurrency.backends.serialization import (
     Answer,
     Modules,
@@ -30,7 +37,6 @@ from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
-LEFT = "left behind"  # the job that tells what the body has left running
 
 
 class Known(NamedTuple):
@@ -118,7 +124,7 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
     input_by_index = False
     try:
         left = _leftovers_of(work_item)
-        if work_item.job == LEFT:
+        if work_item.job == LEFT_BEHIND:
             answer = Answer("left", left=() if left is None else left.found())
             return Report(answer, arrived, CLOCKS.wall(), origin, begun, UsedCpu.now())
         if "prepare" in jobs and work_item.job == "body":

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from pytest_concurrency.backends import pipe_main
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
+from pytest_concurrency.backends.batch import LEFT_BEHIND, SAYING_SO
 from pytest_concurrency.backends.framing import Inbox, Watch
 from pytest_concurrency.backends.serialization import Answer, exception_of
 from pytest_concurrency.core.errors import WorkerLost
@@ -22,7 +23,6 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _START = 60.0  # seconds that a worker gets to import the test's modules
 _LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
-_TELLING = 10.0  # seconds that workers get to say what the body has left running
 
 
 class PipeWorkers(WorkerGroup):
@@ -69,7 +69,7 @@ class PipeWorkers(WorkerGroup):
 
     def left_behind(self) -> Sequence[Leftover]:
         workers = len(self._pipes)
-        answers = self._asked(workers, (pipe_main.LEFT, 1, workers, 1), _TELLING)
+        answers = self._asked(workers, (LEFT_BEHIND, 1, workers, 1), SAYING_SO)
         return merged(leftover for answer in answers for leftover in answer.left)
 
     def _asked(self, workers: int, task: tuple[str, int, int, int], deadline: float) -> list[Answer]:

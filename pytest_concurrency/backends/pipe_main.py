@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pytest_concurrency.backends import framing
-from pytest_concurrency.backends.batch import bodies_of, run_batch
+from pytest_concurrency.backends.batch import LEFT_BEHIND, bodies_of, run_batch
 from pytest_concurrency.backends.serialization import (
     Answer,
     Modules,
@@ -27,9 +27,6 @@ from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
 Look = Callable[[Callable[[], Reading]], Reading]
-LEFT = "left behind"  # the job that tells what the body has left running
-
-_NOTHING = contextlib.nullcontext()
 
 
 def _plainly(run: Callable[[], Reading]) -> Reading:
@@ -70,12 +67,12 @@ def serve(
             if task is None:
                 return
             job, loops, workers, turns = task
-            if job == LEFT:
+            if job == LEFT_BEHIND:
                 framing.send(connection, pickle.dumps(Answer("left", left=leftovers.found())))
                 continue
             bodies = bodies_of(index, workers, backend, turns)
             try:
-                with leftovers.first_call() if job == "body" else _NOTHING:
+                with leftovers.first_call() if job == "body" else contextlib.nullcontext():
                     reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies))
                 message = _packed(reading, UsedCpu.now().total if own_process else 0.0)
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too

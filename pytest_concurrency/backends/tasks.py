@@ -17,6 +17,8 @@ from typing import Any
 from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup, not_started
 from pytest_concurrency.backends.batch import (
+    LEFT_BEHIND,
+    SAYING_SO,
     Worker,
     asked_index,
     await_as,
@@ -39,7 +41,6 @@ from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
-_TELLING = 10.0  # seconds that it may take to say which tasks the body has left running
 _LOOP_IS_OURS = "It runs all tasks of the measurement: leave it running, and close only loops that the body has made."
 
 _FOREIGN = "measuring ran this on an event loop of its own, and it uses something that another loop has made. "
@@ -103,7 +104,7 @@ class TaskWorkers(WorkerGroup):
             "beat": self._body_beside_beat,
             "prepare": self._make_inputs,
             "control": self._control,
-            "left": self._look_for_leftovers,
+            LEFT_BEHIND: self._look_for_leftovers,
         }
         self._thread: ThreadWorkers | BorrowedLoopWorker
         if borrowed_loop is not None:
@@ -150,7 +151,7 @@ class TaskWorkers(WorkerGroup):
         return self._thread.native_ids
 
     def left_behind(self) -> Sequence[Leftover]:
-        self.run(1, 1, _TELLING, "left")
+        self.run(1, 1, SAYING_SO, LEFT_BEHIND)
         return self._left
 
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:

@@ -25,7 +25,7 @@ import math
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
 from pytest_concurrency.engine import constants, interval_rules, readings
 from pytest_concurrency.engine.chance import Calls
-from pytest_concurrency.engine.interval_rules.base import Context
+from pytest_concurrency.engine.interval_rules.base import Context, least_time, work
 
 
 def speedup(round_: Round, context: Context) -> Interval | None:
@@ -40,10 +40,10 @@ def limited_speedup(round_: Round, context: Context) -> Interval | None:
     if together is None or not readings.readable(round_) or readings.cpu_taken(round_):
         return None
     alone = readings.for_as_many_calls(round_.serial, together.loops)
-    work = context.workers * readings.quiet_time(alone)
+    once = work(round_, context)
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
     fastest = max(_optimistic(reading, together, alone) for reading in together.readings)
-    low, high = work / max(slowest, readings.TINY), work / max(fastest, readings.TINY)
+    low, high = once / max(slowest, readings.TINY), once / max(fastest, readings.TINY)
     limited = interval_rules.changed(Interval(low, high), round_, context, interval_rules.LIMITS).interval
     return Interval(min(limited.low, limited.high), max(limited.low, limited.high))
 
@@ -102,10 +102,8 @@ def most_by_computing(round_: Round, context: Context) -> float:
     each, serial = together.cpu / (context.workers * together.loops), alone.cpu / alone.loops
     if each > constants.OTHER_KIND * serial:
         return math.inf
-    at_once = max(1.0, min(context.cpus, len(together.readings)))
-    least = together.cpu * max(context.in_turn.low, 1 / at_once)
-    one = readings.quiet_time(readings.for_as_many_calls(alone, together.loops))
-    return context.workers * one / max(least, readings.TINY)
+    least = least_time(together.cpu, min(context.cpus, len(together.readings)), context.in_turn.low)
+    return work(round_, context) / max(least, readings.TINY)
 
 
 def calls(round_: Round, workers: int) -> Calls | None:

@@ -54,9 +54,14 @@ def cast(
     """Turn a round's bounds into a vote; ``batch`` is the shortest batch's time in seconds."""
     if interval is None:
         return Vote(0)
-    side = 1 if interval.low > cut else -1 if interval.high < cut else 0
-    weight = _weight(distance(interval, cut, side), batch) if side else 0.0
-    return Vote(side, weight, middle(interval), interval, work, cut, half, batch, apart)
+    direction = side(interval, cut)
+    weight = _weight(distance(interval, cut, direction), batch) if direction else 0.0
+    return Vote(direction, weight, middle(interval), interval, work, cut, half, batch, apart)
+
+
+def side(interval: Interval, cut: float) -> int:
+    """+1 if all of the interval lies above the cut, -1 if all of it lies below, 0 if it contains the cut."""
+    return 1 if interval.low > cut else -1 if interval.high < cut else 0
 
 
 def pooled(votes: Sequence[Vote]) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import linecache
 import os
 import selectors
@@ -19,6 +20,7 @@ from pytest_concurrency.machine.cpus import gil_enabled
 Place = tuple[str, int, str]  # file, line, function
 
 PACKAGE = str(Path(pytest_concurrency.__file__).parent) + os.sep
+_DEPTH = 60  # frames that are looked at for the author's line
 _LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 
 
@@ -27,6 +29,11 @@ def of_frame(frame: FrameType | None) -> Iterator[Place]:
     while frame is not None:
         yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
         frame = frame.f_back
+
+
+def innermost(frame: FrameType) -> tuple[Place, ...]:
+    """Return the innermost places of a stack: as many as it takes to find the author's line among them."""
+    return tuple(itertools.islice(of_frame(frame), _DEPTH))
 
 
 def unreadable() -> str | None:

@@ -22,7 +22,6 @@ from pytest_concurrency.core import callables
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.stack_locations import Place
 
-_DEPTH = 60  # frames that are looked at for the author's line
 # The pool to which an event loop gives blocking calls: it ends with its loop.
 _POOLS_OF_LOOPS = re.compile(r"\basyncio[/\\](base_events|threads)\.py$")
 
@@ -156,24 +155,20 @@ class _Recorders:
 _RECORDERS = _Recorders()
 
 
-def _places(frame: FrameType) -> tuple[Place, ...]:
-    return tuple(place for place, _ in zip(stack_locations.of_frame(frame), range(_DEPTH), strict=False))
-
-
 def _thread(thread: threading.Thread, frame: FrameType) -> Made:
-    return Made("thread", key_of_thread(thread), _places(frame), False)
+    return Made("thread", key_of_thread(thread), stack_locations.innermost(frame), False)
 
 
 def _popen(popen: subprocess.Popen[Any], frame: FrameType) -> Made:
     command = popen.args if isinstance(popen.args, (list, tuple)) else [popen.args]
-    return Made("process", " ".join(map(str, command)), _places(frame), False, popen.pid)
+    return Made("process", " ".join(map(str, command)), stack_locations.innermost(frame), False, popen.pid)
 
 
 def _process(process: BaseProcess, frame: FrameType) -> Made:
-    return Made("process", key_of_process(process), _places(frame), False, process.pid)
+    return Made("process", key_of_process(process), stack_locations.innermost(frame), False, process.pid)
 
 
 def _pool(pool: Executor, frame: FrameType) -> Made | None:
     if _POOLS_OF_LOOPS.search(frame.f_code.co_filename):
         return None
-    return Made("pool", key_of_pool(pool), _places(frame), False, pool=weakref.ref(pool))
+    return Made("pool", key_of_pool(pool), stack_locations.innermost(frame), False, pool=weakref.ref(pool))

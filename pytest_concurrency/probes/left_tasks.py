@@ -15,7 +15,6 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.stack_locations import Place
 from pytest_concurrency.probes import leftovers
 
-_DEPTH = 60  # frames that are looked at for the author's line
 _Task = asyncio.Task[Any]
 
 
@@ -59,8 +58,7 @@ class LeftTasks:
             name = _name_of(task)
             if (maker := asyncio.current_task(loop)) is not None and maker in self._bodys:
                 self._bodys.add(task)
-                frames = stack_locations.of_frame(sys._getframe(1))
-                self._places[name] = tuple(place for place, _ in zip(frames, range(_DEPTH), strict=False))
+                self._places[name] = stack_locations.innermost(sys._getframe(1))
             else:
                 self._others.add(name)
             return task

@@ -26,6 +26,7 @@ from pytest_concurrency.engine.interval_rules import (
 )
 from pytest_concurrency.engine.interval_rules.base import Change, Context
 from pytest_concurrency.engine.rule import Rule
+from pytest_concurrency.engine.voting import side
 
 LIMITS: tuple[Rule[Change], ...] = (cpu_limit.RULE, gil_limit.RULE)
 RATIO_WIDENS: tuple[Rule[Change], ...] = (late_helpers.RULE, slow_cpus.RULE)
@@ -56,13 +57,8 @@ def changed(interval: Interval, round_: Round, context: Context, rules: Sequence
 
 def silencing(before: Interval, steps: Sequence[Step], cut: float) -> str:
     """Return the name of the rule for which a round is on no side of the cut any more; empty if there is none."""
-    side = _side(before, cut)
     for name, after in steps:
-        if side and not _side(after, cut):
+        if side(before, cut) and not side(after, cut):
             return name
-        side = _side(after, cut)
+        before = after
     return ""
-
-
-def _side(interval: Interval, cut: float) -> int:
-    return 1 if interval.low > cut else -1 if interval.high < cut else 0

@@ -47,6 +47,11 @@ def together(round_: Round) -> Sample:
     return round_.concurrent
 
 
+def least_time(cpu: float, cpus: float, in_turn: float) -> float:
+    """Return what this much computing takes on so many CPUs at least, if that part of it cannot overlap."""
+    return cpu * max(in_turn, 1 / max(1.0, cpus))
+
+
 def cpus_at_once(sample: Sample, cpus: float) -> float:
     """Return how many CPUs the workers can have used at a time: one each, unless they let others compute for them."""
     helped = any(reading.accounting == "unseen" for reading in sample.readings)

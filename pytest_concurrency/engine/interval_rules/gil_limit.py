@@ -12,9 +12,9 @@ def limit_to_gil(interval: Interval, round_: Round, context: Context) -> Interva
     """Return what the largest and the smallest part that may hold the GIL leave of the two bounds."""
     sample, once = together(round_), work(round_, context)
     # What has been done in the batch's time can be done in it, whatever a probe says of the GIL.
-    surely = min(sample.cpu * context.in_turn.low, sample.wall)
-    perhaps = sample.cpu * context.in_turn.high
-    return Interval(min(interval.low, once / max(perhaps, TINY)), min(interval.high, once / max(surely, TINY)))
+    shortest = min(sample.cpu * context.in_turn.low, sample.wall)
+    longest = sample.cpu * context.in_turn.high
+    return Interval(min(interval.low, once / max(longest, TINY)), min(interval.high, once / max(shortest, TINY)))
 
 
 RULE: Rule[Change] = Rule(

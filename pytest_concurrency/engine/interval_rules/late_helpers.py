@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_concurrency.core.model import Interval, Round
 from pytest_concurrency.engine import readings
-from pytest_concurrency.engine.interval_rules.base import Change, Context, alone, work
+from pytest_concurrency.engine.interval_rules.base import Change, Context, alone, least_time, work
 from pytest_concurrency.engine.rule import Rule
 
 
@@ -22,7 +22,7 @@ def _least_alone(round_: Round, context: Context) -> float:
     reading = alone(round_)
     if reading.accounting != "unseen":
         return readings.quiet_time(reading)
-    return max(reading.cpu * max(context.in_turn.low, 1 / max(1.0, context.cpus)), readings.TINY)
+    return max(least_time(reading.cpu, context.cpus, context.in_turn.low), readings.TINY)
 
 
 RULE: Rule[Change] = Rule(
