@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
-
 from pytest_concurrency.cli.commands import time_of
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.core.units import duration
@@ -153,6 +151,8 @@ def _outcome(command: Sequence[str], place: Place, longest: float, log: Path) ->
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a session with the processes that it has started."""
+    import psutil
+
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):

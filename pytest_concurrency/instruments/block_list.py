@@ -1,9 +1,8 @@
-"""Blocks of event loops: which are exempt by a pattern of the ini file, and their list by line (pure)."""
+"""Blocks of event loops: which are exempt by a pattern of the ini file, and their plain values (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -32,34 +31,3 @@ def as_json(block: Block, allowed: str | None, is_sure: bool) -> dict[str, Any]:
         "allowed": allowed,
         "sure": is_sure,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class BlockedLine:
-    """A line of code that blocked event loops, in seconds."""
-
-    where: str | None  # None if the line was not caught
-    longest: float
-    times: int
-    tests: int
-    sure: bool  # one of the blocks at least was a block of the loop for certain
-    allowed: tuple[str, ...] = ()
-
-
-def by_line(blocks: Iterable[Mapping[str, Any]]) -> list[BlockedLine]:
-    """Return each line that blocked, the one with the longest block first."""
-    by_place: dict[str | None, list[Mapping[str, Any]]] = {}
-    for block in blocks:
-        by_place.setdefault(block["where"], []).append(block)
-    found = [
-        BlockedLine(
-            where=place,
-            longest=max(float(block["high"]) for block in seen),
-            times=len(seen),
-            tests=len({block["test"] for block in seen}),
-            sure=any(block["sure"] for block in seen),
-            allowed=tuple(sorted({block["allowed"] for block in seen if block["allowed"]})),
-        )
-        for place, seen in by_place.items()
-    ]
-    return sorted(found, key=lambda line: -line.longest)

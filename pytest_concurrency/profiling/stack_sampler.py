@@ -129,12 +129,16 @@ def _stack(frame: FrameType | None) -> Iterator[tuple[stack_locations.Place, str
 
 def standing(seen: Seen, workers: str, for_the_gil: bool) -> Standing:
     """Sum up where threads were blocked."""
-    stands = tuple(
-        Stand(f"{short(file)}:{line} in {function}", linecache.getline(file, line).strip(), inside, amount / seen.stood)
-        for ((file, line, function), inside), amount in seen.at.most_common(_SHOWN)
-        if amount >= _LEAST * seen.stood
+    return Standing(workers, seen.stood, stands_of(seen.at, seen.stood), for_the_gil)
+
+
+def stands_of(at: Counter[tuple[stack_locations.Place, str]], whole: int) -> tuple[Stand, ...]:
+    """Return the lines with most of the samples, each with what it called; ``whole`` is how many samples there are."""
+    return tuple(
+        Stand(f"{short(file)}:{line} in {function}", linecache.getline(file, line).strip(), inside, amount / whole)
+        for ((file, line, function), inside), amount in at.most_common(_SHOWN)
+        if amount >= _LEAST * whole
     )
-    return Standing(workers, seen.stood, stands, for_the_gil)
 
 
 def short(file: str) -> str:

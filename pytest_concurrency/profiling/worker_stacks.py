@@ -14,11 +14,9 @@ from typing import NamedTuple
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.profiling.model import Flame, Frame, Stand
 from pytest_concurrency.profiling.samplers import Seen
-from pytest_concurrency.profiling.stack_sampler import short
+from pytest_concurrency.profiling.stack_sampler import short, stands_of
 
 _MOST_STACKS = 2000  # different ones in a record
-_SHOWN = 6
-_LEAST = 0.01  # share of samples below which a line is not worth showing
 
 
 class _Place(NamedTuple):
@@ -69,22 +67,13 @@ def _in_body(places: Sequence[_Place]) -> tuple[_Place, ...]:
 
 def _stands(counts: Counter[tuple[_Place, ...]]) -> tuple[Stand, ...]:
     """Return the author's lines with most samples, each with what it called."""
-    at: Counter[tuple[_Place, str]] = Counter()
+    at: Counter[tuple[stack_locations.Place, str]] = Counter()
     for places, amount in counts.items():
         last = max(number for number, place in enumerate(places) if place.is_authors)
         called = f"{Path(places[last + 1].file).stem}.{_name(places[last + 1])}" if last + 1 < len(places) else ""
-        at[places[last], called] += amount
-    whole = sum(counts.values())
-    return tuple(
-        Stand(
-            f"{short(place.file)}:{place.line} in {_name(place)}",
-            linecache.getline(place.file, place.line).strip(),
-            called,
-            amount / whole,
-        )
-        for (place, called), amount in at.most_common(_SHOWN)
-        if amount >= _LEAST * whole
-    )
+        author = places[last]
+        at[(author.file, author.line, _name(author)), called] += amount
+    return stands_of(at, sum(counts.values()))
 
 
 def _name(place: _Place) -> str:
@@ -109,15 +98,23 @@ def _file_of(seen: Seen) -> str:
 def _has(path: str, seen: Seen) -> bool:
     """Whether a file has a function of this name around this line."""
     name = seen.name.rpartition(".")[2]
-    try:
-        tree = ast.parse(Path(path).read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    functions = _functions(path)
+    if functions is None:
         return False
     if name.startswith("<"):
         return seen.line <= len(linecache.getlines(path))
-    return any(
-        isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and node.name == name
-        and node.lineno <= seen.line <= (node.end_lineno or node.lineno)
+    return any(known == name and first <= seen.line <= last for known, first, last in functions)
+
+
+@functools.lru_cache(maxsize=1024)
+def _functions(path: str) -> tuple[tuple[str, int, int], ...] | None:
+    """Return name, first and last line of each function of a file; None if it cannot be read."""
+    try:
+        tree = ast.parse(Path(path).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return tuple(
+        (node.name, node.lineno, node.end_lineno or node.lineno)
         for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_concurrency.core.units import count, duration
@@ -13,13 +13,18 @@ _SHOWN = 30  # lines of the list in a terminal
 class BlockedLine(NamedTuple):
     """One line of code that blocked event loops."""
 
-    where: str  # for people; also if the line was not caught
+    place: str | None  # None if the line was not caught
     longest: float  # seconds, as all that may have been the code's
     times: int
     tests: int
     longest_in: str  # the test with the longest block
     is_sure: bool  # whether one of its blocks was longer than the limit for certain
     allowed: tuple[str, ...]  # why blocks of it are exempt
+
+    @property
+    def where(self) -> str:
+        """The place, for people."""
+        return self.place or "line not caught"
 
     @property
     def often(self) -> str:
@@ -70,19 +75,25 @@ class Blocks(NamedTuple):
 
 def blocks_of(run: Mapping[str, Any]) -> Blocks | None:
     """Return the blocks of a run; None if its event loops were not watched."""
-    by_line: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-    tests = set()
-    for record in run["records"]:
-        for block in record.get("blocks", ()):
-            tests.add(record["nodeid"])
-            by_line.setdefault(block.get("where") or "line not caught", []).append((record["nodeid"], block))
+    found = [
+        {"sure": True, "allowed": None, **block, "test": record["nodeid"]}
+        for record in run["records"]
+        for block in record.get("blocks", ())
+    ]
     limit = run.get("max_block")
-    if limit is None and not by_line:
+    if limit is None and not found:
         return None
-    found = [block for seen in by_line.values() for _, block in seen]
-    faults = sum(block.get("sure", True) and block.get("allowed") is None for block in found)
-    lines = sorted((_line(where, seen) for where, seen in by_line.items()), key=lambda line: -line.longest)
-    return Blocks(limit, tuple(lines), len(found), len(tests), faults)
+    faults = sum(block["sure"] and block["allowed"] is None for block in found)
+    return Blocks(limit, by_line(found), len(found), len({block["test"] for block in found}), faults)
+
+
+def by_line(blocks: Iterable[Mapping[str, Any]]) -> tuple[BlockedLine, ...]:
+    """Return each line that blocked, the one with the longest block first; each block names its ``test``."""
+    by_place: dict[str | None, list[Mapping[str, Any]]] = {}
+    for block in blocks:
+        by_place.setdefault(block.get("where") or None, []).append(block)
+    lines = (_line(place, seen) for place, seen in by_place.items())
+    return tuple(sorted(lines, key=lambda line: -line.longest))
 
 
 def in_terminal(found: Blocks) -> Iterator[str]:
@@ -95,14 +106,14 @@ def in_terminal(found: Blocks) -> Iterator[str]:
         yield f"... and {left}; --concurrency-report=html:PATH lists them"
 
 
-def _line(where: str, seen: Sequence[tuple[str, Mapping[str, Any]]]) -> BlockedLine:
-    test, longest = max(seen, key=lambda one: float(one[1]["high"]))
+def _line(place: str | None, seen: Sequence[Mapping[str, Any]]) -> BlockedLine:
+    longest = max(seen, key=lambda block: float(block["high"]))
     return BlockedLine(
-        where,
+        place,
         longest["high"],
         len(seen),
-        len({nodeid for nodeid, _ in seen}),
-        test,
-        any(block.get("sure", True) for _, block in seen),
-        tuple(sorted({block["allowed"] for _, block in seen if block.get("allowed")})),
+        len({block["test"] for block in seen}),
+        longest["test"],
+        any(block["sure"] for block in seen),
+        tuple(sorted({block["allowed"] for block in seen if block["allowed"]})),
     )

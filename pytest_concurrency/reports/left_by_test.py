@@ -21,11 +21,6 @@ class LeftByTest(NamedTuple):
     leftovers: tuple[Leftover, ...]
 
     @property
-    def summary(self) -> str:
-        """``337 threads and 1 process``."""
-        return left_running.summary_of(self.leftovers)
-
-    @property
     def lines(self) -> list[tuple[str, str]]:
         """Each of them, and the line of code that has started it; empty if that is not known."""
         return [(left_running.described(each), each.made_at) for each in self.leftovers]

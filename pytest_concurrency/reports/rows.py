@@ -252,8 +252,12 @@ def label_of(verdict: str) -> str:
 
 def tally(rows: Sequence[Row]) -> str:
     """``12 verdicts: 10 met, 1 not met, 1 undecided``."""
-    parts = [f"{amount} {label_of(verdict)}" for verdict, amount in counts_of(rows).items()]
-    return f"{count(len(rows), 'verdict')}" + (f": {', '.join(parts)}" if parts else ": no test measured anything")
+    return f"{count(len(rows), 'verdict')}: {amounts(rows) or 'no test measured anything'}"
+
+
+def amounts(rows: Sequence[Row]) -> str:
+    """``10 met, 1 not met, 1 undecided``."""
+    return ", ".join(f"{amount} {label_of(verdict)}" for verdict, amount in counts_of(rows).items())
 
 
 def name_of(nodeid: str) -> str:

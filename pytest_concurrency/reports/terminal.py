@@ -14,7 +14,7 @@ from pytest_concurrency.machine.cpus import describe
 from pytest_concurrency.reports import verdict_table
 from pytest_concurrency.reports.columns import ordered
 from pytest_concurrency.reports.left_by_test import MORE, LeftByTest, headline_of, left_by_test
-from pytest_concurrency.reports.rows import Row, known_fields, label_of, name_of, rows_of, shorten, tally
+from pytest_concurrency.reports.rows import Row, amounts, known_fields, label_of, name_of, rows_of, shorten, tally
 from pytest_concurrency.verdicts.curves import curve
 
 _MOST_LEFT = 10  # tests that left something running, and kinds of it, that are listed
@@ -194,7 +194,7 @@ def _measured_again(reporter: Any, records: Sequence[Mapping[str, Any]], width: 
         return
     names = _some(name_of(record["nodeid"]) for record in again)
     text = f"{count(len(again), 'undecided test')} measured again at the end of the session ({names})"
-    reporter.write_line(_filled(f"{text}: now {tally(list(rows_of(again))).partition(': ')[2]}", width))
+    reporter.write_line(_filled(f"{text}: now {amounts(list(rows_of(again)))}", width))
 
 
 def _some(names: Iterable[str]) -> str:

@@ -35,11 +35,12 @@ class Baseline(NamedTuple):
         return RegressionCheck(self.name, known, limits, self.is_anchor) if known and limits else None
 
 
-def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
+def find(storage: str, wanted: str, environment: Mapping[str, Any], is_anchor: bool = False) -> Baseline:
     """Return the run named ``wanted``, or the newest that can be compared.
 
     :raises UnreadableRun: the run is there and is damaged.
     """
+    missing = "no anchor" if is_anchor else "no baseline yet"
     store = Storage(storage)
     notes: tuple[str, ...] = ()
     run: Mapping[str, Any] | None
@@ -52,12 +53,12 @@ def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
                 if notes
                 else f"nothing is saved in {short_path(storage)}"
             )
-            notes = (f"no baseline yet: {what}", *notes)
+            notes = (f"{missing}: {what}", *notes)
     elif not store.has(wanted):
         name, run = wanted, None
         others = ", ".join(store.names()[-5:])
         there = f"; saved there: {others}" if others else ""
-        notes = (f"no baseline yet: there is no run {wanted} in {short_path(storage)}{there}",)
+        notes = (f"{missing}: there is no run {wanted} in {short_path(storage)}{there}",)
     else:
         run, name = store.load(wanted), wanted
         if why := fingerprint.differences(run["environment"], environment):
@@ -65,17 +66,7 @@ def find(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
     expectations = (
         {record["nodeid"]: run_comparison.expectations_of(record) for record in run["records"]} if run else {}
     )
-    return Baseline(str(name), run, notes, expectations)
-
-
-def find_anchor(storage: str, wanted: str, environment: Mapping[str, Any]) -> Baseline:
-    """Return the run named ``wanted`` as an anchor.
-
-    :raises UnreadableRun: the run is there and is damaged.
-    """
-    found = find(storage, wanted, environment)
-    notes = tuple(note.replace("no baseline yet:", "no anchor:", 1) for note in found.notes)
-    return found._replace(notes=notes, is_anchor=True)
+    return Baseline(str(name), run, notes, expectations, is_anchor)
 
 
 def short_path(storage: str) -> str:

@@ -21,19 +21,8 @@ _Bounds = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class TimeRatio:
-    """The time of one worker under the second interpreter, by that under the first: 1.08 is 8% longer.
-
-    ``interval`` is None where there are too few rounds for one.
-    """
-
-    value: float
-    interval: Interval | None
-
-
-@dataclass(frozen=True, slots=True)
-class Speedup:
-    """The median speedup of all rounds, with its interval, which is None where there are too few rounds for one."""
+class Middle:
+    """A median over rounds, or a ratio of two, with its interval; None where there are too few rounds for one."""
 
     value: float
     interval: Interval | None
@@ -43,15 +32,16 @@ class Speedup:
 class Row:
     """One expectation at one number of workers, under both interpreters.
 
-    ``first`` and ``second`` are None where no speedup was measured, ``time`` is None where no single worker was.
+    ``first`` and ``second`` are speedups, None where none was measured. ``time`` is the time of one worker under the
+    second interpreter by that under the first (1.08: 8% longer), None where no single worker was measured.
     """
 
     nodeid: str
     label: str
     workers: int | None
-    first: Speedup | None
-    second: Speedup | None
-    time: TimeRatio | None
+    first: Middle | None
+    second: Middle | None
+    time: Middle | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +75,18 @@ class InterpreterComparison:
 
 def compare(first: Sequence[Run], second: Sequence[Run], limits: Sequence[AllowedLoss]) -> InterpreterComparison:
     """Return how the second interpreter stands to the first, by all sessions of each."""
-    found = pooling.compare_sessions(first, second, limits)
+    one, other = pooling.pooled(first), pooling.pooled(second)
+    found = pooling.confirmed(run_comparison.compare(one, other, limits), first, second, limits)
     environments = first[0]["environment"], second[0]["environment"]
-    one, other = (pooling.pooled(runs) for runs in (first, second))
-    names = [[record["nodeid"] for record in run["records"]] for run in (one, other)]
+    names = [dict.fromkeys(record["nodeid"] for record in run["records"]) for run in (one, other)]
     rows = tuple(_rows(one, other, first, second))
     return InterpreterComparison(
         rows=rows,
         changes=tuple(change for change in found.changes if change.kind not in ("new", "gone")),
         slower=tuple(_slower(rows, [limit for limit in limits if limit.figure == SINGLE])),
         only=(
-            tuple(nodeid for nodeid in names[0] if nodeid not in set(names[1])),
-            tuple(nodeid for nodeid in names[1] if nodeid not in set(names[0])),
+            tuple(nodeid for nodeid in names[0] if nodeid not in names[1]),
+            tuple(nodeid for nodeid in names[1] if nodeid not in names[0]),
         ),
         differences=tuple(fingerprint.differences(*environments, leave_out=fingerprint.INTERPRETER)),
     )
@@ -133,25 +123,22 @@ def _label(expectation: Mapping[str, Any], workers: int | None) -> str:
     return f"{str(expectation['marker']).removeprefix('expect_')}, {workers} {expectation['backend']}"
 
 
-def _speedup(rounds: _Bounds | None) -> Speedup | None:
+def _speedup(rounds: _Bounds | None) -> Middle | None:
     return (
-        Speedup(run_comparison.middle(rounds), run_comparison.spread(rounds, run_comparison.ERROR)) if rounds else None
+        Middle(run_comparison.middle(rounds), run_comparison.spread(rounds, run_comparison.ERROR)) if rounds else None
     )
 
 
 def _times(runs: Sequence[Run], nodeid: str, key: Key) -> list[_Bounds]:
     """Return each session's bounds of the time of one call by one worker."""
-    found = []
-    for run in runs:
-        for record in run["records"]:
-            if record["nodeid"] == nodeid:
-                expectation: Mapping[str, Any] = run_comparison.expectations_of(record).get(key, {})
-                if bounds := [(low, high) for low, high in expectation.get("serial", ()) if low > 0]:
-                    found.append(bounds)
-    return found
+    return [
+        bounds
+        for expectation in pooling.in_sessions(runs, nodeid, key)
+        if (bounds := [(low, high) for low, high in expectation.get("serial", ()) if low > 0])
+    ]
 
 
-def time_ratio(first: Sequence[_Bounds], second: Sequence[_Bounds]) -> TimeRatio | None:
+def time_ratio(first: Sequence[_Bounds], second: Sequence[_Bounds]) -> Middle | None:
     """Return the ratio of times, from each session's rounds; None if one of the interpreters has none."""
     if not first or not second:
         return None
@@ -159,10 +146,10 @@ def time_ratio(first: Sequence[_Bounds], second: Sequence[_Bounds]) -> TimeRatio
     value = run_comparison.middle(everything[1]) / run_comparison.middle(everything[0])
     before, after = (run_comparison.spread(rounds, run_comparison.ERROR) for rounds in everything)
     if before is None or after is None:
-        return TimeRatio(value, None)
+        return Middle(value, None)
     middles = [[run_comparison.middle(bounds) for bounds in sessions] for sessions in (first, second)]
     pairs = [now / then for then in middles[0] for now in middles[1]]
-    return TimeRatio(value, Interval(min(after.low / before.high, *pairs), max(after.high / before.low, *pairs)))
+    return Middle(value, Interval(min(after.low / before.high, *pairs), max(after.high / before.low, *pairs)))
 
 
 def _slower(rows: Sequence[Row], limits: Sequence[AllowedLoss]) -> Iterator[Slower]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.runs import run_comparison
 from pytest_concurrency.runs.allowed_loss import AllowedLoss
-from pytest_concurrency.runs.run_comparison import Change, Comparison
+from pytest_concurrency.runs.run_comparison import Change, Comparison, Key
 
 Run = Mapping[str, Any]
 
@@ -49,7 +49,11 @@ def compare_sessions(base: Sequence[Run], head: Sequence[Run], limits: Sequence[
     Rounds of one session may share a bad moment of the machine, which their number does not show; a
     change that the revision makes shows in every session of it.
     """
-    found = run_comparison.compare(pooled(base), pooled(head), limits)
+    return confirmed(run_comparison.compare(pooled(base), pooled(head), limits), base, head, limits)
+
+
+def confirmed(found: Comparison, base: Sequence[Run], head: Sequence[Run], limits: Sequence[AllowedLoss]) -> Comparison:
+    """Return a comparison of pooled runs, in which a change is certain only if each pair of sessions shows it."""
     return replace(found, changes=tuple(_heed(change, base, head, limits) for change in found.changes))
 
 
@@ -74,12 +78,16 @@ def _beyond(limits: Sequence[AllowedLoss], change: Change, old: float, new: floa
 
 def _middles(change: Change, runs: Sequence[Run]) -> list[float]:
     """Return the median of each session that measured the same."""
-    found = []
+    return [
+        run_comparison.middle(rounds)
+        for expectation in in_sessions(runs, change.nodeid, change.key)
+        if (rounds := run_comparison.series_of(expectation).get(change.workers))
+    ]
+
+
+def in_sessions(runs: Sequence[Run], nodeid: str, key: Key) -> Iterator[Mapping[str, Any]]:
+    """Yield one expectation of one test, session by session."""
     for run in runs:
         for record in run["records"]:
-            if record["nodeid"] == change.nodeid:
-                expectation = run_comparison.expectations_of(record).get(change.key)
-                rounds = run_comparison.series_of(expectation).get(change.workers) if expectation else None
-                if rounds:
-                    found.append(run_comparison.middle(rounds))
-    return found
+            if record["nodeid"] == nodeid and (found := run_comparison.expectations_of(record).get(key)):
+                yield found

@@ -52,6 +52,11 @@ def unmeasured(nodeid: str) -> dict[str, Any]:
     return {"nodeid": nodeid, "expectations": [], "bound": None, "arms": [], "interference": nothing}
 
 
+def is_measured(record: Mapping[str, Any]) -> bool:
+    """Whether a test measured something, and was not only observed in its ordinary run."""
+    return bool(record["expectations"] or record.get("bound") or record.get("arms"))
+
+
 def has_verdicts(run: Mapping[str, Any]) -> bool:
     """Whether any test of a run has an expectation."""
     return any(record["expectations"] for record in run["records"])

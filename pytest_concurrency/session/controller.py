@@ -85,11 +85,10 @@ class Controller:
 
         run = record.run_of(self._environment(), self._collected.records) | self._watched
         if keeps:
-            from pytest_concurrency.session import items
+            from pytest_concurrency.session import baselines
             from pytest_concurrency.session.run_archive import Kept
 
-            baselines = [items.baseline_of(self._config, self._settings), items.anchor_of(self._config, self._settings)]
-            self._kept = Kept(self._settings, [one for one in baselines if one is not None])
+            self._kept = Kept(self._settings, baselines.all_of(self._config, self._settings))
             run = self._kept.compare(run)
         whole = {**run, **self._survey()}
         self._complaints += files.write(self._settings.report_files, whole, self._history)
@@ -131,10 +130,10 @@ class Controller:
         """Take records from xdist's workers, and send them the name of the run that they compare with."""
         self.collect()  # the controller collects no tests itself, so it cannot know whether any of them measures
         if self._settings.compare is not None:
-            from pytest_concurrency.session import items
+            from pytest_concurrency.session import baselines
 
-            if (found := items.baseline_of(self._config, self._settings)) is not None:
-                node.workerinput[items.WORKER_KEY] = found.name
+            if (found := baselines.baseline_of(self._config, self._settings)) is not None:
+                node.workerinput[baselines.WORKER_KEY] = found.name
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

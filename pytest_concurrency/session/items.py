@@ -1,4 +1,4 @@
-"""Translate between pytest items and the measurement: test bodies, expectations, baselines, reports of failures."""
+"""Translate between pytest items and the measurement: test bodies, expectations, reports of failures."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.trial import SessionContext
 from pytest_concurrency.profiling.model import Profile
 from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
-from pytest_concurrency.runs import baseline, run_comparison
+from pytest_concurrency.runs import run_comparison
 from pytest_concurrency.runs.baseline import Baseline
 from pytest_concurrency.runs.regression_check import RegressionCheck
 from pytest_concurrency.runs.store import Storage
-from pytest_concurrency.session import other_plugins, selection
+from pytest_concurrency.session import baselines, other_plugins, selection
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
@@ -47,9 +47,6 @@ from pytest_concurrency.verdicts.outcome import met
 PROFILES = pytest.StashKey[list[Profile]]()
 
 THRESHOLD_CALLS = ("speedup", "scaling", "compare", "gil_hold", "loop_block")  # of the fixture
-BASELINE = pytest.StashKey[Baseline]()
-ANCHOR = pytest.StashKey[Baseline]()
-WORKER_KEY = "concurrency_baseline"
 
 
 def read_markers(item: pytest.Item, marks: list[pytest.Mark], once: bool = False) -> list[Expectation]:
@@ -126,8 +123,8 @@ def circumstances_of(
     borrowed_loop: BorrowedLoop | None = None,
 ) -> SessionContext:
     """Return what a trial needs to know about the session; ``borrowed_loop`` is the loop that the test runs on."""
-    found = [baseline_of(item.config, settings), anchor_of(item.config, settings)]
-    gates = [gate for one in found if one and (gate := one.gate(item.nodeid, settings.compare_fail))]
+    found = baselines.all_of(item.config, settings)
+    gates = [gate for one in found if (gate := one.gate(item.nodeid, settings.compare_fail))]
     around = WorkerEnvironment(
         item.config.rootpath,
         settings.start_method,
@@ -211,11 +208,11 @@ def check_storage(config: pytest.Config, settings: Settings) -> None:
     except CommandError as error:
         raise CommandError(f"--concurrency-save={settings.save}: {error}") from None
     try:
-        _check_baseline(baseline_of(config, settings), storage, settings)
+        _check_baseline(baselines.baseline_of(config, settings), storage, settings)
     except CommandError as error:
         raise CommandError(f"--concurrency-compare={settings.compare}: {error}") from None
     try:
-        _check_baseline(anchor_of(config, settings), storage, settings)
+        _check_baseline(baselines.anchor_of(config, settings), storage, settings)
     except CommandError as error:
         raise CommandError(f"--concurrency-anchor={settings.anchor}: {error}") from None
 
@@ -239,33 +236,6 @@ def _check_baseline(found: Baseline | None, storage: Storage, settings: Settings
             f"there is no run {found.name}, so that --concurrency-compare-fail could never fail. Did you mean "
             f"{near[0]}?"
         )
-
-
-def baseline_of(config: pytest.Config, settings: Settings) -> Baseline | None:
-    """Return the run to compare with, if that was asked for; it is read once.
-
-    :raises UnreadableRun: it is damaged.
-    """
-    if settings.compare is None:
-        return None
-    if BASELINE not in config.stash:
-        # "Newest" is looked up once, in xdist's controller. Its workers get the name, so all use the same run.
-        wanted = getattr(config, "workerinput", {}).get(WORKER_KEY, settings.compare)
-        config.stash[BASELINE] = baseline.find(settings.storage, wanted, cpus.environment())
-    return config.stash[BASELINE]
-
-
-def anchor_of(config: pytest.Config, settings: Settings) -> Baseline | None:
-    """Return the fixed run to compare with too; None without one, and where it is the baseline itself.
-
-    :raises UnreadableRun: it is damaged.
-    """
-    if settings.anchor is None:
-        return None
-    if ANCHOR not in config.stash:
-        config.stash[ANCHOR] = baseline.find_anchor(settings.storage, settings.anchor, cpus.environment())
-    first, anchor = baseline_of(config, settings), config.stash[ANCHOR]
-    return None if first is not None and anchor.run is not None and first.run == anchor.run else anchor
 
 
 def as_answered(outcome: Outcome) -> Outcome:

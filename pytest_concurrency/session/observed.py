@@ -21,8 +21,8 @@ def add(report: pytest.TestReport, name: str, found: list[dict[str, Any]]) -> No
 
 def is_measured(report: pytest.TestReport) -> bool:
     """Whether the test measured something, and was not only observed."""
-    value = getattr(report, REPORT_ATTRIBUTE, None) or {}
-    return bool(value.get("expectations") or value.get("arms"))
+    value = getattr(report, REPORT_ATTRIBUTE, None)
+    return value is not None and record.is_measured(value)
 
 
 def of(report: pytest.TestReport) -> dict[str, Any]:

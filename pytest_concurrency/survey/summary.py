@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from pytest_concurrency.instruments import block_list
+from pytest_concurrency.reports import blocks
 from pytest_concurrency.survey import likely, xdist_model
 from pytest_concurrency.survey.values import NO_TIME, Phase, SurveyedTest, phase_json, together
 from pytest_concurrency.survey.xdist_model import Costs, Demand
@@ -54,7 +54,6 @@ def of(
     """
     whole = [test for test in tests if test.outcome != "failed"]
     failed = [test for test in tests if test.outcome == "failed"]
-    blocks = [block for test in whole for block in test.blocks]
     return {
         "elapsed": round(session.elapsed, 3),
         "workers": session.workers,
@@ -62,7 +61,7 @@ def of(
         "unseen_tests": session.unseen,
         "foreign": None if session.foreign is None else round(session.foreign, 2),
         "parts": list(_parts(whole, failed, processes, session)),
-        "blocks": [{**asdict(line), "allowed": list(line.allowed)} for line in block_list.by_line(blocks)],
+        "blocks": [_blocked(line) for line in blocks.by_line(block for test in whole for block in test.blocks)],
         "markers": likely.suggestions(whole, fit),
         "xdist": _xdist(whole, processes, session),
         "tests": [_test(test) for test in tests],
@@ -79,6 +78,17 @@ def _test(test: SurveyedTest) -> dict[str, Any]:
         "call": call,
         "teardown": teardown,
         "blocks": [{name: block[name] for name in ("low", "high", "where")} for block in test.blocks],
+    }
+
+
+def _blocked(line: blocks.BlockedLine) -> dict[str, Any]:
+    return {
+        "where": line.place,
+        "longest": line.longest,
+        "times": line.times,
+        "tests": line.tests,
+        "sure": line.is_sure,
+        "allowed": list(line.allowed),
     }
 
 

@@ -15,6 +15,7 @@ from pytest_concurrency.reports.page.scales import Scale, scale_of
 from pytest_concurrency.reports.page.timeline import Timeline, timelines_of
 from pytest_concurrency.reports.rows import ORDER, Row, name_of, rows_of, shorten
 from pytest_concurrency.runs import fingerprint, run_comparison
+from pytest_concurrency.runs.record import is_measured
 
 LONGEST_ID = 140
 
@@ -86,7 +87,7 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
     labels = tuple(str(past.get("created") or past.get("name") or "")[:16].replace("T", " ") for past in history)
     tests = []
     for place, record in enumerate(run["records"]):
-        was_measured = bool(record["expectations"] or record.get("bound") or record.get("arms"))
+        was_measured = is_measured(record)
         timelines = timelines_of(record)
         if not (was_measured or timelines) and record.get("blocks"):
             continue  # the list of blocks has it

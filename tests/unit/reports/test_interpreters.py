@@ -9,7 +9,7 @@ import pytest
 
 from pytest_concurrency.core.model import Interval
 from pytest_concurrency.reports.interpreters import head_of, lines_of_interpreters, names_of
-from pytest_concurrency.runs.interpreter_comparison import InterpreterComparison, Row, Slower, Speedup, TimeRatio
+from pytest_concurrency.runs.interpreter_comparison import InterpreterComparison, Middle, Row, Slower
 
 CPYTHON: dict[str, Any] = {
     "implementation": "CPython",
@@ -25,9 +25,9 @@ ROW = Row(
     "tests/test_shop.py::test_render[large]",
     "speedup, 2 threads",
     2,
-    Speedup(1.02, Interval(1.0, 1.04)),
-    Speedup(1.93, None),
-    TimeRatio(1.08, Interval(1.05, 1.11)),
+    Middle(1.02, Interval(1.0, 1.04)),
+    Middle(1.93, None),
+    Middle(1.08, Interval(1.05, 1.11)),
 )
 
 
@@ -62,7 +62,7 @@ def test_head_warns_of_a_gil_in_a_free_threaded_build() -> None:
 @pytest.mark.parametrize("name", ["a.py::b", "tests/test_shop.py::test_render", "x" * 300 + "::end"])
 def test_table_fits_80_columns(name: str) -> None:
     slower = Slower(name, ROW.label, True, "one worker takes 1.31x the time (interval 1.28x to 1.35x); allowed: 1.10x")
-    unmeasured = Row(name, "gil_released, alone", None, None, None, TimeRatio(1.5, None))
+    unmeasured = Row(name, "gil_released, alone", None, None, None, Middle(1.5, None))
     found = InterpreterComparison((replace(ROW, nodeid=name), unmeasured), (), (slower,), ((name,), (name,) * 12))
     lines = [line.text for line in lines_of_interpreters(found, [CPYTHON, THREADED], 80)]
     assert max(map(len, lines)) <= 80
