@@ -38,6 +38,18 @@ def cpu_seconds(*command: str) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
+def compare(name: str, without: list[str], with_more: list[str], pairs: int, of: str) -> None:
+    """Compare the CPU time of two commands that take turns, and print how much more the second takes."""
+    cpu_seconds(*with_more)
+    ratios = []
+    for _ in range(pairs):
+        times = [cpu_seconds(*command) for command in (without, with_more, with_more, without)]
+        ratios.append((times[1] + times[2]) / (times[0] + times[3]) - 1)
+        print(f"  {ratios[-1]:+.2%} of {(times[0] + times[3]) / 2:.2f} s", flush=True)
+    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else (ratios[0], 0, ratios[0])
+    print(f"{name}  {statistics.median(ratios):+.2%} (quartiles {low:+.2%} to {high:+.2%}) of {of}")
+
+
 def suite(pairs: int, tests: int) -> None:
     """Compare whole sessions."""
     with tempfile.TemporaryDirectory() as folder:
@@ -45,14 +57,7 @@ def suite(pairs: int, tests: int) -> None:
         file.write_text("".join(f"def test_{number}(): pass\n" for number in range(tests)))
         with_plugin = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, str(file)]
         without = [*with_plugin, "-p", "no:concurrency_perf"]
-        cpu_seconds(*with_plugin)
-        ratios = []
-        for _ in range(pairs):
-            times = [cpu_seconds(*command) for command in (without, with_plugin, with_plugin, without)]
-            ratios.append((times[1] + times[2]) / (times[0] + times[3]) - 1)
-            print(f"  {ratios[-1]:+.2%} of {(times[0] + times[3]) / 2:.2f} s", flush=True)
-    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else (ratios[0], 0, ratios[0])
-    print(f"suite   {statistics.median(ratios):+.2%} (quartiles {low:+.2%} to {high:+.2%}) of {tests} plain tests")
+        compare("suite ", without, with_plugin, pairs, f"{tests} plain tests")
 
 
 def importing(runs: int = 31) -> None:

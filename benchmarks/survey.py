@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from plain_suite import cpu_seconds, environment
+from plain_suite import compare, cpu_seconds, environment
 
 PLAIN = "import pytest\n\n@pytest.fixture\ndef value():\n    yield 1\n" + "".join(
     f"def test_{{n}}_{number}(value):\n    assert value == 1\n" for number in range(10)
@@ -45,15 +45,7 @@ def ratio(name: str, template: str, pairs: int, tests: int) -> None:
     """Compare CPU time."""
     with tempfile.TemporaryDirectory() as folder:
         write(folder, template, tests)
-        without, with_survey = command(folder), [*command(folder), OPTION]
-        cpu_seconds(*with_survey)
-        ratios = []
-        for _ in range(pairs):
-            times = [cpu_seconds(*each) for each in (without, with_survey, with_survey, without)]
-            ratios.append((times[1] + times[2]) / (times[0] + times[3]) - 1)
-            print(f"  {ratios[-1]:+.2%} of {(times[0] + times[3]) / 2:.2f} s", flush=True)
-    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else (ratios[0], 0, ratios[0])
-    print(f"{name}  {statistics.median(ratios):+.2%} (quartiles {low:+.2%} to {high:+.2%}) of {tests} tests")
+        compare(name, command(folder), [*command(folder), OPTION], pairs, f"{tests} tests")
 
 
 def xdist(pairs: int, tests: int) -> None:

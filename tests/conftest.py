@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cloudpickle  # noqa: F401  # see below
@@ -213,6 +214,14 @@ def records(pytester: pytest.Pytester) -> list[dict[str, Any]]:
 def records_of(pytester: pytest.Pytester) -> dict[str, dict[str, Any]]:
     """The same by the name of the test."""
     return {record["nodeid"].partition("::")[2]: record for record in records(pytester)}
+
+
+def assert_keeps_to_schema(run: dict[str, Any]) -> None:
+    """Check a run against the published schema."""
+    import jsonschema
+
+    schema = json.loads((Path(__file__).parents[1] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(run, schema, jsonschema.Draft202012Validator)
 
 
 def assert_next_measured(pytester: pytest.Pytester) -> None:

@@ -17,12 +17,6 @@ from observatory import samples
 from observatory.registry import Run, call
 
 
-def _openssl() -> str:
-    import ssl
-
-    return " ".join(ssl.OPENSSL_VERSION.split()[:2])
-
-
 def _zlib() -> str:
     return f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
@@ -41,13 +35,13 @@ def _hashes(size: int, times: int) -> Run:
     return run
 
 
-@call("hashlib.sha256, 1 KiB", "5,000 times", library=_openssl)
+@call("hashlib.sha256, 1 KiB", "5,000 times", library=samples.openssl)
 def sha256_small() -> Run:
     """hashlib releases the GIL for 2,048 bytes or more. For less, releasing it would take longer than the hash."""
     return _hashes(1024, 5000)
 
 
-@call("hashlib.sha256, 4 KiB", "2,000 times", library=_openssl)
+@call("hashlib.sha256, 4 KiB", "2,000 times", library=samples.openssl)
 def sha256_medium() -> Run:
     """Each hash releases the GIL, for some microseconds.
 
@@ -56,22 +50,22 @@ def sha256_medium() -> Run:
     return _hashes(4096, 2000)
 
 
-@call("hashlib.sha256, 64 KiB", "150 times", library=_openssl)
+@call("hashlib.sha256, 64 KiB", "150 times", library=samples.openssl)
 def sha256_large() -> Run:
     return _hashes(65536, 150)
 
 
-@call("hashlib.sha256, 16 MiB", "once", library=_openssl)
+@call("hashlib.sha256, 16 MiB", "once", library=samples.openssl)
 def sha256_huge() -> Run:
     return _hashes(16 * samples.MEGABYTE, 1)
 
 
-@call("hashlib.pbkdf2_hmac", "20,000 iterations of SHA-256", library=_openssl)
+@call("hashlib.pbkdf2_hmac", "20,000 iterations of SHA-256", library=samples.openssl)
 def pbkdf2() -> Run:
     return partial(hashlib.pbkdf2_hmac, "sha256", b"password", b"salt", 20_000)
 
 
-@call("hashlib.scrypt", "n=4096, r=8", library=_openssl)
+@call("hashlib.scrypt", "n=4096, r=8", library=samples.openssl)
 def scrypt() -> Run:
     return partial(hashlib.scrypt, b"password", salt=b"salt", n=4096, r=8, p=1)
 

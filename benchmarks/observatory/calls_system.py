@@ -19,10 +19,6 @@ from observatory import samples, servers
 from observatory.registry import Run, call
 
 
-def _openssl() -> str:
-    return " ".join(ssl.OPENSSL_VERSION.split()[:2])
-
-
 def _sqlite() -> str:
     return f"SQLite {sqlite3.sqlite_version}"
 
@@ -131,7 +127,7 @@ def getaddrinfo() -> Run:
     return run
 
 
-@call("ssl handshake", "TLS 1.3 with a server on this machine", needs=("cryptography",), library=_openssl)
+@call("ssl handshake", "TLS 1.3 with a server on this machine", needs=("cryptography",), library=samples.openssl)
 def handshake() -> Run:
     """The server computes as well, in a process of its own, and needs a CPU for that."""
     server = servers.start("tls")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,11 @@ _ROUNDS = 10
 _LIMIT = 0.005  # seconds: the threshold that a hold is compared with, which only chooses where it looks closely
 
 
-def measure(call: Call, show: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+def measure(call: Call) -> dict[str, Any]:
     """Measure a call with two threads and two processes. An exception of the call comes out as it was raised."""
     limits = Tolerances(max_time=_MAX_TIME)
     body = Body(call, label=call.name)
-    found = explore(body, limits, _start_method(), (WORKERS,), show)
+    found = explore(body, limits, _start_method(), (WORKERS,), lambda text: None)
     hold, wait = (_longest_hold(body, limits), _longest_wait(call)) if gil_enabled() else (None, None)
     return {
         "state": "measured",

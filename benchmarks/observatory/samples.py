@@ -71,3 +71,10 @@ def xml_text(items: int) -> str:
 def folder() -> Path:
     """A new folder below the temporary folder that the study gives to each row and removes in the end."""
     return Path(tempfile.mkdtemp(prefix="observatory-"))
+
+
+def openssl() -> str:
+    """Return the library behind ssl and hashlib: ``OpenSSL 3.0.2``."""
+    import ssl
+
+    return " ".join(ssl.OPENSSL_VERSION.split()[:2])

@@ -146,7 +146,7 @@ EVERYWHERE = [
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(("setup", "inside"), EVERYWHERE)
-def test_threads_that_stay_are_told_with_the_line_that_starts_them(setup: WorkerSetup, inside: str) -> None:
+def test_threads_that_stay_are_reported_with_the_line_that_starts_them(setup: WorkerSetup, inside: str) -> None:
     (left,) = left_in(setup, leave_thread)
     assert (left.kind, left.inside) == ("thread", inside)
     assert "(poll)" in left.what
@@ -157,7 +157,7 @@ def test_threads_that_stay_are_told_with_the_line_that_starts_them(setup: Worker
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(("setup", "inside"), EVERYWHERE[:2])
-def test_processes_that_stay_are_told_with_their_command(setup: WorkerSetup, inside: str) -> None:
+def test_processes_that_stay_are_reported_with_their_command(setup: WorkerSetup, inside: str) -> None:
     (left,) = left_in(setup, leave_process)
     assert (left.kind, left.inside) == ("process", inside)
     assert left.what.endswith("-c input()")
@@ -165,7 +165,7 @@ def test_processes_that_stay_are_told_with_their_command(setup: WorkerSetup, ins
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="needs subinterpreters")
-def test_threads_that_stay_in_an_interpreter_are_told() -> None:
+def test_threads_that_stay_in_an_interpreter_are_reported() -> None:
     (left,) = left_in(WorkerSetup("interpreters", 1), leave_short_thread)
     assert (left.kind, left.inside) == ("thread", "a worker's interpreter")
 
@@ -176,7 +176,7 @@ def leave_short_thread() -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_tasks_that_stay_are_told_with_the_line_that_makes_them() -> None:
+def test_tasks_that_stay_are_reported_with_the_line_that_makes_them() -> None:
     (left,) = left_in(TASKS, leave_task)
     assert (left.kind, left.what) == ("task", "forever()")
     assert "in leave_task: task = asyncio.create_task(forever())" in left.made_at
@@ -195,7 +195,9 @@ def test_tasks_that_stay_are_told_with_the_line_that_makes_them() -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_a_compared_function_leaves_is_told(function: Callable[[], None], kind: str, what: str, line: str) -> None:
+def test_what_a_compared_function_leaves_is_reported(
+    function: Callable[[], None], kind: str, what: str, line: str
+) -> None:
     try:
         (left,) = compare(function)
     finally:
@@ -219,7 +221,7 @@ def test_one_call_of_many_that_are_alike_is_enough_to_name_them(hurried: None) -
 
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("setup", [each.values[0] for each in EVERYWHERE[:3:2]], ids=["threads", "thread-pool"])
-def test_a_thread_that_soon_ends_is_not_told(setup: WorkerSetup) -> None:
+def test_a_thread_that_soon_ends_is_not_reported(setup: WorkerSetup) -> None:
     assert left_in(setup, threading_sleep) == ()
 
 
@@ -229,14 +231,14 @@ def threading_sleep() -> None:
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_task_that_soon_ends_is_not_told() -> None:
+def test_a_task_that_soon_ends_is_not_reported() -> None:
     async def body() -> None:
         body.task = asyncio.create_task(asyncio.sleep(0.03))  # type: ignore[attr-defined]
 
     assert left_in(TASKS, body) == ()
 
 
-def test_threads_of_pools_that_were_there_before_are_not_told(hurried: None) -> None:
+def test_threads_of_pools_that_were_there_before_are_not_reported(hurried: None) -> None:
     """They start in the first call, and stay."""
     with ThreadPoolExecutor(2) as pool:
         assert left_in(THREADS, lambda: pool.submit(nothing).result()) == ()
@@ -244,7 +246,7 @@ def test_threads_of_pools_that_were_there_before_are_not_told(hurried: None) -> 
 
 
 @forks
-def test_processes_of_pools_that_were_there_before_are_not_told(hurried: None) -> None:
+def test_processes_of_pools_that_were_there_before_are_not_reported(hurried: None) -> None:
     with ProcessPoolExecutor(1, mp_context=FORK) as pool:
         assert compare(lambda: pool.submit(nothing).result()) == ()
 
@@ -253,7 +255,7 @@ async def to_thread() -> None:
     await asyncio.to_thread(nothing)
 
 
-def test_the_pool_of_an_event_loop_is_not_told(hurried: None) -> None:
+def test_the_pool_of_an_event_loop_is_not_reported(hurried: None) -> None:
     assert left_in(TASKS, to_thread) == ()
 
 
@@ -268,7 +270,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_what_a_server_of_the_test_starts_is_not_told(hurried: None) -> None:
+def test_what_a_server_of_the_test_starts_is_not_reported(hurried: None) -> None:
     """A thread for each connection, which stays as long as the client keeps that."""
     before = threading.active_count()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
@@ -306,7 +308,7 @@ def on_a_loop(use: Callable[[BorrowedAsyncioLoop], Any]) -> Any:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_tasks_that_stay_on_the_tests_own_loop_are_told() -> None:
+def test_tasks_that_stay_on_the_tests_own_loop_are_reported() -> None:
     def use(loop: BorrowedAsyncioLoop) -> tuple[Leftover, ...]:
         with closing(LoopCallableBench(to_thread, leave_task, loop, 20.0)) as bench:
             bench.prepare(WorkerSetup("compare", 1))
@@ -318,7 +320,7 @@ def test_tasks_that_stay_on_the_tests_own_loop_are_told() -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_bodies_on_the_tests_own_loop_that_leave_nothing_are_told_nothing_of() -> None:
+def test_nothing_is_reported_of_bodies_on_the_tests_own_loop_that_leave_nothing() -> None:
     def use(loop: BorrowedAsyncioLoop) -> tuple[Leftover, ...]:
         environment = WorkerEnvironment(Path.cwd(), borrowed_loop=loop)
         with closing(WorkerBench(Body(to_thread, is_async=True), environment, patience=20.0)) as bench:

@@ -45,7 +45,7 @@ NOT_ON_WINDOWS = {
 MISSING: dict[str, dict[str, tuple[str, ...]]] = {"darwin": NOT_ON_MACOS, "win32": NOT_ON_WINDOWS}
 NO_MODULES = {"darwin": (), "win32": ("resource", "fcntl", "pwd", "grp", "termios")}
 
-_import, _open, _os_open, _listdir = builtins.__import__, io.open, os.open, os.listdir
+_import, _open = builtins.__import__, io.open
 
 
 def _changed(name: str) -> types.ModuleType:
@@ -79,9 +79,9 @@ def _msvcrt() -> types.ModuleType:
     return module
 
 
-def _of_package(depth: int) -> bool:
-    """Whether this package opens a file, itself or by pathlib."""
-    frame = sys._getframe(depth)
+def _of_package() -> bool:
+    """Whether this package opens the file that the caller's caller was asked for, itself or by pathlib."""
+    frame = sys._getframe(2)
     while frame is not None and "pathlib" in frame.f_code.co_filename:
         frame = frame.f_back  # type: ignore[assignment]
     return frame is not None and str(frame.f_globals.get("__name__", "")).startswith(PACKAGE)
@@ -93,7 +93,7 @@ def _hidden(path: Any) -> bool:
 
 def _refusing(function: Any) -> Any:
     def call(path: Any = ".", *args: Any, **values: Any) -> Any:
-        if _hidden(path) and _of_package(2):
+        if _hidden(path) and _of_package():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         return function(path, *args, **values)
 

@@ -238,7 +238,7 @@ class TestPytestAsyncio:
         assert "Event loop stopped before Future completed" in text_of(result)
 
     @pytest.mark.usefixtures("_impatient")
-    def test_a_body_that_hangs_is_told_and_the_loop_lives_on(self, with_asyncio: Run) -> None:
+    def test_a_body_that_hangs_is_reported_and_the_loop_lives_on(self, with_asyncio: Run) -> None:
         result = with_asyncio(
             """
             same_loop = pytest.mark.asyncio(loop_scope="module")

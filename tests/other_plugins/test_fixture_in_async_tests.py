@@ -367,7 +367,7 @@ class TestWhatTheFunctionsDo:
         )
         result.assert_outcomes(passed=2, failed=1, skipped=1)
 
-    def test_a_function_that_hangs_is_told_and_the_loop_lives_on(
+    def test_a_function_that_hangs_is_reported_and_the_loop_lives_on(
         self, with_asyncio: Run, pytester: pytest.Pytester
     ) -> None:
         pytester.makeconftest("from pytest_concurrency.measurement import trial\ntrial._LEAST_PATIENCE = 0.5\n")

@@ -101,7 +101,7 @@ def test_blockbuster_passes_the_readings_and_not_the_body(suite: Suite) -> None:
     assert "Blocking call to time.sleep" in text
 
 
-def test_blockbuster_beside_the_guard_of_all_loops(suite: Suite) -> None:
+def test_blockbuster_works_with_the_guard_of_all_loops(suite: Suite) -> None:
     pytest.importorskip("blockbuster")
     options = (*plugin("asyncio"), *ASYNCIO, "--concurrency-max-block=5s", "-k", "instruments or other")
     result = suite(GUARDED, *options, subprocess=True)

@@ -43,7 +43,7 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("test", [MARKED, BY_FIXTURE], ids=["marker", "fixture"])
-def test_by_default_they_are_told_in_the_summary_and_the_record(
+def test_by_default_they_are_reported_in_the_summary_and_the_record(
     suite: Suite, pytester: pytest.Pytester, test: str
 ) -> None:
     result = suite(SOURCE + test.format(more=BRIEFLY), REPORT)

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-from conftest import Suite, text_of
+from conftest import Suite, assert_keeps_to_schema, text_of
 
 from pytest_concurrency.cli import main
 
@@ -31,10 +30,9 @@ def test_blocks():
 """
 
 
-def records_of(path: Path) -> dict[str, dict[str, Any]]:
+def checked_records(path: Path) -> dict[str, dict[str, Any]]:
     run = json.loads(path.read_text(encoding="utf-8"))
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
-    jsonschema.validate(run, schema, jsonschema.Draft202012Validator)
+    assert_keeps_to_schema(run)
     assert run["max_block"] == 0.05
     return {record["nodeid"].partition("::")[2]: record for record in run["records"]}
 
@@ -44,7 +42,7 @@ def test_record_has_what_was_seen(suite: Suite, pytester: pytest.Pytester, worke
     if workers:
         pytest.importorskip("xdist")
     result = suite(SOURCE, GUARD, "--concurrency-report=json:out.json", *workers, subprocess=bool(workers))
-    records = records_of(pytester.path / "out.json")
+    records = checked_records(pytester.path / "out.json")
     assert set(records) == {"test_watches", "test_blocks"}
     (watched,) = records["test_watches"]["calls"]
     assert (watched["name"], watched["peak"], watched["count"]) == ("json:loads", 2, 2)
@@ -77,4 +75,4 @@ def test_merged_parts_keep_the_limit(suite: Suite, pytester: pytest.Pytester) ->
     for part in ("one", "two"):
         suite(SOURCE, GUARD, f"--concurrency-report=json:{part}.json", "-k", "test_blocks")
     assert main(["merge", "both.json", "one.json", "two.json"]) == 0
-    assert set(records_of(pytester.path / "both.json")) == {"test_blocks"}
+    assert set(checked_records(pytester.path / "both.json")) == {"test_blocks"}

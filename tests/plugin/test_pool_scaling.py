@@ -118,13 +118,13 @@ def test_body(concurrency):
         ("async_work, workers=(1, 2)", "async_work is an async def"),
     ],
 )
-def test_bad_input_is_told(suite: Suite, call: str, said: str) -> None:
+def test_bad_input_is_reported(suite: Suite, call: str, said: str) -> None:
     result = suite(HEAD + f"def test_body(concurrency):\n    assert concurrency.scaling({call}) >= 0.7")
     result.assert_outcomes(passed=1, failed=1)
     assert said in text_of(result)
 
 
-def test_a_threshold_that_the_first_size_reaches_is_told(suite: Suite) -> None:
+def test_a_threshold_that_the_first_size_reaches_is_reported(suite: Suite) -> None:
     source = "def test_body(concurrency):\n    assert concurrency.scaling(work, workers=(1, 2)) >= 0.4"
     result = suite(HEAD + source)
     result.assert_outcomes(passed=1, failed=1)

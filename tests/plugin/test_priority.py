@@ -119,7 +119,9 @@ def test_plain():
     assert seen(pytester) == [(0, 0)]
 
 
-def test_priority_that_is_asked_for_by_name_and_refused_is_told(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_priority_that_is_asked_for_by_name_and_refused_is_reported(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(priority, "_try_realtime", lambda: "no right to it")
     body = "@pytest.mark.expect_io_bound(undecided='pass')\ndef test_body():\n    time.sleep(0.01)\n"
     result = suite(body, "--concurrency-priority=realtime", "--concurrency-report")

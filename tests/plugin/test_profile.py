@@ -6,9 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-import jsonschema
 import pytest
-from conftest import Suite, assert_other_passed, assert_outcome, profile_section, text_of
+from conftest import Suite, assert_keeps_to_schema, assert_other_passed, assert_outcome, profile_section, text_of
 
 LOCKED = """
 LOCK = threading.Lock()
@@ -300,7 +299,7 @@ def test_the_record_has_it_and_keeps_to_the_schema(suite: Suite, pytester: pytes
     assert "computing" in profile["text"]
     schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
     assert "profile" in schema["$defs"]["Record"]["properties"]
-    jsonschema.validate(run, schema, jsonschema.Draft202012Validator)
+    assert_keeps_to_schema(run)
 
 
 def test_under_xdist_it_comes_from_the_worker(suite: Suite) -> None:

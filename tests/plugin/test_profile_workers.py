@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-from conftest import Suite, assert_other_passed, assert_outcome, profile_section
+from conftest import Suite, assert_keeps_to_schema, assert_other_passed, assert_outcome, profile_section
 
 from pytest_concurrency.profiling import samplers
 
@@ -55,8 +53,7 @@ def test_workers_are_profiled_and_drawn(suite: Suite, pytester: pytest.Pytester,
     assert "Time of 3 threads in an extra round (tachyon, all the time; 8 samples):" in section
     assert "in load" in section
     run = json.loads((pytester.path / "out.json").read_text(encoding="utf-8"))
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
-    jsonschema.validate(run, schema, jsonschema.Draft202012Validator)
+    assert_keeps_to_schema(run)
     found: Any = run["records"][0]["profile"][0]["flame"]
     assert (found["mode"], found["samples"]) == ("wall", 8)
     assert 'class="chart flame"' in (pytester.path / "out.html").read_text(encoding="utf-8")

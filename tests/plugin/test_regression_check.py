@@ -6,14 +6,23 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any
 from xml.etree import ElementTree
 
-import jsonschema
 import pytest
-from conftest import REPORT, Suite, assert_other_passed, assert_outcome, records, rerun, text_of
+from conftest import (
+    REPORT,
+    THREADS,
+    Suite,
+    assert_keeps_to_schema,
+    assert_other_passed,
+    assert_outcome,
+    next_body,
+    records,
+    rerun,
+    text_of,
+)
 
 from pytest_concurrency.testing import ScriptedBody
 
@@ -25,13 +34,7 @@ LOCK = threading.Lock()
 def test_fetch():
     time.sleep(0.004)
 """
-# As few rounds as there can be.
-QUICK = """
-@pytest.mark.expect_speedup(threads=2, at_least=1.2, max_time="1us", undecided="pass")
-def test_quick():
-    time.sleep(0.004)
-
-"""
+QUICK = next_body(THREADS)  # as few rounds as there can be
 LOCKED = FETCH.replace("    time.sleep", "    with LOCK: time.sleep")
 
 
@@ -224,10 +227,9 @@ def test_what_is_saved_keeps_to_the_published_schema(suite: Suite, pytester: pyt
     )
     save(suite, source)
     suite(LOCKED, *GATE, "--concurrency-save=slow")
-    schema = json.loads((Path(__file__).parents[2] / "docs/report-schema.json").read_text())
     saved = runs(pytester)
     for run in saved.values():
-        jsonschema.validate(run, schema, jsonschema.Draft202012Validator)
+        assert_keeps_to_schema(run)
     fetch, curve = saved["base"]["records"]
     assert [points["workers"] for points in curve["expectations"][0]["series"]] == [2, 3]
     assert len(fetch["expectations"][0]["series"][0]["bounds"]) >= 24
@@ -403,8 +405,7 @@ def test_a_slow_drift_shows_against_the_anchor(suite: Suite, pytester: pytest.Py
     assert runs(pytester)["last"]["regressions"] == ["test_suite.py::test_fetch"]
     written = json.loads((pytester.path / "out.json").read_text())
     assert [written[name]["baseline"] for name in ("comparison", "anchor")] == ["next", "v1"]
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text())
-    jsonschema.validate(written, schema)
+    assert_keeps_to_schema(written)
     for page in ("page.html", "page.md"):
         assert "1 test has regressed since the anchor v1" in (pytester.path / page).read_text(encoding="utf-8")
 
@@ -516,8 +517,7 @@ def test_report_files_say_what_is_slower(suite: Suite, pytester: pytest.Pytester
         r"`test_suite.py::test_fetch` is \*\*regressed\*\*: speedup, 4 threads: .*x -\\> .*x \(-7\d%\)", text
     )
     run = json.loads((pytester.path / "r.json").read_text(encoding="utf-8"))
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "report-schema.json").read_text(encoding="utf-8"))
-    jsonschema.validate(run, schema, jsonschema.Draft202012Validator)
+    assert_keeps_to_schema(run)
     assert [change["kind"] for change in run["comparison"]["changes"]] == ["regression"]
 
 

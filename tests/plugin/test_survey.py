@@ -189,14 +189,14 @@ def test_only_the_last_run_of_a_test_counts(suite: Suite, pytester: pytest.Pytes
     assert read_in(pytester)["test_flaky"]["outcome"] == "passed"
 
 
-@pytest.mark.parametrize("name", ["html", "markdown"])
-def test_survey_is_in_files_for_people(suite: Suite, pytester: pytest.Pytester, name: str) -> None:
+def test_survey_is_in_files_for_people(suite: Suite, pytester: pytest.Pytester) -> None:
     pytest.importorskip("matplotlib")
-    suite(TESTS, SURVEY, f"--concurrency-report={name}:out.txt")
-    text = (pytester.path / "out.txt").read_text(encoding="utf-8")
-    assert "test_suite.py::test_waits (fixtures)" in text
-    assert "@pytest.mark.expect_cpu_bound" in text
-    assert "pytest-xdist would bring" in text
+    suite(TESTS, SURVEY, "--concurrency-report=html:out.html", "--concurrency-report=markdown:out.md")
+    for name in ("out.html", "out.md"):
+        text = (pytester.path / name).read_text(encoding="utf-8")
+        assert "test_suite.py::test_waits (fixtures)" in text, name
+        assert "@pytest.mark.expect_cpu_bound" in text, name
+        assert "pytest-xdist would bring" in text, name
 
 
 def test_saved_run_has_no_survey(suite: Suite, pytester: pytest.Pytester) -> None:

@@ -136,11 +136,22 @@ def test_elsewhere_it_is_ordinary_and_says_so(monkeypatch: pytest.MonkeyPatch) -
 FOUND: list[tuple[int, int]] = []
 
 
-def note_state() -> None:
+def note_state(seconds: float = 0.005) -> None:
     FOUND.append(state())
-    end = time.thread_time() + 0.005
+    end = time.thread_time() + seconds
     while time.thread_time() < end:
         pass
+
+
+def states_in_a_round(body: Body, higher: Priority) -> list[tuple[int, int]]:
+    """Measure one round with two threads, and return the states that the body has noted."""
+    with closing(WorkerBench(body, WorkerEnvironment(Path.cwd(), priority=higher), patience=20.0)) as bench:
+        setup = WorkerSetup("threads", 2)
+        bench.prepare(setup)
+        FOUND.clear()
+        bench.round(setup)
+    assert FOUND
+    return list(FOUND)
 
 
 def test_body_in_threads_has_it_in_batches_only(higher: Priority) -> None:
@@ -159,37 +170,15 @@ def test_body_in_threads_has_it_in_batches_only(higher: Priority) -> None:
 
 
 def test_body_whose_own_threads_compute_is_measured_at_the_ordinary_priority(higher: Priority) -> None:
-    FOUND.clear()
-
     def body() -> None:
         FOUND.append(state())
         thread = threading.Thread(target=note_state)
         thread.start()
         thread.join()
 
-    with closing(WorkerBench(Body(body), WorkerEnvironment(Path.cwd(), priority=higher), patience=20.0)) as bench:
-        setup = WorkerSetup("threads", 2)
-        bench.prepare(setup)
-        FOUND.clear()
-        bench.round(setup)
-    assert FOUND
-    assert not any(is_raised(found, higher) for found in FOUND)
-
-
-def note_state_soon() -> None:
-    FOUND.append(state())
-    end = time.thread_time() + 0.0002
-    while time.thread_time() < end:
-        pass
+    assert not any(is_raised(found, higher) for found in states_in_a_round(Body(body), higher))
 
 
 def test_short_body_is_not_taken_for_one_with_helpers(higher: Priority) -> None:
-    FOUND.clear()
-    around = WorkerEnvironment(Path.cwd(), priority=higher)
-    with closing(WorkerBench(Body(note_state_soon), around, patience=20.0)) as bench:
-        setup = WorkerSetup("threads", 2)
-        bench.prepare(setup)
-        FOUND.clear()
-        bench.round(setup)
-    assert FOUND
-    assert all(is_raised(found, higher) for found in FOUND)
+    body = Body(note_state, (0.0002,))
+    assert all(is_raised(found, higher) for found in states_in_a_round(body, higher))

@@ -44,7 +44,7 @@ def test_page_of_watched_functions_alone_says_so() -> None:
     assert "A blocked" not in page.text
 
 
-def test_calls_that_the_record_left_out_are_told() -> None:
+def test_calls_that_the_record_left_out_are_reported() -> None:
     assert "The picture has the first 2 of them." in page_of(watched(count=30_000)).text
 
 

@@ -175,7 +175,7 @@ def test_blocks_of_event_loops_are_a_table() -> None:
     assert len(rows) == 3
 
 
-def test_blocks_beside_verdicts_come_first_in_the_headline() -> None:
+def test_blocks_come_before_verdicts_in_the_headline() -> None:
     run = {**run_of(one(), *SOME["records"]), "max_block": 0.05}
     text = "".join(markdown.render(run, ()))
     assert text.startswith("## ❌ Concurrency: 2 blocks of event loops are longer than 50 ms. 1 verdict: 1 met\n")

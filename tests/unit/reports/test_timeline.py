@@ -49,7 +49,7 @@ def test_recursive_call_is_inside_of_its_caller() -> None:
     assert max(amount for _, amount in found.inside) == 1
 
 
-def test_raised_and_unfinished_calls_are_told_apart() -> None:
+def test_raised_and_unfinished_calls_are_distinguished() -> None:
     found = of(call(0, 1, raised="OSError"), call(1, None, "B"), call(1, 3, "C"))
     assert [bar.state for lane in found.lanes for bar in lane.bars] == ["raised", "running", "done"]
     assert found.lanes[1].bars[0].end == 3

@@ -17,7 +17,7 @@ def test_those_that_differ_in_numbers_only_are_one_with_a_count() -> None:
     assert [(each.what, each.count) for each in found] == [("Thread-1 (poll)", 2), ("Thread-2 (poll)", 1)]
 
 
-def test_of_several_verdicts_the_largest_count_is_told() -> None:
+def test_of_several_verdicts_the_largest_count_is_reported() -> None:
     found = left_running.latest([merged([THREAD]), merged([THREAD, THREAD, TASK]), ()])
     assert {each.kind: each.count for each in found} == {"thread": 2, "task": 1}
 
@@ -35,7 +35,7 @@ def test_kinds_are_counted(leftovers: list[Leftover], said: str) -> None:
     assert left_running.summary_of(leftovers) == said
 
 
-def test_a_kind_of_a_later_version_can_be_told() -> None:
+def test_a_kind_of_a_later_version_can_be_reported() -> None:
     later = Leftover("fibre", "7", count=2)  # type: ignore[arg-type]
     assert left_running.described(later) == "2 fibres such as 7"
 

@@ -25,7 +25,7 @@ def size(workers: int, speedup: float, verdict: VerdictName = "met", first: int 
     return pool_scaling.outcome_of(compared, ROUNDS, workers, first)
 
 
-def test_a_size_is_told_as_a_pool() -> None:
+def test_a_size_is_reported_as_a_pool() -> None:
     said = size(10, 5.0, "not_met")
     assert said.finding is not None
     assert said.finding.headline == (
@@ -49,7 +49,7 @@ def test_a_curve_without_a_knee_says_nothing_of_one() -> None:
     assert "not help" not in whole.reason
 
 
-def test_what_one_size_has_left_running_is_told_of_all() -> None:
+def test_what_one_size_has_left_running_is_reported_of_all() -> None:
     left = Leftover("thread", "Thread-1 (poll)", "pool.py:3 in work: thread.start()")
     whole = pool_scaling.combined([replace(size(3, 2.9), leftovers=(left,)), size(10, 9.0)])
     assert whole.leftovers == (left,)

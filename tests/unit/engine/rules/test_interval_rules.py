@@ -29,7 +29,7 @@ def test_cpu_limit_is_two_on_two_cpus() -> None:
     assert cpu_limit.RULE.apply(Interval(1.0, 4.0), four, Context(4, 2)) == Interval(1.0, 2.0)
 
 
-def test_gil_limit_bounds_the_upper_bound_by_what_surely_holds_it() -> None:
+def test_gil_limit_lowers_the_lower_bound_by_what_may_hold_the_gil() -> None:
     four = round_(reading(0.01), *[reading(0.01)] * 4)
     found = gil_limit.RULE.apply(Interval(1.5, 4.0), four, Context(4, 4, Interval(0.0, 1.0)))
     assert found == Interval(1.0, 4.0)
@@ -38,7 +38,7 @@ def test_gil_limit_bounds_the_upper_bound_by_what_surely_holds_it() -> None:
 
 
 @pytest.mark.parametrize(("beside", "widened"), [(BUSY, True), (QUIET, False)])
-def test_late_helpers_widen_beside_other_programs_only(beside: Interference, widened: bool) -> None:
+def test_late_helpers_widen_only_while_other_programs_run(beside: Interference, widened: bool) -> None:
     helped = [reading(0.01, 0.005, accounting="unseen")] * 2
     seen = round_(reading(0.01, 0.01, accounting="unseen"), *helped, interference=beside)
     found = late_helpers.RULE.apply(Interval(1.5, 1.6), seen, Context(2, 2))
@@ -79,7 +79,7 @@ def test_hidden_computing_may_be_all_of_a_wait() -> None:
     assert hidden_computing.RULE.apply(Interval(0.2, 0.2), handed, Context()) == Interval(0.2, 1.0)
 
 
-def test_a_round_beside_late_helpers_is_traced_by_its_rule() -> None:
+def test_widening_by_late_helpers_names_its_rule() -> None:
     helped = [reading(0.01, 0.005, accounting="unseen")] * 2
     seen = round_(reading(0.01, 0.01, accounting="unseen"), *helped, interference=BUSY)
     limited = intervals.limited_speedup(seen, Context(2, 2))
