@@ -90,8 +90,8 @@ def _file_of(seen: Seen) -> str:
     """Return the path of a file that is known by its name alone: among the loaded modules, by line and function."""
     known = [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
     paths = sorted({file for file in known if Path(file).name == seen.file})
-    if len(paths) > 1:
-        paths = [path for path in paths if _has(path, seen)] or paths
+    if len(paths) > 1:  # without this, an idle thread of threading.py may pass for one in a module of the same name
+        paths = [path for path in paths if _has(path, seen)]
     return paths[0] if paths else seen.file
 
 

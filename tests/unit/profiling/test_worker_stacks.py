@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -59,6 +61,20 @@ def test_file_without_a_folder_is_found_by_line_and_function() -> None:
     line = next(n for n, text in enumerate(Path(batch.__file__).read_text().splitlines(), 1) if "def run_batch" in text)
     seen = Seen(Path(batch.__file__).name, line + 3, "run_batch")
     assert names(flame(((seen, BODY), 1))) == [(["test_body"], 1)]
+
+
+def test_file_name_that_several_modules_have_is_no_ones_if_the_line_is_in_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A real one: threading.py of the library and of Hypothesis, for the stack of a thread that waits."""
+    for folder in ("one", "two"):
+        module = ModuleType(folder)
+        module.__file__ = str(tmp_path / folder / "waits.py")
+        (tmp_path / folder).mkdir()
+        Path(module.__file__).write_text(f"def {folder}():\n    pass\n")
+        monkeypatch.setitem(sys.modules, folder, module)
+    assert flame(((Seen("waits.py", 1, "three"),), 5)).samples == 0
+    assert names(flame(((Seen("waits.py", 2, "two"),), 5))) == [(["two"], 5)]
 
 
 def test_text_says_who_was_sampled_and_by_what() -> None:
