@@ -79,6 +79,8 @@ class LateStart:
                 monitor = self._make()
                 monitor.prepare(run.ident, run.native_id)
                 run.monitor = monitor
+                if self._runs.get(run.ident) is not run:  # the loop has just ended, and saw no monitor to stop
+                    self._watcher.discard(monitor)
                 with contextlib.suppress(RuntimeError):  # it is closed
                     run.loop.call_soon_threadsafe(run.start)
         if now - self._last > _REST:

@@ -53,8 +53,7 @@ class LoopMonitor:
     def prepare(self, ident: int, native_id: int) -> None:
         """From another thread: count from now, until the loop's thread calls :meth:`start`."""
         self._ident = ident
-        cpu = thread_clock.computed_by([native_id])
-        delay = None if thread_clock.unavailable() else thread_clock.active_of([native_id]) - cpu
+        cpu, delay = thread_clock.spent_by(native_id)
         collected = COLLECTOR_CLOCK.spent(ident)
         process = CLOCKS.process_cpu() - self._watcher.cpu
         self._last = CLOCKS.wall(), delay, cpu, process, collected, self._seen

@@ -23,6 +23,15 @@ _PATIENCE = 20  # times the expected time of a batch before it is given up
 _NAMES = ("the baseline", "the candidate")
 
 
+def bench_for(
+    baseline: Callable[[], Any], candidate: Callable[[], Any], loop: BorrowedLoop | None, patience: float
+) -> CallableBench:
+    """Return the bench of two callables: for the event loop that the test runs on, or for the thread that asks."""
+    if loop is None:
+        return CallableBench(baseline, candidate)
+    return LoopCallableBench(baseline, candidate, loop, patience)
+
+
 class LoopCallableBench(CallableBench):
     """Lets each batch run as one task of a borrowed loop; the measuring itself has a thread of its own."""
 

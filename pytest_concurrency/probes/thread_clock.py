@@ -63,6 +63,15 @@ def lifetime_delay() -> float:
         return 0.0
 
 
+def spent_by(thread: int) -> tuple[float, float | None]:
+    """Return CPU time and run delay of a thread of this process, in seconds, by one look; 0 and None if unreadable."""
+    if unavailable() is None:
+        with contextlib.suppress(OSError, ValueError), open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
+            cpu, delay, _ = file.read().split()
+            return int(cpu) * 1e-9, int(delay) * 1e-9
+    return 0.0, None
+
+
 def computed_by(threads: Collection[int]) -> float:
     """Return the CPU time, in seconds, that these threads of this process have used; 0 where it cannot be read."""
     return _sum_of(threads, 1)

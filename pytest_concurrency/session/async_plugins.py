@@ -20,6 +20,7 @@ import pytest
 from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop, BorrowedLoop
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.session import other_plugins
 
 _NAP = 0.04  # seconds, of which Windows may leave out its timer's 15 ms
 
@@ -32,9 +33,7 @@ def runs_elsewhere(item: pytest.Function) -> bool:
     """
     if not inspect.iscoroutinefunction(item.obj):
         return True
-    known = item.config.pluginmanager.has_plugin
-    # It is registered under the name of its entry point, or under that of its module after -p.
-    return bool(item.funcargs.get("anyio_backend")) and (known("anyio") or known("anyio.pytest_plugin"))
+    return bool(item.funcargs.get("anyio_backend")) and other_plugins.has(item.config, "anyio")
 
 
 @contextlib.contextmanager

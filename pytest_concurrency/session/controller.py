@@ -14,7 +14,19 @@ _WORTH_SAYING = 2.0  # seconds; the summary mentions waiting from here on
 _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 # The attribute of a test report that has its record, in plain JSON types, so that xdist's workers can send it.
 REPORT_ATTRIBUTE = "concurrency_record"
+# Which run of a test that is measured again a report is about, "first" or "second", or "only" if no other follows.
+ATTEMPT = "concurrency_attempt"
 FAILED_ATTRIBUTE = "concurrency_failed"  # on a report that failed, of a test that measures
+
+
+def is_complete(session: pytest.Session, exitstatus: int) -> bool:
+    """Whether all tests that were collected have run."""
+    return exitstatus in _COMPLETE and not is_stopped(session)
+
+
+def is_stopped(session: pytest.Session) -> bool:
+    """Whether -x, --maxfail or --stepwise has stopped it: its exit status is that of one that ran all its tests."""
+    return bool(session.shouldfail or session.shouldstop)
 
 
 class RecordCollector:
@@ -41,9 +53,9 @@ class RecordCollector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
         """Hold back from now on what is reported of tests that xdist's workers will run again."""
-        from pytest_concurrency.session.retry import held_reports
+        if ATTEMPT in data:
+            from pytest_concurrency.session.retry import held_reports
 
-        if held_reports.ATTEMPT in data:
             held_reports.start(self._config)
 
 
@@ -93,10 +105,7 @@ class Controller:
         whole = {**run, **self._survey()}
         self._complaints += files.write(self._settings.report_files, whole, self._history)
         if self._kept is not None:
-            # Stopped by -x, --maxfail or --stepwise, a session ends with the exit status of one that ran all its tests.
-            stopped = bool(session.shouldfail or session.shouldstop)
-            complete = exitstatus in _COMPLETE and not stopped
-            self._kept.save(run, complete, list(self._collected.failed))
+            self._kept.save(run, is_complete(session, exitstatus), list(self._collected.failed))
         # Last, so that every reporter runs before.
         hook = self._config.hook.pytest_concurrency_report
         self._complain(hook_calls.told("pytest_concurrency_report", lambda: hook(config=self._config, run=whole)))

@@ -22,9 +22,8 @@ from pytest_concurrency.expectations import (
 )
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.measurement.base_bench import BaseBench
-from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.figures import Figures, measure_figures
-from pytest_concurrency.measurement.loop_callable_bench import LoopCallableBench
+from pytest_concurrency.measurement.loop_callable_bench import bench_for
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial, patience, worker_bench
 from pytest_concurrency.session.calls import pool_sizes
 from pytest_concurrency.session.calls.arguments import (
@@ -174,11 +173,7 @@ class Concurrency(InstrumentCalls):
 
         def decide(threshold: Mapping[str, float], loop: BorrowedLoop | None) -> Outcome:
             plan = compare.KIND.plan(threshold, body, limits)
-            bench = (
-                CallableBench(baseline, candidate)
-                if loop is None
-                else LoopCallableBench(baseline, candidate, loop, patience(limits.max_time))
-            )
+            bench = bench_for(baseline, candidate, loop, patience(limits.max_time))
             if same_result:
                 check_same(*bench.results())
             asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits, subject)

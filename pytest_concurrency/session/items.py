@@ -207,17 +207,17 @@ def check_storage(config: pytest.Config, settings: Settings) -> None:
             storage.check(settings.save)
     except CommandError as error:
         raise CommandError(f"--concurrency-save={settings.save}: {error}") from None
-    try:
-        _check_baseline(baselines.baseline_of(config, settings), storage, settings)
-    except CommandError as error:
-        raise CommandError(f"--concurrency-compare={settings.compare}: {error}") from None
-    try:
-        _check_baseline(baselines.anchor_of(config, settings), storage, settings)
-    except CommandError as error:
-        raise CommandError(f"--concurrency-anchor={settings.anchor}: {error}") from None
+    for option, wanted, find in (
+        ("compare", settings.compare, baselines.baseline_of),
+        ("anchor", settings.anchor, baselines.anchor_of),
+    ):
+        try:
+            _check_baseline(find(config, settings), wanted, storage, settings)
+        except CommandError as error:
+            raise CommandError(f"--concurrency-{option}={wanted}: {error}") from None
 
 
-def _check_baseline(found: Baseline | None, storage: Storage, settings: Settings) -> None:
+def _check_baseline(found: Baseline | None, wanted: str | None, storage: Storage, settings: Settings) -> None:
     """Refuse a comparison that cannot fail although the user wants a regression check.
 
     :raises CommandError: there is no baseline, and one is required, or its name looks misspelt.
@@ -230,7 +230,6 @@ def _check_baseline(found: Baseline | None, storage: Storage, settings: Settings
         )
     # The first session of a pipeline has no baseline yet, and must not fail. A session may also save it itself.
     near = difflib.get_close_matches(found.name, storage.names(), n=1)
-    wanted = settings.anchor if found.is_anchor else settings.compare
     if settings.compare_fail and wanted != settings.save and near and not storage.has(found.name):
         raise CommandError(
             f"there is no run {found.name}, so that --concurrency-compare-fail could never fail. Did you mean "

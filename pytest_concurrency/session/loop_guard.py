@@ -15,7 +15,7 @@ from pytest_concurrency.core.units import duration
 from pytest_concurrency.expectations.markers import MARKERS
 from pytest_concurrency.instruments import block_list
 from pytest_concurrency.instruments.block_reading import Block
-from pytest_concurrency.session import observed, other_plugins
+from pytest_concurrency.session import observed
 from pytest_concurrency.session.loop_watch import LoopWatch
 from pytest_concurrency.session.options import Settings
 
@@ -47,7 +47,6 @@ class LoopGuard:
         if self._is_measured(item):
             return (yield)
         exempt = _reason(item)
-        other_plugins.allow_own_readings(item)
         try:
             with self._loops.patched(), self._loops.body_of(item):
                 answer = yield

@@ -18,6 +18,7 @@ from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.instruments.late_start import LateStart
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
+from pytest_concurrency.session import other_plugins
 
 _BEATS = 4  # in the time that a block may last; each costs about 30 microseconds of CPU time
 _LONGEST_BEAT = 0.05  # seconds
@@ -88,6 +89,7 @@ class LoopWatch:
     @contextlib.contextmanager
     def body_of(self, item: pytest.Item) -> Iterator[None]:
         """Watch the loop that runs a test's own function, whatever kind of loop it is."""
+        other_plugins.allow_own_readings(item)
         function = getattr(item, "obj", None)
         if not inspect.iscoroutinefunction(function):
             yield

@@ -137,6 +137,18 @@ def _is_what_to_test(value: object) -> bool:
 _MEANT = "If {0!r} is what to test, put it before --concurrency-{2}, or write --concurrency-{1}"
 
 
+def undecided(value: object) -> str:
+    from pytest_concurrency.expectations import keywords
+
+    return _choice(*keywords.UNDECIDED)(value)
+
+
+def leftovers(value: object) -> str:
+    from pytest_concurrency.expectations import keywords
+
+    return _choice(*keywords.LEFTOVERS)(value)
+
+
 def compare_fail(value: object) -> tuple[Any, ...]:
     from pytest_concurrency.runs import allowed_loss
 
@@ -157,8 +169,6 @@ def report(value: str) -> str:
 
 
 save_on: Callable[[object], str] = _choice("always", "pass")
-undecided: Callable[[object], str] = _choice("skip", "fail", "pass", "retry")
-leftovers: Callable[[object], str] = _choice("tell", "fail")
 start_method: Callable[[object], str] = _choice(*START_METHODS)
 priority: Callable[[object], str] = _choice(*PRIORITIES)
 dask_address = storage = str

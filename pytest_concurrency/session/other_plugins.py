@@ -50,7 +50,7 @@ _ROLLED_BACK = (
 _TRANSACTIONAL = {"transactional_db", "live_server", "django_db_reset_sequences"}
 
 
-def _has(config: pytest.Config, name: str) -> bool:
+def has(config: pytest.Config, name: str) -> bool:
     """Whether a plugin is loaded: by the name of its entry point, or by that of its module after -p."""
     known = config.pluginmanager.has_plugin
     return known(name) or known(f"pytest_{name}.plugin") or known(f"{name}.pytest_plugin")
@@ -75,23 +75,25 @@ def why_not(item: pytest.Function, once: bool = False) -> str | None:
 
 def _conflicts(item: pytest.Function) -> Iterator[str]:
     for plugin, (name, markers) in _CHECKS_ONE_CALL.items():
-        for marker in markers:
-            if _has(item.config, plugin) and item.get_closest_marker(marker) is not None:
+        for marker in markers if has(item.config, plugin) else ():
+            if item.get_closest_marker(marker) is not None:
                 yield (
                     f"its marker {marker} is about one plain call of the test, and {name} does not see the workers in "
                     "which a measured body runs. Write two tests that call the same function, one for each marker"
                 )
     if why := why_not_timed(item):
         yield why
-    if _has(item.config, "django") and _is_rolled_back(item):
+    if has(item.config, "django") and _is_rolled_back(item):
         yield _ROLLED_BACK
 
 
 def why_not_timed(item: pytest.Item) -> str | None:
     """Return why CodSpeed cannot benchmark this test as a whole, if it is about to; None if not."""
     codspeed = item.config.pluginmanager.get_plugin("codspeed_plugin")
+    if not getattr(codspeed, "is_codspeed_enabled", False):
+        return None
     marker = next((name for name in ("codspeed_benchmark", "benchmark") if item.get_closest_marker(name)), None)
-    if marker is None or not getattr(codspeed, "is_codspeed_enabled", False):
+    if marker is None:
         return None
     return (
         f"its marker {marker} lets pytest-codspeed repeat the test and time the whole measurement, and not the body. "
@@ -146,16 +148,18 @@ def allow_own_readings(item: pytest.Item) -> None:
     for value in item.funcargs.values():
         if isinstance(value, blockbuster.BlockBuster):
             for function in value.functions.values():
-                for file, names in _MAY_BLOCK:
-                    function.can_block_in(file, names)
+                # It looks through the whole list at each call that may block: one set of ours is enough.
+                if _MAY_BLOCK[0] not in function.can_block_functions:
+                    for file, names in _MAY_BLOCK:
+                        function.can_block_in(file, names)
 
 
 def is_memory_tracked(item: pytest.Item) -> bool:
     """Whether pytest-memray records each allocation of the test, and so slows it."""
-    is_on = item.config.getoption("memray", False) or any(
-        item.get_closest_marker(name) for name in _CHECKS_ONE_CALL["memray"][1]
-    )
-    return bool(_has(item.config, "memray") and is_on)
+    if not has(item.config, "memray"):
+        return False
+    markers = _CHECKS_ONE_CALL["memray"][1]
+    return bool(item.config.getoption("memray", False)) or any(map(item.get_closest_marker, markers))
 
 
 def run_in_one_thread(items: Iterable[pytest.Item]) -> None:

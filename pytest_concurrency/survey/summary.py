@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def of(
         "unseen_tests": session.unseen,
         "foreign": None if session.foreign is None else round(session.foreign, 2),
         "parts": list(_parts(whole, failed, processes, session)),
-        "blocks": [_blocked(line) for line in blocks.by_line(block for test in whole for block in test.blocks)],
+        "blocks": [_blocked(line) for line in blocks.by_line(_blocks_of(whole))],
         "markers": likely.suggestions(whole, fit),
         "xdist": _xdist(whole, processes, session),
         "tests": [_test(test) for test in tests],
@@ -79,6 +79,12 @@ def _test(test: SurveyedTest) -> dict[str, Any]:
         "teardown": teardown,
         "blocks": [{name: block[name] for name in ("low", "high", "where")} for block in test.blocks],
     }
+
+
+def _blocks_of(tests: Iterable[SurveyedTest]) -> Iterator[dict[str, Any]]:
+    for test in tests:
+        for block in test.blocks:
+            yield {**block, "test": test.nodeid}
 
 
 def _blocked(line: blocks.BlockedLine) -> dict[str, Any]:

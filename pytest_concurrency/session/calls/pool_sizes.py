@@ -20,7 +20,7 @@ from pytest_concurrency.expectations import compare, keywords, placement
 from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement import pool_scaling
 from pytest_concurrency.measurement.callable_bench import CallableBench
-from pytest_concurrency.measurement.loop_callable_bench import LoopCallableBench
+from pytest_concurrency.measurement.loop_callable_bench import bench_for
 from pytest_concurrency.measurement.trial import Request, SessionContext, patience
 from pytest_concurrency.session.findings import Efficiency, label
 from pytest_concurrency.verdicts import pool_scaling as pool_words
@@ -114,10 +114,7 @@ def decider(
         plans = _plans_of(work, threshold, limits)
 
         def bench_of(size: int) -> CallableBench:
-            other = work.with_workers(size)
-            if loop is None:
-                return CallableBench(first, other)
-            return LoopCallableBench(first, other, loop, patience(limits.max_time))
+            return bench_for(first, work.with_workers(size), loop, patience(limits.max_time))
 
         shown = label("scaling", threshold, None) if threshold else _NAME
         last = plans[work.sizes[-1]]

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session.controller import ATTEMPT
 
-# Of a test report, as it crosses from xdist's workers: which run of a test that is measured again it is about, "first"
-# or "second", or "only" if no other one follows.
-ATTEMPT = "concurrency_attempt"
 _OUTPUT = "concurrency_measured_again"  # what a worker of xdist says in the end
 _NAME = "concurrency_perf_held_reports"
 

@@ -22,8 +22,9 @@ import pytest
 
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session.controller import ATTEMPT, is_stopped
 from pytest_concurrency.session.retry import held_reports
-from pytest_concurrency.session.retry.held_reports import ATTEMPT, Replaced, ReplacesCalls
+from pytest_concurrency.session.retry.held_reports import Replaced, ReplacesCalls
 
 __tracebackhide__ = True
 
@@ -75,7 +76,7 @@ class Retries:
 
     def are_to_come(self, session: pytest.Session) -> bool:
         """Whether tests will run again after the one that ends."""
-        return bool(self._kept) and not self._again and not _is_stopped(session)
+        return bool(self._kept) and not self._again and not is_stopped(session)
 
     # Last, so within what pytest's terminal reporter does around the loop: write how much of the session is done.
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -91,7 +92,7 @@ class Retries:
         for item, nextitem in zip_longest(self._kept, self._kept[1:]):
             item.stash[_STATE].number = 2
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
-            if _is_stopped(session):
+            if is_stopped(session):
                 break
         # As pytest's own loop ends; in a worker of xdist, the loop just ends.
         if session.shouldfail and not other_plugins.is_xdist_worker(session.config):
@@ -112,10 +113,6 @@ def keep_seconds(item: pytest.Item, record: dict[str, Any]) -> None:
     """Keep how long the verdicts of a first run took."""
     if (state := item.stash.get(_STATE, None)) is not None and state.number == 1:
         state.seconds = sum(expectation["seconds"] for expectation in record["expectations"])
-
-
-def _is_stopped(session: pytest.Session) -> bool:
-    return bool(session.shouldfail or session.shouldstop)
 
 
 class _Later(pytest.Item):

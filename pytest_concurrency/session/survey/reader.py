@@ -12,6 +12,7 @@ import pytest
 from pytest_concurrency.instruments import block_list
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.session import observed, selection
+from pytest_concurrency.session.controller import is_complete
 from pytest_concurrency.session.loop_watch import LoopWatch
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.survey.collector import ATTRIBUTE, MEASURED, SurveyCollector
@@ -22,8 +23,6 @@ from pytest_concurrency.survey.values import Phase, SurveyedTest
 
 _BLOCK = 0.05  # seconds: shorter blocks of an event loop are not looked for
 _LOOKED_AT = 4 * likely.MOST_MARKERS  # candidates for a marker whose code is looked at in the end
-
-_COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 __tracebackhide__ = True
 
@@ -99,16 +98,14 @@ class SurveyReader:
         if call.when == "call":
             # A test that asks with request.getfixturevalue() is not known to measure before.
             self._is_measured = item in self._measured_items or observed.is_measured(report)
-            self._blocks += ({**block, "test": item.nodeid} for block in observed.of(report).get("blocks", ()))
+            self._blocks += observed.of(report).get("blocks", ())
         elif call.when == "teardown":
             self._end(item, report)
         return report
 
     def _end(self, item: pytest.Item, report: pytest.TestReport) -> None:
         if self._loops is not None:
-            for block in self._loops.take():
-                plain = block_list.as_json(block, None, block.low > _BLOCK)
-                self._blocks.append({**plain, "test": item.nodeid})
+            self._blocks += (block_list.as_json(block, None, block.low > _BLOCK) for block in self._loops.take())
         phases = tuple(self._phases.get(name, values.NO_TIME) for name in values.PHASES)
         test = SurveyedTest(item.nodeid, self._outcome, phases, tuple(self._blocks))
         self._seen += 1
@@ -124,8 +121,7 @@ class SurveyReader:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         fit = self._fit()
         if self._collector is not None:
-            came_to_its_end = exitstatus in _COMPLETE and not (session.shouldfail or session.shouldstop)
-            unseen = max(0, session.testscollected - self._seen) if came_to_its_end else 0
+            unseen = max(0, session.testscollected - self._seen) if is_complete(session, exitstatus) else 0
             self._collector.add_process(self._process, fit, unseen)
             return
         process = self._process and summary.process_json(self._process)
