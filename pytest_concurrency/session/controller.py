@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_concurrency.session.retry import ATTEMPT
+
 if TYPE_CHECKING:
     from pytest_concurrency.session.options import Settings
     from pytest_concurrency.session.run_archive import Kept
@@ -14,8 +16,6 @@ _WORTH_SAYING = 2.0  # seconds; the summary mentions waiting from here on
 _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 # The attribute of a test report that has its record, in plain JSON types, so that xdist's workers can send it.
 REPORT_ATTRIBUTE = "concurrency_record"
-# Which run of a test that is measured again a report is about, "first" or "second", or "only" if no other follows.
-ATTEMPT = "concurrency_attempt"
 FAILED_ATTRIBUTE = "concurrency_failed"  # on a report that failed, of a test that measures
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.session import other_plugins
-from pytest_concurrency.session.controller import ATTEMPT
+from pytest_concurrency.session.retry import ATTEMPT
 
 _OUTPUT = "concurrency_measured_again"  # what a worker of xdist says in the end
 _NAME = "concurrency_perf_held_reports"

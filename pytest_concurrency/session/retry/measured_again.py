@@ -22,8 +22,8 @@ import pytest
 
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.session import other_plugins
-from pytest_concurrency.session.controller import ATTEMPT, is_stopped
-from pytest_concurrency.session.retry import held_reports
+from pytest_concurrency.session.controller import is_stopped
+from pytest_concurrency.session.retry import ATTEMPT, held_reports
 from pytest_concurrency.session.retry.held_reports import Replaced, ReplacesCalls
 
 __tracebackhide__ = True
