@@ -54,7 +54,7 @@ ORDINARY = Priority()
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class Before:
     """What a thread had before it was raised."""
 
     policy: int
@@ -123,35 +123,56 @@ def raised(priority: Priority, threads: Iterable[int], seconds: float = _PATIENC
 def _raised(priority: Priority, threads: Iterable[int], seconds: float) -> Iterator[None]:
     # The calling thread first: it has to release the others, and to end them if they hang.
     everyone = list(dict.fromkeys((threading.get_native_id(), *threads)))
-    before: dict[int, _Before] = {}
+    before: dict[int, Before] = {}
     try:
         with watchdog.watching(everyone, seconds) if priority.kind == "realtime" else contextlib.nullcontext():
             for thread in everyone:
                 with contextlib.suppress(OSError):  # it has ended
-                    before[thread] = _raise(thread, priority)
+                    before[thread] = give(thread, priority)
             yield
     finally:
         for thread, known in reversed(before.items()):
             with contextlib.suppress(OSError):
-                _give_back(thread, known)
+                give_back(thread, known)
 
 
-def _raise(thread: int, priority: Priority) -> _Before:
-    known = _Before(
+def give(thread: int, priority: Priority, inherited: bool = False) -> Before:
+    """Give a thread a priority, and return what it had before.
+
+    :param inherited: whether threads and processes that it starts have the priority too.
+    :raises OSError: it has ended, or this process has no right to do it.
+    """
+    known = Before(
         os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority, os.getpriority(os.PRIO_PROCESS, thread)
     )
     if _is_realtime(known.policy):
         return known  # as the whole session may be: there is nothing to raise, nor to give back
+    flag = 0 if inherited else os.SCHED_RESET_ON_FORK
     if priority.kind == "realtime":
         lowest = os.sched_get_priority_min(os.SCHED_RR)
-        os.sched_setscheduler(thread, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(lowest))
+        os.sched_setscheduler(thread, os.SCHED_RR | flag, os.sched_param(lowest))
     else:
-        os.sched_setscheduler(thread, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        os.sched_setscheduler(thread, os.SCHED_OTHER | flag, os.sched_param(0))
         os.setpriority(os.PRIO_PROCESS, thread, min(priority.nice, known.nice))
     return known
 
 
-def _give_back(thread: int, known: _Before) -> None:
+def has(priority: Priority, thread: int) -> bool:
+    """Whether a thread has a priority that others inherit from it; not if it has ended."""
+    try:
+        policy = os.sched_getscheduler(thread)
+        if priority.kind == "realtime":
+            return policy == os.SCHED_RR
+        return policy == os.SCHED_OTHER and os.getpriority(os.PRIO_PROCESS, thread) <= priority.nice
+    except OSError:
+        return False
+
+
+def give_back(thread: int, known: Before) -> None:
+    """Give a thread what it had before.
+
+    :raises OSError: it has ended, or it is another user's.
+    """
     if _is_realtime(known.policy):
         return
     policy, parameter = known.policy, os.sched_param(known.parameter)
@@ -203,10 +224,10 @@ def _try_nice() -> tuple[int | None, str]:
 def _try(priority: Priority) -> str:
     thread = threading.get_native_id()
     try:
-        known = _raise(thread, priority)
+        known = give(thread, priority)
     except PermissionError:
         return _RIGHTS
     except (OSError, AttributeError) as error:
         return str(error)
-    _give_back(thread, known)
+    give_back(thread, known)
     return ""

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_concurrency.machine.watchdog_main import HEAD, MOST, SIZE, THREAD
+from pytest_concurrency.machine.watchdog_main import ALL, HEAD, MOST, SIZE, THREAD
 
 _START = 10.0  # seconds
 _SCRIPT = Path(__file__).with_name("watchdog_main.py")
@@ -32,16 +32,19 @@ def start() -> bool:
 
 
 @contextlib.contextmanager
-def watching(threads: Sequence[int], seconds: float) -> Iterator[None]:
-    """Let these threads lose real-time priority if the block lasts longer than that; without a watchdog, do nothing."""
+def watching(threads: Sequence[int] | None, seconds: float) -> Iterator[None]:
+    """Let threads lose real-time priority if the block lasts longer than that; without a watchdog, do nothing.
+
+    :param threads: as the system numbers them; None: all of this process and of its descendants.
+    """
     memory = _memory(os.getpid())
     if memory is None:
         yield
         return
     before = memory[:SIZE]  # of a batch that another one interrupts
-    known = threads[:MOST]
+    known = () if threads is None else threads[:MOST]
     memory[HEAD.size : HEAD.size + THREAD.size * len(known)] = b"".join(map(THREAD.pack, known))
-    memory[: HEAD.size] = HEAD.pack(time.monotonic() + seconds, len(known))
+    memory[: HEAD.size] = HEAD.pack(time.monotonic() + seconds, ALL if threads is None else len(known))
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pytest_concurrency.backends.base import WorkerGroup
@@ -11,26 +12,43 @@ from pytest_concurrency.backends.batch import refuse_coroutine
 from pytest_concurrency.core.model import Round, Sample
 from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
+from pytest_concurrency.machine import inherited_priority, priority
 from pytest_concurrency.machine.cpus import gil_enabled
+from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _MOST_LOOPS = 100_000
+_PATIENCE = 20  # times the expected time of a batch before it has hung
 
 
 class CallableBench(BaseBench):
     """Runs two callables in the thread that asks, where their pools and event loops work as they do in the test."""
 
     def __init__(
-        self, baseline: Callable[[], Any], candidate: Callable[[], Any], before: Leftovers | None = None
+        self,
+        baseline: Callable[[], Any],
+        candidate: Callable[[], Any],
+        patience: float = 60.0,
+        higher: Priority = ORDINARY,
+        before: Leftovers | None = None,
     ) -> None:
+        """Make a bench; nothing is called yet.
+
+        :param patience: seconds that a batch gets at least before it counts as hung.
+        :param higher: the priority of batches, once both have been called.
+        """
         super().__init__(before)
+        self._higher = higher
+        self._patience = patience
+        self._helpers: frozenset[int] = frozenset()  # threads that worked for the last call of either
         self._calls = baseline, candidate
         self._seconds: list[float] = []  # of one call of each, once it is warm
         self._control: WorkerGroup | None = None
         self._control_loops = 16
+        self._is_warm = False
 
     def results(self) -> tuple[Any, Any]:
         """Call each once, and return what the baseline and the candidate returned."""
@@ -46,6 +64,7 @@ class CallableBench(BaseBench):
             with self._leftovers.recording():
                 self._seconds = [self._time(which, 1).wall for which in (0, 1)]
             self._seconds = [self._time(which, 1).wall for which in (0, 1)]
+            self._is_warm = True
 
     def round(self, setup: WorkerSetup) -> Round:
         self._number += 1
@@ -59,8 +78,10 @@ class CallableBench(BaseBench):
         workers = setup.workers or 1
         if self._control is None:
             self._control = ThreadWorkers({"body": control_body}, workers)
-        serial = self._control.run(1, self._control_loops, 60.0)
-        return self._round_of(serial, self._control.run(workers, self._control_loops, 60.0))
+        with priority.raised(self._higher, self._control.native_ids):
+            serial = self._control.run(1, self._control_loops, 60.0)
+            concurrent = self._control.run(workers, self._control_loops, 60.0)
+        return self._round_of(serial, concurrent)
 
     def refresh(self, setup: WorkerSetup) -> None:
         """Nothing to replace: the callables make and end their own workers in every round."""
@@ -95,6 +116,7 @@ class CallableBench(BaseBench):
         usage = ProcessUsage(short_lived=others is None or others > constants.QUIET)
         self._run(which, loops, usage)
         self._meter.add_own(usage.children_cpu)
+        self._helpers = usage.helpers if which == 0 else self._helpers | usage.helpers
         return Sample(loops, (usage.reading,))
 
     def _call(self, which: int) -> Any:
@@ -104,7 +126,16 @@ class CallableBench(BaseBench):
     def _run(self, which: int, loops: int, usage: ProcessUsage) -> None:
         """Call one of the two some times, and let ``usage`` read what that took."""
         call, answer = self._calls[which], None
-        with usage:
+        with self._raised(which, loops), usage:
             for _ in range(loops):
                 answer = call()
         refuse_coroutine(answer)
+
+    def _raised(self, which: int, loops: int) -> AbstractContextManager[None]:
+        """Return what gives the thread that enters it a higher priority, and all that works for it."""
+        higher = self._higher if self._is_warm else ORDINARY
+        return inherited_priority.raised(higher, self._helpers, self._deadline(which, loops))
+
+    def _deadline(self, which: int, loops: int) -> float:
+        """Return the seconds after which a batch has hung."""
+        return max(self._patience, _PATIENCE * (self._seconds[which] * loops if self._seconds else 0.0))

@@ -12,6 +12,7 @@ from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.probes.left_tasks import LeftTasks
 from pytest_concurrency.probes.leftovers import Leftovers
@@ -19,17 +20,20 @@ from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _CANCEL = 1.0  # seconds that a cancelled call gets to end
-_PATIENCE = 20  # times the expected time of a batch before it is given up
 _NAMES = ("the baseline", "the candidate")
 
 
 def bench_for(
-    baseline: Callable[[], Any], candidate: Callable[[], Any], loop: BorrowedLoop | None, patience: float
+    baseline: Callable[[], Any],
+    candidate: Callable[[], Any],
+    loop: BorrowedLoop | None,
+    patience: float,
+    higher: Priority,
 ) -> CallableBench:
     """Return the bench of two callables: for the event loop that the test runs on, or for the thread that asks."""
     if loop is None:
-        return CallableBench(baseline, candidate)
-    return LoopCallableBench(baseline, candidate, loop, patience)
+        return CallableBench(baseline, candidate, patience, higher)
+    return LoopCallableBench(baseline, candidate, loop, patience, higher)
 
 
 class LoopCallableBench(CallableBench):
@@ -41,12 +45,11 @@ class LoopCallableBench(CallableBench):
         candidate: Callable[[], Coroutine[Any, Any, Any]],
         loop: BorrowedLoop,
         patience: float,
+        higher: Priority = ORDINARY,
     ) -> None:
-        """:param patience: seconds that a batch gets at least before it counts as hung."""
-        super().__init__(baseline, candidate, Leftovers(loop.native_id))
+        super().__init__(baseline, candidate, patience, higher, Leftovers(loop.native_id))
         self._loop = loop
         self._tasks = LeftTasks() if loop.has_loose_tasks else None
-        self._patience = patience
 
     def note(self, setup: WorkerSetup) -> str:
         return f"both run on the test's own event loop, {self._loop.name}"
@@ -68,7 +71,7 @@ class LoopCallableBench(CallableBench):
         call = self._calls[which]
 
         async def batch() -> None:
-            with self._recording(), usage:
+            with self._recording(), self._raised(which, loops), usage:
                 for _ in range(loops):
                     await call()
 
@@ -98,8 +101,7 @@ class LoopCallableBench(CallableBench):
         :raises WorkerLost: the job did not end in time.
         """
         worker = BorrowedLoopWorker(self._loop, {"batch": job})
-        expected = self._seconds[which] * loops if self._seconds else 0.0
-        deadline = max(self._patience, _PATIENCE * expected)
+        deadline = self._deadline(which, loops)
         try:
             worker.run(1, 1, deadline, "batch")
         except Raised as raised:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from pytest_concurrency.core.model import Accounting, Reading
+from pytest_concurrency.machine import task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock, lifetime_delay, unavailable
 
@@ -105,6 +106,10 @@ class ProcessUsage:
         # No one else counts the first; of children that have ended, the run delay is not known.
         children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
         self.children_cpu: float = children_cpu
+        # Threads and child processes that were there before and did something, or wanted to.
+        self.helpers = frozenset(
+            who[1] for who, spent in self._before.items() if who != (me, main) and after.get(who, spent) > spent
+        )
         if own.delay is None:
             # No run delay here, so no look into children either: any that live may have worked.
             unseen = max(unseen, own.wall if _children_alive() else 0.0)
@@ -179,25 +184,15 @@ def _has_children() -> bool:
     return True
 
 
-def _totals_of(todo: list[int]) -> _Totals:
+def _totals_of(processes: list[int]) -> _Totals:
     totals: _Totals = {}
     if unavailable() is not None:
         return totals
-    while todo:
-        process = todo.pop()
-        try:
-            threads = os.listdir(f"/proc/{process}/task")
-        except OSError:
-            continue
-        for thread in threads:
-            try:
-                with open(f"/proc/{process}/task/{thread}/schedstat", "rb") as file:
-                    cpu, delay, _ = file.read().split()
-                totals[process, int(thread)] = (int(cpu) * 1e-9, int(delay) * 1e-9)
-                with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
-                    todo.extend(map(int, file.read().split()))
-            except (OSError, ValueError):
-                continue
+    for process, thread in task_tree.threads_of(processes):
+        with contextlib.suppress(OSError, ValueError):
+            with open(f"/proc/{process}/task/{thread}/schedstat", "rb") as file:
+                cpu, delay, _ = file.read().split()
+            totals[process, thread] = (int(cpu) * 1e-9, int(delay) * 1e-9)
     return totals
 
 

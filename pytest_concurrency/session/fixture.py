@@ -173,7 +173,7 @@ class Concurrency(InstrumentCalls):
 
         def decide(threshold: Mapping[str, float], loop: BorrowedLoop | None) -> Outcome:
             plan = compare.KIND.plan(threshold, body, limits)
-            bench = bench_for(baseline, candidate, loop, patience(limits.max_time))
+            bench = bench_for(baseline, candidate, loop, patience(limits.max_time), self._circumstances.around.priority)
             if same_result:
                 check_same(*bench.results())
             asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits, subject)

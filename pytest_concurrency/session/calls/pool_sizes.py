@@ -114,7 +114,8 @@ def decider(
         plans = _plans_of(work, threshold, limits)
 
         def bench_of(size: int) -> CallableBench:
-            return bench_for(first, work.with_workers(size), loop, patience(limits.max_time))
+            higher = circumstances.around.priority
+            return bench_for(first, work.with_workers(size), loop, patience(limits.max_time), higher)
 
         shown = label("scaling", threshold, None) if threshold else _NAME
         last = plans[work.sizes[-1]]
