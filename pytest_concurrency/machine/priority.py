@@ -145,7 +145,7 @@ def give(thread: int, priority: Priority, inherited: bool = False) -> Before:
     known = Before(
         os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority, os.getpriority(os.PRIO_PROCESS, thread)
     )
-    if _is_realtime(known.policy):
+    if is_realtime(known.policy):
         return known  # as the whole session may be: there is nothing to raise, nor to give back
     flag = 0 if inherited else os.SCHED_RESET_ON_FORK
     if priority.kind == "realtime":
@@ -173,7 +173,7 @@ def give_back(thread: int, known: Before) -> None:
 
     :raises OSError: it has ended, or it is another user's.
     """
-    if _is_realtime(known.policy):
+    if is_realtime(known.policy):
         return
     policy, parameter = known.policy, os.sched_param(known.parameter)
     try:
@@ -185,7 +185,8 @@ def give_back(thread: int, known: Before) -> None:
         os.setpriority(os.PRIO_PROCESS, thread, known.nice)
 
 
-def _is_realtime(policy: int) -> bool:
+def is_realtime(policy: int) -> bool:
+    """Whether a scheduling policy is one of the two that take a CPU before any ordinary thread does."""
     return policy & ~os.SCHED_RESET_ON_FORK in (os.SCHED_RR, os.SCHED_FIFO)
 
 

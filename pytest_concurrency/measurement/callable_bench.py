@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pytest_concurrency.backends.base import WorkerGroup
@@ -12,10 +13,11 @@ from pytest_concurrency.backends.batch import refuse_coroutine
 from pytest_concurrency.core.model import Round, Sample
 from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
-from pytest_concurrency.machine import inherited_priority, priority
+from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.base_bench import BaseBench
+from pytest_concurrency.measurement.batch_priority import BatchPriority
 from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
@@ -41,9 +43,8 @@ class CallableBench(BaseBench):
         :param higher: the priority of batches, once both have been called.
         """
         super().__init__(before)
-        self._higher = higher
+        self._priority = BatchPriority(higher)
         self._patience = patience
-        self._helpers: frozenset[int] = frozenset()  # threads that worked for the last call of either
         self._calls = baseline, candidate
         self._seconds: list[float] = []  # of one call of each, once it is warm
         self._control: WorkerGroup | None = None
@@ -63,7 +64,8 @@ class CallableBench(BaseBench):
         if not self._seconds:
             with self._leftovers.recording():
                 self._seconds = [self._time(which, 1).wall for which in (0, 1)]
-            self._seconds = [self._time(which, 1).wall for which in (0, 1)]
+            with self._priority.learning():
+                self._seconds = [self._time(which, 1).wall for which in (0, 1)]
             self._is_warm = True
 
     def round(self, setup: WorkerSetup) -> Round:
@@ -78,7 +80,7 @@ class CallableBench(BaseBench):
         workers = setup.workers or 1
         if self._control is None:
             self._control = ThreadWorkers({"body": control_body}, workers)
-        with priority.raised(self._higher, self._control.native_ids):
+        with priority.raised(self._priority.higher, self._control.native_ids):
             serial = self._control.run(1, self._control_loops, 60.0)
             concurrent = self._control.run(workers, self._control_loops, 60.0)
         return self._round_of(serial, concurrent)
@@ -116,8 +118,7 @@ class CallableBench(BaseBench):
         usage = ProcessUsage(short_lived=others is None or others > constants.QUIET)
         self._run(which, loops, usage)
         self._meter.add_own(usage.children_cpu)
-        self._helpers = usage.helpers if which == 0 else self._helpers | usage.helpers
-        return Sample(loops, (usage.reading,))
+        return self._priority.judged(Sample(loops, (usage.reading,)))
 
     def _call(self, which: int) -> Any:
         """Call one of the two once, and return what it returned."""
@@ -133,8 +134,9 @@ class CallableBench(BaseBench):
 
     def _raised(self, which: int, loops: int) -> AbstractContextManager[None]:
         """Return what gives the thread that enters it a higher priority, and all that works for it."""
-        higher = self._higher if self._is_warm else ORDINARY
-        return inherited_priority.raised(higher, self._helpers, self._deadline(which, loops))
+        if not self._is_warm:
+            return nullcontext()
+        return self._priority.raised([threading.get_native_id()], self._deadline(which, loops), helped=True)
 
     def _deadline(self, which: int, loops: int) -> float:
         """Return the seconds after which a batch has hung."""

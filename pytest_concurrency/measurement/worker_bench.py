@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -15,12 +16,12 @@ from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body, GilProbe, Round, Sample
 from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
-from pytest_concurrency.machine import priority, topology
+from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
-from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement import batch_size, probed_batches, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
+from pytest_concurrency.measurement.batch_priority import BatchPriority
 from pytest_concurrency.measurement.left_elsewhere import told_by
 from pytest_concurrency.measurement.other_threads import OtherThreads
 from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
@@ -73,6 +74,7 @@ class WorkerBench(BaseBench):
         self._cores = topology.cores()
         self._gil = GilWatch()
         self._others = OtherThreads(self._leftovers.bystanders)
+        self._priority = BatchPriority(around.priority, lambda: self._others.bystanders.ids)
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Make the workers, warm them up and find out how many bodies make a batch."""
@@ -278,7 +280,7 @@ class WorkerBench(BaseBench):
         try:
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline, turns)
-            higher = priority.raised(*self._priority(setup.key, beside), 2 * deadline * max(1, calls))
+            higher = self._raised(setup.key, beside, 2 * deadline * max(1, calls))
             watch = self._others.watch() if job == "body" and group.one_process and not beside else None
             with higher:
                 if calls:
@@ -298,23 +300,21 @@ class WorkerBench(BaseBench):
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = used_up(loops)
             raise
-        # With less computing, the start of a worker looks like help: short bodies would never have a higher priority.
-        telling = sample.cpu > batch_size.SHORTEST / 2
-        self._helped |= telling and any(reading.accounting == "unseen" for reading in sample.readings)
+        self._helped |= any(reading.accounting == "unseen" for reading in sample.readings)
+        sample = self._priority.judged(sample)
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used
         self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         return worker_indices.mean_body(sample)
 
-    def _priority(self, key: str, beside: bool) -> tuple[Priority, Sequence[int]]:
-        """Return the priority for a batch of a setup, and the threads that have it besides the one that waits."""
+    def _raised(self, key: str, beside: bool, seconds: float) -> AbstractContextManager[None]:
+        """Return what gives the workers of a setup a higher priority for a batch, once they have run the first one."""
         ids = self._groups[key][1].native_ids
-        # Only the first call tells whether the body starts threads or processes of its own, which stay ordinary. A
-        # worker that polls for what these do would keep them from the CPUs.
-        if not ids or self._helped or key not in self._warm:
-            return ORDINARY, ()
-        return self._around.priority, [*ids, *(bystanders.probe_ids() if beside else ())]
+        if key not in self._warm:
+            return self._priority.learning()
+        probes = bystanders.probe_ids() if beside else ()
+        return self._priority.raised([*ids, *probes], seconds, self._helped) if ids else nullcontext()
 
     def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:

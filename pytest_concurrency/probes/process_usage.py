@@ -79,7 +79,7 @@ class ProcessUsage:
             _ENDED.watch()
         self._ended_before = _ENDED.delay
         self._clock = ThreadClock()
-        self._before = _everyone()
+        self._before = everyone()
         me, python = os.getpid(), {thread.native_id for thread in threading.enumerate()}
         self._native = [who for who in self._before if who[0] == me and who[1] not in python]
         self._reaped_before = CLOCKS.children_cpu()
@@ -96,7 +96,7 @@ class ProcessUsage:
         if self._short_lived:
             _ENDED.leave()
         self._clock.close()
-        after = _everyone()
+        after = everyone()
         me, main = os.getpid(), threading.get_native_id()
         delay = 0.0
         for who, (_, delay_after) in after.items():
@@ -106,26 +106,20 @@ class ProcessUsage:
         # No one else counts the first; of children that have ended, the run delay is not known.
         children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
         self.children_cpu: float = children_cpu
-        # Threads and child processes that were there before and did something, or wanted to.
-        self.helpers = frozenset(
-            who[1] for who, spent in self._before.items() if who != (me, main) and after.get(who, spent) > spent
-        )
         if own.delay is None:
             # No run delay here, so no look into children either: any that live may have worked.
             unseen = max(unseen, own.wall if _children_alive() else 0.0)
         delay += ended_delay
         total = None if own.delay is None else own.delay + delay
-        everyone = cpu + self.children_cpu + unseen
+        whole = cpu + self.children_cpu + unseen
         accounting: Accounting = "seen"
-        if unseen > max(_UNSEEN * everyone, _REAPED_TICK):
+        if unseen > max(_UNSEEN * whole, _REAPED_TICK):
             accounting = "unseen"
-        elif total is not None and not unseen and max(everyone - own.cpu, delay) <= _ASIDE * own.wall:
+        elif total is not None and not unseen and max(whole - own.cpu, delay) <= _ASIDE * own.wall:
             accounting = "one"
         elif _worked(self._native, self._before, after, _IDLING * own.wall):
             accounting = "native"
-        self.reading: Reading = Reading(
-            own.start, own.end, everyone, total, switches=own.switches, accounting=accounting
-        )
+        self.reading: Reading = Reading(own.start, own.end, whole, total, switches=own.switches, accounting=accounting)
 
 
 def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals, least: float) -> bool:
@@ -133,9 +127,18 @@ def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals,
     return any(sum(after.get(who, before[who])) - sum(before[who]) > least for who in threads)
 
 
-def _everyone() -> _Totals:
+def everyone() -> _Totals:
     """Return CPU time and run delay of every live thread of this process and of its descendants."""
     return _totals_of([os.getpid()])
+
+
+def active_since(before: _Totals, seconds: float = 0.0) -> set[int]:
+    """Return the numbers of threads, of those that live, that have run or waited for a CPU since for longer."""
+    return {
+        thread
+        for (process, thread), spent in everyone().items()
+        if sum(spent) - sum(before.get((process, thread), (0.0, 0.0))) > seconds
+    }
 
 
 def descendants() -> dict[tuple[int, int], tuple[float, float]]:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.machine import inherited_priority, priority, task_tree
-from pytest_concurrency.machine.priority import ORDINARY, Priority
+from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.callable_bench import CallableBench
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only")
@@ -52,7 +52,7 @@ def test_what_the_block_starts_has_it_until_its_end(higher: Priority) -> None:
         found.append(priority.has(higher, threading.get_native_id()))
 
     with ThreadPoolExecutor(1) as pool:
-        with inherited_priority.raised(higher, (), 60.0):
+        with inherited_priority.raised(higher, [threading.get_native_id()], (), 60.0):
             look()
             in_thread(look)
             pool.submit(look).result()
@@ -69,7 +69,7 @@ def test_what_the_block_starts_has_it_until_its_end(higher: Priority) -> None:
 
 
 def test_grandchild_is_lowered_too(higher: Priority) -> None:
-    with inherited_priority.raised(higher, (), 60.0):
+    with inherited_priority.raised(higher, [threading.get_native_id()], (), 60.0):
         child = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert child.stdout is not None
         child.stdout.readline()
@@ -82,18 +82,18 @@ def test_grandchild_is_lowered_too(higher: Priority) -> None:
 def test_helper_that_was_there_before_is_raised_and_given_back(higher: Priority) -> None:
     with ThreadPoolExecutor(1) as pool:
         thread = pool.submit(threading.get_native_id).result()
-        with inherited_priority.raised(higher, [thread], 60.0):
+        with inherited_priority.raised(higher, [threading.get_native_id()], [thread], 60.0):
             assert priority.has(higher, thread)
         assert not priority.has(higher, thread)
 
 
 def test_number_of_a_thread_of_another_program_is_left_alone(higher: Priority) -> None:
-    with inherited_priority.raised(higher, [os.getppid()], 60.0):
+    with inherited_priority.raised(higher, [threading.get_native_id()], [os.getppid()], 60.0):
         assert not priority.has(higher, os.getppid())
 
 
 def test_it_is_given_back_after_an_exception(higher: Priority) -> None:
-    with pytest.raises(KeyboardInterrupt), inherited_priority.raised(higher, (), 60.0):
+    with pytest.raises(KeyboardInterrupt), inherited_priority.raised(higher, [threading.get_native_id()], (), 60.0):
         raise KeyboardInterrupt
 
 
@@ -104,13 +104,8 @@ def test_caller_whose_flag_may_not_be_taken_off_stays_as_it_is(
         raise PermissionError
 
     monkeypatch.setattr(priority, "give", refuse)
-    with inherited_priority.raised(higher, [threading.get_native_id()], 60.0):
+    with inherited_priority.raised(higher, [threading.get_native_id()], (), 60.0):
         assert not priority.has(higher, threading.get_native_id())
-
-
-def test_ordinary_priority_changes_nothing() -> None:
-    with inherited_priority.raised(ORDINARY, [threading.get_native_id()], 60.0):
-        assert not priority.has(Priority("realtime"), threading.get_native_id())
 
 
 def test_two_callables_have_it_in_rounds_with_their_lasting_pool_and_new_threads(higher: Priority) -> None:

@@ -1,0 +1,87 @@
+"""Who has the raised priority while a batch is measured: its workers, and whatever works for them.
+
+That is what the measured code starts, a lasting pool that it hands work to, or a server in a child process of the
+session that it asks. At the ordinary priority, other programs would keep these from the CPUs, and so would workers at
+real-time priority that poll for them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from pytest_concurrency.core.model import Sample
+from pytest_concurrency.machine import inherited_priority, priority, watchdog
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.priority import Priority
+from pytest_concurrency.probes import process_usage
+
+_PAUSE = 0.01  # seconds in which it shows who goes on without any batch
+_RESTLESS = 0.05  # part of a pause that a thread computes which works for no batch
+
+
+class BatchPriority:
+    """The priority of one bench's batches, and who else has it."""
+
+    def __init__(self, higher: Priority, bystanders: Callable[[], Collection[int]] = tuple) -> None:
+        """``bystanders`` returns the numbers of threads that work for no batch, as far as known."""
+        self.higher = higher
+        self._bystanders = bystanders
+        self._helpers: frozenset[int] = frozenset()
+        self.is_undisturbed = False  # whether all that worked for the last batch had real-time priority
+
+    @contextlib.contextmanager
+    def learning(self) -> Iterator[None]:
+        """Note which threads work for a batch, that runs at the ordinary priority."""
+        self.is_undisturbed = False
+        if self.higher.kind == "off":
+            yield
+            return
+        before = process_usage.everyone()
+        yield
+        found = process_usage.active_since(before) - {threading.get_native_id(), *self._bystanders()}
+        if found:
+            idle = process_usage.everyone()
+            CLOCKS.sleep(_PAUSE)
+            found -= process_usage.active_since(idle, _PAUSE * _RESTLESS)
+        self._helpers = frozenset(found)
+
+    def raised(self, threads: Sequence[int], seconds: float, helped: bool) -> AbstractContextManager[None]:
+        """Return what raises the threads of a batch, and its helpers if it has any, from its entry to its exit.
+
+        The call starts the watchdog that real-time priority needs, if there is none yet. Within a batch, the CPU time
+        of its start would count as that of a child process of the body.
+
+        :param threads: as the system numbers them, of this process and of its children.
+        :param seconds: after which the watchdog takes real-time priority away.
+        :param helped: whether threads or processes that it starts may work for the batch.
+        """
+        if self.higher.kind == "realtime":
+            watchdog.start()
+        if self.higher.kind != "off" and (helped or self._helpers.difference(threads)):
+            return self._with_helpers(threads, seconds)
+        self.is_undisturbed = False
+        return priority.raised(self.higher, threads, seconds)
+
+    @contextlib.contextmanager
+    def _with_helpers(self, threads: Sequence[int], seconds: float) -> Iterator[None]:
+        self.is_undisturbed = False
+        with inherited_priority.raised(self.higher, threads, self._helpers, seconds):
+            before = process_usage.everyone()
+            yield
+            worked = process_usage.active_since(before) - {threading.get_native_id(), *self._bystanders()}
+            self.is_undisturbed = self.higher.kind == "realtime" and all(
+                priority.has(self.higher, each) for each in worked
+            )
+
+    def judged(self, sample: Sample) -> Sample:
+        """Return the sample of the last batch; its helpers were not kept from a CPU if all had real-time priority."""
+        if not self.is_undisturbed:
+            return sample
+        readings = tuple(
+            replace(each, accounting="raised") if each.accounting == "unseen" else each for each in sample.readings
+        )
+        return replace(sample, readings=readings)
