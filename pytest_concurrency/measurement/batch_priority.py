@@ -42,7 +42,8 @@ class BatchPriority:
             return
         before = process_usage.everyone()
         yield
-        found = process_usage.active_since(before) - {threading.get_native_id(), *self._bystanders()}
+        # Bystanders as well: a pool that an earlier test has started is one until it has worked for some batches.
+        found = process_usage.active_since(before) - {threading.get_native_id()}
         if found:
             idle = process_usage.everyone()
             CLOCKS.sleep(_PAUSE)
@@ -76,6 +77,7 @@ class BatchPriority:
             self.is_undisturbed = self.higher.kind == "realtime" and all(
                 priority.has(self.higher, each) for each in worked
             )
+            self._helpers |= worked  # without this, a thread that a pool has just started would be lowered for good
 
     def judged(self, sample: Sample) -> Sample:
         """Return the sample of the last batch; its helpers were not kept from a CPU if all had real-time priority."""
