@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STAYS = "A thread that waits cannot be ended from outside: those above stay until the session ends."
 _GRACE = 1.0  # seconds that all of them get to end, when Python exits
+_SOON = 0.1  # seconds in which the threads of a pool that was shut down end by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,14 @@ def leave(left: AbandonedWorker) -> None:
 
 def leave_threads(what: str, threads: Sequence[threading.Thread]) -> None:
     """Let the session end without threads of a pool that was shut down if they still hang then."""
+    soon = CLOCKS.wall() + _SOON
+    for thread in threads:
+        thread.join(max(0.0, soon - CLOCKS.wall()))
     limit = CLOCKS.wall() + _GRACE
     for thread in threads:
-        interrupt(thread)  # a thread that computes would use a CPU during every later measurement
+        # The system may have given the number of a thread that has ended to another one, which would be ended instead.
+        if thread.is_alive():
+            interrupt(thread)  # a thread that computes would use a CPU during every later measurement
     for thread in threads:
         thread.join(max(0.0, limit - CLOCKS.wall()))
         if thread.is_alive():

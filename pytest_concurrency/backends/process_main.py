@@ -37,7 +37,8 @@ class WorkItem:
 def main(connection: Connection, work_item: WorkItem) -> None:
     """Serve one pipe; a closed pipe is the order to end."""
     with contextlib.suppress(ValueError, AttributeError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the session's to handle
+        # Ctrl-C is the session's to handle. Programs that the body starts would inherit SIG_IGN, and not this handler.
+        signal.signal(signal.SIGINT, lambda *_: None)
     _end_with_the_session()
     for other in work_item.inherited:
         other.close()

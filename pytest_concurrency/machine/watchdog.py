@@ -13,12 +13,14 @@ import contextlib
 import functools
 import mmap
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+# By name: a test may replace what the module has, and would see a call of ours, or answer it.
+from subprocess import DEVNULL, Popen, SubprocessError, TimeoutExpired
+
+from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.watchdog_main import ALL, HEAD, MOST, SIZE, THREAD
 
 _START = 10.0  # seconds
@@ -44,7 +46,7 @@ def watching(threads: Sequence[int] | None, seconds: float) -> Iterator[None]:
     before = memory[:SIZE]  # of a batch that another one interrupts
     known = () if threads is None else threads[:MOST]
     memory[HEAD.size : HEAD.size + THREAD.size * len(known)] = b"".join(map(THREAD.pack, known))
-    memory[: HEAD.size] = HEAD.pack(time.monotonic() + seconds, ALL if threads is None else len(known))
+    memory[: HEAD.size] = HEAD.pack(CLOCKS.wall() + seconds, ALL if threads is None else len(known))
     try:
         yield
     finally:
@@ -66,18 +68,21 @@ def _memory(process: int) -> mmap.mmap | None:
         os.ftruncate(file, SIZE)
         # Isolated, and without site: what a .pth file starts in each interpreter, such as coverage, has no place there.
         command = [sys.executable, "-I", "-S", str(_SCRIPT), str(file), str(process)]
-        done = subprocess.run(
+        done = Popen(
             command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
             pass_fds=[file],
             start_new_session=True,  # without this, Ctrl-C would end it
-            timeout=_START,
-            check=False,
         )
-        return mmap.mmap(file, SIZE) if done.returncode == 0 else None
-    except (OSError, subprocess.SubprocessError):
+        with done:
+            try:
+                return mmap.mmap(file, SIZE) if done.wait(_START) == 0 else None
+            except TimeoutExpired:
+                done.kill()
+                return None
+    except (OSError, SubprocessError):
         return None
     finally:
         os.close(file)

@@ -26,11 +26,19 @@ _RESTLESS = 0.05  # part of a pause that a thread computes which works for no ba
 class BatchPriority:
     """The priority of one bench's batches, and who else has it."""
 
-    def __init__(self, higher: Priority, bystanders: Callable[[], Collection[int]] = tuple) -> None:
-        """``bystanders`` returns the numbers of threads that work for no batch, as far as known."""
+    def __init__(
+        self, higher: Priority, bystanders: Callable[[], Collection[int]] = tuple, helped: bool = False
+    ) -> None:
+        """Make it for a bench of which no batch has run yet.
+
+        :param bystanders: returns the numbers of threads that work for no batch, as far as known.
+        :param helped: whether threads or processes that a batch starts may work for it; seen if it is not known.
+        """
         self.higher = higher
+        self._helped = helped
         self._bystanders = bystanders
-        self._helpers: frozenset[int] = frozenset()
+        self._helpers: set[int] = set()
+        self._restless: set[int] = set()  # threads that compute for themselves
         self.is_undisturbed = False  # whether all that worked for the last batch had real-time priority
 
     @contextlib.contextmanager
@@ -47,10 +55,10 @@ class BatchPriority:
         if found:
             idle = process_usage.everyone()
             CLOCKS.sleep(_PAUSE)
-            found -= process_usage.active_since(idle, _PAUSE * _RESTLESS)
-        self._helpers = frozenset(found)
+            self._restless |= process_usage.active_since(idle, _PAUSE * _RESTLESS)
+        self._helpers |= found - self._restless
 
-    def raised(self, threads: Sequence[int], seconds: float, helped: bool) -> AbstractContextManager[None]:
+    def raised(self, threads: Sequence[int], seconds: float) -> AbstractContextManager[None]:
         """Return what raises the threads of a batch, and its helpers if it has any, from its entry to its exit.
 
         The call starts the watchdog that real-time priority needs, if there is none yet. Within a batch, the CPU time
@@ -58,11 +66,10 @@ class BatchPriority:
 
         :param threads: as the system numbers them, of this process and of its children.
         :param seconds: after which the watchdog takes real-time priority away.
-        :param helped: whether threads or processes that it starts may work for the batch.
         """
         if self.higher.kind == "realtime":
             watchdog.start()
-        if self.higher.kind != "off" and (helped or self._helpers.difference(threads)):
+        if self.higher.kind != "off" and (self._helped or self._helpers.difference(threads)):
             return self._with_helpers(threads, seconds)
         self.is_undisturbed = False
         return priority.raised(self.higher, threads, seconds)
@@ -77,10 +84,12 @@ class BatchPriority:
             self.is_undisturbed = self.higher.kind == "realtime" and all(
                 priority.has(self.higher, each) for each in worked
             )
-            self._helpers |= worked  # without this, a thread that a pool has just started would be lowered for good
+            # Without this, a thread that a pool has just started would be lowered for good.
+            self._helpers |= worked - self._restless
 
     def judged(self, sample: Sample) -> Sample:
         """Return the sample of the last batch; its helpers were not kept from a CPU if all had real-time priority."""
+        self._helped = self._helped or any(each.accounting == "unseen" for each in sample.readings)
         if not self.is_undisturbed:
             return sample
         readings = tuple(

@@ -43,7 +43,7 @@ class CallableBench(BaseBench):
         :param higher: the priority of batches, once both have been called.
         """
         super().__init__(before)
-        self._priority = BatchPriority(higher)
+        self._priority = BatchPriority(higher, helped=True)
         self._patience = patience
         self._calls = baseline, candidate
         self._seconds: list[float] = []  # of one call of each, once it is warm
@@ -136,7 +136,7 @@ class CallableBench(BaseBench):
         """Return what gives the thread that enters it a higher priority, and all that works for it."""
         if not self._is_warm:
             return nullcontext()
-        return self._priority.raised([threading.get_native_id()], self._deadline(which, loops), helped=True)
+        return self._priority.raised([threading.get_native_id()], self._deadline(which, loops))
 
     def _deadline(self, which: int, loops: int) -> float:
         """Return the seconds after which a batch has hung."""

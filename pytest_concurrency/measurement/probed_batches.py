@@ -8,6 +8,7 @@ from dataclasses import replace
 from pytest_concurrency.core.model import BlockProbe, GilProbe, Sample
 from pytest_concurrency.probes import gil_heartbeat
 from pytest_concurrency.probes.bystanders import Bystanders
+from pytest_concurrency.probes.thread_clock import growth
 
 _THE_BODYS = "the body's"
 
@@ -39,6 +40,6 @@ def beside_loop_heartbeat(
     if probe is not None:
         # While bystanders were running, they may have had the GIL that the loop needs, too. Without this, an
         # exporter's thread that computes for 60 ms reads as a block of the loop.
-        least = probe.longest.low - (bystanders.active() - active)
+        least = probe.longest.low - growth(active, bystanders.active())
         probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
     return sample, probe

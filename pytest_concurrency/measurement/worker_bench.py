@@ -66,7 +66,6 @@ class WorkerBench(BaseBench):
         self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
         self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
         self._warm: set[str] = set()
-        self._helped = False  # whether threads or processes of its own compute for the body
         self._hold_at: str | None = None  # the place of a long hold; found out once
         self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
         self._by_index = False  # whether the body depends on the index of its worker
@@ -88,8 +87,12 @@ class WorkerBench(BaseBench):
                 self._close_group("threads")  # so that fork finds a process of one thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._warm.discard(setup.key)
-            with self._leftovers.recording():
-                self._run(setup, setup.group_size, 1)
+            try:
+                with self._leftovers.recording():
+                    self._run(setup, setup.group_size, 1)
+            except BaseException:
+                self._close_group(setup.key)  # else these workers would stay without a warm-up
+                raise
             self._warm.add(setup.key)
         if setup.key not in self._loops and setup.method == "pair":
             # A long body is its own batch; finding that out once more would cost a body's time.
@@ -300,12 +303,11 @@ class WorkerBench(BaseBench):
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = used_up(loops)
             raise
-        self._helped |= any(reading.accounting == "unseen" for reading in sample.readings)
         sample = self._priority.judged(sample)
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used
-        self._by_index = self._by_index or worker_indices.depends_on_index(sample)
+        self._note_index(sample)
         return worker_indices.mean_body(sample)
 
     def _raised(self, key: str, beside: bool, seconds: float) -> AbstractContextManager[None]:
@@ -314,12 +316,17 @@ class WorkerBench(BaseBench):
         if key not in self._warm:
             return self._priority.learning()
         probes = bystanders.probe_ids() if beside else ()
-        return self._priority.raised([*ids, *probes], seconds, self._helped) if ids else nullcontext()
+        return self._priority.raised([*ids, *probes], seconds) if ids else nullcontext()
+
+    def _note_index(self, sample: Sample) -> None:
+        if worker_indices.depends_on_index(sample) and not self._by_index:
+            self._by_index = True
+            self._serial_calls = dict.fromkeys(self._serial_calls, 1)  # bodies of all workers run in each batch
 
     def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:
             sample = group.run(workers, 1, deadline, "prepare", turns)
-            self._by_index = self._by_index or worker_indices.depends_on_index(sample)
+            self._note_index(sample)
         except Raised as raised:
             raised.hint = "in the function given as setup="
             raise

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.thread_clock import active_of, computed_by
+from pytest_concurrency.probes.thread_clock import active_of, computed_by, growth
 
 Whose = Literal["theirs", "the body's", "unclear"]
 
@@ -64,16 +64,16 @@ class Bystanders:
         return frozenset(self._threads)
 
     def used(self) -> dict[int, float]:
-        """CPU time of each bystander so far, in seconds; 0 where it cannot be read."""
-        return {thread: computed_by([thread]) for thread in self._threads}
+        """CPU time of each bystander so far, in seconds; without those that have ended."""
+        return computed_by(self._threads)
 
-    def active(self) -> float:
-        """Seconds for which all of them were running or ready to run so far, and may have held the GIL."""
+    def active(self) -> dict[int, float]:
+        """Seconds for which each of them was running or ready to run so far, and may have held the GIL."""
         return active_of(self._threads)
 
     def computed(self, before: Mapping[int, float]) -> float:
         """CPU time of all of them, in seconds, since :meth:`used` has said so."""
-        return sum(used - before.get(thread, used) for thread, used in self.used().items())
+        return growth(before, self.used())
 
     def ask(self, before: Mapping[int, float], seconds: float, batch: Callable[[], float]) -> Whose:
         """Find out whose those are that computed notably in a batch, as far as it is not known yet.

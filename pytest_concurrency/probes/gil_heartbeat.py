@@ -22,7 +22,7 @@ from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
-from pytest_concurrency.probes.thread_clock import ThreadClock, active_of
+from pytest_concurrency.probes.thread_clock import ThreadClock, active_of, growth
 
 # Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
 _PATIENCE = 2.0
@@ -89,7 +89,7 @@ class Heartbeat:
         self._others = others
         self._beats: list[Wakeup] = []
         self._tried: list[Wakeup] = []
-        self._active = 0.0
+        self._active: dict[int, float] = {}
         self._longest = 0.0
         self._stood: tuple[stack_locations.Place, ...] = ()
         self._stopping = threading.Event()
@@ -119,9 +119,9 @@ class Heartbeat:
 
     def stop(self) -> Wakeups:
         self._stopping.set()
-        active = active_of(self._others) - self._active
+        active = growth(self._active, active_of(self._others))
         self._thread.join(_PATIENCE)
-        return Wakeups(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), max(0.0, active))
+        return Wakeups(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), active)
 
     def _live(self) -> None:
         clock = ThreadClock()

@@ -35,6 +35,7 @@ class LeftTasks:
         self._before: weakref.WeakSet[_Task] | None = None
         self._bodys: weakref.WeakSet[_Task] = weakref.WeakSet()
         self._places: dict[str, tuple[Place, ...]] = {}  # by coroutine function, where the body makes its tasks
+        self._is_making = False  # whether a task of the body is being made
         self._others: set[str] = set()  # the coroutine functions of tasks that others made meanwhile
 
     def first_calls(self, uses: int = 1) -> AbstractContextManager[object]:
@@ -54,9 +55,16 @@ class LeftTasks:
 
         def create_task(coroutine: Any, **named: Any) -> _Task:
             __tracebackhide__ = True
-            task: _Task = original(coroutine, **named)
+            maker = asyncio.current_task(loop)
+            # An eager task runs before it is known: what it makes meanwhile is the body's as well.
+            is_bodys = self._is_making or (maker is not None and maker in self._bodys)
+            self._is_making, was_making = is_bodys, self._is_making
+            try:
+                task: _Task = original(coroutine, **named)
+            finally:
+                self._is_making = was_making
             name = _name_of(task)
-            if (maker := asyncio.current_task(loop)) is not None and maker in self._bodys:
+            if is_bodys:
                 self._bodys.add(task)
                 self._places[name] = stack_locations.innermost(sys._getframe(1))
             else:

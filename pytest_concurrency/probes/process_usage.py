@@ -34,7 +34,7 @@ class _EndedThreads:
         self.delay = 0.0
         self._watchers = 0
         self._lock = threading.Lock()
-        self._original = threading.Thread.run
+        self._original = self._replacement = threading.Thread.run
 
     def watch(self) -> None:
         with self._lock:
@@ -50,12 +50,13 @@ class _EndedThreads:
                         with self._lock:
                             self.delay += delay
 
-                threading.Thread.run = run  # type: ignore[method-assign, assignment]
+                self._replacement = threading.Thread.run = run  # type: ignore[method-assign, assignment]
 
     def leave(self) -> None:
         with self._lock:
             self._watchers -= 1
-            if self._watchers == 0:
+            # A library that the batch has used for the first time may have replaced it too, for longer.
+            if self._watchers == 0 and threading.Thread.run is self._replacement:
                 threading.Thread.run = self._original  # type: ignore[method-assign]
 
 
@@ -155,10 +156,9 @@ def children() -> list[int]:
     if not _has_children():
         return found
     process = os.getpid()
-    with contextlib.suppress(OSError, ValueError):
-        for thread in os.listdir(f"/proc/{process}/task"):
-            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
-                found.extend(map(int, file.read().split()))
+    for thread in os.listdir(f"/proc/{process}/task"):
+        with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+            found.extend(map(int, file.read().split()))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pytest_concurrency.core.errors import CannotMeasure
 from pytest_concurrency.core.model import Reading
@@ -72,26 +72,34 @@ def spent_by(thread: int) -> tuple[float, float | None]:
     return 0.0, None
 
 
-def computed_by(threads: Collection[int]) -> float:
-    """Return the CPU time, in seconds, that these threads of this process have used; 0 where it cannot be read."""
-    return _sum_of(threads, 1)
+def computed_by(threads: Collection[int]) -> dict[int, float]:
+    """Return the CPU time, in seconds, that threads of this process have used; without those that cannot be read."""
+    return _read(threads, 1)
 
 
-def active_of(threads: Collection[int]) -> float:
-    """Return for how long, in seconds, these threads were running or ready to run; 0 where it cannot be read.
+def active_of(threads: Collection[int]) -> dict[int, float]:
+    """Return for how long, in seconds, threads were running or ready to run; without those that cannot be read.
 
     A thread that is ready to run and has no CPU may hold the GIL all the while.
     """
-    return _sum_of(threads, 2)
+    return _read(threads, 2)
 
 
-def _sum_of(threads: Collection[int], fields: int) -> float:
-    total = 0
+def growth(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """Return by how much these readings of threads have grown, in all.
+
+    A thread that has ended is left out. Without this, all of its life would be taken off what the others did.
+    """
+    return sum(seconds - before[thread] for thread, seconds in after.items() if thread in before)
+
+
+def _read(threads: Collection[int], fields: int) -> dict[int, float]:
+    found: dict[int, float] = {}
     if threads and unavailable() is None:
         for thread in threads:
             with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
-                total += sum(map(int, file.read().split()[:fields]))
-    return total * 1e-9
+                found[thread] = sum(map(int, file.read().split()[:fields])) * 1e-9
+    return found
 
 
 class ThreadClock:

@@ -1,0 +1,127 @@
+"""Which threads have the raised priority in a batch besides its workers, and whether that was all who worked."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from pytest_concurrency.core.model import Reading, Sample
+from pytest_concurrency.machine import priority
+from pytest_concurrency.machine.priority import ORDINARY, Priority
+from pytest_concurrency.measurement.batch_priority import BatchPriority
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only")
+REALTIME = Priority("realtime")
+HELPED = Sample(1, (Reading(0.0, 1.0, 0.5, accounting="unseen"), Reading(0.0, 1.0, 0.5)))
+
+
+@pytest.fixture
+def batches() -> BatchPriority:
+    if priority.has(REALTIME, threading.get_native_id()):
+        pytest.skip("this session has real-time priority already")
+    found = priority.choose("realtime")
+    if found.kind != "realtime":
+        pytest.skip(found.why)
+    return BatchPriority(found)
+
+
+@contextmanager
+def restless_thread() -> Iterator[int]:
+    end = threading.Event()
+
+    def live() -> None:
+        while not end.wait(0.001):
+            compute(0.001)
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    yield thread.native_id or 0
+    end.set()
+    thread.join()
+
+
+def compute(seconds: float = 0.002) -> int:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+    return threading.get_native_id()
+
+
+def run(batches: BatchPriority, batch: Callable[[], object], helped: bool = False) -> None:
+    batches._helped = batches._helped or helped
+    with batches.raised([threading.get_native_id()], 60.0):
+        batch()
+
+
+def test_pool_that_worked_for_the_first_batch_is_raised_in_the_next(batches: BatchPriority) -> None:
+    found = []
+    with ThreadPoolExecutor(1) as pool:
+        thread = pool.submit(compute).result()
+        with batches.learning():
+            pool.submit(compute).result()
+        run(batches, lambda: (pool.submit(compute).result(), found.append(priority.has(REALTIME, thread))))
+        assert found == [True]
+        assert batches.is_undisturbed
+        assert [each.accounting for each in batches.judged(HELPED).readings] == ["raised", "seen"]
+
+
+def test_thread_that_computes_without_a_batch_is_no_helper(batches: BatchPriority) -> None:
+    found = []
+    with restless_thread() as thread:
+        with batches.learning():
+            compute(0.02)
+        for _ in range(2):
+            run(batches, lambda: (compute(0.02), found.append(priority.has(REALTIME, thread))), helped=True)
+    assert found == [False, False]
+    assert not batches.is_undisturbed
+    assert batches.judged(HELPED) == HELPED
+
+
+def test_thread_that_a_pool_starts_in_a_batch_is_raised_in_the_next(batches: BatchPriority) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(compute).result()
+        with batches.learning():
+            pool.submit(compute).result()
+
+        def two() -> None:
+            meeting = threading.Barrier(2)
+            for future in [pool.submit(meeting.wait) for _ in range(2)]:
+                future.result()
+
+        for _ in range(2):
+            run(batches, two)
+            assert batches.is_undisturbed
+
+
+def test_bystander_that_is_known_counts_for_nothing(batches: BatchPriority) -> None:
+    with restless_thread() as thread:
+        batches._bystanders = lambda: [thread]
+        with batches.learning():
+            compute(0.02)
+        run(batches, lambda: compute(0.02), helped=True)
+    assert batches.is_undisturbed
+
+
+def test_nice_value_leaves_helpers_to_others() -> None:
+    found = priority.choose("nice")
+    if found.kind != "nice":
+        pytest.skip(found.why)
+    batches = BatchPriority(found)
+    with batches.learning():
+        compute()
+    run(batches, compute, helped=True)
+    assert batches.judged(HELPED) == HELPED
+
+
+def test_ordinary_priority_learns_and_claims_nothing() -> None:
+    batches = BatchPriority(ORDINARY)
+    with batches.learning():
+        compute()
+    run(batches, compute, helped=True)
+    assert batches.judged(HELPED) == HELPED
