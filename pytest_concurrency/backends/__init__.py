@@ -1,4 +1,8 @@
-"""Where bodies run: one file each, imported on use. Each worker process and interpreter imports this file."""
+"""Back-ends: the kinds of workers that run the test body, one module each.
+
+A back-end's module is imported when it is first used. Otherwise each worker process and interpreter, which imports this
+file, would import all of them.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +60,7 @@ def open_workers(setup: WorkerSetup, body: Body, around: WorkerEnvironment) -> W
     """Start the workers of a setup.
 
     :raises CannotMeasure: this machine or interpreter has no such workers, or they would share a connection.
-    :raises BadArgument: no one knows the executor, or the body cannot be called by several threads at once.
+    :raises BadArgument: the executor's name is unknown, or several workers cannot call the body at once.
     """
     group = _open(setup, body, around)
     patched = callables.patched_by(body.function) if setup.group_size > 1 and group.one_interpreter else None

@@ -1,4 +1,4 @@
-"""What a backend promises, and how its workers fail."""
+"""WorkerGroup, the base class of all back-ends, and the errors of their workers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pytest_concurrency.probes.helper_threads import UsedCpu
 
 
 class WorkerGroup(abc.ABC):
-    """Workers that are alive, warm and wait for a batch. Defaults are what most backends have in common."""
+    """A group of running workers that wait for a batch. The defaults here suit most back-ends."""
 
     @property
     def note(self) -> str:
-        """What a report should say of the workers."""
+        """What a report says about the workers."""
         return ""
 
     @property
@@ -29,62 +29,62 @@ class WorkerGroup(abc.ABC):
 
     @property
     def one_process(self) -> bool:
-        """Whether the CPU time of the workers is this process's own."""
+        """Whether the CPU time of the workers counts as CPU time of this process."""
         return True
 
     @property
     def workers_cpu(self) -> float:
-        """CPU time, in seconds, that the processes of the workers have used in all, with their ended children.
+        """Total CPU time, in seconds, of the workers' processes and their ended children.
 
-        Whatever for: the body, ``setup=``, imports. Without this it would count as the load of other programs. 0 where
-        the workers are threads of this process, or on other hosts.
+        It includes the body, ``setup=`` and imports. Without this, it would count as load by other programs. It is 0 if
+        the workers are threads of this process, or run on other hosts.
         """
         return 0.0
 
     @property
     def begun(self) -> UsedCpu | None:
-        """What this process had used as the workers of the last batch had their input; None: as it was asked for."""
+        """CPU time of this process when the last batch's workers had their input; None: count from its request."""
         return None
 
     @property
     def cpus(self) -> float | None:
-        """The CPUs that the workers have together, where those are not this machine's."""
+        """Total number of CPUs of the workers' hosts, if some workers run on other hosts; otherwise None."""
         return None
 
     @property
     def at_once(self) -> int | None:
-        """How many workers were seen to run at the same time, where they may be fewer than claimed."""
+        """How many workers were seen to run at the same time, if that may be fewer than requested; otherwise None."""
         return None
 
     @property
     def idents(self) -> Sequence[int | None]:
-        """The workers' threads, as :func:`threading.get_ident` calls them; None for what is no thread of ours."""
+        """Identifier of each worker's thread (:func:`threading.get_ident`); None if the plugin did not start it."""
         return (None,)
 
     @property
     def native_ids(self) -> Sequence[int]:
-        """The threads that run the body, as the system numbers them, in this process or others of this host.
+        """Native IDs (:func:`threading.get_native_id`) of the known threads of this host that run the body.
 
-        Those that are known: measuring may give them a higher priority for the time of a batch.
+        The threads may be in other processes. They may get a higher priority for the time of a batch.
         """
         return ()
 
     @property
     def block(self) -> BlockProbe | None:
-        """What the last ``beat`` job saw of the event loop, where there is one."""
+        """The event-loop block that the last ``beat`` job measured; None without an event loop."""
         return None
 
     def left_behind(self) -> Sequence[Leftover]:
-        """Return what the body has left running where only the workers can see it: in their process, on their loop.
+        """Return what the body has left running that only the workers can see: in their process, or on their loop.
 
-        :raises WorkerLost: a worker died, or gave no answer.
+        :raises WorkerLost: a worker died, or did not answer.
         """
         return ()
 
     def stacks(self, workers: int) -> Sequence[Sequence[Place]] | None:
-        """Return where each of the first ``workers`` is at this moment, innermost first; None if no one can see.
+        """Return the current stack of each of the first ``workers``, innermost frame first; None if it cannot be read.
 
-        Asked from another thread while a batch runs.
+        This is called from another thread while a batch runs.
         """
         return None
 
@@ -94,7 +94,7 @@ class WorkerGroup(abc.ABC):
 
         :param turns: how many workers' jobs a single worker runs, one after the other, in each of its loops.
         :raises Raised: the body raised.
-        :raises WorkerLost: a worker died, hung for ``deadline`` seconds, or answered nonsense.
+        :raises WorkerLost: a worker died, hung for ``deadline`` seconds, or sent an invalid answer.
         """
 
     @abc.abstractmethod
@@ -103,7 +103,7 @@ class WorkerGroup(abc.ABC):
 
 
 class Raised(Exception):
-    """Carries the body's own exception out of a worker; ``index`` is None where no one knows which."""
+    """Carries an exception of the body out of a worker; ``index`` is None if it is not known which worker raised it."""
 
     def __init__(self, error: BaseException, backend: str, index: int | None, workers: int) -> None:
         super().__init__(str(error))
@@ -114,7 +114,7 @@ class Raised(Exception):
 
 
 class Hung(WorkerLost):
-    """Workers that did not come back; says where each of them stood."""
+    """Workers that did not answer in time; the message shows where each of them is."""
 
     def __init__(self, backend: str, workers: int, deadline: float, places: list[str], hint: str = "") -> None:
         self.places = places

@@ -1,4 +1,4 @@
-"""What every worker of every backend does with a batch, and who it is while doing so."""
+"""How a worker of any back-end runs a batch, and ``current_worker``, the context variable that identifies it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from pytest_concurrency.probes.thread_clock import ThreadClock
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
-LEFT_BEHIND = "left behind"  # the job that says what the body has left running
-SAYING_SO = 10.0  # seconds that workers get for it
+LEFT_BEHIND = "left behind"  # the job that returns what the body has left running
+SAYING_SO = 10.0  # seconds that workers get to answer this job
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class Worker:
     backend: str
 
 
-# Outside of any backend the body runs once, alone, in the test's own thread.
+# Outside of a back-end the body runs once, in the test's own thread.
 ALONE = Worker(index=0, count=1, backend="serial")
 current_worker: ContextVar[Worker] = ContextVar("pytest_concurrency_worker", default=ALONE)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerFolder:
-    """Below a folder, one for each worker; made when it is asked for, by the worker that asks."""
+    """A subfolder for each worker, which the worker creates when it first uses the path."""
 
     base: Path
 
@@ -58,56 +58,56 @@ class WorkerFolder:
         return str(self.path)
 
 
-# The workers whose body has asked for its index since their batch began.
+# The workers whose body has read its index since their batch began.
 _asked_index: set[Worker] = set()
 
 
 def index_of_worker() -> int:
-    """Return the index of the worker that asks, and note that it has asked: its body is one of its own."""
+    """Return the index of the calling worker, and record that its body depends on the index."""
     worker = current_worker.get()
     _asked_index.add(worker)
     return worker.index
 
 
 def forget_index(*workers: Worker) -> None:
-    """Begin a batch of these workers: none of them has asked for its index."""
+    """Forget, at the start of a batch, that these workers have read their index."""
     _asked_index.difference_update(workers)
 
 
 def asked_index(*workers: Worker) -> bool:
-    """Whether the body has asked for its index in one of these workers since their batch began."""
+    """Whether the body has read its index in one of these workers since their batch began."""
     return not _asked_index.isdisjoint(workers)
 
 
 def bodies_of(index: int, count: int, backend: str, turns: int) -> tuple[Worker, ...]:
     """Return the workers whose bodies one worker runs in its batch.
 
-    Its own; or those of ``turns`` workers one after the other, if these are more than one.
+    This is only the worker itself, or ``turns`` workers one after the other if ``turns`` is more than 1.
     """
     if turns > 1:
         return tuple(Worker(each, turns, backend) for each in range(turns))
     return (Worker(index, count, backend),)
 
 
-# What a body's ``setup=`` made for this batch, of each worker in this process.
+# The input that ``setup=`` made for this batch, for each worker in this process: {(back-end, index): input}.
 _inputs: dict[tuple[str, int], Any] = {}
 
 
 def current_input() -> Any:
-    """What ``setup=`` has made for the worker that asks; None without one."""
+    """Return the input that ``setup=`` has made for the calling worker; None without ``setup=``."""
     worker = current_worker.get()
     return _inputs.get((worker.backend, worker.index))
 
 
 def prepare_input(prepare: Callable[[], Any]) -> None:
-    """Make fresh input for the worker that runs this."""
+    """Make new input for the calling worker."""
     worker = current_worker.get()
-    _inputs.pop((worker.backend, worker.index), None)  # two of them at a time may be too much memory
+    _inputs.pop((worker.backend, worker.index), None)  # two inputs at the same time may need too much memory
     _inputs[worker.backend, worker.index] = prepare()
 
 
 def prepare_inputs_of_tasks(prepare: Callable[[], Any], workers: Sequence[Worker]) -> None:
-    """Make fresh input for each of some tasks, one after the other: they share a thread."""
+    """Make new input for each task, one after the other, because tasks share a thread."""
     for worker in workers:
         current_worker.set(worker)
         prepare_input(prepare)
@@ -115,7 +115,7 @@ def prepare_inputs_of_tasks(prepare: Callable[[], Any], workers: Sequence[Worker
 
 @dataclass(frozen=True, slots=True)
 class WithInput:
-    """A function that gets the fresh input as its first argument."""
+    """Calls a function with the worker's current input as its first argument."""
 
     function: Callable[..., Any]
 
@@ -124,12 +124,12 @@ class WithInput:
 
 
 def forget_inputs() -> None:
-    """Let go of what was made for batches that are over."""
+    """Release the inputs of finished batches."""
     _inputs.clear()
 
 
 def jobs_of(body: Body) -> dict[str, Callable[[], Any]]:
-    """What workers can be told to do."""
+    """Return the jobs that a worker can run: the body, the reference workload, and ``setup=`` if there is one."""
     jobs: dict[str, Callable[[], Any]] = {"body": body.call, "control": control_body}
     if body.prepare is not None:
         jobs["prepare"] = functools.partial(prepare_input, body.prepare)
@@ -139,9 +139,9 @@ def jobs_of(body: Body) -> dict[str, Callable[[], Any]]:
 def run_batch(
     call: Callable[[], Any], loops: int, clock: ThreadClock, idle_delay: float | None, bodies: Sequence[Worker]
 ) -> Reading:
-    """Call the body ``loops`` times between two stamps, as each of some workers.
+    """Call the body ``loops`` times for each worker in ``bodies``, between two clock readings.
 
-    :raises BadArgument: it returns coroutines instead of doing its work.
+    :raises BadArgument: the body returns a coroutine instead of doing its work.
     """
     answer = None
     forget_index(*bodies)
@@ -176,9 +176,9 @@ def _run_in_turn(
 
 
 async def await_as(call: Callable[[], Awaitable[Any]], loops: int, bodies: Sequence[Worker]) -> tuple[float, ...]:
-    """Await an ``async def`` body ``loops`` times, as each of some workers.
+    """Await an ``async def`` body ``loops`` times for each worker in ``bodies``.
 
-    Return what one body of each took, in seconds, if these are several.
+    Return the mean seconds per call of each worker if there are several; otherwise an empty tuple.
     """
     current_worker.set(bodies[0])
     if len(bodies) == 1:
@@ -198,9 +198,9 @@ async def await_as(call: Callable[[], Awaitable[Any]], loops: int, bodies: Seque
 
 
 def refuse_coroutine(answer: object) -> None:
-    """See to it that a call has done its work.
+    """Check that a call has not merely returned a coroutine.
 
-    :raises BadArgument: it has returned a coroutine, and nothing has run.
+    :raises BadArgument: it has returned a coroutine, so the body has not run.
     """
     if isinstance(answer, CoroutineType):
         answer.close()
@@ -214,18 +214,18 @@ _BLOCK = bytes(1 << 16)
 
 
 def control_body() -> None:
-    """Computing that is known to run in parallel, in threads too: hashing releases the GIL.
+    """Reference workload: a computation that runs in parallel even in threads, because hashing releases the GIL.
 
-    About a third of a millisecond. If several workers cannot overlap *this*, the machine is not
-    giving them their CPUs at the moment, whatever the body does. SHA-3 slows down much as the interpreter does where
-    two hardware threads share a core; SHA-256, for which processors have instructions, would show nothing of that.
+    It takes about a third of a millisecond. If several workers cannot run *this* in parallel, the machine does not give
+    them their CPUs at the moment, whatever the body does. SHA-3 slows down about as much as the interpreter where two
+    hardware threads share a core; SHA-256, for which processors have instructions, would not show that.
     """
     for _ in repeat(None, 2):
         hashlib.sha3_256(_BLOCK).digest()
 
 
 def used_up(loops: int) -> str:
-    """What may be wrong where a body raises that is called ``loops`` times with one input of setup=."""
+    """Return a hint for a body that raises when it is called ``loops`` times with one input of ``setup=``."""
     return (
         f"setup= makes an input for each batch, in which each worker calls the body {loops} times here. "
         "If the body uses its input up, or changes it, let it work on a copy."

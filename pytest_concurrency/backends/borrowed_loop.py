@@ -1,7 +1,7 @@
-"""An event loop that an async plugin runs: batches run on it, and the measuring runs in a thread of its own.
+"""Batches on the event loop that an async plugin runs, while the measuring code runs in a thread of its own.
 
-An async plugin awaits :meth:`BorrowedLoop.serve` as it would await the test. So fixtures and body share
-one loop, and what is bound to it (a connection, a lock, a queue) works in the body.
+The async plugin awaits :meth:`BorrowedLoop.serve` instead of the test. Fixtures and body therefore share one loop, and
+objects that are bound to it (a connection, a lock, a queue) work in the body.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
-_CLOSING = 10.0  # seconds that measuring gets to end its workers when the loop is gone
-_CALL_POLL = 0.1  # seconds between looks whether the loop has gone while a call in it is waited for
+_CLOSING = 10.0  # seconds that the measuring thread gets to end its workers when the loop has ended
+_CALL_POLL = 0.1  # seconds between checks whether the loop has ended, while waiting for a call in it
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Abandoned(BaseException):
-    """Ends the measuring thread: no one serves its batches any more."""
+    """Ends the measuring thread, because the loop no longer runs its batches."""
 
 
 class Request:
-    """One batch on its way to the loop and back."""
+    """One batch that the loop is to run, and its answer."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -40,13 +40,13 @@ class Request:
 
 
 class BorrowedLoop(ABC):
-    """Hands batches from the thread that measures to the loop that someone else runs."""
+    """Hands batches from the measuring thread to the event loop of an async plugin."""
 
     name: str  # what kind of loop it is
-    has_loose_tasks = False  # whether a task may outlive the one that has made it, as in asyncio
+    has_loose_tasks = False  # whether a task may outlive the task that created it, as in asyncio
 
     def __init__(self) -> None:
-        """To be made in the loop's thread, by what runs there."""
+        """Must be called in the loop's thread, by code that runs on the loop."""
         self._lock = threading.Lock()
         self._engine: threading.Thread | None = None
         self._current: Request | None = None
@@ -56,7 +56,7 @@ class BorrowedLoop(ABC):
         self.native_id: int = threading.get_native_id()  # of the thread that runs the loop, and so the test body
 
     async def serve(self, work: Callable[[], None]) -> None:
-        """Let ``work`` run in a thread, and its batches in this loop; raise what it raises."""
+        """Run ``work`` in a thread and its batches on this loop; if ``work`` raises an exception, raise it here."""
         __tracebackhide__ = True
         clock = ThreadClock()
         self._engine = threading.Thread(
@@ -70,17 +70,17 @@ class BorrowedLoop(ABC):
                 request.answered.release()
                 idle_delay = clock.delay()
         finally:
-            # Cancelled by Ctrl-C or a timeout, or done: either way the thread ends before the test does.
+            # Without this, the measuring thread could outlive a test that Ctrl-C or a timeout has cancelled.
             self.abandon()
             clock.close()
         if self._error is not None:
             try:
                 raise self._error
             finally:
-                self._error = None  # or the traceback refers to itself
+                self._error = None  # otherwise the error and its traceback form a reference cycle
 
     def abandon(self) -> None:
-        """End the measuring: from here on its requests raise. Safe to call at any time, and twice."""
+        """End the measuring thread: its next request raises Abandoned. Safe to call at any time, and twice."""
         with self._lock:
             self._abandoned = True
             request = self._current
@@ -90,9 +90,9 @@ class BorrowedLoop(ABC):
             self._engine.join(_CLOSING)
 
     def run(self, job: Job, deadline: float) -> Reading | BaseException | None:
-        """From the measuring thread: let one batch run; return its reading, its exception, or None if it is late.
+        """From the measuring thread: run one batch; return its reading, its exception, or None if it took too long.
 
-        :raises Abandoned: the loop has gone.
+        :raises Abandoned: the loop has ended.
         """
         request = Request(job)
         with self._lock:
@@ -106,7 +106,7 @@ class BorrowedLoop(ABC):
         return request.answer if in_time else None
 
     def cancel(self, seconds: float) -> None:
-        """From the measuring thread: end the batch that is late, and give it some time to do so."""
+        """From the measuring thread: cancel the batch that is late, and wait up to ``seconds`` for its end."""
         request = self._current
         if request is not None and request.cancel is not None and not self._abandoned:
             self._call_soon(request.cancel)
@@ -120,7 +120,7 @@ class BorrowedLoop(ABC):
     def call(self, function: Callable[[], object]) -> None:
         """From the measuring thread: call a plain function in the loop's thread, and wait until it has returned.
 
-        :raises Abandoned: the loop has gone.
+        :raises Abandoned: the loop has ended.
         """
         done = threading.Event()
 
@@ -136,7 +136,7 @@ class BorrowedLoop(ABC):
                 raise Abandoned
 
     def stack(self) -> tuple[stack_locations.Place, ...] | None:
-        """Return where the loop's thread is at this moment, innermost first; None if it has ended."""
+        """Return the current stack of the loop's thread, innermost frame first; None if the thread has ended."""
         return stack_locations.of_thread(self._ident)
 
     def _measure(self, work: Callable[[], None]) -> None:
@@ -144,7 +144,7 @@ class BorrowedLoop(ABC):
             work()
         except Abandoned:
             pass
-        except BaseException as error:  # verdicts, pytest's outcomes, the body's own
+        except BaseException as error:  # a verdict, an outcome of pytest, or an exception of the body
             self._error = error
         finally:
             with contextlib.suppress(Abandoned):
@@ -152,11 +152,11 @@ class BorrowedLoop(ABC):
 
     @abstractmethod
     def _call_soon(self, call: Callable[..., object], *args: Any) -> None:
-        """From any thread: call something in the loop; raise Abandoned if it is closed."""
+        """From any thread: schedule a call in the loop; raise Abandoned if the loop is closed."""
 
     @abstractmethod
     def _send(self, request: Request | None) -> None:
-        """In the loop's thread: let :meth:`_receive` return this."""
+        """In the loop's thread: make :meth:`_receive` return ``request``."""
 
     @abstractmethod
     async def _receive(self) -> Request | None: ...
@@ -167,7 +167,7 @@ class BorrowedLoop(ABC):
 
 
 class BorrowedAsyncioLoop(BorrowedLoop):
-    """Borrows asyncio's loop, or any that stands in for it (uvloop)."""
+    """Borrows asyncio's event loop, or a replacement such as uvloop."""
 
     has_loose_tasks = True
 
@@ -181,7 +181,7 @@ class BorrowedAsyncioLoop(BorrowedLoop):
     def _call_soon(self, call: Callable[..., object], *args: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(call, *args)
-        except RuntimeError:  # closed
+        except RuntimeError:  # the loop is closed
             raise Abandoned from None
 
     def _send(self, request: Request | None) -> None:
@@ -200,7 +200,7 @@ class BorrowedAsyncioLoop(BorrowedLoop):
             else:
                 request.answer = clock.finish(begun, idle_delay)
 
-        # A task of its own, so that a batch can be ended and the test goes on.
+        # The batch needs a task of its own. Otherwise, cancelling a batch would cancel the test, too.
         task = asyncio.ensure_future(batch())
         request.cancel = task.cancel
         try:
@@ -213,17 +213,17 @@ class BorrowedAsyncioLoop(BorrowedLoop):
 
 
 class BorrowedLoopWorker:
-    """The one worker that a loop is, in the form of a worker group."""
+    """A borrowed loop with the interface of a worker group that has one worker."""
 
     def __init__(self, loop: BorrowedLoop, jobs: dict[str, Job]) -> None:
         self._loop = loop
         self._jobs = jobs
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
-        """Run a job once; the jobs know by themselves of whose bodies they consist.
+        """Run a job once. ``turns`` is not used, because the job itself knows which workers' bodies it runs.
 
         :raises Raised: the job raised.
-        :raises Hung: it did not end in time.
+        :raises Hung: the job did not end in time.
         """
         answer = self._loop.run(self._jobs[job], deadline)
         if answer is None:
@@ -235,15 +235,15 @@ class BorrowedLoopWorker:
 
     @property
     def native_ids(self) -> Sequence[int]:
-        """The loop's thread."""
+        """Native ID of the loop's thread."""
         return (self._loop.native_id,)
 
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
-        """Where the loop's thread is."""
+        """Return the current stack of the loop's thread."""
         return [self._loop.stack() or ()]
 
     def recover(self, seconds: float) -> None:
-        """End a job that was late, so that the loop can go on."""
+        """Cancel a job that was late, so that the loop can continue."""
         self._loop.cancel(seconds)
 
     def close(self) -> None:

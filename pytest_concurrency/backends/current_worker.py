@@ -1,4 +1,4 @@
-"""What the ``concurrency_worker`` fixture gives to a body; imported in every worker that the body is sent to."""
+"""The value of the ``concurrency_worker`` fixture; imported in every worker that the body is sent to."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pytest_concurrency.backends.batch import current_input, current_worker, ind
 
 
 class CurrentWorker:
-    """Stands for the worker that reads it; is pickled by its name."""
+    """Describes the worker whose code reads it. It has no state of its own, and is pickled by its class's name."""
 
     @property
     def index(self) -> int:
-        """Number of this worker, from 0; a body that reads it is measured against the bodies of all N workers."""
+        """Number of this worker, from 0. If a body reads it, the serial run calls all N workers' bodies in turn."""
         return index_of_worker()
 
     @property
@@ -27,7 +27,7 @@ class CurrentWorker:
 
     @property
     def input(self) -> Any:
-        """What the marker's ``setup=`` function made for this batch of this worker; None without one."""
+        """What the marker's ``setup=`` function made for this batch of this worker; None without ``setup=``."""
         return current_input()
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What workers may need to know of the session that they are started for."""
+"""Settings of the pytest session that back-ends need to start workers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def _no_executors() -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class WorkerEnvironment:
-    """The session's root, and where its options say that workers come from."""
+    """The session's root folder, its options for starting workers, and the test's event loop."""
 
     root: Path
     start_method: str = "auto"
     dask_address: str = ""
-    # What the project has registered by pytest_concurrency_backends: {name: executor, or what makes one}.
+    # Executors that the project has registered with the hook pytest_concurrency_backends: {name: executor or factory}.
     executors: Callable[[], Mapping[str, Any]] = _no_executors
-    priority: Priority = ORDINARY  # that batches are measured at
-    # The event loop that the test itself runs on, where an async plugin runs it.
+    priority: Priority = ORDINARY  # the CPU scheduling priority during a batch
+    # The event loop that the test itself runs on; None if no async plugin runs the test.
     borrowed_loop: BorrowedLoop | None = None

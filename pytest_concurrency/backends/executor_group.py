@@ -1,4 +1,4 @@
-"""Any ``concurrent.futures.Executor`` as a worker group: its workers come as they please, and still begin together."""
+"""Worker group on any ``concurrent.futures.Executor``: batches are sent ahead of a common start time."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _FIRST_LEAD = 0.02  # seconds from sending a batch to its common start
 _LONGEST_LEAD = 2.0
-_ASSEMBLING = 30.0  # seconds in which a pool's workers must have turned up
-_STUCK = 5  # tries without a new worker after which no more are awaited
+_ASSEMBLING = 30.0  # seconds that all workers of a pool get to start
+_STUCK = 5  # tries without an additional worker after which the wait for more ends
 _TRIES = 4  # for a batch whose workers were late, or did not all take part
 _GOODBYE = 1.0  # seconds that a hanging body gets to end when its worker group is closed
-_LATE = 0.0005  # seconds after the common start that do not matter
+_LATE = 0.0005  # seconds after the common start at which a worker may still begin
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
 _FORKED = (
     "This pool forks its workers from the test process. Threads of that are missing in them: what the body gives to a "
@@ -51,10 +51,10 @@ _FORKED = (
 
 
 class ExecutorWorkers(WorkerGroup):
-    """Sends each worker's part of a batch as one task, a little ahead of a common start.
+    """Sends each worker's part of a batch as one task, shortly before a common start time.
 
-    How long tasks need to arrive is measured and kept out of the figures: it is what the executor
-    costs, not how the body scales. The note tells it.
+    The time that tasks take to arrive is measured, but left out of the results: it is a cost of the executor, and does
+    not show how the body scales. The note reports it.
     """
 
     at_once: int = 0
@@ -71,12 +71,12 @@ class ExecutorWorkers(WorkerGroup):
         self._here = stack_location()
         self._offsets = {self._here.host: 0.0}
         self._slack: dict[str, float] = {}
-        self._reports: dict[int, Report] = {}  # the last one of each worker
-        self._last: Sequence[Report] = ()  # of the last batch
-        self._used: dict[int, float] = {}  # CPU time since it was first seen, by process, of those of this host
+        self._reports: dict[int, Report] = {}  # the last report of each worker
+        self._last: Sequence[Report] = ()  # reports of the last batch
+        self._used: dict[int, float] = {}  # CPU time of each process on this host since its first report
         self._used_before: dict[int, float] = {}
         self._costs: list[float] = []
-        self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and where they stood
+        self._hanging: dict[int, tuple[Future[Report], str]] = {}  # parts that did not end, and their stack locations
         executor_task.here[self._key] = executor_task.Known(jobs_of(body), copy_context())
         try:
             self._assemble()
@@ -91,24 +91,24 @@ class ExecutorWorkers(WorkerGroup):
 
     @property
     def one_process(self) -> bool:
-        """Also of workers on other hosts, whose CPU time this machine's counters do not show."""
+        """True also if workers are on other hosts, whose CPU time this machine's counters do not show."""
         processes = {report.origin.process for report in self._reports.values()}
         return processes <= {self._here.process} or bool(self._elsewhere())
 
     @property
     def workers_cpu(self) -> float:
-        """Of the processes on this machine that have answered, as of the last answer of each."""
+        """CPU time of the processes on this machine that have answered, as of the last answer of each."""
         return sum(self._used.values())
 
     @property
     def begun(self) -> UsedCpu | None:
-        """As of the worker of this process that had its input last, in the last batch."""
+        """CPU time when the last of this process's workers had its input, in the last batch."""
         here = [report.begun for report in self._last if report.origin.process == self._here.process]
         return UsedCpu(max(each.process for each in here), max(each.ended for each in here)) if here else None
 
     @property
     def native_ids(self) -> list[int]:
-        """Those on this host that have been seen."""
+        """Native thread IDs of the workers on this host that have answered."""
         origins = [report.origin for report in self._reports.values()]
         return [origin.native_id for origin in origins if origin.host == self._here.host]
 
@@ -135,7 +135,7 @@ class ExecutorWorkers(WorkerGroup):
         :raises Raised: the body's own exception, with the worker that it came from.
         :raises WorkerLost: the pool has broken, or did not answer in time.
         """
-        if job == "prepare":  # is part of every work item: who gets the next one is not known before
+        if job == "prepare":  # part of every work item, because its worker is not known beforehand
             return Sample(1, ())
         for attempt in itertools.count(1):
             start_at, reports = self._send(workers, loops, deadline, job, turns)
@@ -159,7 +159,7 @@ class ExecutorWorkers(WorkerGroup):
         return executor_task.left_behind(self._send(self._count, 1, SAYING_SO, LEFT_BEHIND)[1])
 
     def close(self) -> None:
-        """End the executor if it is ours; leave the user's own as it is, but for a body that hangs in it."""
+        """End the executor if this plugin made it. In a user's own executor, only interrupt bodies that hang."""
         executor_task.here.pop(self._key, None)
         hanging, self._hanging = self._hanging, {}
         parts = [future for future, _ in hanging.values()]
@@ -167,7 +167,7 @@ class ExecutorWorkers(WorkerGroup):
         with executor_task.at_work_lock:
             for index in hanging:
                 for thread in self._thread_at(index):
-                    hung.interrupt(thread)  # it ends the body, not the pool's thread
+                    hung.interrupt(thread)  # this ends the body, but not the pool's thread
         if self._pool.end is not None:
             self._pool.end()
         concurrent.futures.wait(parts, timeout=_GOODBYE)
@@ -177,16 +177,16 @@ class ExecutorWorkers(WorkerGroup):
                 hung.leave(hung.AbandonedWorker(what, future, functools.partial(self._who_may_be_at, index)))
 
     def _thread_at(self, index: int) -> list[threading.Thread]:
-        """Return the thread of this interpreter that is at a worker's part, if it is one of those."""
+        """Return the thread that runs a worker's part, as a list; it is empty if no thread of this interpreter does."""
         ident = executor_task.at_work.get((self._key, index))
         return [thread for thread in threading.enumerate() if thread.ident == ident]
 
     def _who_may_be_at(self, index: int) -> Sequence[threading.Thread | BaseProcess]:
-        """Return that thread; or, of workers in other processes and interpreters, all."""
+        """Return the thread that runs a worker's part; if it is not in this interpreter, all workers of the pool."""
         return self._thread_at(index) or [*threads_of(self._pool.executor), *processes_of(self._pool.executor)]
 
     def _assemble(self) -> None:
-        """Wait until as many workers as are wanted run at the same time, or for as many as there will be."""
+        """Wait until all requested workers run at the same time, or until no additional worker appears."""
         end = CLOCKS.wall() + _ASSEMBLING
         stuck = 0
         while self.at_once < self._count and stuck < _STUCK and CLOCKS.wall() < end:
@@ -210,13 +210,13 @@ class ExecutorWorkers(WorkerGroup):
                 futures.append(self._submit(replace(work_item, index=index, start_at=start_at)))
                 futures[-1].add_done_callback(functools.partial(_stamp, received, index))
         except BaseException:
-            # Parts that were submitted before would wait in the pool for workers, and run when nothing is measured.
+            # Without this, parts that are already in the pool's queue would run later, when nothing is measured.
             for future in futures:
                 future.cancel()
             raise
         try:
             _, missing = concurrent.futures.wait(futures, timeout=deadline + self._lead)
-        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers still run the batch
             self._hung(futures, workers, deadline)
             raise
         if missing:
@@ -234,11 +234,11 @@ class ExecutorWorkers(WorkerGroup):
     def _submit(self, work_item: WorkItem) -> Future[Report]:
         """Give the executor one part of a batch.
 
-        :raises WorkerLost: it refuses, with an exception of its own choice, or gives no future of the standard library.
+        :raises WorkerLost: the executor raises an exception, or does not return a future of the standard library.
         """
         try:
             future = self._pool.executor.submit(work, work_item)
-        except KeyboardInterrupt:  # Ctrl-C reaches the main thread wherever it is
+        except KeyboardInterrupt:  # Ctrl-C can arrive here, too, and is not an error of the executor
             raise
         except BaseException as error:
             raise WorkerLost(self._broken(error)) from None
@@ -250,7 +250,7 @@ class ExecutorWorkers(WorkerGroup):
         return future
 
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
-        """Say where each part stands, and take back those that no one has begun."""
+        """Return an error with the stack location of each part, and cancel parts that have not begun."""
         found = []
         hint = _FORKED if start_method_of(self._pool.executor) == "fork" else ""
         for index, future in enumerate(futures):
@@ -262,7 +262,7 @@ class ExecutorWorkers(WorkerGroup):
                 continue
             stands = stack_locations.of_thread(executor_task.at_work.get((self._key, index)))
             if stands is None:
-                found.append("no answer")  # from another process or interpreter
+                found.append("no answer")  # its stack is in another process or interpreter
             else:
                 found.append(stack_locations.describe(stands))
                 hint = hung.STAYS
@@ -270,20 +270,20 @@ class ExecutorWorkers(WorkerGroup):
         return Hung(self._backend, workers, deadline, found, hint)
 
     def _pack(self) -> None:
-        """Some worker is not of this interpreter: from now on the body travels."""
+        """Serialize the body from now on, because some worker is outside of this interpreter."""
         modules = session_modules(self._root)
         refuse_what_only_fork_shares(
             self._body, modules, f"Workers of {self._backend} import it", "they are not forks of the test process"
         )
         packed = pack(self._body)
-        # The fork server of a pool that is ours has the environment of the first test that needed it.
+        # Without this, workers of our own pool would have the environment of the first test that used the fork server.
         stale = self._pool.end is not None and start_method_of(self._pool.executor) == "forkserver"
         state = pack_state(environment=stale)
         self._work_item = replace(self._work_item, packed=packed, state=state, modules=modules, path=tuple(sys.path))
 
     def _report(self, future: Future[Report], index: int, workers: int) -> Report:
         try:
-            # Not raised here: what an executor sets, as SystemExit, might end the session.
+            # result() would raise what the executor has set, and a SystemExit could end the session.
             error = future.exception()
         except CancelledError as cancelled:
             error = cancelled
@@ -307,21 +307,21 @@ class ExecutorWorkers(WorkerGroup):
         )
 
     def _record_times(self, reports: Sequence[Report], sent: float, received: Sequence[float]) -> None:
-        """Set the lead by how long the tasks took to arrive, and the clocks of other hosts."""
+        """Update the lead, the clock offsets of other hosts and the CPU time of processes after a batch."""
         for index, (report, back) in enumerate(zip(reports, received, strict=True)):
             self._reports[index] = report
             host, process = report.origin.host, report.origin.process
             if host == self._here.host and process != self._here.process:
-                # A user's pool may have worked before, which was no part of this measurement.
+                # Without this, CPU time that a user's pool used earlier would count as part of this measurement.
                 before = self._used_before.setdefault(process, report.begun.total)
                 self._used[process] = max(report.ended.total - before, self._used.get(process, 0.0))
             if host != self._here.host:
-                # As the Network Time Protocol does (RFC 5905): the round with the least to spare says most.
+                # As in the Network Time Protocol (RFC 5905), the round trip with the least delay gives the best offset.
                 spare = (back - sent) - (report.done - report.arrived)
                 if spare < self._slack.get(host, float("inf")):
                     self._slack[host] = spare
                     self._offsets[host] = ((report.arrived - sent) + (report.done - back)) / 2
-        # Of a worker that has more than one part, the later ones were not late, but had to wait for the first.
+        # If a worker has several parts, the later ones wait for the first: they do not show how long a task needs.
         first: dict[Origin, float] = {}
         for report in reports:
             arrived = self._here_time(report, report.arrived)
@@ -329,7 +329,7 @@ class ExecutorWorkers(WorkerGroup):
         there = max(first.values()) - sent
         home = max(back - self._here_time(report, report.done) for report, back in zip(reports, received, strict=True))
         self._costs.append(max(0.0, there) + max(0.0, home))
-        # Quick to grow, slow to shrink.
+        # The lead grows at once, but shrinks by 10% per batch at most: workers are late if it is too short.
         self._lead = min(_LONGEST_LEAD, max(1.2 * there + _SPARE, 0.9 * self._lead))
 
     def _reading(self, report: Report) -> Reading:

@@ -1,4 +1,4 @@
-"""What runs inside a worker of someone else's pool: one batch, begun together with the others."""
+"""Code that runs inside a worker of an executor: its part of one batch, begun at the common start time."""
 
 from __future__ import annotations
 
@@ -40,21 +40,25 @@ Jobs = Mapping[str, Callable[[], Any]]
 
 
 class Known(NamedTuple):
-    """A body's jobs, and the context to run them in: what fixtures have set is seen, and what the body sets is not."""
+    """A body's jobs, and the context to run them in.
+
+    The body sees the context variables that fixtures have set. What the body sets does not reach the test.
+    """
 
     jobs: Jobs
     context: Context
 
 
-# Bodies of worker groups of this very process and interpreter, which are not pickled.
+# Bodies of the worker groups of this process and interpreter, which are not pickled.
 here: dict[str, Known] = {}
 _unpacked: dict[str, Known] = {}
 _leftovers: dict[str, Leftovers] = {}  # of bodies whose workers are in another process or interpreter than the test
 _mine = threading.local()
 
-# Which thread of this interpreter is at which worker's part: {(key of the group, index): ident}.
+# The thread of this interpreter that runs each worker's part: {(key of the group, index): ident}.
 at_work: dict[tuple[str, int], int] = {}
-# The program that holds it knows that no other one ends its part during that time.
+# While this lock is held, no thread ends its part. Without it, ExecutorWorkers.close() could interrupt a thread whose
+# part has just ended, and so whatever the pool's thread does next.
 at_work_lock: threading.Lock = threading.Lock()
 
 
@@ -62,48 +66,48 @@ at_work_lock: threading.Lock = threading.Lock()
 class WorkItem:
     """One worker's part of one batch."""
 
-    key: str  # of the group
+    key: str  # of the worker group
     job: str
     loops: int
     index: int
     count: int
     backend: str
-    start_at: float  # when all begin, on the clock of the session's host
-    offsets: Mapping[str, float]  # by which the clocks of hosts are ahead of it, as far as known
-    home: int  # the session's process
+    start_at: float  # common start time, on the clock of the session's host
+    offsets: Mapping[str, float]  # seconds by which the clock of each known host is ahead of that
+    home: int  # process ID of the session
     packed: bytes | None = None
     state: bytes = b""
     modules: Modules = field(default_factory=dict)
     path: tuple[str, ...] = ()
-    turns: int = 1  # how many workers' parts this one does, one after the other
+    turns: int = 1  # how many workers' parts this one runs, one after the other
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a worker lives."""
+    """The host, process, interpreter and thread of a worker."""
 
     host: str
     process: int
     interpreter: int
     thread: int
     cpus: float
-    native_id: int  # of the thread, as the system numbers it
+    native_id: int  # of the thread (threading.get_native_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A worker's answer, with the times at which it had the work item and was done, on its host's clock."""
+    """A worker's answer, with the times at which it had its input and was done, on its host's clock."""
 
-    answer: Answer | None  # None: this worker would need the body's packed form
+    answer: Answer | None  # None: this worker needs the serialized body
     arrived: float
     done: float
     origin: Origin
-    begun: UsedCpu  # what its process had used when the worker had its input
+    begun: UsedCpu  # CPU time of its process when the worker had its input
     ended: UsedCpu
 
 
 def work(work_item: WorkItem) -> Report:
-    """Run one work item; every exception of the body is an answer."""
+    """Run one work item. An exception of the body is returned in the report."""
     known = _known(work_item)
     origin = stack_location()
     arrived, begun = CLOCKS.wall(), UsedCpu.now()
@@ -111,7 +115,7 @@ def work(work_item: WorkItem) -> Report:
         return Report(None, arrived, arrived, origin, begun, begun)
     if isinstance(known, Answer):
         return Report(known, arrived, arrived, origin, begun, begun)
-    # A copy: one context cannot be entered by two threads at a time.
+    # Without the copy, two threads could not run parts at the same time: a context can be entered only once.
     return known.context.copy().run(_work, work_item, known.jobs, origin, arrived, begun)
 
 
@@ -152,24 +156,24 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
 
 
 def _leftovers_of(work_item: WorkItem) -> Leftovers | None:
-    """Return what looks for leftovers here; None in the process and interpreter of the test, which does so itself."""
+    """Return the detector of leftovers here; None in the test's process and interpreter, which has its own."""
     alone = os.getpid() != work_item.home
     if not alone and work_item.key in here:
         return None
     if work_item.key not in _leftovers:
-        _leftovers.clear()  # one body at a time
+        _leftovers.clear()  # only those of the latest body are kept
         inside = f"a worker of {work_item.backend}" if alone else "a worker's interpreter"
         _leftovers[work_item.key] = Leftovers(inside=inside, children=alone)
     return _leftovers[work_item.key]
 
 
 def _has_a_process_to_itself(work_item: WorkItem) -> bool:
-    """Whether this is no thread of a pool: then whatever else computes in this process does so for the body."""
+    """Whether this is the main thread of a worker process: then all other work in the process is the body's."""
     return os.getpid() != work_item.home and threading.current_thread() is threading.main_thread()
 
 
 def _idle() -> None:
-    """What a worker does to show that it is there."""
+    """Do nothing: the job which only shows that a worker runs."""
 
 
 def _known(work_item: WorkItem) -> Known | Answer | None:
@@ -185,35 +189,35 @@ def _known(work_item: WorkItem) -> Known | Answer | None:
     except BaseException as error:
         found = raised(error)
         return Answer("lost", error=found.error, text=found.text)
-    _unpacked.clear()  # one body at a time
+    _unpacked.clear()  # only the latest body is kept
     _unpacked[work_item.key] = Known(jobs, context)
     return _unpacked[work_item.key]
 
 
 def overlapping(reports: Sequence[Report]) -> int:
-    """Return how many workers there were: one that had two work items ran them one after the other."""
+    """Return how many workers ran at the same time: a worker with two work items ran them one after the other."""
     return len({report.origin for report in reports})
 
 
 def left_behind(reports: Sequence[Report]) -> tuple[Leftover, ...]:
-    """Return what workers say that the body has left running, with that of each process or interpreter once."""
+    """Return what the body has left running in the workers; each process or interpreter is counted once."""
     answers = {(report.origin.process, report.origin.interpreter): report.answer for report in reports}
     return merged(leftover for answer in answers.values() if answer is not None for leftover in answer.left)
 
 
 def stack_location() -> Origin:
-    """Return where the calling thread lives."""
+    """Return the host, process, interpreter and thread of the caller."""
     return Origin(_host(), os.getpid(), _interpreter(), threading.get_ident(), _cpus(), threading.get_native_id())
 
 
-# Every work item asks, and reading them anew would take longer than the rest of its way.
+# Without the cache, reading the usable CPUs for each work item would take longer than the rest of its transfer.
 _cpus = functools.cache(usable_cpus)
 
 
 @functools.cache
 def _host() -> str:
     try:
-        # Containers of one machine share its clock, whatever they are called.
+        # Containers of one machine share its clock even if their host names differ, so the boot ID identifies the host.
         with open("/proc/sys/kernel/random/boot_id") as file:
             return file.read().strip()
     except OSError:
@@ -229,7 +233,7 @@ def _interpreter() -> int:
 
 
 class _Clock(ThreadClock):
-    """Ends with its thread, as no one tells a pool's thread that it was the last batch."""
+    """Closes itself when its thread ends, because a pool's thread is not notified of its last batch."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Executors by name, by what makes them, or as they are."""
+"""Executors for ``executor=``: found by name, made by a factory, or given as objects."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from pytest_concurrency.core.model import ExecutorChoice
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _BY_KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
-_ENDING = 1.0  # seconds that processes get to end of themselves, and then after they were killed
-_DASK_ANSWERS = 5.0  # seconds that a scheduler gets
+_ENDING = 1.0  # seconds that processes get to end by themselves, and again after they were killed
+_DASK_ANSWERS = 5.0  # seconds that a Dask scheduler gets to answer
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """An executor, what ends it (nothing, if it is the user's own), and what to say of it."""
+    """An executor, the function that ends it (None if the executor is the user's own), and a note for reports."""
 
     executor: Executor
     end: Callable[[], None] | None = None
@@ -40,7 +40,7 @@ class Pool:
 def open_pool(choice: ExecutorChoice, workers: int, around: WorkerEnvironment) -> Pool:
     """Return the executor that was asked for.
 
-    :raises BadArgument: no one knows the name, or what it stands for gives no executor.
+    :raises BadArgument: the name is unknown, or the factory raises an exception or returns no executor.
     :raises CannotMeasure: its library is not installed.
     """
     if choice.given is not None:
@@ -53,9 +53,9 @@ def open_pool(choice: ExecutorChoice, workers: int, around: WorkerEnvironment) -
 
 
 def check(choice: ExecutorChoice, registered: Mapping[str, Any]) -> None:
-    """Find out whether there is such an executor, without making one.
+    """Check that the executor exists, without making one.
 
-    :raises BadArgument: no one knows the name.
+    :raises BadArgument: the name is unknown.
     """
     names = [*_BUILT_IN, *registered]
     if choice.given is not None or choice.name in names:
@@ -76,7 +76,7 @@ def _pool_of(given: Any, workers: int, where: str, start_method: str) -> Pool:
         with default_start_method(start_method) as said:
             made = _call(given, workers)
     except Exception as error:
-        # Shown without a traceback, as all errors of this plugin are: so the message has the place.
+        # Errors of this plugin are shown without a traceback, so the message must contain the place.
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise BadArgument(
             f"{where}: {name} raised {type(error).__name__}: {error} ({place.filename}:{place.lineno}).\n"
@@ -90,16 +90,16 @@ def _pool_of(given: Any, workers: int, where: str, start_method: str) -> Pool:
 
 
 def _call(function: Callable[..., Any], workers: int) -> Any:
-    """Call what makes an executor with the number of workers, in the way in which it takes one."""
+    """Call an executor factory, and pass the number of workers in the way that its signature allows."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # written in C: no one knows
+    except (TypeError, ValueError):  # written in C, without a readable signature
         return function(workers)
     if "max_workers" in (parameter.name for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY):
         return function(max_workers=workers)
     positional = [parameter for parameter in parameters if parameter.kind not in _BY_KEYWORD]
     if isinstance(function, functools.partial):
-        # partial(ThreadPoolExecutor, 4) has its number: what comes next is the threads' name.
+        # Without this, partial(ThreadPoolExecutor, 4) would get the number of workers as its thread_name_prefix.
         positional = [parameter for parameter in positional if parameter.default is parameter.empty]
     return function(workers) if positional else function()
 
@@ -107,8 +107,8 @@ def _call(function: Callable[..., Any], workers: int) -> Any:
 def end(executor: Executor) -> None:
     """End an executor and its processes, whatever they are doing.
 
-    All that is assumed of ``shutdown`` is its name. An error of it becomes a warning: it is not the test's, and would
-    take the place of what the test itself has raised.
+    Only the name of ``shutdown`` is assumed, not its parameters. An exception that it raises becomes a warning: it is
+    not an error of the test, and would replace an exception that the test itself has raised.
     """
     processes = processes_of(executor)  # after its shutdown an executor may no longer know them
     try:
@@ -131,33 +131,33 @@ def end(executor: Executor) -> None:
 
 
 def _shut_down(shutdown: Callable[..., object]) -> None:
-    """Call it without waiting for what hangs, if it can be told so: some take no argument but ``self``."""
+    """Call ``shutdown`` with ``wait=False``, so that it does not wait for hung workers, if it has that parameter."""
     try:
         inspect.signature(shutdown).bind(wait=False)
     except TypeError:
         shutdown()
-    except ValueError:  # written in C: no one knows
+    except ValueError:  # written in C, without a readable signature
         shutdown(wait=False)
     else:
         shutdown(wait=False)
 
 
 def threads_of(executor: Executor) -> list[threading.Thread]:
-    """Return the threads of an executor that keeps them as the standard library's does; none of another."""
+    """Return the threads of an executor that stores them as the standard library does; otherwise an empty list."""
     threads = getattr(executor, "_threads", None)
     known = list(threads) if isinstance(threads, Collection) else []
     return [thread for thread in known if isinstance(thread, threading.Thread)]
 
 
 def processes_of(executor: Executor) -> list[BaseProcess]:
-    """Return the processes of an executor that keeps them as the standard library's does; none of another."""
+    """Return the processes of an executor that stores them as the standard library does; otherwise an empty list."""
     processes = getattr(executor, "_processes", None)
     known = list(processes.values()) if isinstance(processes, Mapping) else []
     return [process for process in known if isinstance(process, BaseProcess)]
 
 
 def start_method_of(executor: Executor) -> str | None:
-    """Return how an executor starts processes of multiprocessing; None if it does not, as far as is known."""
+    """Return the multiprocessing start method of an executor; None if it has none, or none that is known."""
     context = getattr(executor, "_mp_context", None)
     return str(context.get_start_method()) if isinstance(context, BaseContext) else None
 

@@ -1,7 +1,7 @@
-"""What a body refers to that depends on whether its workers are forks of the test process.
+"""Objects that a body refers to and that only forked workers share: multiprocessing objects and open connections.
 
-Forks share locks and queues of multiprocessing, of which other workers have one each. They share open connections too,
-which others cannot be sent.
+Forked workers share the locks and queues of multiprocessing; other workers would get one each. Forked workers also
+share open connections, which cannot be sent to other workers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _SHARED = {
     f"multiprocessing.{name}"
     for name in ("synchronize", "queues", "sharedctypes", "connection", "managers", "shared_memory")
 }
-_MOST_OBJECTS = 20_000  # that are looked at in search of a connection
-# What refers to half of the process, and is not what a body would send a request by.
+_MOST_OBJECTS = 20_000  # limit of a search for a connection
+# Types that are not searched: they refer to a large part of the process, and a body sends no request through them.
 _NO_HOLDERS = (type, ModuleType, FunctionType, CodeType, FrameType, str, bytes)
 _OF_THE_SESSION = {
     "_pytest",
@@ -44,16 +44,16 @@ _Named = Iterator["tuple[str, Any]"]
 
 
 class Found(NamedTuple):
-    """What processes share, by the name that the body has for it."""
+    """The name and the type of an object that forked processes share; the name is the one that the body uses."""
 
     name: str
     kind: str
 
 
 def first(functions: Collection[Callable[..., Any]], modules: Collection[str]) -> Found | None:
-    """Return something that some functions refer to and only forked processes share; None if there is nothing.
+    """Return the first object that functions refer to and only forked processes share; None if there is none.
 
-    :param modules: names of the modules whose functions and objects are looked into: the session's own.
+    :param modules: names of the session's own modules, whose functions and objects are searched.
     """
     for name, value in _reached([("", function) for function in functions], modules):
         if isinstance(value, mmap.mmap) or any(kind.__module__ in _SHARED for kind in type(value).__mro__):
@@ -62,7 +62,7 @@ def first(functions: Collection[Callable[..., Any]], modules: Collection[str]) -
 
 
 def _reached(ahead: list[tuple[str, Any]], modules: Collection[str]) -> _Named:
-    """Yield all that some values refer to, with its name."""
+    """Yield the given values and all that they refer to, each with its name."""
     seen: set[int] = set()
     while ahead:
         name, value = ahead.pop()
@@ -74,10 +74,10 @@ def _reached(ahead: list[tuple[str, Any]], modules: Collection[str]) -> _Named:
 
 
 def refuse_what_only_fork_shares(body: Body, modules: Collection[str], otherwise: str, why: str) -> None:
-    """See to it that workers share what they would share if the process were forked, as a lock.
+    """Refuse a body that uses an object which only forked workers share, such as a lock.
 
     :param otherwise: how these workers start instead, as the beginning of a sentence.
-    :raises CannotMeasure: the body refers to something that each worker would have one of its own of.
+    :raises CannotMeasure: the body refers to an object of which each worker would get its own copy.
     """
     functions = [function for function in (body.function, body.prepare) if function is not None]
     found = first(functions, modules)
@@ -90,9 +90,9 @@ def refuse_what_only_fork_shares(body: Body, modules: Collection[str], otherwise
 
 
 def refuse_shared_connections(body: Body, modules: Collection[str]) -> None:
-    """See to it that forked workers do not share an open connection: their requests would mix on it, or queue.
+    """Refuse an open connection that forked workers would share: their requests would mix, or wait for each other.
 
-    :raises CannotMeasure: the body refers to one; the message says by what name.
+    :raises CannotMeasure: the body refers to an open connection; the message names it.
     """
     if found := shared_connection(body, modules):
         raise CannotMeasure(
@@ -104,7 +104,7 @@ def refuse_shared_connections(body: Body, modules: Collection[str]) -> None:
 
 
 def shared_connection(body: Body, modules: Collection[str]) -> str:
-    """Return, in words, an open connection that a body refers to, and by what name; empty if there is none."""
+    """Return a description of an open connection that a body refers to, with its name; empty if there is none."""
     ahead: list[tuple[str, Any]] = [(f"fixture {name!r}", value) for name, value in body.values.items()]
     ahead += [(f"argument {number}", value) for number, value in enumerate(body.positional, 1)]
     functions: list[tuple[str, Any]] = [("", one) for one in (body.function, body.prepare) if one is not None]
@@ -116,7 +116,7 @@ def shared_connection(body: Body, modules: Collection[str]) -> str:
 
 
 def open_connection(root: Any) -> str | None:
-    """Return the other end of a connected socket that an object holds, however deep; None if none is found."""
+    """Return the peer of a connected socket that an object refers to, at any depth; None if none is found."""
     seen = {id(root)}
     ahead: collections.deque[Any] = collections.deque([root])
     while ahead and len(seen) < _MOST_OBJECTS:
@@ -135,7 +135,7 @@ def open_connection(root: Any) -> str | None:
 
 
 def _peer(connection: socket.socket) -> str:
-    """Return whom a socket is connected to, as text; empty if it is not, or by a pair that has no names."""
+    """Return the peer address of a socket as text; empty if it is not connected, or is one of an unnamed pair."""
     try:
         peer = connection.getpeername()
     except OSError:
@@ -144,10 +144,10 @@ def _peer(connection: socket.socket) -> str:
 
 
 def _is_no_holder(value: Any) -> bool:
-    """Whether what an object refers to is not its own, or is known to be safe to share."""
+    """Whether an object need not be searched: it does not own what it refers to, or is known to be safe to share."""
     if isinstance(value, _NO_HOLDERS) or type(value).__module__.partition(".")[0] in _OF_THE_SESSION:
         return True
-    # What remembers its process opens new connections in a fork, as pools of Redis and SQLAlchemy do.
+    # Objects that store their process ID open new connections in a fork, as pools of Redis and SQLAlchemy do.
     known = getattr(value, "__dict__", None)
     return isinstance(known, dict) and any(known.get(name) == os.getpid() for name in ("pid", "_pid"))
 
@@ -169,23 +169,23 @@ def _referred(name: str, value: Any, modules: Collection[str]) -> _Named:
 
 
 def _by_code(function: FunctionType, modules: Collection[str]) -> _Named:
-    """Yield the globals and the outer variables that a function's code loads."""
+    """Yield the globals and the closure variables that a function's code loads."""
     for name, value in _globals(function.__code__, function.__globals__, modules):
         if not isinstance(value, ModuleType):
             yield name, value
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
-        except ValueError:  # empty as yet
+        except ValueError:  # the variable has no value yet
             continue
 
 
 def _globals(code: CodeType, names: Mapping[str, Any], modules: Collection[str]) -> _Named:
-    """Yield the globals that a code object and those within it load, and what they take from modules of the session.
+    """Yield the globals that a code object and nested ones load, and what they load from modules of the session.
 
-    An attribute that has the name of a global is something else, so instructions are read and not ``co_names``.
+    The instructions are read because ``co_names`` does not distinguish a global from an attribute of the same name.
     """
-    path, module = "", None  # the module that the instruction before has loaded
+    path, module = "", None  # the module that the previous instruction has loaded
     for instruction in dis.get_instructions(code):
         name = instruction.argval
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in names:
@@ -203,7 +203,7 @@ def _globals(code: CodeType, names: Mapping[str, Any], modules: Collection[str])
 
 
 def _attributes(name: str, value: Any) -> _Named:
-    """Yield what an object of the session's own, or a class, has."""
+    """Yield the attributes of a class or object of the session's own, and the class of the object."""
     if not isinstance(value, type):
         yield "", type(value)
     for each, found in list(getattr(value, "__dict__", {}).items()):

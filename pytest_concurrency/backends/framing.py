@@ -1,4 +1,4 @@
-"""Answers over a pipe, framed so that garbage is known as such, and half of an answer keeps no one waiting."""
+"""Framing of answers over a pipe: foreign bytes are recognized, and an incomplete answer does not block the session."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 from collections.abc import Collection
 from multiprocessing.connection import Connection, wait
 
-_MARK = b"\x93pcp"  # whatever a body may write into a pipe that is not its own will hardly begin like this
+_MARK = b"\x93pcp"  # what a body writes into this pipe by mistake is unlikely to begin like this
 _HEAD = struct.Struct("!4sI")
 _PIECE = 1 << 16
 _LONGEST = 1 << 28  # bytes
 
 
 class Garbage(Exception):
-    """Bytes that are no answer; the message shows how they begin."""
+    """Bytes that are not an answer; the message shows their beginning or the size that they claim."""
 
 
 def send(connection: Connection, message: bytes) -> None:
@@ -30,17 +30,17 @@ def send(connection: Connection, message: bytes) -> None:
 
 
 class Inbox:
-    """Reads what one worker sends, as far as it has come."""
+    """Reads the messages of one worker, and keeps an incomplete one until the rest arrives."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._bytes = bytearray()
 
     def read(self) -> bytes | None:
-        """Return the next message, or None if it is not complete yet; to be called when there is something to read.
+        """Return the next message, or None if it is not complete yet; call this only when the pipe is readable.
 
         :raises EOFError: the other end is closed.
-        :raises Garbage: something else than messages was written.
+        :raises Garbage: the bytes are not a message.
         """
         if sys.platform == "win32":
             return self.connection.recv_bytes()
@@ -64,7 +64,7 @@ class Inbox:
 
 
 class Watch:
-    """Waits for whichever of some pipes has something to read; made once, as that takes longer than waiting."""
+    """Waits until one of several pipes is readable. It is made once, because making it takes longer than waiting."""
 
     def __init__(self) -> None:
         self._pipes: dict[int, Connection] = {}
@@ -79,7 +79,7 @@ class Watch:
             self._poll.register(pipe.fileno(), select.POLLIN)
 
     def wait(self, wanted: Collection[int], seconds: float) -> set[int]:
-        """Return those of the wanted pipes that can be read; none after ``seconds``."""
+        """Return the indexes of the wanted pipes that are readable; none after ``seconds``."""
         if self._poll is None:
             ready = wait([self._pipes[index] for index in wanted], timeout=seconds)
             return {index for index in wanted if self._pipes[index] in ready}
@@ -88,7 +88,8 @@ class Watch:
             self._silenced.remove(index)
         found = {self._indexes[number] for number, _ in self._poll.poll(max(0.0, seconds) * 1000)}
         for index in found.difference(wanted):
-            # It talks out of turn, or has ended. Who wants its next answer will find out.
+            # This worker has sent something unasked, or has ended. Without this, poll() would return at once for it
+            # again and again. The next wait for its answer registers it again.
             self._poll.unregister(self._pipes[index].fileno())
             self._silenced.add(index)
         if found and found.isdisjoint(wanted):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 STAYS = "A thread that waits cannot be ended from outside: those above stay until the session ends."
-_GRACE = 1.0  # seconds that all of them get to end, when Python exits
+_GRACE = 1.0  # seconds that all hung workers together get to end
 _SOON = 0.1  # seconds in which the threads of a pool that was shut down end by themselves
 
 
@@ -43,7 +43,7 @@ class AbandonedWorker:
 
 _left: list[AbandonedWorker] = []
 _lock = threading.Lock()
-_registered_in: int | None = None  # the process that registered; a forked child has not
+_registered_in: int | None = None  # ID of the process that registered the exit hook; a forked child has another
 
 
 def interrupt(thread: threading.Thread) -> None:
@@ -58,7 +58,7 @@ def kill(process: BaseProcess) -> None:
     """End a process at once."""
     try:
         process.kill()
-    except AttributeError:  # loky's processes have only this one
+    except AttributeError:  # loky's processes have only terminate()
         process.terminate()
 
 
@@ -71,12 +71,12 @@ def leave(left: AbandonedWorker) -> None:
             return
         _registered_in = os.getpid()
     with contextlib.suppress(AttributeError, RuntimeError):  # this Python has no such hook, or is exiting
-        # Called before Python waits for threads; atexit handlers run after that.
+        # This hook is called before Python waits for threads. An atexit handler would run after that, too late.
         threading._register_atexit(_let_python_end)  # type: ignore[attr-defined]
 
 
 def leave_threads(what: str, threads: Sequence[threading.Thread]) -> None:
-    """Let the session end without threads of a pool that was shut down if they still hang then."""
+    """Interrupt threads of a pool that was shut down; let the session end without those that still hang then."""
     soon = CLOCKS.wall() + _SOON
     for thread in threads:
         thread.join(max(0.0, soon - CLOCKS.wall()))
@@ -95,7 +95,10 @@ def leave_threads(what: str, threads: Sequence[threading.Thread]) -> None:
 
 
 def let_go_of_tasks(loop: AbstractEventLoop) -> None:
-    """End what was pending as its loop was closed; a garbage collection would tell of it in another test."""
+    """Close tasks that were pending when their loop was closed.
+
+    Otherwise, garbage collection would report them during another test.
+    """
     import asyncio
 
     for task in asyncio.all_tasks(loop):
@@ -107,7 +110,9 @@ def let_go_of_tasks(loop: AbstractEventLoop) -> None:
 
 
 def let_go_of_half_made_loop(error: OSError) -> None:
-    """Let a loop that could not be made go in silence: told of in the middle of an import, it would break that.
+    """Mark an event loop that could not be made as closed, so that its finalizer does not warn.
+
+    Such a warning in the middle of an import would break the import.
 
     Source: python/cpython issue 91351.
     """
@@ -144,8 +149,8 @@ def _let_python_end() -> None:
         if isinstance(worker, BaseProcess):
             kill(worker)
     if threads := {worker for worker in workers if isinstance(worker, threading.Thread)}:
-        # If a later Python has other names for these, the error also ends the waiting: an exception from this function
-        # is printed, and Python waits for no thread.
+        # If a later Python renames the attributes that this uses, the error also ends the waiting: Python prints an
+        # exception from this function, and waits for no thread.
         _take_off_the_lists(threads)
 
 
@@ -173,7 +178,8 @@ def _await_all_but(threads: Set[threading.Thread]) -> NoReturn:
     while awaited := [thread for thread in threading.enumerate() if not thread.daemon and thread not in ours]:
         for thread in awaited:
             thread.join()
-    # As Ctrl-C does here. Since 3.15, Python would otherwise check again and again until no thread is left.
+    # An exception ends the waiting, as Ctrl-C does. Without it, Python 3.15 and later would check again and again until
+    # no thread is left.
     before = sys.unraisablehook
     sys.unraisablehook = lambda args: None if args.exc_type is _Enough else before(args)
     raise _Enough

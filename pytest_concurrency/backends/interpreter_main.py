@@ -1,4 +1,4 @@
-"""What runs inside a subinterpreter: unpack the body, then answer batches until told to stop."""
+"""Entry point of a worker in a subinterpreter: it loads the body, then answers batches until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pytest_concurrency.backends.pipe_main import load, serve
 
 
 def main(handle: int, index: int, packed: bytes, modules: bytes, state: bytes) -> None:
-    """Serve one pipe, whose end belongs to the thread that runs this: what is closed here is a copy of it."""
-    with _opened(handle) as pipe, contextlib.suppress(EOFError, OSError):  # a pipe that is closed, or lost
+    """Serve one pipe. The thread that runs this closes its end of the pipe; this function closes only a duplicate."""
+    with _opened(handle) as pipe, contextlib.suppress(EOFError, OSError):  # the pipe is closed or broken
         jobs = load(pipe, packed, pickle.loads(modules), state)
         if jobs is not None:
             serve(pipe, jobs, index, "interpreters")

@@ -1,4 +1,4 @@
-"""Subinterpreters: threads of this process with an interpreter, and a GIL, each (PEP 734)."""
+"""Back-end of subinterpreters: threads of this process, each with its own interpreter and its own GIL (PEP 734)."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ interpreter_main.main(handle, index, packed, modules, state)
 
 
 class InterpreterWorkers(PipeWorkers):
-    """Interpreters that each wait at a pipe, in a thread of their own, for the size of their next batch."""
+    """Interpreters, each in a thread of its own, that wait at a pipe for their next batch."""
 
     backend = "interpreters"
     note = "an interpreter for each worker, in threads of the test process"
 
     def __init__(self, body: Body, count: int, root: Path) -> None:
-        """Start them.
+        """Start the interpreters.
 
-        :raises CannotMeasure: before Python 3.14; or a module that the body needs refuses to load there.
-        :raises NotPicklable: the body cannot be loaded there for another reason.
+        :raises CannotMeasure: Python is older than 3.14, or a module that the body needs refuses to load in one.
+        :raises NotPicklable: the body cannot be loaded in an interpreter for another reason.
         """
         super().__init__()
         if importlib.util.find_spec("concurrent.interpreters") is None:
@@ -70,7 +70,7 @@ class InterpreterWorkers(PipeWorkers):
         self._open(count, start, refusal)
 
     def close(self) -> None:
-        """Ask them to end. One that hangs is left behind: nothing can end it."""
+        """Ask the interpreters to end. One that hangs is abandoned, because it cannot be ended from outside."""
         self._dismiss()
         limit = CLOCKS.wall() + _CLOSING
         for index, thread in enumerate(self._threads):
@@ -125,7 +125,7 @@ class InterpreterWorkers(PipeWorkers):
 
 
 def _live(interpreter: Any, theirs: Connection, end: Future[None]) -> None:
-    """What a worker's thread does; all of it is over when it has ended, the interpreter too."""
+    """Run a worker in its interpreter, and close the interpreter and the pipe when it has ended."""
     try:
         interpreter.exec(_CODE)
         interpreter.close()
@@ -134,4 +134,4 @@ def _live(interpreter: Any, theirs: Connection, end: Future[None]) -> None:
     else:
         end.set_result(None)
     finally:
-        theirs.close()  # which tells the session
+        theirs.close()  # the session then sees the end of the pipe

@@ -1,4 +1,4 @@
-"""Workers at the other end of pipes: a batch is a message to each, and so is what it did."""
+"""Base class of back-ends whose workers receive batches and return readings as messages over pipes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from pytest_concurrency.machine.clocks import CLOCKS
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _START = 60.0  # seconds that a worker gets to import the test's modules
-_LOOK = 1.0  # seconds of silence after which it is looked whether the workers are alive
+_LOOK = 1.0  # seconds without an answer after which the session checks that the workers are alive
 
 
 class PipeWorkers(WorkerGroup):
-    """Sends batches and awaits what comes back; what the workers are, and how they end, others know."""
+    """Sends batches and waits for the answers. Subclasses define what the workers are, and how they end."""
 
     backend: ClassVar[str]
     one_interpreter = False
@@ -40,7 +40,7 @@ class PipeWorkers(WorkerGroup):
 
     @property
     def workers_cpu(self) -> float:
-        """As of the last answer of each worker."""
+        """CPU time of the workers' processes, as of the last answer of each."""
         return sum(self._used.values())
 
     @abc.abstractmethod
@@ -49,11 +49,11 @@ class PipeWorkers(WorkerGroup):
 
     @abc.abstractmethod
     def _removed(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
-        """Say how a worker ended, where, and what to look for."""
+        """Return an error that says how and where a worker ended, and what to look for."""
 
     @abc.abstractmethod
     def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
-        """Say of each worker where it stands; some are waited for, the others have finished."""
+        """Return the stack location of each worker in ``waited_for``; the others have finished."""
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
         """Run one batch on the first ``workers``; ``deadline`` is in seconds."""
@@ -82,14 +82,14 @@ class PipeWorkers(WorkerGroup):
                 raise self._lose(index, workers, "while it waited for work") from None
         try:
             return self._answers(workers, deadline)
-        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers still run the batch
             self._lost = True
             raise
 
     def _open(self, count: int, start: Callable[[int], None], refusal: Callable[[int, Answer], Exception]) -> None:
-        """Start workers, and wait until each has loaded the body; if one cannot, none stays.
+        """Start workers, and wait until each has loaded the body; if one cannot, all are ended.
 
-        :param refusal: says so, of the worker of this number, whose answer is that it cannot.
+        :param refusal: returns the exception for a worker that cannot load the body, from its index and its answer.
         """
         try:
             for index in range(count):
@@ -103,21 +103,21 @@ class PipeWorkers(WorkerGroup):
             raise
 
     def _dismiss(self) -> None:
-        """Ask all workers to end, as soon as they are done."""
+        """Ask all workers to end when they have finished their batch."""
         for pipe in self._pipes:
-            with contextlib.suppress(OSError):  # it has ended
+            with contextlib.suppress(OSError):  # the worker has already ended
                 pipe.send(None)
             pipe.close()
         self._pipes, self._inboxes = [], []
 
     def _add(self, pipe: Connection) -> None:
-        """Take up our end of one more worker's pipe."""
+        """Add our end of the pipe of one more worker."""
         self._watch.add(len(self._pipes), pipe)
         self._pipes.append(pipe)
         self._inboxes.append(Inbox(pipe))
 
     def _answers(self, workers: int, deadline: float) -> list[Answer]:
-        """Return one answer per worker, or raise as soon as one can no longer come."""
+        """Return one answer per worker; raise as soon as an answer can no longer arrive."""
         end = CLOCKS.wall() + deadline
         answers: dict[int, Answer] = {}
         while len(answers) < workers:
@@ -133,12 +133,13 @@ class PipeWorkers(WorkerGroup):
                     if answer is not None:
                         answers[index] = answer
                 elif not ready and self._ended(index):
-                    # What it has started may keep its end of the pipe open for ever.
+                    # Without this check, a process that the ended worker has started could keep the pipe open, and the
+                    # session would wait until the deadline.
                     raise self._lose(index, workers)
         return [answers[index] for index in range(workers)]
 
     def _hint(self) -> str:
-        """What to say of workers that hang."""
+        """Return advice for the message about workers that hang."""
         return ""
 
     def _receive(self, index: int, workers: int) -> Answer | None:

@@ -1,4 +1,4 @@
-"""What a worker at the end of a pipe does: it answers batches until it is told to stop."""
+"""Main loop of a worker at the end of a pipe: it answers batches until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _plainly(run: Callable[[], Reading]) -> Reading:
 
 
 def load(connection: Connection, packed: bytes, modules: Modules, state: bytes) -> Jobs | None:
-    """Return the body's jobs; None if it cannot be loaded here, which the session has been told then."""
+    """Return the body's jobs; None if the body cannot be loaded here, after the error was sent to the session."""
     try:
         take_surroundings(state)
         jobs = unpack(packed, modules)
@@ -51,9 +51,9 @@ def serve(
 ) -> None:
     """Answer batches.
 
-    :param look: runs one, and counts what the worker's process does for it elsewhere than in this thread.
+    :param look: runs one batch, and counts the work that other threads and children of the process do for it.
     :param own_process: whether all CPU time of this process is the worker's.
-    :raises EOFError, OSError: the pipe is closed, or lost: no one is there any more.
+    :raises EOFError, OSError: the pipe is closed or broken, so no further batch can arrive.
     """
     no_memory = pickle.dumps(Answer("raised", error=pickle.dumps(MemoryError()), text="MemoryError"))
     inside = "a worker process" if own_process else "a worker's interpreter"
@@ -86,7 +86,7 @@ def serve(
 
 
 def _packed(reading: Reading, used: float) -> bytes:
-    """Every batch has its readings, and dataclasses are slow to pickle."""
+    """Pickle a reading as a tuple: each batch sends one, and a dataclass is slower to pickle."""
     return pickle.dumps(
         (
             reading.start,
@@ -106,7 +106,7 @@ def _packed(reading: Reading, used: float) -> bytes:
 
 
 def answer_in(message: bytes) -> object:
-    """Return the :class:`Answer` in a message, or whatever else is in there."""
+    """Return the :class:`Answer` in a message, or any other object that the message contains."""
     value = pickle.loads(message)
     if type(value) is tuple and len(value) == 11:
         *reading, used = value

@@ -1,4 +1,4 @@
-"""What runs inside a worker process: unpack the body, then answer batches until told to stop."""
+"""Entry point of a worker process: it loads the body, then answers batches until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """All that a worker process needs to start. ``jobs`` is set under fork, ``packed`` and ``state`` elsewhere."""
+    """All that a worker process needs to start. ``jobs`` is set for fork, ``packed`` and ``state`` otherwise."""
 
     index: int
     stack_file: str
@@ -30,19 +30,20 @@ class WorkItem:
     packed: bytes = b""
     modules: Modules = field(default_factory=dict)
     state: bytes = b""
-    # Ends of other workers' pipes that fork would keep open, so that they never see the end of file.
+    # The session's ends of pipes, which a forked worker inherits. If it did not close them, they would stay open after
+    # the session closes its own, and workers would never see the end of file.
     inherited: tuple[Connection, ...] = ()
 
 
 def main(connection: Connection, work_item: WorkItem) -> None:
-    """Serve one pipe; a closed pipe is the order to end."""
+    """Serve one pipe; end when the session closes it."""
     with contextlib.suppress(ValueError, AttributeError):
-        # Ctrl-C is the session's to handle. Programs that the body starts would inherit SIG_IGN, and not this handler.
+        # The session handles Ctrl-C. Programs that the body starts would inherit SIG_IGN, but not this handler.
         signal.signal(signal.SIGINT, lambda *_: None)
     _end_with_the_session()
     for other in work_item.inherited:
         other.close()
-    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, OSError):  # a pipe that is closed, or lost
+    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, OSError):  # the pipe is closed or broken
         _tell_where_on_request(stack, work_item.stack_file)
         jobs = work_item.jobs or load(connection, work_item.packed, work_item.modules, work_item.state)
         if jobs is not None:
@@ -50,10 +51,10 @@ def main(connection: Connection, work_item: WorkItem) -> None:
 
 
 def _end_with_the_session() -> None:
-    """Let this process be killed as soon as its session is gone, whatever the body is doing.
+    """Have this process killed as soon as its session has ended, whatever the body is doing.
 
-    The pipe is looked at between batches only. Without this, workers of a session that was killed while bodies hang
-    stay for ever, and those that compute take a CPU from every later measurement.
+    A worker reads its pipe only between batches. Without this, workers whose session was killed while bodies hang would
+    stay forever, and those that compute would take a CPU from every later measurement.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -64,19 +65,19 @@ def _end_with_the_session() -> None:
                 return
             import fcntl
 
-            # A fork server lives as long as any worker of it, so that its end cannot be waited for. The session has the
-            # other end of this pipe, and the kernel signals that it was closed.
+            # A fork server lives as long as any of its workers, so its end does not show that the session has ended.
+            # The session has the other end of this pipe, and the kernel signals when that is closed.
             fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
             fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
             flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
             fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
             return
-    # A thread, which a body that forks may be warned of.
+    # This thread may cause a warning about threads in a body that forks.
     threading.Thread(target=_end_after, args=(parent,), name="concurrency-parent", daemon=True).start()
 
 
 def _kill_after_parent() -> bool:
-    """Have this process killed as the thread ends that has started it; return whether that can be had."""
+    """Have this process killed when the thread that started it ends; return whether the system supports that."""
     import ctypes
 
     return bool(ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) == 0)
@@ -88,7 +89,7 @@ def _end_after(parent: BaseProcess) -> None:
 
 
 def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:
-    """Let a signal, or a crash, write to a file where the body stands; a crash without that tells nothing."""
+    """Make a signal or a crash write the body's stack to a file. Without it, a crash has no location."""
     try:
         file = stack.enter_context(open(path, "w"))  # noqa: SIM115
     except OSError:

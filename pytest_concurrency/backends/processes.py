@@ -1,4 +1,4 @@
-"""Worker processes, made once per test and kept."""
+"""Back-end of worker processes, which are started once per test and kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _PLACE = re.compile(r'^ *File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _CLOSING = 0.5  # seconds between asking, terminating and killing
 _CLOSING_IDLE = 5.0  # the same for workers that are known to be idle
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.01  # seconds between looks whether a process has ended
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.01  # seconds between checks whether a process has ended
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 _CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
 _EXITED = "Look for os._exit, or for a library that ends the process, in what the body calls."
@@ -46,14 +46,14 @@ _KILLED = "Look for a memory limit (the system kills what uses too much), or for
 
 
 class _Starter(Protocol):
-    """A multiprocessing context, as far as it is used here."""
+    """The part of a multiprocessing context that is used here."""
 
     def Process(self, *, target: Callable[..., object], args: tuple[object, ...], name: str) -> BaseProcess: ...  # noqa: N802
     def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]: ...  # noqa: N802
 
 
 class ProcessWorkers(PipeWorkers):
-    """Processes that each wait at a pipe for the size of their next batch."""
+    """Processes that each wait at a pipe for their next batch."""
 
     backend = "processes"
     note: str = ""
@@ -88,14 +88,14 @@ class ProcessWorkers(PipeWorkers):
         self._open(count, start, refusal)
 
     def close(self) -> None:
-        """Ask, then terminate, then kill: no worker is left, whatever the body is doing."""
+        """Ask the workers to end, then terminate, then kill them: none is left, whatever the body is doing."""
         self._dismiss()
         for end in ("join", "terminate", "kill"):
             alive = [process for process in self._processes if process.is_alive()]
             for process in alive:
                 if end != "join":
                     getattr(process, end)()
-            # Idle workers go when asked; coverage and the like may have something to write before.
+            # Idle workers end when asked, but get more time: tools such as coverage may still write data.
             _await_end(alive, _CLOSING if self._lost or end != "join" else _CLOSING_IDLE)
         for process in self._processes:
             with contextlib.suppress(ValueError):
@@ -104,11 +104,11 @@ class ProcessWorkers(PipeWorkers):
         self._resources.close()
 
     def _make_stack_files(self, count: int) -> list[Path]:
-        """Return a file for each worker to write its stack to; without a writable folder they tell less."""
+        """Return a file for each worker to write its stack to; without a writable folder, stacks are not reported."""
         try:
             folder = tempfile.mkdtemp(prefix="pytest-concurrency-")
         except OSError:
-            return [Path(os.devnull, str(index)) for index in range(count)]  # nothing can be made below it
+            return [Path(os.devnull, str(index)) for index in range(count)]  # no file can be created below it
         files = [Path(folder, f"worker-{index}.txt") for index in range(count)]
         self._resources.callback(_remove, files)
         return files
@@ -134,7 +134,7 @@ class ProcessWorkers(PipeWorkers):
                 target=process_main.main, args=(theirs, work_item), name=f"concurrency-processes-{index}"
             )
             with warnings.catch_warnings():
-                # Forking beside threads happens only where it was asked for, and the record says so.
+                # A process with threads is forked only on request, and the record says so: the warning is not needed.
                 warnings.filterwarnings("ignore", r".*fork\(\)", DeprecationWarning)
                 process.start()
             self._processes.append(process)
@@ -148,7 +148,7 @@ class ProcessWorkers(PipeWorkers):
 
     @property
     def native_ids(self) -> list[int]:
-        """The main thread of each process, which has the number of its process."""
+        """Native ID of the main thread of each process, which equals the process ID."""
         return [process.pid for process in self._processes if process.pid]
 
     def _ended(self, index: int) -> bool:
@@ -158,7 +158,7 @@ class ProcessWorkers(PipeWorkers):
         process = self._processes[index]
         _await_end([process], _CLOSING)
         code = process.exitcode
-        if code is None and _state(process) == "ended":  # only the server that has forked it knows its status
+        if code is None and _state(process) == "ended":  # only the fork server knows its exit status
             how, look = "ended", _EXITED
         elif code is None:
             how, look = "closed its pipe", "Does the body close file descriptors that it did not open?"
@@ -176,7 +176,7 @@ class ProcessWorkers(PipeWorkers):
     def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         if hasattr(signal, "SIGUSR1"):
             for index in waited_for:
-                # Only to a worker that listens: it has made its file, and the signal would end it otherwise.
+                # A worker that has not made its file does not handle the signal yet, which would end it.
                 if self._stack_files[index].exists():
                     with contextlib.suppress(OSError):
                         os.kill(self._processes[index].pid or 0, signal.SIGUSR1)
@@ -196,11 +196,11 @@ def _state(process: BaseProcess) -> str:
     """Return whether a process is alive, stopped or ended."""
     if not process.is_alive():
         return "ended"
-    with contextlib.suppress(Exception):  # without psutil, or where it cannot read: no matter
+    with contextlib.suppress(Exception):  # psutil is not installed, or cannot read the process
         import psutil
 
         if not psutil.pid_exists(process.pid or 0):
-            # Without /proc, psutil says so of every process.
+            # Without /proc, psutil reports every process as missing, even this one.
             return "ended" if psutil.pid_exists(os.getpid()) else "alive"
         status = psutil.Process(process.pid).status()
         return {psutil.STATUS_STOPPED: "stopped", psutil.STATUS_ZOMBIE: "ended"}.get(status, "alive")
@@ -208,7 +208,7 @@ def _state(process: BaseProcess) -> str:
 
 
 def _remove(files: Sequence[Path]) -> None:
-    """Remove files and their folder; unlike ``shutil.rmtree`` also where no file can be opened any more."""
+    """Remove files and their folder. Unlike ``shutil.rmtree``, this works when no more files can be opened."""
     with contextlib.suppress(OSError):
         for file in files:
             file.unlink(missing_ok=True)
@@ -216,9 +216,9 @@ def _remove(files: Sequence[Path]) -> None:
 
 
 def _await_end(processes: Sequence[BaseProcess], seconds: float) -> None:
-    """Wait until all have ended, or for some time.
+    """Wait until all processes have ended, for ``seconds`` at most.
 
-    ``Process.join`` would wait without a limit for a process that has closed all of its files, its sentinel too.
+    ``Process.join`` would wait without a limit for a process that has closed all of its files, including its sentinel.
     """
     limit, pause = CLOCKS.wall() + seconds, _FIRST_PAUSE
     while alive := [process for process in processes if process.is_alive()]:
@@ -227,7 +227,7 @@ def _await_end(processes: Sequence[BaseProcess], seconds: float) -> None:
             return
         wait([process.sentinel for process in alive], timeout=patience)
         if all(process.is_alive() for process in alive):
-            # It is about to end: its files are closed a moment before.
+            # A process closes its files a moment before it ends. Without the pause, this loop would spin until then.
             CLOCKS.sleep(min(pause, patience))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -240,12 +240,12 @@ def _signal_name(number: int) -> str:
 
 
 def _place(stack_file: Path) -> str | None:
-    """Return the place of the main thread, which runs the body, in a dump of faulthandler (innermost first)."""
+    """Return where the main thread, which runs the body, is in a dump of faulthandler (innermost frame first)."""
     try:
         text = stack_file.read_text(errors="replace")
     except OSError:
         return None
-    # The handler ran in the main thread; the body's own threads are told before it.
+    # The handler ran in the main thread; the dump lists the body's own threads before it.
     _, _, current = text.rpartition("Current thread ")
     current, _, _ = current.partition("\n\n")
     stack = [(file, int(line), function) for file, line, function in _PLACE.findall(current)]

@@ -1,6 +1,6 @@
-"""What is sent between processes and interpreters: bodies to the workers, readings and exceptions back.
+"""Serialization between processes and interpreters: bodies go to the workers, readings and exceptions come back.
 
-Imported in subinterpreters too, so nothing here may need the main one.
+Subinterpreters import this module, too, so nothing here may need the main interpreter.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ Modules = Mapping[str, "tuple[str | None, tuple[str, ...]]"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back over the pipe: an exception as bytes of its own, since it may not be picklable."""
+    """A worker's answer. An exception is pickled separately, because pickling it may fail."""
 
     kind: Literal["ready", "reading", "raised", "lost", "left"]  # lost: the body could not be loaded
     reading: Reading | None = None
     error: bytes = b""
     text: str = ""
-    used: float = 0.0  # CPU time of the worker's process so far, in seconds; 0 of a worker without one of its own
+    used: float = 0.0  # CPU time of the worker's process so far, in seconds; 0 if the worker has no process of its own
     left: tuple[Leftover, ...] = ()  # what the body has left running in the worker's process or interpreter
 
 
@@ -68,31 +68,31 @@ def _blame(body: Body, error: Exception) -> str:
         try:
             _dumps(value)
         except Exception as reason:
-            if peer := open_connection(value):  # a fork would share it, which is no cure
+            if peer := open_connection(value):  # forked workers would share the connection, so fork does not help
                 cure = f"It has an open connection to {peer}: open one in the body, or once in each worker process"
             return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
     return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
 
 
 def pack_state(environment: bool = False) -> bytes:
-    """Return as bytes what a worker that is no fork takes over from the test: warning filters and context variables.
+    """Return the test's warning filters and context variables as bytes, for a worker that is not a fork.
 
-    :param environment: also the environment variables and the current folder. A fork server gives its workers those of
-        the first test that needed it.
+    :param environment: whether to add the environment variables and the current folder. Without them, workers of a fork
+        server would have those of the first test that used it.
     """
     filters = [
         (action, getattr(message, "pattern", message) or "", category, getattr(module, "pattern", module) or "", line)
         for action, message, category, module, line in warnings.filters
     ]
     folder = None
-    with contextlib.suppress(OSError):  # it was removed
+    with contextlib.suppress(OSError):  # the folder was removed
         folder = str(Path.cwd())
     surroundings = (dict(os.environ), folder) if environment else None
     return _dumps((surroundings, _dumps(filters), _context_variables()))
 
 
 def take_surroundings(packed: bytes) -> None:
-    """Take over environment variables and the folder, before anything is imported that looks at them."""
+    """Set the test's environment variables and current folder, before the import of modules that read them."""
     surroundings, _, _ = pickle.loads(packed)
     if surroundings is None:
         return
@@ -117,14 +117,14 @@ def take_context_variables(packed: bytes) -> None:
     """Set context variables, in the context of the caller, to what fixtures have set them to."""
     _, _, variables = pickle.loads(packed)
     for module, name, value in variables:
-        with contextlib.suppress(Exception):  # a body that needs this one is told so as it asks for it
+        with contextlib.suppress(Exception):  # a body that needs this variable gets a LookupError when it reads it
             getattr(importlib.import_module(module), name).set(pickle.loads(value))
 
 
 def _context_variables() -> list[tuple[str, str, bytes]]:
-    """Return the context variables that have a value here, by the name of a global: they have no other that is known.
+    """Return the context variables that have a value here, as (module, name of the global, pickled value).
 
-    Those whose value cannot be pickled are left out.
+    Variables that are not a global of a module, or whose value cannot be pickled, are left out.
     """
     values = {variable: value for variable, value in copy_context().items() if variable is not current_worker}
     found: list[tuple[str, str, bytes]] = []
@@ -138,7 +138,7 @@ def _context_variables() -> list[tuple[str, str, bytes]]:
 
 def unpack(packed: bytes, modules: Modules) -> Mapping[str, Callable[[], Any]]:
     """Return a body's jobs in another process or interpreter than the session's."""
-    # One finder, of the latest body: a pool's workers may live for a whole session.
+    # Only the latest body's finder is kept. Otherwise, finders would accumulate in a pool's workers during a session.
     others = [finder for finder in sys.meta_path if not isinstance(finder, _SessionFinder)]
     sys.meta_path[:] = [_SessionFinder(modules), *others] if modules else others
     jobs: Mapping[str, Callable[[], Any]] = pickle.loads(packed)
@@ -191,10 +191,10 @@ def raised(error: BaseException) -> Answer:
     """Return an exception in a form that can be sent."""
     try:
         text = "".join(traceback.format_exception(type(error), error, _of_the_body(error.__traceback__)))
-    except Exception as second:  # a __str__ that fails; no memory, or no files left to read the source with
+    except Exception as second:  # __str__ fails, memory is exhausted, or no file can be opened to read the source
         text = f"{type(error).__qualname__} ({type(second).__qualname__} while its traceback was written)"
     if isinstance(error, LookupError) and error.args and isinstance(error.args[0], ContextVar):
-        # As ContextVar.get() raises it: with the variable itself, which cannot be pickled.
+        # ContextVar.get() raises it with the variable itself as its argument, which cannot be pickled.
         error = LookupError(
             f"the context variable {error.args[0].name!r} has no value in this worker. "
             "What a fixture sets it to reaches workers in other processes and interpreters if the variable is a global "
@@ -202,16 +202,16 @@ def raised(error: BaseException) -> Answer:
         )
     try:
         packed = _dumps(error)
-        pickle.loads(packed)  # many exceptions can be written and not be read again
+        pickle.loads(packed)  # many exceptions can be pickled, but not unpickled
     except Exception:
         packed = b""
     return Answer("raised", error=packed, text=text)
 
 
 def _dumps(value: Any) -> bytes:
-    """Pickle a value, by value what cannot be imported.
+    """Pickle a value; functions and classes that cannot be imported are pickled by value.
 
-    :raises TypeError: the end of a pipe, which would arrive as a number that is another file there.
+    :raises TypeError: the value contains the end of a pipe, whose descriptor would be another file in the worker.
     """
     import cloudpickle
 
@@ -220,8 +220,8 @@ def _dumps(value: Any) -> bytes:
             if isinstance(value, Connection):
                 raise TypeError("a connection can be handed to a process only as it is started")
             if isinstance(value, type) and not _is_at(value.__module__, value):
-                # It claims to live elsewhere, as pytest's outcomes do in ``builtins``: written by
-                # value they would arrive as other classes, and a skip would not be a skip.
+                # The class names another module as its own, as pytest's outcomes name ``builtins``. Pickled by value,
+                # it would arrive as another class, and the session would not recognize a skip.
                 home = getattr(getattr(value, "__init__", None), "__globals__", {}).get("__name__", "")
                 if _is_at(home, value):
                     return _class_at, (home, value.__name__)
@@ -241,7 +241,7 @@ def _class_at(module: str, name: str) -> Any:
 
 
 def _of_the_body(frames: TracebackType | None) -> TracebackType | None:
-    """Leave out this plugin's own frames, which tell a test's author nothing."""
+    """Leave out this plugin's own frames, which do not help the author of a test."""
     first = frames
     while first is not None and first.tb_frame.f_globals.get("__name__", "").startswith("pytest_concurrency."):
         first = first.tb_next
@@ -249,7 +249,7 @@ def _of_the_body(frames: TracebackType | None) -> TracebackType | None:
 
 
 def load_error(answer: Answer, who: str, label: str) -> CannotMeasure | NotPicklable:
-    """Return what to raise where a worker could not load the body; ``who`` is that worker."""
+    """Return the exception to raise if a worker could not load the body; ``who`` names the worker."""
     last = answer.text.strip().splitlines()[-1]
     if "does not support loading in subinterpreters" in last:
         return CannotMeasure(f"{last.partition(': ')[2] or last}, and the body needs it")

@@ -1,4 +1,4 @@
-"""How worker processes are started: by a fork where that is safe, else by a method that is."""
+"""Choice of the multiprocessing start method: ``fork`` where it is safe, otherwise ``forkserver`` or ``spawn``."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from pytest_concurrency.core.errors import CannotMeasure
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_ENDING = 5  # milliseconds in which a thread that was joined is gone
+_ENDING = 5  # milliseconds that the system gets to end a thread that was joined
 
 
 def choose_start_method(wanted: str) -> tuple[str, str]:
-    """Return the start method and the reason for it, to be said in the record.
+    """Return the start method, and the reason for it, which goes into the record.
 
-    ``fork`` needs no pickling, but copies whatever locks other threads hold at that moment: ``auto``
-    takes it on Linux in a process of one thread only. Elsewhere it takes ``forkserver`` or ``spawn``.
+    ``fork`` needs no pickling, but copies locks that other threads hold at that moment. So ``auto`` uses it only on
+    Linux, in a process with one thread. Elsewhere it uses ``forkserver`` or ``spawn``.
 
-    :raises CannotMeasure: the platform does not know the method that was asked for.
+    :raises CannotMeasure: the platform does not have the requested method.
     """
     known = multiprocessing.get_all_start_methods()
     if wanted != "auto":
@@ -40,17 +40,17 @@ def choose_start_method(wanted: str) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def default_start_method(wanted: str) -> Iterator[str]:
-    """Let process pools that are made meanwhile start their workers by the method that is chosen here.
+    """Make the chosen start method the default of process pools that are made in this context.
 
-    Without this, a ``ProcessPoolExecutor`` forks, on Linux before Python 3.14, a process in which the body's first call
-    may have started threads: those of a pool do not exist in the workers, which wait for them without end.
+    Without this, a ``ProcessPoolExecutor`` on Linux before Python 3.14 forks a process in which the body's first call
+    may have started threads. Threads of a pool do not exist in the workers, which would wait for them forever.
 
-    Yield what to say of it; nothing if the default stays as it is.
+    Yield a note for reports; an empty string if the default stays as it is.
     """
     default = multiprocessing.get_all_start_methods()[0]
     before = multiprocessing.get_start_method(allow_none=True)
     method, why = choose_start_method(wanted)
-    if (before or default) != "fork" or method == "fork":  # the project may have set one that is safe itself
+    if (before or default) != "fork" or method == "fork":  # the project may have set a safe method itself
         yield ""
         return
     multiprocessing.set_start_method(method, force=True)
@@ -71,7 +71,7 @@ def _threads_that_stay() -> int:
 
 
 def _threads_alive() -> int:
-    """Count all threads of this process, those that Python did not start too."""
+    """Count all threads of this process, including those that Python did not start."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:

@@ -1,4 +1,4 @@
-"""asyncio tasks on one event loop: one of our own in a thread, or the one that an async plugin runs the test on."""
+"""Back-end of asyncio tasks, on an event loop in a thread of its own, or on the loop that an async plugin runs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _STILL = (
 
 
 class _Carrier(Exception):
-    """Brings out of the loop what would otherwise stop the loop itself."""
+    """Carries an exception out of the loop that would otherwise stop the loop itself."""
 
     def __init__(self, carried: BaseException) -> None:
         super().__init__(str(carried))
@@ -72,33 +72,33 @@ class _Carrier(Exception):
 
 
 class TaskWorkers(WorkerGroup):
-    """Runs batches as tasks. All of them are one worker to the machine: the loop's thread.
+    """Runs batches as tasks, which all share the loop's thread.
 
-    A sample has one reading, the thread's; how many tasks it was is in the request.
+    So a sample has one reading, that of the thread; the number of tasks is in the request.
     """
 
     note: str = "one event loop in a thread of its own"
     block: BlockProbe | None = None
 
     def __init__(self, body: Body, count: int, borrowed_loop: BorrowedLoop | None = None) -> None:
-        """``borrowed_loop``: the loop that the test itself runs on, where an async plugin runs it."""
+        """``borrowed_loop``: the loop that the test itself runs on, if an async plugin runs the test."""
         self._call = body.call
         self._label = body.label
-        self._helpers: list[threading.Thread] = []  # of the loop's pool, to which asyncio.to_thread gives calls
+        self._helpers: list[threading.Thread] = []  # threads of the loop's pool, which asyncio.to_thread uses
         self._prepare = body.prepare
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
         self._bodies: list[tuple[Worker, ...]] = []  # whose bodies each task of the last batch runs
         self._loops = 1
-        self._each: tuple[float, ...] = ()  # seconds of each of several bodies that a single task ran in turn
+        self._each: tuple[float, ...] = ()  # seconds per call of each worker, if one task ran the bodies of several
         self._ends: list[float] = []  # when each task of the last batch was done
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
-        self._unhandled: dict[str, Any] | None = None  # the first exception that reached the loop only
+        self._unhandled: dict[str, Any] | None = None  # the first exception that only the loop's handler got
         self._told = False
         self._tasks = LeftTasks()
         self._left: Sequence[Leftover] = ()
-        self._inside = borrowed_loop is None and _in_a_loop()  # whether the test itself is on a loop, and blocks it
+        self._inside = borrowed_loop is None and _in_a_loop()  # whether the test itself runs on a loop, and blocks it
         jobs = {
             "body": self._batch,
             "beat": self._body_beside_beat,
@@ -126,7 +126,7 @@ class TaskWorkers(WorkerGroup):
         except Raised as raised:
             error = raised.error.carried if isinstance(raised.error, _Carrier) else raised.error
             if isinstance(error, KeyboardInterrupt) and isinstance(self._thread, BorrowedLoopWorker):
-                raise error from None  # the test's loop is in the main thread: it may well be Ctrl-C
+                raise error from None  # the test's loop is in the main thread, so it may be Ctrl-C
             if isinstance(error, RuntimeError) and "different" in str(error) and "loop" in str(error):
                 _add_note(error, _FOREIGN + (_INSIDE if self._inside else _OUTSIDE))
             raise Raised(error, "tasks", self._failed, workers) from None
@@ -155,7 +155,7 @@ class TaskWorkers(WorkerGroup):
         return self._left
 
     def stacks(self, workers: int) -> Sequence[Sequence[stack_locations.Place]]:
-        """Where the tasks wait; all of them wait for what one of them has the loop's thread do."""
+        """Return where each unfinished task waits; if one is running, all wait for the call in the loop's thread."""
         unfinished = [task for task in self._workers if not task.done()]
         stacks = [stack_locations.of_task(task) for task in unfinished]
         if all(stacks):
@@ -170,11 +170,11 @@ class TaskWorkers(WorkerGroup):
             self._thread.run(1, 1, _CANCEL, "close")
         self._thread.close()
         if self._loop is not None and not self._loop.is_running():
-            # Its thread was ended in the middle of a batch: another one has to close it.
+            # The loop's thread was ended in the middle of a batch, so another thread has to close the loop.
             closing = threading.Thread(target=self._end_loop, name="concurrency-tasks-closing", daemon=True)
             closing.start()
             closing.join(2 * _CANCEL)
-        # Python waits at its end for the threads of a pool, and for ever for one in which a call of the body hangs.
+        # Without this, Python would wait forever at exit for a thread of the pool in which a call of the body hangs.
         hung.leave_threads(f"{self._label}, a thread of its event loop's pool", self._helpers)
 
     async def _batch(self) -> None:
@@ -217,7 +217,7 @@ class TaskWorkers(WorkerGroup):
         return loop
 
     def _take_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if self._unhandled is None:  # the same again in each of some thousand bodies helps no one
+        if self._unhandled is None:  # thousands of bodies may raise the same, so only the first is reported
             self._unhandled = context
             loop.default_exception_handler(context)
 
@@ -244,7 +244,7 @@ class TaskWorkers(WorkerGroup):
     async def _body_beside_beat(self) -> None:
         with LoopHeartbeat(asyncio.get_running_loop()) as beat:
             await self._one(0)
-            await asyncio.sleep(0)  # what the body did last may still keep the beat waiting
+            await asyncio.sleep(0)  # the body's last step may still delay the beat
         self.block = beat.result()
 
     async def _gather(self) -> None:
@@ -265,12 +265,12 @@ class TaskWorkers(WorkerGroup):
         try:
             self._each = await await_as(self._call, self._loops, self._bodies[index])
             self._ends[index] = CLOCKS.wall()
-        except GeneratorExit:  # nothing runs here any more, see hung.let_go_of_tasks()
+        except GeneratorExit:  # the coroutine is being closed, see hung.let_go_of_tasks()
             raise
         except BaseException as error:
             if self._failed is None:
                 self._failed = index
-                # At once: some may be about to go on, into what blocks.
+                # Cancel the others at once: some may be about to make a call that blocks.
                 for other in self._workers:
                     if other is not asyncio.current_task():
                         other.cancel()
@@ -279,7 +279,7 @@ class TaskWorkers(WorkerGroup):
             raise
 
     def _stack_location(self, workers: int, loop_at: str) -> list[str]:
-        """Say where each task of a hanging batch is: in its own await, or in the call that keeps the loop."""
+        """Return where each task of a hanging batch is: in its own await, or in the call that blocks the loop."""
         found = []
         for task in self._workers[:workers]:
             if task.done():
@@ -290,7 +290,7 @@ class TaskWorkers(WorkerGroup):
         return found
 
     def _cancel(self) -> None:
-        """From the test's thread: let a batch that hangs in an await end."""
+        """From the test's thread: cancel a batch that hangs in an await."""
         loop, pending = self._loop, self._pending
         if loop is not None and pending is not None:
             with contextlib.suppress(RuntimeError):
@@ -316,7 +316,7 @@ class TaskWorkers(WorkerGroup):
         finally:
             asyncio.set_event_loop(None)
             loop.close()
-            hung.let_go_of_tasks(loop)  # what has refused to be cancelled
+            hung.let_go_of_tasks(loop)  # tasks that did not end when they were cancelled
 
 
 def _in_a_loop() -> bool:
@@ -328,7 +328,7 @@ def _in_a_loop() -> bool:
 
 
 def _time_stands_still() -> bool:
-    before = time.monotonic()  # as asyncio reads it, not by our own clocks
+    before = time.monotonic()  # the clock that asyncio uses, not one of our own
     CLOCKS.sleep(0.05)
     return time.monotonic() == before
 

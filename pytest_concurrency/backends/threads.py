@@ -1,4 +1,4 @@
-"""Worker threads, made once per test and kept."""
+"""Back-end of worker threads, which are started once per test and kept."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CLOSING = 1.0  # seconds that an idle thread gets to end
 
 
 class ThreadWorkers(WorkerGroup):
-    """Threads that wait, each for its own lock, and run a batch when it is opened.
+    """Threads that each wait for a lock of their own, and run a batch when it is released.
 
-    The locks are opened one after the other by one thread that holds the GIL, so that the workers
-    start together; without a GIL they start some microseconds apart, which their stamps show.
+    One thread that holds the GIL releases the locks one after the other, so that the workers start together. Without a
+    GIL they start some microseconds apart, which their clock readings show.
     """
 
     def __init__(self, jobs: dict[str, Callable[[], Any]], count: int, backend: str = "threads") -> None:
@@ -41,7 +41,7 @@ class ThreadWorkers(WorkerGroup):
         self._clocks: list[ThreadClock | None] = [None] * count
         self._counting = threading.Lock()
         self._open_answers = 0
-        self._all_done = threading.Lock()  # opened by the last answer of a batch
+        self._all_done = threading.Lock()  # released after the last answer of a batch
         self._broken = False
         for start_lock in (*self._start_locks, self._all_done):
             start_lock.acquire()
@@ -66,7 +66,7 @@ class ThreadWorkers(WorkerGroup):
         return [thread.native_id for thread in self._threads if thread.native_id]
 
     def stacks(self, workers: int) -> list[Sequence[stack_locations.Place]]:
-        """Where the threads are; nothing of one that has ended."""
+        """Return the current stack of each thread; it is empty for a thread that has ended."""
         return [stack_locations.of_thread(thread.ident) or () for thread in self._threads[:workers]]
 
     def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
@@ -77,7 +77,7 @@ class ThreadWorkers(WorkerGroup):
         """
         assert not self._broken, "a worker group with a hung worker cannot be used again"
         self._task = (self._jobs[job], loops, workers, turns)
-        with self._counting:  # a thread that ends before is seen here, one that ends later counts itself off
+        with self._counting:  # a thread that has ended is found here; one that ends later marks itself done
             for index in range(workers):
                 if self._ends[index] is not None:
                     raise self._ended(index, workers)
@@ -89,7 +89,7 @@ class ThreadWorkers(WorkerGroup):
             for index in range(workers):
                 self._start_locks[index].release()
             in_time = self._all_done.acquire(timeout=deadline)
-        except BaseException:  # Ctrl-C, or a timeout of the test: the workers are still at it
+        except BaseException:  # Ctrl-C, or a timeout of the test: the workers still run the batch
             self._broken = True
             raise
         if not in_time:
@@ -112,7 +112,7 @@ class ThreadWorkers(WorkerGroup):
             self._broken = False
 
     def close(self) -> None:
-        """End the threads. One that hangs in native code is left behind: nothing can end it."""
+        """End the threads. One that hangs in native code is abandoned, because it cannot be ended from outside."""
         self._task = None
         for start_lock in self._start_locks:
             if start_lock.locked():
@@ -127,10 +127,10 @@ class ThreadWorkers(WorkerGroup):
             thread.join(_CLOSING / len(hanging))
         for thread, clock in zip(self._threads, self._clocks, strict=False):
             if thread.is_alive() and clock is not None:
-                clock.close()  # the thread stays, but its file need not
+                clock.close()  # the thread stays, but the file of its clock can be closed
 
     def _start(self, index: int) -> None:
-        # In a copy of the test's context: what fixtures have set there is seen, and not reset.
+        # In a copy of the test's context, the body sees what fixtures set, and its own changes do not reach the test.
         thread = threading.Thread(
             target=copy_context().run,
             args=(self._live, index),
@@ -152,10 +152,10 @@ class ThreadWorkers(WorkerGroup):
     def _live(self, index: int) -> None:
         try:
             self._serve(index)
-        except BaseException as error:  # not the body's: that is an answer
+        except BaseException as error:  # an exception of the body is an answer, and does not arrive here
             with self._counting:
                 self._ends[index] = error
-            self._count_off(index)  # no one has to wait for it in vain
+            self._count_off(index)  # otherwise run() would wait for this worker until the deadline
 
     def _count_off(self, index: int) -> None:
         with self._counting:

@@ -1,4 +1,4 @@
-"""Bodies as tasks of Trio, where an async plugin runs the test on it."""
+"""Back-end of Trio tasks, for tests that an async plugin runs on Trio."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BorrowedTrioLoop(BorrowedLoop):
     name = "trio"
 
     def __init__(self) -> None:
-        """:raises RuntimeError: this is no task of Trio."""
+        """:raises RuntimeError: the caller is not a task of Trio."""
         super().__init__()
         self._token = trio.lowlevel.current_trio_token()
         self._sending, self._receiving = trio.open_memory_channel[Request | None](math.inf)
@@ -68,13 +68,13 @@ class BorrowedTrioLoop(BorrowedLoop):
 
 
 def _alone(error: BaseException) -> BaseException:
-    """Take Ctrl-C out of the group that our own nursery has put it into."""
+    """Return the only exception of a group, such as Ctrl-C in the group that our own nursery has put it into."""
     members: Sequence[BaseException] = getattr(error, "exceptions", ())
     return _alone(members[0]) if len(members) == 1 else error
 
 
 class _Failed(Exception):
-    """A task raised; the nursery must not put it into a group."""
+    """Says that a task raised an exception; it is raised after the nursery, which would put it into a group."""
 
 
 class TrioWorkers(WorkerGroup):
@@ -88,7 +88,7 @@ class TrioWorkers(WorkerGroup):
         self._prepare = body.prepare
         self._bodies: list[tuple[Worker, ...]] = []  # whose bodies each task of the last batch runs
         self._loops = 1
-        self._each: tuple[float, ...] = ()  # seconds of each of several bodies that a single task ran in turn
+        self._each: tuple[float, ...] = ()  # seconds per call of each worker, if one task ran the bodies of several
         self._ends: list[float] = []  # when each task of the last batch was done
         self._failure: tuple[int, BaseException] | None = None
         self._worker = BorrowedLoopWorker(
@@ -114,7 +114,7 @@ class TrioWorkers(WorkerGroup):
         except Raised as raised:
             index, error = self._failure or (0, raised.error)
             if isinstance(error, KeyboardInterrupt):
-                raise error from None  # the test's loop is in the main thread: it may well be Ctrl-C
+                raise error from None  # the test's loop is in the main thread, so it may be Ctrl-C
             raise Raised(error, "tasks", index, workers) from None
         except Hung as hung:
             self._worker.recover(_CANCEL)
@@ -138,7 +138,7 @@ class TrioWorkers(WorkerGroup):
         async with trio.open_nursery() as nursery:
             with LoopHeartbeat(_Timers(nursery)) as beat:
                 await self._one(0, nursery.cancel_scope)
-                await trio.lowlevel.checkpoint()  # what the body did last may still keep the beat waiting
+                await trio.lowlevel.checkpoint()  # the body's last step may still delay the beat
             nursery.cancel_scope.cancel()
         self.block = beat.result()
         if self._failure is not None:
@@ -164,7 +164,7 @@ class TrioWorkers(WorkerGroup):
 
 
 class _Timers:
-    """What a beat needs of an event loop, made of Trio's tasks."""
+    """The ``call_later`` that LoopHeartbeat needs, made of Trio's tasks."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
