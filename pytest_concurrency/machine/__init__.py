@@ -1,1 +1,1 @@
-"""Clocks, CPUs, topology and stack locations."""
+"""Clocks, CPUs, topology, stack locations, and the priority of threads with its watchdog."""

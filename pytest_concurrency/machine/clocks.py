@@ -1,4 +1,4 @@
-"""The clocks that every reading uses, out of reach of libraries that freeze time.
+"""The clocks that every reading uses, unaffected by libraries that freeze time.
 
 freezegun and time-machine replace the attributes of the ``time`` module, and of every module that
 imported them by name. A second instance of the built-in module keeps the real functions.
@@ -12,11 +12,11 @@ import os
 from collections.abc import Callable
 from importlib.machinery import BuiltinImporter
 
-_CALLS = 200  # in which a clock shows its step
+_CALLS = 200  # calls within which a clock shows its smallest step
 
 
 class _Clocks:
-    """Held by an instance, not by module attributes, so that a freezer does not find them."""
+    """The clocks are attributes of an instance: libraries that freeze time would find and replace module attributes."""
 
     wall: Callable[[], float]
     thread_cpu: Callable[[], float]
@@ -30,7 +30,7 @@ class _Clocks:
         real = importlib.util.module_from_spec(spec)
         BuiltinImporter.exec_module(real)
         self.wall = real.perf_counter
-        # Few platforms have none; who needs a true one asks first.
+        # A few platforms have no thread_time(); code that needs the real one checks this first.
         self.has_thread_cpu = hasattr(real, "thread_time")
         self.thread_cpu = getattr(real, "thread_time", real.process_time)
         self.process_cpu = real.process_time
@@ -43,7 +43,7 @@ class _Clocks:
 
 
 def resolution(clock: Callable[[], float]) -> float:
-    """Return the smallest step in seconds that a clock was seen to make; what a platform states may be finer."""
+    """Return the smallest step, in seconds, that a clock was seen to make; a platform may state a finer resolution."""
     steps = []
     last = clock()
     for calls in itertools.count():

@@ -1,4 +1,4 @@
-"""What this machine and interpreter are: CPUs that may really be used, GIL, versions."""
+"""Facts about this machine and interpreter: usable CPUs (affinity, control-group quota), GIL, versions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from pytest_concurrency.machine import topology
 def usable_cpus() -> float:
     """Return how many CPUs this process may keep busy: affinity, then the control group's quota.
 
-    May be a fraction: a quota of 150 ms per 100 ms is 1.5 CPUs. ``PYTHON_CPU_COUNT`` and ``-X cpu_count``
-    (3.13) make it less, never more: what Python is told gives it no CPU.
+    May be a fraction: a quota of 150 ms per 100 ms is 1.5 CPUs. ``PYTHON_CPU_COUNT`` and ``-X cpu_count`` (3.13) can
+    lower the number, but not raise it: these settings provide no CPU.
     """
     allowed = float(_allowed_cpus())
     quota = cpu_quota()
@@ -45,7 +45,7 @@ def _told() -> int | None:
 
 
 def cpu_limits() -> list[tuple[str, str]]:
-    """What was found on the way to :func:`usable_cpus`, as pairs of a limit and what it says."""
+    """Return the limits behind :func:`usable_cpus`, and the number of cores, as pairs of a name and a value."""
     found = [("logical", str(os.cpu_count() or "unknown"))]
     if (allowed := topology.allowed()) is not None:
         found.append(("affinity", str(len(allowed))))
@@ -136,15 +136,15 @@ def gil_enabled() -> bool:
 class GilWatch:
     """Notices that an import has switched the GIL on in a free-threaded build, and names suspects.
 
-    An extension module that does not declare that it can do without the GIL does so, unless the
-    interpreter was told ``-X gil=0`` (PEP 703).
+    The import of an extension module that does not declare support for free threading does so; ``-X gil=0`` prevents
+    that (PEP 703).
     """
 
     def __init__(self) -> None:
         self._before = None if gil_enabled() else set(sys.modules)
 
     def note(self) -> str:
-        """Say what happened, if it did."""
+        """Return a message if the GIL was switched on; otherwise an empty text."""
         if self._before is None or not gil_enabled():
             return ""
         endings = tuple(importlib.machinery.EXTENSION_SUFFIXES)
@@ -158,7 +158,7 @@ class GilWatch:
 
 
 def environment(missing_readings: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a report says of the machine; plain JSON types."""
+    """Return what a report says about the machine, in plain JSON types."""
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -184,7 +184,7 @@ def describe(priority: str = "ordinary") -> str:
 
 
 def describe_environment(facts: Mapping[str, Any]) -> str:
-    """The same of an environment that was recorded."""
+    """Return the same line for a recorded environment."""
     cpus = facts["cpus_usable"]
     noun = "CPU" if cpus == 1 else "CPUs"
     python = f"{facts['implementation']} {facts['python']} {gil_of(facts)}"
@@ -194,14 +194,14 @@ def describe_environment(facts: Mapping[str, Any]) -> str:
 
 
 def gil_of(facts: Mapping[str, Any]) -> str:
-    """``without a GIL``; a free-threaded build may have it all the same, where an extension module asks for it."""
+    """Return ``without a GIL`` or the like; a free-threaded build has the GIL where an extension module requires it."""
     if not facts["gil"]:
         return "without a GIL"
     return "with the GIL of a free-threaded build" if facts.get("free_threaded_build") else "with the GIL"
 
 
 def _limits(cpus: float, facts: Mapping[str, Any]) -> str:
-    """Say what makes the usable CPUs fewer than those of the machine, or less than they seem."""
+    """Describe why fewer CPUs are usable than the machine has, or why they are slower than they seem."""
     told, logical = facts.get("python_cpu_count"), facts.get("cpus_logical") or 1
     affinity = facts.get("cpus_allowed") or logical
     said = ""

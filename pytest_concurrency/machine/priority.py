@@ -1,16 +1,16 @@
-"""Measuring at a higher priority, so that other programs keep no CPU from a batch.
+"""Higher priority of the measured threads, so that other programs do not take CPUs from a batch.
 
 Linux gives a thread with the policy ``SCHED_RR`` a CPU before any ordinary one, and one with a nice value of -20 about
 88 times the share of one with 0 (sched(7)). Both need a right: ``CAP_SYS_NICE``, or the limits ``RLIMIT_RTPRIO`` and
-``RLIMIT_NICE``. Neither helps against a hypervisor, or against what the other hardware thread of a core does.
+``RLIMIT_NICE``. Neither helps against a hypervisor, or against load on the other hardware thread of a core.
 
 Guarantees:
 
-* Threads have the priority for one batch, and are given back theirs whatever happens to it.
+* Threads have the priority for one batch, and get their own back whatever happens in it.
 * Nothing inherits it: threads and processes that a raised thread starts are ordinary ones (``SCHED_RESET_ON_FORK``).
 * The thread that waits for the batch has it too, and so can end a batch that hangs. Where it cannot, a watchdog outside
-  of this process takes real-time priority away (watchdog.py). The kernel's own throttling (``sched_rt_runtime_us``)
-  leaves a part of each second to ordinary threads; where it is switched off, ``auto`` takes no real-time priority.
+  this process takes real-time priority away (watchdog.py). The kernel's own throttling (``sched_rt_runtime_us``) leaves
+  a part of each second to ordinary threads; where it is switched off, ``auto`` takes no real-time priority.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Kind = Literal["off", "nice", "realtime"]
 
 _THROTTLING = Path("/proc/sys/kernel/sched_rt_runtime_us")
 _LOWEST_NICE = -20
-_PATIENCE = 60.0  # seconds that a batch may take, where nothing else is said
+_PATIENCE = 60.0  # seconds that a batch may take by default
 _RIGHTS = "neither CAP_SYS_NICE nor a limit allows it"
 
 
 @dataclass(frozen=True, slots=True)
 class Priority:
-    """The priority that batches are measured at. ``why`` says why it is no higher; empty if that was not asked for."""
+    """The priority of measured batches. ``why`` is the reason if a higher one was requested and refused; else empty."""
 
     kind: Kind = "off"
     nice: int = 0
@@ -63,7 +63,7 @@ class Before:
 
 
 def choose(wanted: str, shared: bool = False, cpus: float = 2.0) -> Priority:
-    """Return the highest priority of those that are wanted which this process may have.
+    """Return the highest of the wanted priorities that this process may have.
 
     :param wanted: one of :data:`CHOICES`.
     :param shared: whether other workers of the same test session may measure at the same time: two of them at real-time
@@ -74,7 +74,7 @@ def choose(wanted: str, shared: bool = False, cpus: float = 2.0) -> Priority:
         return ORDINARY
     if sys.platform != "linux":
         return Priority(why=f"raising the priority of threads is supported on Linux only, and this is {sys.platform}")
-    refusals: dict[str, list[str]] = {}  # what is refused, by the reason
+    refusals: dict[str, list[str]] = {}  # by reason: what is refused
     if wanted in ("auto", "realtime"):
         why = _why_not_realtime(shared, cpus) if wanted == "auto" else ""
         why = why or _try_realtime()
@@ -104,13 +104,13 @@ def throttling() -> float | None:
 
 
 def raised(priority: Priority, threads: Iterable[int], seconds: float = _PATIENCE) -> AbstractContextManager[None]:
-    """Return what gives these threads, and the calling one, a higher priority from its entry to its exit.
+    """Return a context in which these threads, and the calling one, have a higher priority.
 
-    The call starts the watchdog that real-time priority needs, if there is none yet. Within a batch, the CPU time of
-    its start would count as that of a child process of the body.
+    The call starts the watchdog that real-time priority needs, if there is none yet. During a batch, the CPU time of
+    that start would count as that of a child process of the body.
 
-    :param threads: as the system numbers them, of this process and of its children.
-    :param seconds: after which the watchdog takes real-time priority away.
+    :param threads: native ids of threads of this process and of its children.
+    :param seconds: time after which the watchdog takes real-time priority away.
     """
     if priority.kind == "off":
         return contextlib.nullcontext()
@@ -179,7 +179,7 @@ def give_back(thread: int, known: Before) -> None:
     try:
         os.sched_setscheduler(thread, policy, parameter)
     except PermissionError:
-        # The flag can be taken off only with CAP_SYS_NICE. It does nothing to children of a thread that is not raised.
+        # Only with CAP_SYS_NICE can the flag be cleared. It does not affect children of a thread that is not raised.
         os.sched_setscheduler(thread, policy | os.SCHED_RESET_ON_FORK, parameter)
     if os.getpriority(os.PRIO_PROCESS, thread) != known.nice:
         os.setpriority(os.PRIO_PROCESS, thread, known.nice)

@@ -1,4 +1,4 @@
-"""Where a thread stands, for a person to read."""
+"""Stack locations: where a thread or a task is, as readable text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pytest_concurrency.machine.cpus import gil_enabled
 Place = tuple[str, int, str]  # file, line, function
 
 PACKAGE = str(Path(pytest_concurrency.__file__).parent) + os.sep
-_DEPTH = 60  # frames that are looked at for the author's line
+_DEPTH = 60  # frames that are searched for the author's line
 _LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 
 
@@ -37,15 +37,15 @@ def innermost(frame: FrameType) -> tuple[Place, ...]:
 
 
 def unreadable() -> str | None:
-    """Return why another thread's frames may not be read, or None: without a GIL they may be gone by then.
+    """Return why another thread's frames must not be read, or None.
 
-    Source: python/cpython issues 118680 and 152355.
+    Without a GIL, a frame may be gone by the time it is read: python/cpython issues 118680 and 152355.
     """
     return None if gil_enabled() else "without a GIL, looking into a running thread can crash Python"
 
 
 def of_thread(ident: int | None) -> tuple[Place, ...] | None:
-    """Return where a thread stands, innermost first; nothing where no one may look, None if it has ended."""
+    """Return where a thread is, innermost first; empty where frames must not be read, None if it has ended."""
     frame = sys._current_frames().get(ident or 0)
     if frame is None:
         return None
@@ -55,7 +55,8 @@ def of_thread(ident: int | None) -> tuple[Place, ...] | None:
 def _outside_collector(innermost: FrameType) -> FrameType | None:
     """Return the frame in which a garbage collection has begun; the innermost one if none is under way.
 
-    What ``gc.callbacks`` run is not what the thread is at, and is often the only place where a collection can be seen.
+    Without this, a function in ``gc.callbacks`` would be reported as the thread's place. A collection can often be seen
+    only there.
     """
     callbacks = {getattr(each, "__code__", None) for each in gc.callbacks}
     found: FrameType | None = innermost
@@ -68,12 +69,12 @@ def _outside_collector(innermost: FrameType) -> FrameType | None:
 
 
 def authors(places: Iterable[Place]) -> Place | None:
-    """Return the innermost place that is the author's: waiting ends in the standard library, which says little."""
+    """Return the innermost place in the author's code; a thread often waits further in, in the standard library."""
     return next((place for place in places if is_authors(place[0])), None)
 
 
 def describe(places: Iterable[Place]) -> str:
-    """Describe the innermost place that is the author's, or else the innermost one."""
+    """Describe the innermost place in the author's code, or else the innermost place."""
     known = list(places)
     if not known:
         return "not readable here"
@@ -83,15 +84,15 @@ def describe(places: Iterable[Place]) -> str:
 
 
 def relative(file: str) -> str:
-    """Return a path as a person would write it from here, if it is below this folder; else as it is."""
+    """Return a path relative to the current folder if it is below that; otherwise as it is."""
     try:
         return str(Path(file).relative_to(Path.cwd()))
-    except (ValueError, OSError):  # it is elsewhere, or this folder has gone
+    except (ValueError, OSError):  # the file is elsewhere, or the current folder is gone
         return file
 
 
 def in_body(places: Iterable[Place]) -> str | None:
-    """Describe where a worker is in its body; None if it is not inside: the body has ended, or not begun."""
+    """Describe where a worker is in its body; None if the body has ended or has not begun."""
     known = list(places)
     if not known or (known[0][0].startswith(PACKAGE) and authors(known) is None):
         return None
@@ -111,7 +112,7 @@ def is_authors(file: str) -> bool:
 
 
 def of_task(task: Any) -> list[Place]:
-    """Return the places that a task of asyncio waits in, innermost first; none if it runs at this moment."""
+    """Return the places in which an asyncio task waits, innermost first; empty if it is running now."""
     found: list[Place] = []
     awaited: Any = task.get_coro()
     while (frame := getattr(awaited, "cr_frame", None)) is not None:

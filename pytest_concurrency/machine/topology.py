@@ -1,7 +1,7 @@
-"""Which of the CPUs that may be used are alike: threads of one core, fast and slow cores.
+"""CPU topology: which usable CPUs share a core, and which are performance or efficiency cores.
 
-Linux tells it under ``/sys``; elsewhere psutil knows the number of cores. Nothing is assumed where
-no one says: a virtual machine often shows hardware threads as cores of their own.
+Linux shows it under ``/sys``; elsewhere psutil knows the number of cores. Nothing is assumed where it is unknown: a
+virtual machine often shows hardware threads as cores of their own.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ DEVICES = Path("/sys/devices")
 
 
 def allowed() -> Set[int] | None:
-    """Return the CPUs that this process may run on (its affinity), or None where no one says."""
+    """Return the CPUs that this process may run on (its affinity), or None where it cannot be read."""
     affinity = getattr(os, "sched_getaffinity", None)
     return affinity(0) if affinity is not None else None
 
 
 def cores(devices: Path | None = None) -> int | None:
-    """Return how many cores the allowed CPUs belong to; less than CPUs where hardware threads share one."""
+    """Return how many cores the allowed CPUs belong to: fewer than the CPUs where hardware threads share a core."""
     mine = allowed()
     if mine is None:
         return _cores_elsewhere()
@@ -45,10 +45,10 @@ def _cores_elsewhere() -> int | None:
 
 
 def kinds(devices: Path | None = None) -> Mapping[str, int]:
-    """Return ``{"performance": 4, "efficiency": 8}`` of the allowed CPUs; empty where all are alike or no one says."""
+    """Return ``{"performance": 4, "efficiency": 8}`` for the allowed CPUs; empty if all are alike or unknown."""
     devices = devices or DEVICES
     mine = allowed() or set()
-    # Intel's hybrid processors are two units for performance counting.
+    # Intel's hybrid processors have a performance-counting unit for each kind of core.
     fast, slow = _cpus_in(devices / "cpu_core" / "cpus") & mine, _cpus_in(devices / "cpu_atom" / "cpus") & mine
     if not (fast and slow):
         capacities = {cpu: _number_in(devices / "system" / "cpu" / f"cpu{cpu}" / "cpu_capacity") for cpu in mine}

@@ -1,10 +1,11 @@
-"""A process outside of the session that takes real-time priority away from a batch that hangs.
+"""Watchdog: a process outside the session that takes real-time priority away from a batch that hangs.
 
-The thread that waits for a batch has the priority too, and ends a batch that hangs. It cannot where the batch keeps the
-GIL (a regular expression that never ends), where the session is stopped (``SIGSTOP``), or where it is killed while
-processes of its own compute. Then the watchdog gives the threads the ordinary priority.
+The thread that waits for a batch has the priority too, and ends a batch that hangs. It cannot do so if the batch keeps
+the GIL (a regular expression that never ends), if the session is stopped (``SIGSTOP``), or if the session is killed
+while its processes compute. The watchdog then gives the threads the ordinary priority.
 
-A batch costs two writes to memory that both share. The watchdog looks at it once a second, and ends with this process.
+A batch costs some writes to memory that both processes share. The watchdog checks it once a second, and ends with this
+process.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from subprocess import DEVNULL, Popen, SubprocessError, TimeoutExpired
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.watchdog_main import ALL, HEAD, MOST, SIZE, THREAD
 
-_START = 10.0  # seconds
+_START = 10.0  # seconds that the watchdog may take to start
 _SCRIPT = Path(__file__).with_name("watchdog_main.py")
 _IDLE = HEAD.pack(0.0, 0)
 
@@ -57,7 +58,7 @@ def watching(threads: Sequence[int] | None, seconds: float) -> Iterator[None]:
 
 @functools.cache
 def _memory(process: int) -> mmap.mmap | None:
-    """Return what the watchdog of this process reads; None where there can be none."""
+    """Start the watchdog of this process, and return the memory shared with it; None if there can be no watchdog."""
     if not (hasattr(os, "memfd_create") and hasattr(os, "pidfd_open") and sys.executable and _SCRIPT.exists()):
         return None
     try:
@@ -66,7 +67,7 @@ def _memory(process: int) -> mmap.mmap | None:
         return None
     try:
         os.ftruncate(file, SIZE)
-        # Isolated, and without site: what a .pth file starts in each interpreter, such as coverage, has no place there.
+        # Isolated, and without site: a .pth file would start tools such as coverage in the watchdog too.
         command = [sys.executable, "-I", "-S", str(_SCRIPT), str(file), str(process)]
         done = Popen(
             command,

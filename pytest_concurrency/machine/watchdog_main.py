@@ -1,6 +1,6 @@
-"""What the watchdog's process runs, as a script: it imports as little as possible, to be small and to start fast.
+"""Script of the watchdog process; it imports as little as possible, to be small and to start fast.
 
-Its arguments are the number of an open file with what watchdog.py has written, and that of the process to watch.
+Its arguments are the descriptor of the shared memory that watchdog.py writes, and the id of the process to watch.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ def main(memory: int, process: int) -> None:
         with contextlib.suppress(PermissionError):
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
             break
-    # The first process ends at once. The second one is no child of the process that it watches: tests that look for
+    # The first process exits immediately, so the second one is not a child of the watched process. Tests that look for
     # child processes, and the readings of what a body's children use, do not see it.
     if os.fork():
         os._exit(0)

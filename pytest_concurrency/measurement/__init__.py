@@ -1,1 +1,1 @@
-"""Real benches: workers, batches, rounds, and one trial of a test."""
+"""Measuring: benches run real workers in batches and rounds, and a trial turns a test's measurements into outcomes."""

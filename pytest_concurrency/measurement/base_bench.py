@@ -1,4 +1,4 @@
-"""What all real benches have in common: the clock, the random order of a round's two batches, and interference."""
+"""Base class of the benches: the clock, the random order of a round's two batches, and interference."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 class BaseBench(ABC):
-    """Makes rounds, probes and control runs when the engine asks for them. Close it in the end, whatever happened.
+    """Runs rounds, probes and the reference workload when the engine asks for them. Always close it in the end.
 
-    The methods are those of :class:`~pytest_concurrency.engine.plan.Bench`, and what a trial needs beside them.
+    It has the methods of :class:`~pytest_concurrency.engine.plan.Bench`, and others that a trial needs.
     """
 
     def __init__(self, before: Leftovers | None = None) -> None:
-        """``before`` was made before the first call of what is measured; None if that is still to come."""
+        """``before`` was created before the first call of the measured code; None if that call is still to come."""
         self._leftovers = before or Leftovers()
         self._batch = batch_size.shortest()  # seconds that a batch should take
-        self._number = 0  # of the round
+        self._number = 0  # of the latest round
         self._random = random.Random()
         self._order = RoundOrder(self._random)
         self._meter = InterferenceMeter()
         self._cpus = usable_cpus()
 
     def now(self) -> float:
-        """Return the seconds of the clock that all times are on."""
+        """Return the time, in seconds, on the clock that all readings use."""
         return CLOCKS.wall()
 
     def sleep(self, seconds: float) -> None:
-        """Let a burst of interference pass."""
+        """Wait for a burst of interference to pass."""
         CLOCKS.sleep(seconds)
 
     def interference(self) -> Interference:
@@ -48,11 +48,11 @@ class BaseBench(ABC):
         return self._meter.overall()
 
     def left_behind(self) -> tuple[Leftover, ...]:
-        """Return what the calls so far have left running; waits a while if there seems to be anything."""
+        """Return what the calls so far have left running, after it had time to end."""
         return (*self._leftovers.found(), *self._left_elsewhere())
 
     def _left_elsewhere(self) -> Iterable[Leftover]:
-        """Yield what only the workers can see."""
+        """Return the leftovers that only the workers can see."""
         return ()
 
     def lost_at(self, setup: WorkerSetup) -> str | None:
@@ -60,7 +60,7 @@ class BaseBench(ABC):
         return None
 
     def probe_gil(self) -> GilProbe | None:
-        """Run one batch beside a heartbeat; None if no thread of ours runs what is measured."""
+        """Run one batch while the GIL is probed; None if no thread of this plugin runs the measured code."""
         return None
 
     @abstractmethod
@@ -69,7 +69,7 @@ class BaseBench(ABC):
 
     @abstractmethod
     def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
-        """Make one call a batch, where calls vary; return whether batches had several until now."""
+        """Make each batch a single call, because call times vary; return whether batches had several calls so far."""
 
     @abstractmethod
     def site(self, setup: WorkerSetup) -> CpuSite:
@@ -81,11 +81,11 @@ class BaseBench(ABC):
 
     @abstractmethod
     def control(self, setup: WorkerSetup) -> Round:
-        """Measure the reference workload in the place of what is measured."""
+        """Measure one round of the reference workload instead of the measured code."""
 
     @abstractmethod
     def refresh(self, setup: WorkerSetup) -> None:
-        """Replace the workers by newly started ones."""
+        """Replace the workers with newly started ones."""
 
     @abstractmethod
     def lengthen(self, setup: WorkerSetup) -> None:
@@ -93,11 +93,11 @@ class BaseBench(ABC):
 
     @abstractmethod
     def stagger(self, setup: WorkerSetup) -> None:
-        """Make some calls of which nothing is read, so that what every n-th call does keeps no step with rounds."""
+        """Make some calls that are not measured: a slow n-th call could otherwise hit the same batch in every round."""
 
     @abstractmethod
     def note(self, setup: WorkerSetup) -> str:
-        """Return what a report should say of how this was measured."""
+        """Return what a report should say about how this was measured."""
 
     @abstractmethod
     def close(self) -> None:
@@ -112,7 +112,7 @@ class BaseBench(ABC):
     ) -> tuple[Sample, Sample]:
         """Run the two batches of a round in random order, and return the serial one first.
 
-        :param kind: what rounds have in common that take turns in their order.
+        :param kind: rounds of the same kind alternate between the two orders.
         :param measured: the serial batch, if it has just been run.
         """
         if self._order.serial_first(kind, measured=measured is not None):
@@ -125,7 +125,7 @@ class BaseBench(ABC):
         return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
 
     def _lengthened(self) -> bool:
-        """Double the time of a batch, up to the longest; return whether it was shorter than that."""
+        """Double the duration of a batch, up to the longest; return whether it was shorter than that."""
         if self._batch >= batch_size.longest():
             return False
         self._batch = min(self._batch * 2, batch_size.longest())

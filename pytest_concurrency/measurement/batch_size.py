@@ -1,4 +1,4 @@
-"""How long a batch is to be."""
+"""Batch size: how long a batch should take, and how many calls make one."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine.clocks import CLOCKS, resolution
 
 _Number = TypeVar("_Number", int, float)
-SHORTEST = 0.008  # seconds: a worker's start and stop are lost in it
-LONGEST = 0.1  # seconds up to which batches grow where short ones say nothing
-SHORTEST_CALL = 0.002  # seconds of a call that can be timed alone: workers start up to 0.1 ms after each other
-_TICKS = 20  # of the clock that reads CPU time
+SHORTEST = 0.008  # seconds; a worker's start and stop are negligible in it
+LONGEST = 0.1  # seconds up to which batches grow where short ones are not enough
+SHORTEST_CALL = 0.002  # seconds of a call that can be a batch: workers start up to 0.1 ms after each other
+_TICKS = 20  # a batch lasts for at least this many ticks of the CPU-time clock
 
 
 @functools.cache
 def shortest() -> float:
-    """Return how long a batch takes at least, in seconds; longer where CPU time is told in coarse ticks (Windows)."""
+    """Return the shortest duration of a batch, in seconds; it is longer where CPU time has coarse ticks (Windows)."""
     return max(SHORTEST, _TICKS * resolution(CLOCKS.thread_cpu))
 
 
 def longest() -> float:
-    """Return up to how many seconds batches grow where short ones do not get all workers onto their CPUs."""
+    """Return the duration, in seconds, up to which batches grow where short ones do not get all workers onto CPUs."""
     return max(LONGEST, shortest())
 
 
 def next_loops(loops: int, seconds: float, batch: float) -> int:
     """Return how many calls to try next where ``loops`` of them took ``seconds``, and ``batch`` seconds are wanted."""
-    # A tenfold step at most: the first calls are often slow, or fast, in a way of their own.
+    # At most a tenfold step: the first calls are often slower or faster than later ones.
     return min(loops * 10, max(loops + 1, math.ceil(loops * batch / seconds)))
 
 
 def joined(samples: Sequence[Sample]) -> Sample:
-    """Return batches of a single worker as one, as if each had begun when the one before it ended.
+    """Join batches of a single worker into one, as if each had begun when the one before it ended.
 
-    Of calls that were batches of their own, the ends are known.
+    The joined reading has the end of each batch in ``ends``.
     """
     if len(samples) == 1:
         return samples[0]

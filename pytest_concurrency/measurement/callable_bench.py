@@ -1,4 +1,4 @@
-"""The bench of two callables: both run as a whole in the test's own thread, and all that they do is read."""
+"""The bench of two callables: both run as a whole in the test's own thread, and all that they do is measured."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PATIENCE = 20  # times the expected time of a batch before it has hung
 
 
 class CallableBench(BaseBench):
-    """Runs two callables in the thread that asks, where their pools and event loops work as they do in the test."""
+    """Runs two callables in the calling thread, where their pools and event loops work as they do in the test."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class CallableBench(BaseBench):
         self._priority = BatchPriority(higher, helped=True)
         self._patience = patience
         self._calls = baseline, candidate
-        self._seconds: list[float] = []  # of one call of each, once it is warm
+        self._seconds: list[float] = []  # duration of one call of each, after a warm-up
         self._control: WorkerGroup | None = None
         self._control_loops = 16
         self._is_warm = False
@@ -73,7 +73,7 @@ class CallableBench(BaseBench):
         return self._round_of(*self._ordered(lambda: self._batch_of(0), lambda: self._batch_of(1)))
 
     def control(self, setup: WorkerSetup) -> Round:
-        """Let as many threads as there are CPUs run computing that is known to be parallel."""
+        """Measure the reference workload, which is known to run in parallel, in threads."""
         from pytest_concurrency.backends.batch import control_body
         from pytest_concurrency.backends.threads import ThreadWorkers
 
@@ -86,18 +86,18 @@ class CallableBench(BaseBench):
         return self._round_of(serial, concurrent)
 
     def refresh(self, setup: WorkerSetup) -> None:
-        """Nothing to replace: the callables make and end their own workers in every round."""
+        """End the threads of the reference workload; the callables start and end their own workers in every round."""
         self.close()
 
     def lengthen(self, setup: WorkerSetup) -> None:
         self._lengthened()
 
     def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
-        """Batches stay as they are: the two functions are different things, each with its own time."""
+        """Keep the batches as they are: the two callables are different functions, each with its own call time."""
         return False
 
     def stagger(self, setup: WorkerSetup) -> None:
-        """Call one of them once more, or neither: both may share what is slow at every n-th call."""
+        """Call one of the two once more, or neither: they may share something that is slow at every n-th call."""
         for which in self._random.sample((0, 1), self._random.randint(0, 1)):
             self._call(which)
 
@@ -125,7 +125,7 @@ class CallableBench(BaseBench):
         return self._calls[which]()
 
     def _run(self, which: int, loops: int, usage: ProcessUsage) -> None:
-        """Call one of the two some times, and let ``usage`` read what that took."""
+        """Call one of the two ``loops`` times, and let ``usage`` read what that took."""
         call, answer = self._calls[which], None
         with self._raised(which, loops), usage:
             for _ in range(loops):

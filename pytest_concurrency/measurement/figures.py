@@ -1,4 +1,4 @@
-"""Every figure of a body in some backends, without a threshold to decide about."""
+"""Figures of a test body in some backends, without a threshold and a verdict: ``concurrency.measure``."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ROUNDS = 10  # per backend, if there is time
 
 @dataclass(frozen=True, slots=True)
 class Figures(Unordered):
-    """Every figure of a measurement without a verdict, as ``concurrency.measure`` returns it.
+    """All figures of a measurement without a verdict, as ``concurrency.measure`` returns them.
 
-    ``bound`` is the bound type, with its evidence. ``speedup`` has an estimate for each backend that was asked for, by
-    its name (``"threads"``): how many times as fast all workers were as one. ``arms`` has the totals of the rounds, in
-    seconds: of each backend those of one worker, and those of all. ``rounds`` is how many rounds there were, and
-    ``leftovers`` what the calls have left running.
+    ``bound`` is the bound type, with its evidence. ``speedup`` has an estimate for each requested backend, by its name
+    (``"threads"``): how many times as fast all workers were as one. ``arms`` has the total times of the rounds, in
+    seconds: for each backend those of one worker, and those of all. ``rounds`` is the number of rounds, and
+    ``leftovers`` is what the calls have left running.
     """
 
     bound: Bound
@@ -48,7 +48,7 @@ class Figures(Unordered):
 
 
 def look(trial: Trial, setup: WorkerSetup, limits: Tolerances, rounds: int = _ROUNDS) -> Settlement:
-    """Measure some rounds of one setup; the only result is about its speedup, and its verdict means nothing.
+    """Measure some rounds of one setup. The only result is its speedup; ignore the verdict on it.
 
     :raises CannotMeasure: this machine or interpreter has no such workers.
     """
@@ -74,7 +74,7 @@ def measure_figures(trial: Trial, setups: Sequence[WorkerSetup], limits: Toleran
         found = settlement.results[0].estimate
         if setup.workers and found is not None:
             speedups[setup.backend] = found
-        # Workers that share a GIL and a process can queue for what others cannot.
+        # Prefer workers that share a process and a GIL: they can contend for resources that others do not share.
         if bound is None or settlement.known.one_interpreter:
             bound = classify(settlement.rounds, setup, settlement.known)
     assert bound is not None, "a survey without a setup"

@@ -1,4 +1,4 @@
-"""What test bodies leave running where only their workers can see it."""
+"""Leftovers of test bodies that only their workers can see."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pytest_concurrency.core.leftovers import Leftover
 
 
 def told_by(groups: Mapping[str, tuple[int, WorkerGroup]], close: Callable[[str], None]) -> Iterator[Leftover]:
-    """Yield what the workers of some groups say; a group that cannot answer is closed, and says nothing."""
+    """Yield the leftovers that groups of workers report. A group that cannot answer is closed, and reports none."""
     for key in list(groups):
         try:
             yield from groups[key][1].left_behind()
-        except (Raised, WorkerLost):  # the verdict stands without it
+        except (Raised, WorkerLost):  # the verdict does not depend on it
             close(key)

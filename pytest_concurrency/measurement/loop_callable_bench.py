@@ -30,14 +30,14 @@ def bench_for(
     patience: float,
     higher: Priority,
 ) -> CallableBench:
-    """Return the bench of two callables: for the event loop that the test runs on, or for the thread that asks."""
+    """Return the bench of two callables: on the event loop that the test runs on, or else in the calling thread."""
     if loop is None:
         return CallableBench(baseline, candidate, patience, higher)
     return LoopCallableBench(baseline, candidate, loop, patience, higher)
 
 
 class LoopCallableBench(CallableBench):
-    """Lets each batch run as one task of a borrowed loop; the measuring itself has a thread of its own."""
+    """Runs each batch as one task on a borrowed event loop; the measuring itself has a thread of its own."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class LoopCallableBench(CallableBench):
         self._on_loop(which, batch, loops)
 
     def _recording(self) -> AbstractContextManager[object]:
-        """Note the tasks that one call of each makes, which are not timed."""
+        """Record the tasks that one call of each callable creates; these calls are not timed."""
         calls = len(self._calls)
         return nullcontext() if self._tasks is None else self._tasks.first_calls(calls)
 
@@ -95,7 +95,7 @@ class LoopCallableBench(CallableBench):
         yield from found
 
     def _on_loop(self, which: int, job: Callable[[], Coroutine[Any, Any, None]], loops: int) -> None:
-        """Let the loop run a job, and wait for its end.
+        """Run a job on the loop, and wait for its end.
 
         :raises Raised: one of the two callables raised.
         :raises WorkerLost: the job did not end in time.
@@ -106,7 +106,7 @@ class LoopCallableBench(CallableBench):
             worker.run(1, 1, deadline, "batch")
         except Raised as raised:
             if isinstance(raised.error, KeyboardInterrupt):
-                raise raised.error from None  # the test's loop is in the main thread: it may well be Ctrl-C
+                raise raised.error from None  # the test's loop is in the main thread, so it may be Ctrl-C
             raised.worker, raised.round = _NAMES[which], self._number
             raise
         except Hung as hung:

@@ -1,4 +1,4 @@
-"""Which of a round's two batches comes first (pure)."""
+"""Randomized blocks: which of a round's two batches comes first (pure)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Hashable
 
 
 class RoundOrder:
-    """Blocks of two rounds: the order is random in the first, and the other way round in the second.
+    """Blocks of two rounds: the order is random in the first, and reversed in the second.
 
-    Some rounds in the same order, as coins have them at times, may all be in step with what happens at every n-th call,
-    which then always hits the same batch. Randomized blocks: Montgomery, *Design and Analysis of Experiments*, ch. 4.
+    With an independent random order for each round, several rounds may have the same order by chance. What happens at
+    every n-th call could then always hit the same batch. Randomized blocks: Montgomery, *Design and Analysis of
+    Experiments*, ch. 4.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -18,9 +19,9 @@ class RoundOrder:
         self._due: dict[Hashable, bool] = {}
 
     def serial_first(self, kind: Hashable = None, measured: bool = False) -> bool:
-        """Return whether the single worker's batch comes first in the next round of its kind.
+        """Return whether the serial batch comes first in the next round of this kind.
 
-        :param measured: whether it has been measured already, so that there is no choice.
+        :param measured: whether the serial batch has been measured already, so that there is no choice.
         """
         due = self._due.pop(kind, None)
         if due is not None and not measured:

@@ -1,4 +1,4 @@
-"""What threads and processes besides the workers do to a batch's readings: for the body, or beside it."""
+"""Corrects a batch's readings for threads and processes other than the workers: helpers of the body, and bystanders."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from pytest_concurrency.probes import helper_threads
 from pytest_concurrency.probes.bystanders import Bystanders
 from pytest_concurrency.probes.helper_threads import HelperThreads, UsedCpu
 
-_FIRST_LOOKS, _LOOKS = 3, 20  # at what goes on in this process without any body
-_LEAST_HELP = 0.25  # part of what goes on beside the workers below which the rest of it is none of the body's either
-# Part of a batch's time that bystanders compute for, from which on they may take the GIL from a body that computes. A
-# single worker waits for one of them half of the time, and the threads of four workers less: without this, pure Python
-# code reads as 1.6x as fast in four threads.
+_FIRST_LOOKS, _LOOKS = 3, 20  # samples of what this process does while no body runs: at first, and at most
+_LEAST_HELP = 0.25  # part of the other CPU time that must exceed the background; with less, none of it counts as help
+# Bystanders that compute for more than this part of a batch's time may take the GIL from a body that computes. A single
+# worker waits for a bystander half of the time, and four worker threads wait less. Without this limit, pure Python code
+# reads as 1.6x as fast in four threads.
 _CROWDED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What was there before a batch."""
+    """Readings of bystanders and helpers from before a batch."""
 
     bystanders: Mapping[int, float]
     helpers: HelperThreads
 
 
 class OtherThreads:
-    """Judges the batches of one bench."""
+    """Corrects the batches of one bench for what its helpers and bystanders compute."""
 
     def __init__(self, threads: Collection[int]) -> None:
-        """``threads`` were there before the body."""
+        """``threads`` are the native ids of threads that existed before the body's first call."""
         self.bystanders: Bystanders = Bystanders(threads)
-        self._background: list[float] = []  # CPUs that this process uses of itself, looked at when that matters
+        self._background: list[float] = []  # CPUs used while no body runs, sampled when that matters
 
     def watch(self) -> Watch:
-        """Look at what there is before a batch."""
+        """Take the readings before a batch."""
         return Watch(self.bystanders.used(), HelperThreads(children=True))
 
     def judge(self, watch: Watch, sample: Sample, begun: UsedCpu | None, again: Callable[[], Sample]) -> Sample | None:
-        """Return a batch's sample, with what others computed for the body counted as its workers' computing.
+        """Return a batch's sample, with the helpers' CPU time added to that of the workers.
 
-        :param begun: what this process had used as the batch began, if that was after the watch was made.
-        :param again: runs a batch like this, whose readings are for no one.
-        :return: None if some thread turned out to be the body's: then the batch has to be measured once more.
+        :param begun: what this process had used when the batch began, if that was after :meth:`watch`.
+        :param again: runs another such batch, whose readings are not used.
+        :return: None if a thread turned out to belong to the body: the batch then has to be measured once more.
         """
         theirs = self.bystanders.computed(watch.bystanders)
         watch.helpers.finish(sample.cpu + theirs, begun)
@@ -63,8 +63,8 @@ class OtherThreads:
     def _credited(self, sample: Sample, cpu: float) -> Sample:
         if helper_threads.credit(sample.readings, cpu) == sample.readings:
             return sample
-        # What this process does without a body as well is no help. One look may fall into the busy tenth of a second of
-        # something that is idle for the rest, so their mean counts.
+        # CPU time that this process also uses without a body is not help. The mean of several samples counts, because
+        # one sample may fall into the tenth of a second in which an otherwise idle thread is busy.
         for _ in range(_FIRST_LOOKS if not self._background else len(self._background) < _LOOKS):
             self._background.append(helper_threads.background(self.bystanders))
         help_ = cpu - sample.wall * sum(self._background) / len(self._background)

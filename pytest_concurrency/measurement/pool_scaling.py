@@ -11,7 +11,7 @@ from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.verdicts import pool_scaling
 
-__tracebackhide__ = True  # a failure is told at the test's own line
+__tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 
 def decide(
@@ -23,8 +23,8 @@ def decide(
 ) -> Outcome:
     """Compare each size with the first, one after the other, and return one outcome for all.
 
-    :param asked: its plan is that of the largest size.
-    :param bench_of: returns what measures a size beside the first one.
+    :param asked: the request, with the plan of the largest size.
+    :param bench_of: returns the bench that compares a size with the first one.
     """
     first, *others = sizes
 

@@ -1,4 +1,4 @@
-"""Batches of a single worker beside a probe, run again where a thread was the body's that seemed to be a bystander."""
+"""Probed batches of a single worker; they run again if a supposed bystander turns out to work for the body."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _THE_BODYS = "the body's"
 def beside_heartbeat(
     run: Callable[[], Sample], ident: int | None, bystanders: Bystanders, longest: bool
 ) -> tuple[Sample, GilProbe]:
-    """Return a batch with what a heartbeat saw of the GIL; ``ident`` is the worker's thread.
+    """Return a batch, with the result of a GIL probe during it; ``ident`` is the worker's thread.
 
-    :param longest: whether the longest single hold is asked for, and not the share of the computing.
+    :param longest: whether the longest single hold is measured, instead of the held share of the computing.
     """
     before = bystanders.used()
     found = gil_heartbeat.probe(run, ident, bystanders.ids, longest)
@@ -30,7 +30,7 @@ def beside_heartbeat(
 def beside_loop_heartbeat(
     run: Callable[[], Sample], block: Callable[[], BlockProbe | None], bystanders: Bystanders
 ) -> tuple[Sample, BlockProbe | None]:
-    """Return a batch on an event loop, with the longest block that the last run of it had, as ``block`` returns it."""
+    """Return a batch on an event loop, with the longest block of its last run, which ``block`` returns."""
     before, active = bystanders.used(), bystanders.active()
     sample = run()
     if bystanders.ask(before, sample.wall, lambda: run().wall) == _THE_BODYS:
@@ -38,7 +38,7 @@ def beside_loop_heartbeat(
         sample = run()
     probe = block()
     if probe is not None:
-        # While bystanders were running, they may have had the GIL that the loop needs, too. Without this, an
+        # While bystanders were active, they may have held the GIL, which the loop needs too. Without this, an
         # exporter's thread that computes for 60 ms reads as a block of the loop.
         least = probe.longest.low - growth(active, bystanders.active())
         probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))

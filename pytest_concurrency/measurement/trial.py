@@ -1,4 +1,4 @@
-"""One test's measurements: a bench, and how a request to it becomes an outcome."""
+"""Trial: one test's measurements, from a request through a bench to an outcome."""
 
 from __future__ import annotations
 
@@ -25,43 +25,44 @@ from pytest_concurrency.verdicts.outcome import combine, judge, loses_time, not_
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
-_LEAST_PATIENCE = 10.0  # seconds that a batch gets before its workers are given up
+_LEAST_PATIENCE = 10.0  # seconds that a batch gets at least before its workers are given up
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one marker, or one call of the fixture, asks of a body. ``label`` is how its author wrote it."""
+    """What one marker, or one call of the fixture, requires of a body; ``label`` is what the test's author wrote."""
 
     label: str
     marker: str
     arguments: Mapping[str, Any]
     plan: Plan
     limits: Tolerances
-    subject: str = ""  # the call that is measured, which with the arguments identifies it in later runs
+    subject: str = ""  # the measured call; together with the arguments, it identifies the request in later runs
 
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """What a trial needs to know of its session."""
+    """What a trial needs to know about its session."""
 
     defaults: Tolerances
     around: WorkerEnvironment
     progress: Callable[[str], None] | None = None
-    # Makes what a measurement goes on in. It is given the event loop of another plugin, if that runs the test: a time
-    # limit can be changed in the loop's thread only, and waiting for the host must not count against it.
+    # Returns the context in which a measurement runs. Its argument is the event loop of another plugin if that runs the
+    # test: a time limit can be changed only in the loop's thread, and waiting for the host must not count against it.
     exclusive: Callable[[BorrowedLoop | None], AbstractContextManager[object]] = nullcontext
-    # Takes a body and outcomes about it, and runs it once more if one of them asks for a profile.
+    # Takes a body and outcomes about it, and runs the body once more if one of them asks for a profile.
     profiler: Callable[[Body, Sequence[Outcome]], None] | None = None
-    comparable: Callable[[Sequence[Interval], int], bool] | None = None  # whether rounds will do to compare runs by
-    # Takes an outcome and what measures it again; returns the outcome, with its change since a baseline.
+    comparable: Callable[[Sequence[Interval], int], bool] | None = None  # whether the rounds are enough to compare runs
+    # The regression check: takes an outcome and a function that measures it again, and returns the outcome with its
+    # change since a baseline.
     gate: Callable[[Outcome, Callable[[], Outcome]], Outcome] | None = None
 
     def on(self, loop: BorrowedLoop | None) -> SessionContext:
-        """Return these for measuring on an event loop that the test itself runs on; None: on none."""
+        """Return the context for measuring on the event loop that the test itself runs on; None if there is none."""
         return self if loop is None else replace(self, around=replace(self.around, borrowed_loop=loop))
 
     def alone(self) -> AbstractContextManager[object]:
-        """Return what a measurement goes on in."""
+        """Return the context in which a measurement runs."""
         return self.exclusive(self.around.borrowed_loop)
 
     def extended(self, plan: Plan) -> Plan:
@@ -70,7 +71,7 @@ class SessionContext:
 
 
 def patience(max_time: float) -> float:
-    """Return the seconds that a batch gets before it counts as hung, where a verdict may take ``max_time``."""
+    """Return the seconds after which a batch counts as hung, where a verdict may take ``max_time`` seconds."""
     return max(_LEAST_PATIENCE, max_time)
 
 
@@ -93,7 +94,7 @@ def worker_bench(
 
 
 class Trial:
-    """A bench, kept from one expectation to the next. Close it in the end."""
+    """A bench that serves several expectations of a test; leaving the ``with`` block closes it."""
 
     def __init__(self, bench: BaseBench, circumstances: SessionContext) -> None:
         self._bench = bench
@@ -108,11 +109,11 @@ class Trial:
         expected: float = 0.0,
         before: Leftovers | None = None,
     ) -> Trial:
-        """Return a trial with workers of one body; none is started yet.
+        """Return a trial of one body; it has started no worker yet.
 
         :param max_time: seconds that a verdict may take, if not the session's: a batch that takes longer has hung.
-        :param expected: seconds that one body takes, as far as known.
-        :param before: made before the body was first called; None if it has not been called yet.
+        :param expected: seconds that one call of the body takes, as far as known.
+        :param before: created before the body was first called; None if it has not been called yet.
         """
         return cls(worker_bench(body, circumstances, max_time, expected, before), circumstances)
 
@@ -123,9 +124,9 @@ class Trial:
         self._bench.close()
 
     def settle(self, plan: Plan, limits: Tolerances) -> Settlement:
-        """Measure one plan; the body's own exceptions come out as they were raised.
+        """Measure one plan; exceptions of the body are raised again, with a note of where they come from.
 
-        :raises WorkerLost: a worker died, hung or answered nonsense.
+        :raises WorkerLost: a worker died, hung or sent an invalid answer.
         """
         try:
             return settle(plan, self._bench, limits.max_time, self._circumstances.progress)
@@ -136,19 +137,19 @@ class Trial:
                 lost if lost.round is None else WorkerLost(f"{lost}\nwhile measuring: {_stage(lost.round)}")
             ) from None
         except ConcurrencyError as error:
-            # Where in this plugin it was noticed tells the test's author nothing.
+            # The traceback shows only where this plugin noticed the error, which does not help the test's author.
             raise error.with_traceback(None) from None
 
     def note(self, setup: WorkerSetup) -> str:
-        """How the workers of a setup that was measured were started."""
+        """Return how the workers of a measured setup were started."""
         return self._bench.note(setup)
 
     def interference(self) -> Interference:
-        """What else the machine did since the trial began."""
+        """Return what else the machine did since the trial began."""
         return self._bench.interference()
 
     def decide(self, question: Request) -> tuple[Outcome, Settlement | None]:
-        """Return the outcome, with the last rounds behind it if any were measured."""
+        """Return the outcome, and the settlement with the last rounds behind it if any were measured."""
         outcome, settlement = self._answer(question)
         outcome = replace(outcome, subject=question.subject)
         if self._circumstances.gate is not None:
@@ -160,7 +161,7 @@ class Trial:
         return merged(self._bench.left_behind())
 
     def _again(self, question: Request) -> Outcome:
-        """Measure once more with fresh workers."""
+        """Measure once more with newly started workers."""
         self._bench.refresh(question.plan.setup)
         return self._answer(question)[0]
 
@@ -190,13 +191,13 @@ class Trial:
 
 
 def with_note(raised: Raised) -> BaseException:
-    """Return the body's own exception, with a note of the worker and round that it comes from."""
+    """Return the body's own exception, with a note of the worker and the round in which it was raised."""
     error = raised.error
     where = f"while measuring: {raised.worker}, {_stage(raised.round)}" + (f"\n{raised.hint}" if raised.hint else "")
-    if isinstance(error, WorkerLost):  # shown without notes, as all errors of this plugin are
+    if isinstance(error, WorkerLost):  # pytest shows this plugin's errors without their notes
         return WorkerLost(f"{error}\n{where}")
     if isinstance(error, KeyboardInterrupt):
-        # Ctrl-C reaches the session's main thread. This one is the body's, and must not end the session.
+        # Ctrl-C interrupts the session's main thread. This exception comes from the body, and must not end the session.
         return WorkerLost(
             f"the body raised KeyboardInterrupt{f': {error}' if str(error) else ''}\n{where}"
         ).with_traceback(error.__traceback__)

@@ -1,4 +1,4 @@
-"""One test's workers and clocks: makes rounds, probes and controls when asked."""
+"""The bench of one test body: workers that run rounds, probes and the reference workload."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from pytest_concurrency.probes.leftovers import Leftovers
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
-_LONG_BODY = 0.5  # seconds
+_LONG_BODY = 0.5  # seconds; a longer call is a batch of its own, without calibration
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
-_SHORT_ROUNDS = 3  # in a row after which a batch is sized anew: where calls vary, one may be short by chance
-_PATIENCE = 20  # times the expected time of a batch before its workers are given up
+_SHORT_ROUNDS = 3  # short rounds in a row before a batch is sized again: where calls vary, one may be short by chance
+_PATIENCE = 20  # workers are given up after this many times the expected time of a batch
 
 
 class WorkerBench(BaseBench):
-    """The real bench. Close it in the end, whatever happened: it owns threads and processes."""
+    """Measures one body in workers. Always close it in the end: it owns threads and processes."""
 
     def __init__(
         self,
@@ -47,27 +47,27 @@ class WorkerBench(BaseBench):
         expected: float = 0.0,
         before: Leftovers | None = None,
     ) -> None:
-        """Make no workers yet.
+        """Start no workers yet.
 
-        :param before: made before the body was first called; None if it has not been called yet.
+        :param before: created before the body was first called; None if it has not been called yet.
         """
         super().__init__(before or Leftovers(around.borrowed_loop.native_id if around.borrowed_loop else None))
         self._body = body
         self._around = around
         self._patience = patience
         self._progress = progress
-        self._expected = expected  # seconds of one body, as far as known
-        self._told: dict[str, float] = {}  # by the keys of setups: CPU time of living workers, as the meter was told
+        self._expected = expected  # seconds of one call of the body, as far as known
+        self._told: dict[str, float] = {}  # by the keys of setups: CPU time of live workers, as reported to the meter
         self._groups: dict[str, tuple[int, WorkerGroup]] = {}  # by the keys of setups, like all below
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
-        self._at_once_loops: dict[str, int] = {}  # of several workers, for batches of some time
-        self._serial_calls: dict[str, int] = {}  # in a round of batches of one call
+        self._at_once_loops: dict[str, int] = {}  # of concurrent batches that must last for some time
+        self._serial_calls: dict[str, int] = {}  # in a round's serial run, where each batch is a single call
         self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
-        self._first_serial: dict[str, Sample] = {}  # what sizing the batch has measured, for the round that follows
+        self._first_serial: dict[str, Sample] = {}  # the serial batch that sizing has measured, for the next round
         self._warm: set[str] = set()
-        self._hold_at: str | None = None  # the place of a long hold; found out once
-        self._in_threads = True  # whether the workers of the last round run the body in threads that share our GIL
+        self._hold_at: str | None = None  # the place of a long hold; located only once
+        self._in_threads = True  # whether the last round's workers run the body in threads of this interpreter
         self._by_index = False  # whether the body depends on the index of its worker
         self._workers = 1  # of the latest setup that has several
         self._cores = topology.cores()
@@ -76,7 +76,7 @@ class WorkerBench(BaseBench):
         self._priority = BatchPriority(around.priority, lambda: self._others.bystanders.ids)
 
     def prepare(self, setup: WorkerSetup) -> None:
-        """Make the workers, warm them up and find out how many bodies make a batch."""
+        """Start the workers, warm them up and find out how many calls make a batch."""
         self._workers = setup.workers or self._workers
         size, group = self._groups.get(setup.key, (0, None))
         if group is None or size < setup.group_size:
@@ -84,7 +84,7 @@ class WorkerBench(BaseBench):
                 self._progress(f"starting {setup.who()}")
             self._close_group(setup.key)
             if setup.backend == "processes" or setup.executor is not None:
-                self._close_group("threads")  # so that fork finds a process of one thread
+                self._close_group("threads")  # so that the process that forks has a single thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._warm.discard(setup.key)
             try:
@@ -95,7 +95,7 @@ class WorkerBench(BaseBench):
                 raise
             self._warm.add(setup.key)
         if setup.key not in self._loops and setup.method == "pair":
-            # A long body is its own batch; finding that out once more would cost a body's time.
+            # A long call is a batch of its own; calibrating would cost the time of another call.
             long = self._expected >= _LONG_BODY
             self._loops[setup.key] = 1 if long or setup.key in self._serial_calls else self._calibrate(setup, "body")
 
@@ -105,7 +105,7 @@ class WorkerBench(BaseBench):
         return CpuSite(cpus, gil_enabled(), group.one_interpreter, cores, group.at_once)
 
     def round(self, setup: WorkerSetup) -> Round:
-        """Measure what the setup's method says a round is."""
+        """Measure one round by the setup's method."""
         self.prepare(setup)
         self._number += 1
         self._in_threads = self._groups[setup.key][1].one_interpreter
@@ -115,23 +115,23 @@ class WorkerBench(BaseBench):
             return self._beside_loop_beat(setup)
         known = self._by_index
         round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
-        if self._by_index and not known:  # the serial batch was one of the first worker's bodies only
+        if self._by_index and not known:  # the serial batch ran the first worker's body only
             self._loops.clear()
             self.prepare(setup)
             round_ = self._pair(setup, self._loops[setup.key], "body")
-        self._first_serial.clear()  # by then, anything else has become old
+        self._first_serial.clear()  # serial batches of other setups are outdated by now
         if setup.sustained and round_.concurrent is not None:
             self._sustain(setup, round_.concurrent)
         short = round_.serial.wall < self._target(setup) / 4 and setup.key not in self._serial_calls
         self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
         if self._short[setup.key] >= _SHORT_ROUNDS:
-            # It has become much faster than it was when its batch was sized: a cache is warm by now.
+            # The body is much faster now than when its batch was sized: a cache has become warm.
             self._expected = 0.0
             del self._loops[setup.key]
         return round_
 
     def _beside_heartbeat(self, setup: WorkerSetup) -> Round:
-        """One body, not a batch: bodies one after the other would read as one long hold."""
+        """Probe one call, not a batch: calls one after the other would read as one long hold."""
         ident = self._groups[setup.key][1].idents[0]
         sample, probe = self._probe_hold(setup, 1, longest=True)
         if self._hold_at is None and probe.longest.low > gil_heartbeat.NOTABLE:
@@ -146,18 +146,18 @@ class WorkerBench(BaseBench):
         return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
 
     def control(self, setup: WorkerSetup) -> Round:
-        """The same with computing that is known to run in parallel."""
+        """Measure one round of the reference workload, which is known to run in parallel."""
         self.prepare(setup)
         if setup.key not in self._control_loops:
             self._control_loops[setup.key] = self._calibrate(setup, "control")
         return self._pair(setup, self._control_loops[setup.key], "control")
 
     def probe_gil(self) -> GilProbe | None:
-        """Run one batch in one thread beside a heartbeat.
+        """Run one batch in one thread while the GIL is probed.
 
-        None without a GIL, of an async body, and where the workers are processes or interpreters: a body that works in
-        a main thread only (it handles signals, or uses a connection that is bound to its thread) would raise here,
-        though no one has asked for threads.
+        None without a GIL, for an async body, and where the workers are processes or interpreters: a body that works
+        only in a main thread (it handles signals, or uses a connection that is bound to its thread) would raise here,
+        although the test does not use threads.
         """
         if self._body.is_async or not self._in_threads or gil_heartbeat.unavailable() is not None:
             return None
@@ -175,7 +175,7 @@ class WorkerBench(BaseBench):
         )
 
     def lost_at(self, setup: WorkerSetup) -> str | None:
-        """Return where the workers lose time to each other, seen in an extra batch; None if that cannot be seen."""
+        """Return where the workers lose time to each other, from extra batches; None if that cannot be seen."""
         group, loops = self._groups[setup.key][1], self._loops.get(setup.key, 1)
         takes = self._expected * loops * (1 + setup.group_size)
         if takes > _LONG_LOOK or group.stacks(1) is None or contention_site.unavailable() is not None:
@@ -184,14 +184,14 @@ class WorkerBench(BaseBench):
             return contention_site.locate(
                 lambda workers: self._run(setup, workers, loops, beside=True), group.stacks, setup.group_size
             )
-        except (Raised, WorkerLost):  # the verdict stands without it
+        except (Raised, WorkerLost):  # the verdict does not depend on it
             self._close_group(setup.key)
             return None
 
     def refresh(self, setup: WorkerSetup) -> None:
-        """Replace the workers by fresh ones."""
+        """Replace the workers with newly started ones."""
         if setup.one_thread:
-            return  # new in every batch; a new loop would break what the body's module has bound to the old one
+            return  # tasks are new in every batch; a new loop breaks what the body's module has bound to the old one
         self._close_group(setup.key)
         self.prepare(setup)
 
@@ -202,21 +202,21 @@ class WorkerBench(BaseBench):
             self._control_loops.clear()
 
     def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
-        """Make one call a batch, and so many one after the other; calls that are very short keep their batch."""
+        """Make each batch one call, and a serial run ``serial_calls`` of them; very short calls keep their batches."""
         if self._expected < batch_size.SHORTEST_CALL or setup.sustained:
             return False
         longer = self._loops.get(setup.key, 1) > 1
         self._loops[setup.key] = 1
-        # What setup= makes is for one batch, and bodies that depend on their worker's index all run in each batch.
+        # An input from setup= serves one batch, and bodies that depend on their worker's index all run in each batch.
         one_batch = self._body.prepare is not None or self._by_index
         self._serial_calls[setup.key] = 1 if one_batch else serial_calls
         return longer
 
     def stagger(self, setup: WorkerSetup) -> None:
-        """Let a random number of workers run the body once more: every n-th call must not always be the same arm's."""
+        """Let a random number of workers make an extra call: a slow n-th call must not always be in the same batch."""
         self.prepare(setup)
         if setup.key in self._serial_calls:
-            # Calls that vary and wait for each other would take as long as a whole round of them.
+            # Concurrent calls that vary and wait for each other would take as long as a whole round.
             if some := self._random.randint(0, 2):
                 self._run(setup, 1, some)
         elif some := self._random.randint(0, setup.workers or 1):
@@ -240,11 +240,11 @@ class WorkerBench(BaseBench):
         if group is not None:
             before = CLOCKS.children_cpu()
             group.close()
-            # What ended workers have used now counts as that of this process's children.
+            # The CPU time of ended workers is now part of the children's, and would otherwise count twice.
             self._meter.add_own(-min(self._told.pop(key, 0.0), CLOCKS.children_cpu() - before))
 
     def _pair(self, setup: WorkerSetup, loops: int, job: str, serial: Sample | None = None) -> Round:
-        """One worker (unless just measured) and several, one right after the other."""
+        """Run one worker (unless ``serial`` was just measured) and several, one right after the other."""
         workers = setup.workers
         at_once = self._at_once_loops.get(setup.key, loops) if job == "body" else loops
         if workers is None:
@@ -272,13 +272,13 @@ class WorkerBench(BaseBench):
     ) -> Sample:
         """Run one batch.
 
-        :param beside: a thread of ours runs meanwhile, which is no helper of the body's.
-        :param bodies: of how many workers a single one runs the bodies, if they differ; else of those of the setup.
+        :param beside: whether a thread of this plugin runs at the same time, which is not a helper of the body.
+        :param bodies: if bodies differ: for how many workers a single one runs them; by default, for the setup's.
         """
         group = self._groups[setup.key][1]
         alone = workers == 1 and job == "body"
         turns = (bodies or setup.group_size) if alone and self._by_index else 1
-        calls = loops if alone and setup.key in self._serial_calls else 0  # a batch each
+        calls = loops if alone and setup.key in self._serial_calls else 0  # single-call batches
         deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":
@@ -336,12 +336,12 @@ class WorkerBench(BaseBench):
         return max(self._batch, setup.sustained)
 
     def _sustain(self, setup: WorkerSetup, concurrent: Sample) -> None:
-        """Let several workers make as many calls as take them long enough: where they queue, fewer than one does."""
+        """Size concurrent batches to last for ``sustained`` seconds: under contention, they need fewer calls."""
         enough = concurrent.loops * setup.sustained / max(concurrent.wall, 1e-6)
         self._at_once_loops[setup.key] = max(1, min(self._loops[setup.key], math.ceil(1.1 * enough)))
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
-        """Return how many bodies make a batch of ``_batch`` seconds, from measured time."""
+        """Return how many calls make a batch that is long enough, from measured times."""
         loops = 1
         while True:
             sample = self._run(setup, 1, loops, job)
@@ -352,6 +352,6 @@ class WorkerBench(BaseBench):
             if seconds >= 0.8 * batch:
                 if job == "body" and (loops == 1 or setup.sustained):
                     self._first_serial[setup.key] = sample
-                # One short call is followed by ten times as many, which may be far more than a batch.
+                # After one short call, ten are tried, which may take far longer than a batch should.
                 return loops if seconds < 2 * batch or setup.sustained else max(1, math.ceil(loops * batch / seconds))
             loops = batch_size.next_loops(loops, seconds, batch)

@@ -1,7 +1,7 @@
-"""Bodies that depend on their worker's index: N different ones, done one after the other or at once.
+"""Bodies that depend on their worker's index: N different ones, run one after the other or concurrently.
 
-The single worker of a serial run does the bodies of all N workers in turn. Its sample is then made one of a single
-body, their mean: N of that take as long as the N bodies did, which is what speedups are reckoned from.
+The single worker of a serial run runs the bodies of all N workers, one after the other. Its sample is then divided by
+N, to be that of one mean body: N mean bodies take as long as the N bodies did, which is what a speedup compares with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def depends_on_index(sample: Sample) -> bool:
 
 
 def mean_body(sample: Sample) -> Sample:
-    """Return the sample of a batch in which one worker ran the bodies of several, as one of their mean."""
+    """Return a sample in which one worker ran the bodies of several workers, converted into that of their mean."""
     return replace(sample, readings=tuple(_mean(reading) for reading in sample.readings))
 
 

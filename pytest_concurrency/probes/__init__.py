@@ -1,4 +1,4 @@
-"""Readings of one thread, of the GIL and of the machine: one file each.
+"""Probes: what one thread, the GIL, an event loop, helper threads and the rest of the machine do; one file each.
 
-Each file has ``unavailable() -> str | None``, the reason why its reading is missing here.
+Most files have ``unavailable() -> str | None``, which returns why their reading is missing here.
 """

@@ -1,4 +1,4 @@
-"""What verdicts rest on and cannot be read here."""
+"""Which of the readings that verdicts depend on are missing here."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pytest_concurrency.probes import interference, thread_clock
 
 
 def reasons() -> list[str]:
-    """Return why each reading is missing; none where all are there."""
+    """Return one reason for each missing reading; empty if none is missing."""
     return [reason for reason in (thread_clock.unavailable(), interference.unavailable()) if reason]

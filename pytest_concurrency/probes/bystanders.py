@@ -1,13 +1,14 @@
-"""Which threads of this process work for the test body, and which compute for themselves beside it.
+"""Bystanders: threads of this process that compute during a batch, but not for the test body.
 
-The one place that says who is meant wherever CPU time is taken off a reading, or counted as help:
+This module alone decides whose CPU time is subtracted from a reading, and whose counts as help for the body:
 
-* The thread that measures is neither.
-* A thread that runs the test body is the body's, even if it was there before: the loop of pytest-asyncio or anyio.
-* A thread that started after the body was first called is the body's.
-* A thread that was there before is a *bystander*: an exporter's, a watchdog's. It is the body's nevertheless if it
-  computes in several batches and in none of the pauses after them, as the threads of a pool do that an earlier test
-  has started. Until that is known, readings that depend on it say nothing.
+* The thread that measures is in neither group.
+* A thread that runs the test body belongs to the body, even if it existed before: the event-loop thread of
+  pytest-asyncio or anyio.
+* A thread that started after the body's first call belongs to the body.
+* A thread that existed before is a *bystander*, such as the thread of an exporter or a watchdog. It belongs to the body
+  after all if it computes in several batches and in none of the pauses after them. The threads of a pool that an
+  earlier test started do so. Until that is known, readings that depend on it give no result.
 """
 
 from __future__ import annotations
@@ -21,27 +22,27 @@ from pytest_concurrency.probes.thread_clock import active_of, computed_by, growt
 
 Whose = Literal["theirs", "the body's", "unclear"]
 
-_PROBES = ("concurrency-heartbeat", "concurrency-looker")  # names of threads
-_NOTABLE = 0.1  # part of a batch's time from which on it matters whose thread it is
-_IDLE = 0.05  # part of a pause that a thread may compute which still ends what a batch has made it do
-_TIMES = 8  # a thread that has nothing to do with the batches is seen in so many, and in no pause, once in 2 ** 8 tests
-_SECONDS = 0.5  # that one look may take
-_PAUSE = 0.005, 0.05  # seconds that a pause takes, at least and at most
+_PROBES = ("concurrency-heartbeat", "concurrency-looker")  # names of this plugin's threads
+_NOTABLE = 0.1  # a thread that computes for at most this part of a batch's time is ignored
+_IDLE = 0.05  # a thread may compute for this part of a pause, to finish what a batch has made it do
+_TIMES = 8  # an unrelated thread computes in this many batches and in none of the pauses in one of 2 ** 8 tests
+_SECONDS = 0.5  # time limit of one ask()
+_PAUSE = 0.005, 0.05  # seconds; the shortest and the longest pause
 
 
 def probe_ids() -> list[int]:
-    """Return the system's numbers of the threads that watch a batch at this moment, and must not be kept from a CPU."""
+    """Return the native ids of the threads that observe the current batch; each must get a CPU when it needs one."""
     return [thread.native_id for thread in threading.enumerate() if thread.name in _PROBES and thread.native_id]
 
 
 def native_ids(runs_body: int | None = None) -> tuple[int, ...]:
-    """Return the system's numbers of the threads that are alive before the test body starts any of its own.
+    """Return the native ids of the threads that exist before the test body starts its own.
 
-    The calling thread measures, and is none of them.
+    The calling thread is left out, because it measures.
 
-    :param runs_body: the number of a thread that was there before and runs the test body: that of an event loop which
-        pytest-asyncio or anyio started. Without this, what the body computes there would be taken off its own block
-        of the loop, and a block by computing was never certain.
+    :param runs_body: native id of an existing thread that runs the test body: the thread of an event loop which
+        pytest-asyncio or anyio started. Without this, what the body computes there would be subtracted from its own
+        event-loop block, and a block by computing would never be certain.
     """
     own = {threading.get_native_id(), runs_body}
     return tuple(
@@ -53,14 +54,14 @@ class Bystanders:
     """The bystanders of one test's measurements."""
 
     def __init__(self, threads: Collection[int]) -> None:
-        """Take these for bystanders, until something else shows."""
+        """``threads`` are native ids; each counts as a bystander until it is found to work for the body."""
         self._threads = set(threads)
-        self._idle_never: set[int] = set()  # those that have computed in a pause, and stay bystanders
-        self._batches: dict[int, int] = {}  # in how many batches each of the others has computed
+        self._idle_never: set[int] = set()  # have computed in a pause, and so stay bystanders
+        self._batches: dict[int, int] = {}  # by thread: the number of batches in which it has computed
 
     @property
     def ids(self) -> frozenset[int]:
-        """The system's numbers of all bystanders."""
+        """Native ids of all bystanders."""
         return frozenset(self._threads)
 
     def used(self) -> dict[int, float]:
@@ -72,16 +73,16 @@ class Bystanders:
         return active_of(self._threads)
 
     def computed(self, before: Mapping[int, float]) -> float:
-        """CPU time of all of them, in seconds, since :meth:`used` has said so."""
+        """CPU time of all bystanders, in seconds, since :meth:`used` returned ``before``."""
         return growth(before, self.used())
 
     def ask(self, before: Mapping[int, float], seconds: float, batch: Callable[[], float]) -> Whose:
-        """Find out whose those are that computed notably in a batch, as far as it is not known yet.
+        """Find out whether the threads that computed notably in a batch are bystanders; run more batches if necessary.
 
-        :param before: what :meth:`used` said before that batch, which took so many ``seconds``.
-        :param batch: runs another one, and returns the seconds that it took.
-        :return: ``theirs`` if all of them are bystanders; ``the body's`` if some turned out to be no bystanders, so
-            that readings of that batch missed their part; ``unclear`` if that may be so.
+        :param before: what :meth:`used` returned before that batch, which took ``seconds``.
+        :param batch: runs another batch, and returns its duration in seconds.
+        :return: ``theirs`` if all are bystanders; ``the body's`` if some turned out to work for the body, so that
+            readings of that batch missed their part; ``unclear`` if that is still possible.
         """
         began, found = CLOCKS.wall(), False
         while active := self._busy(before, seconds * _NOTABLE) - self._idle_never:
@@ -102,5 +103,5 @@ class Bystanders:
         return "the body's" if found else "unclear" if open_ else "theirs"
 
     def _busy(self, before: Mapping[int, float], seconds: float) -> set[int]:
-        """Return the bystanders that have computed for longer."""
+        """Return the bystanders that have computed for more than ``seconds`` since ``before``."""
         return {thread for thread, used in self.used().items() if used - before.get(thread, used) > seconds}

@@ -1,7 +1,8 @@
-"""Where workers lose time to each other: the line at which each of them is for longer concurrently than alone.
+"""Contention site: the line at which workers lose time to each other.
 
-All of them are looked at from a thread of ours, in an extra batch of one worker and one of all. With a lock it is the
-line that waits for the lock, with a pool of connections the one that waits for a connection.
+At this line, each worker spends more time in a concurrent run than in a serial run. A thread of this plugin samples the
+workers' stacks in two extra batches, one with a single worker and one with all. With a lock it is the line that waits
+for the lock, with a connection pool the line that waits for a connection.
 """
 
 from __future__ import annotations
@@ -13,23 +14,23 @@ from collections.abc import Callable, Sequence
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_EVERY = 0.0005  # seconds between two looks
-_MOST = 0.5  # part of the lost time that must have gone into one line
-_LEAST = 0.1  # part of all time that must have been lost
+_EVERY = 0.0005  # seconds between two samples
+_MOST = 0.5  # part of the lost time that must have been lost at one line
+_LEAST = 0.1  # part of a worker's time that must have been lost there
 
 Stacks = Sequence[Sequence[stack_locations.Place]] | None
 
 
 def unavailable() -> str | None:
-    """Return why no one may look into other threads here, or None."""
+    """Return why stacks of other threads cannot be read here, or None."""
     return stack_locations.unreadable()
 
 
 def locate(run: Callable[[int], object], stacks: Callable[[int], Stacks], workers: int) -> str | None:
-    """Describe the line at which the workers lose most of the time that company costs them; None if there is none.
+    """Describe the line at which workers lose most of the time that concurrency costs; None if there is no such line.
 
-    :param run: runs a batch of so many workers.
-    :param stacks: tells where so many workers are, from another thread.
+    :param run: runs a batch with this number of workers.
+    :param stacks: returns the stacks of this number of workers; it is called from another thread.
     """
     alone, concurrent = _looked_at(run, stacks, 1), _looked_at(run, stacks, workers)
     lost = {place: seconds / workers - alone.get(place, 0.0) for place, seconds in concurrent.items()}
@@ -37,7 +38,10 @@ def locate(run: Callable[[int], object], stacks: Callable[[int], Stacks], worker
 
 
 def most_lost(lost: dict[stack_locations.Place, float], of: float) -> str | None:
-    """Describe where most was lost, if that is a large part of a worker's time, and most of what was lost (pure)."""
+    """Describe the line that lost most, if that is a large part of a worker's time and of all lost time (pure).
+
+    :param of: seconds of one worker.
+    """
     if not lost:
         return None
     place = max(lost, key=lost.__getitem__)
@@ -48,7 +52,7 @@ def most_lost(lost: dict[stack_locations.Place, float], of: float) -> str | None
 def _looked_at(
     run: Callable[[int], object], stacks: Callable[[int], Stacks], workers: int
 ) -> dict[stack_locations.Place, float]:
-    """Run a batch, and return for how many seconds all workers together were at which of the author's lines."""
+    """Run a batch while sampling it, and return the seconds of all workers together at each of the author's lines."""
     ended = threading.Event()
     seconds: defaultdict[stack_locations.Place, float] = defaultdict(float)
 

@@ -1,7 +1,7 @@
-"""Where threads, processes and pools are started, and by which thread: recorded for the time of some calls.
+"""Creation sites: where, and by which thread, threads, processes and pools are started during some calls.
 
-Only while a recorder is active, functions of the standard library are replaced by ones that note their caller. So it
-is for calls of which nothing is timed.
+While a recorder is active, functions of the standard library are replaced by wrappers that record their caller. So it
+is for calls that are not timed.
 """
 
 from __future__ import annotations
@@ -22,47 +22,47 @@ from pytest_concurrency.core import callables
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.stack_locations import Place
 
-# The pool to which an event loop gives blocking calls: it ends with its loop.
+# The default executor of an event loop is not recorded: it ends with its loop.
 _POOLS_OF_LOOPS = re.compile(r"\basyncio[/\\](base_events|threads)\.py$")
 
 
 class Made(NamedTuple):
-    """One thing that was started; ``key`` is what those have in common that the same code starts."""
+    """One thing that was started; ``key`` is the same for all things that the same code starts."""
 
     kind: Literal["thread", "process", "pool"]
     key: str
     places: tuple[Place, ...]
     by_bystander: bool
-    number: int | None = None  # of a process
+    number: int | None = None  # process id
     pool: weakref.ref[Executor] | None = None
 
     @property
     def place(self) -> str:
-        """The author's line, for people."""
+        """The author's line, as text."""
         return stack_locations.describe(self.places)
 
 
 def key_of_thread(thread: threading.Thread) -> str:
-    """Return what a thread has in common with others of the same code, whatever their names."""
+    """Return a key that is the same for all threads that run the same code, whatever their names."""
     target = target_of(thread)
     kind = f"{type(thread).__module__}.{type(thread).__qualname__}"
     return kind if target is None else f"{kind} {getattr(target, '__module__', '')}.{_name_of(target)}"
 
 
 def key_of_process(process: BaseProcess) -> str:
-    """The same of a process of multiprocessing, by its name: once it has started, its target is forgotten."""
+    """Return such a key for a multiprocessing process, from its name: the target is deleted once it has started."""
     return f"{type(process).__module__}.{type(process).__qualname__} " + re.sub(r"\d+", "#", process.name)
 
 
 def key_of_pool(pool: Executor) -> str:
-    """The same of an executor."""
+    """Return such a key for an executor."""
     prefix = str(getattr(pool, "_thread_name_prefix", ""))
     return f"{type(pool).__module__}.{type(pool).__qualname__} " + re.sub(r"\d+", "#", prefix)
 
 
 def target_of(thread: threading.Thread) -> Callable[..., object] | None:
-    """Return the function that a living thread runs, where it was given one."""
-    return getattr(thread, "_target", None) or getattr(thread, "function", None)  # the latter of a Timer
+    """Return the function that a live thread was given to run, or None."""
+    return getattr(thread, "_target", None) or getattr(thread, "function", None)  # a Timer has ``function``
 
 
 def _name_of(function: Any) -> str:
@@ -72,10 +72,10 @@ def _name_of(function: Any) -> str:
 
 
 class CreationSites:
-    """What is started while it is active (``with``), by all threads of this process."""
+    """Records what all threads of this process start while it is active (``with``)."""
 
     def __init__(self, bystanders: Collection[int]) -> None:
-        """``bystanders`` are the system's numbers of threads that do not work for the test body."""
+        """``bystanders`` are the native ids of threads that do not work for the test body."""
         self.made: list[Made] = []
         self._bystanders = bystanders
 
@@ -87,12 +87,12 @@ class CreationSites:
         _RECORDERS.remove(self)
 
     def note(self, made: Made) -> None:
-        """Take one thing that was just started, or is about to be, by the thread that calls."""
+        """Record one thing that the calling thread has just started, or is about to start."""
         self.made.append(made._replace(by_bystander=threading.get_native_id() in self._bystanders))
 
 
 class _Recorders:
-    """The active recorders. Functions of the standard library are replaced as long as there is one."""
+    """All active recorders. Functions of the standard library are replaced while there is at least one."""
 
     def __init__(self) -> None:
         self._active: list[CreationSites] = []
@@ -145,7 +145,7 @@ class _Recorders:
             return answer
 
         def restore() -> None:
-            if getattr(owner, name) is replacement:  # else the body has replaced it too, for longer
+            if getattr(owner, name) is replacement:  # otherwise, the body has replaced it since, and keeps that
                 setattr(owner, name, original)
 
         setattr(owner, name, replacement)

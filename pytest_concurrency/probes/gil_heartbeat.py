@@ -1,11 +1,11 @@
-"""A thread that wants the GIL now and then, beside a body that may hold it.
+"""GIL probe: a thread that asks for the GIL at short intervals while a test body runs, which may hold it.
 
-A thread that computes in Python gives the GIL up when another asks for it, but only after the switch
-interval (5 ms). During the probe that interval is long, so that the probe thread beats late by as long as
-the body really holds on: whether the computing inside releases the GIL shows in few milliseconds. Once the GIL had to
-be asked back, the usual interval is enough: a body that polls for what a thread of its own does would wait for the
-long one at each turn.
-One CPU is enough, since what counts is when the GIL could be had, not who ran.
+A thread that computes in Python gives up the GIL when another one asks for it, but only after the switch interval
+(5 ms). During the probe that interval is long, so the probe thread wakes up late by as long as the body really holds
+the GIL. A few milliseconds then show whether the computing releases the GIL. Once a hold has lasted for the long
+interval, the usual one is restored: a body that polls for the result of a thread of its own would otherwise wait for
+the long interval at each switch.
+One CPU is enough, because what counts is when the GIL was available, not which thread ran.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.probes.thread_clock import ThreadClock, active_of, growth
 
-# Ends a hold that is longer, so that watchdogs and Ctrl-C are served: what is longer reads as this.
+# Switch interval, in seconds, that ends a longer hold, so that watchdogs and Ctrl-C work. A longer hold reads as this.
 _PATIENCE = 2.0
-_SHARE_PATIENCE = 0.05  # the same where only the part of all computing is asked for, whatever the longest hold is
-_BEAT = 0.0005
-NOTABLE = 0.002  # seconds of a hold from which on its place is worth a second look
-_ASKING = NOTABLE / 2  # switch interval with which the GIL is asked back before such a hold has ended
-_ALERT = 0.001  # run delay of a beat below which it would have seen a hold
-# Timer slack and waking up make every sleep late by about this much, without any GIL.
+_SHARE_PATIENCE = 0.05  # the same where only the held share of the computing is measured, not the longest hold
+_BEAT = 0.0005  # seconds that the probe thread sleeps
+NOTABLE = 0.002  # seconds; the place of a longer hold is worth another batch
+_ASKING = NOTABLE / 2  # switch interval with which the GIL is requested before such a hold has ended
+_ALERT = 0.001  # seconds; a wake-up with a shorter run-queue delay would have seen a hold
+# Timer slack and waking up make every sleep late by about this many seconds, even when the GIL is free.
 _SLACK = 0.0004
-_PROMPT = 0.0002  # run delay of a beat that had a CPU as soon as it wanted one
-_WAITS = 0.05  # share of waiting from which a body computes and waits in turn
-_THROUGHOUT = 0.8  # part of a beat that the body must have computed for, to have computed at its end
-_REPRESENTS = 0.15  # part of the computing that such beats must have seen; those at which a wait begins make up to 0.1
-_TIME_SLICE = 0.01  # seconds that Linux lets a thread compute at the very most while another one wants its CPU
-_TRIES = 3  # beats that tell how late they are here, where no run delay does
+_PROMPT = 0.0002  # seconds; with a shorter run-queue delay, the probe thread got a CPU as soon as it wanted one
+_WAITS = 0.05  # share of blocked time above which a body alternates between computing and waiting
+_THROUGHOUT = 0.8  # a body that computed for this part of a probe interval also computed at the end of the interval
+_REPRESENTS = 0.15  # part of the CPU time that such intervals must cover; those in which a wait begins make up to 0.1
+_TIME_SLICE = 0.01  # longest time, in seconds, that Linux lets a thread compute while another one wants its CPU
+_TRIES = 3  # trial wake-ups, which show how late sleeps are where the run-queue delay cannot be read
 
 
 def unavailable() -> str | None:
-    """Return why no one can wait for a GIL here, or None."""
+    """Return why there is no GIL to wait for here, or None."""
     return None if gil_enabled() else "this interpreter runs without a GIL"
 
 
 @dataclass(frozen=True, slots=True)
 class Wakeup:
-    """One sleep and the wait for the GIL after it.
+    """One sleep of the probe thread, and its wait for the GIL afterwards.
 
-    ``late`` is how long after its time it came, ``delay`` the part of that in which the probe thread had no
-    CPU, ``cpu`` what the watched thread computed from before the sleep until the GIL was had.
-    ``switches`` counts how often the probe thread gave up its CPU: once to sleep, and once more if it found
-    the GIL taken. A beat that is late after one switch was late for another reason.
+    ``late`` is the wake-up latency, ``delay`` the part of that in which the probe thread had no CPU, ``cpu`` the CPU
+    time of the watched thread from before the sleep until the probe thread had the GIL. ``switches`` counts how often
+    the probe thread gave up its CPU: once to sleep, and once more if it found the GIL taken. After a single switch, a
+    wake-up is late for another reason than the GIL.
     """
 
     due: float
@@ -69,10 +69,10 @@ class Wakeup:
 
 @dataclass(frozen=True, slots=True)
 class Wakeups:
-    """All beats beside one batch.
+    """All wake-ups during one batch.
 
-    ``coarse`` is how late sleeps are here anyway, where no run delay tells that; ``others`` is how long threads were
-    running, or ready to run, that are not the body's: seconds in which the GIL may have been theirs.
+    ``coarse`` is how late sleeps always are here, measured where the run-queue delay cannot be read. ``others`` is how
+    many seconds threads that do not belong to the body were running or ready to run, and may have held the GIL.
     """
 
     beats: tuple[Wakeup, ...]
@@ -81,7 +81,7 @@ class Wakeups:
 
 
 class Heartbeat:
-    """Beats between ``start`` and ``stop``; made for one probe of one thread."""
+    """The probe thread, which runs from ``start`` to ``stop``; for one probe of one thread."""
 
     def __init__(self, watched: int | None, others: Collection[int], switch_interval: float = _PATIENCE) -> None:
         self._watched = watched
@@ -103,11 +103,11 @@ class Heartbeat:
 
     @property
     def place(self) -> str | None:
-        """Where the body stood in its longest hold; source files are read here, not beside the body."""
+        """Where the body was in its longest hold. The source file is read here, so not while the body runs."""
         return stack_locations.in_body(self._stood)
 
     def run(self, run_one: Callable[[], Sample]) -> tuple[Sample, Wakeups]:
-        """Run one batch while the thread beats."""
+        """Run one batch while the probe thread is active."""
         self.start()
         try:
             sys.setswitchinterval(self._interval)
@@ -145,7 +145,7 @@ class Heartbeat:
         due = CLOCKS.wall() + _BEAT
         CLOCKS.sleep(_BEAT)
         late = CLOCKS.wall() - due
-        # At once: the next system call lets the body go on, often to its end.
+        # Read the stack immediately: the next system call lets the body continue, often to its end.
         stood = self._look() if late > max(self._longest, 4 * _SLACK) else ()
         delay = (clock.delay() or 0.0) - delay
         switched = None if switches is None else (clock.switches() or 0) - switches
@@ -162,10 +162,10 @@ class Heartbeat:
 def probe(
     run_one: Callable[[], Sample], watched: int | None, others: Collection[int], longest: bool
 ) -> tuple[Sample, GilProbe]:
-    """Run one batch of one worker (thread ``watched``) beside a heartbeat.
+    """Run one batch of one worker (thread ``watched``) while the probe thread is active.
 
-    :param others: threads that are not the body's, as the system numbers them.
-    :param longest: whether the longest hold is asked for; otherwise a hold is ended sooner.
+    :param others: native ids of threads that do not belong to the body.
+    :param longest: whether the longest hold is measured; otherwise a hold is ended sooner.
     """
     probe_thread = Heartbeat(watched, others, _PATIENCE if longest else _SHARE_PATIENCE)
     sample, beats = probe_thread.run(run_one)
@@ -173,10 +173,10 @@ def probe(
 
 
 def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
-    """Run one batch once more to see where it stands when it gives the GIL up: at the end of its longest hold.
+    """Run one more batch to find where the body gives up the GIL at the end of its longest hold.
 
-    During a probe no one asks for the GIL back, so that a body goes on after a call that held it, and
-    is found wherever it waits next.
+    During a probe, the GIL is not requested back: the body continues after a call that held it, and is then found
+    wherever it waits next. Here, the GIL is requested while such a call still runs.
     """
     probe_thread = Heartbeat(watched, (), _ASKING)
     probe_thread.run(run_one)
@@ -184,7 +184,7 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
 
 
 def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> GilProbe:
-    """Bounds of the part of the body's computing in which the GIL could not be had (pure)."""
+    """Return bounds of the part of the body's CPU time in which the GIL was not available (pure)."""
     slack = max(_SLACK, beside.coarse)
     surely = perhaps = least = most = witnessed = alert = total = 0.0
     seen = taken = 0
@@ -206,11 +206,11 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
             continue
         waited = max(0.0, waited - beat.delay)
         computed = waited if beat.cpu is None else beat.cpu
-        # What the body computed while the probe thread slept, or had the GIL and no CPU, was not a hold.
+        # While the probe thread slept, or had the GIL but no CPU, the body's computing was not a hold.
         sure = max(0.0, computed - _BEAT - beat.delay - slack)
         surely += sure
         perhaps += min(waited, computed) if waited > _SLACK else 0.0
-        # A hold without computing (a wait that keeps the GIL) shows in the probe thread's own waiting only.
+        # A hold without computing (a wait that keeps the GIL) shows only in how long the probe thread waited.
         least = max(least, sure, waited - slack - (reading.delay or 0.0))
         # While the probe thread had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
@@ -218,7 +218,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
             witnessed = max(witnessed, waited + beat.delay)
     if _waits_soon(reading) and released < _REPRESENTS * reading.cpu:
         perhaps += unseen
-    # Any of it may have been a hold of theirs.
+    # While other threads were active, they may have held the GIL. Without this, their holds count as the body's.
     least, surely = max(0.0, least - beside.others), max(0.0, surely - beside.others)
     return GilProbe(
         window=reading.wall,
@@ -235,11 +235,11 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
 
 
 def _waits_soon(reading: Reading) -> bool:
-    """Whether the body computes and waits in turn, and no longer at a time than the system may let a thread do that.
+    """Whether the body alternates between computing and waiting, and computes for less than a time slice at once.
 
-    Then a probe thread that has to wait for a CPU may get one whenever the body waits, and never while it computes: so
-    it may find the GIL free at each beat, though the body holds it whenever it computes. Only beats throughout which
-    the body computed show that the GIL is released.
+    A probe thread that has to wait for a CPU may then get one only while the body waits. It may find the GIL free at
+    each wake-up, although the body holds the GIL whenever it computes. Only probe intervals in which the body computed
+    throughout show that the GIL is released.
     """
     if reading.blocked <= _WAITS * (reading.cpu + reading.blocked):
         return False
@@ -247,7 +247,7 @@ def _waits_soon(reading: Reading) -> bool:
 
 
 def _upper(reading: Reading, most: float, seen: int) -> float:
-    """No hold is longer than the body itself; without beats that is all that is known."""
+    """Return the upper bound of the longest hold: at most the body's own time, and exactly that without wake-ups."""
     body = reading.cpu + reading.blocked
     return min(most + _BEAT, body) if seen else body
 

@@ -1,6 +1,7 @@
-"""What computes for a body besides its workers: threads and processes that it starts, or hands work to.
+"""Helpers: threads and processes other than the workers that compute for a test body.
 
-A worker that waits for them looks idle. Their CPU time is known; how long they waited for a CPU is not.
+The body starts them, or hands work to them. A worker that waits for them looks idle. Their CPU time is known; how long
+they waited for a CPU is not.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import process_usage
 from pytest_concurrency.probes.bystanders import Bystanders
 
-_NOTABLE = 0.1  # part of a batch's time
-_PAUSE = 0.01  # seconds in which it shows what goes on without any body
+_NOTABLE = 0.1  # helpers that compute for at most this part of a batch's time are ignored
+_PAUSE = 0.01  # seconds of one sample of what this process does while no body runs
 
 
 def unavailable() -> str | None:
-    """The CPU time of a process is known everywhere; that of children that live, where run delay is."""
+    """Return None: a process's CPU time can be read everywhere; that of live children, where run-queue delay can."""
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class UsedCpu:
-    """CPU time, in seconds, that a process has used so far, and that its ended children have."""
+    """CPU time, in seconds, that a process and its ended children have used so far."""
 
     process: float
     ended: float
 
     @classmethod
     def now(cls) -> UsedCpu:
-        """Return what this process has used."""
+        """Return what this process and its ended children have used until now."""
         return cls(CLOCKS.process_cpu(), CLOCKS.children_cpu())
 
     @property
@@ -41,7 +42,7 @@ class UsedCpu:
 
 
 class HelperThreads:
-    """From its making to :meth:`finish`: CPU time of this process, and of its children if they are looked at."""
+    """Measures the CPU time of helpers from its creation to :meth:`finish`; with ``children``, of live children too."""
 
     def __init__(self, children: bool) -> None:
         self._look = children
@@ -51,9 +52,9 @@ class HelperThreads:
     def finish(self, workers: float = 0.0, since: UsedCpu | None = None) -> None:
         """Take the readings.
 
-        :param workers: CPU time of other threads than this that are no helpers, in seconds.
-        :param since: what had been used when the batch began, if that was after this was made. Without it, what
-            ``setup=`` computes in the threads of a pool would count as help for a body that only waits.
+        :param workers: CPU time, in seconds, of threads that are not helpers, without the calling one.
+        :param since: what had been used when the batch began, if that was after this object was created. Without it,
+            what ``setup=`` computes in the threads of a pool would count as help for a body that only waits.
         """
         begun = since or self._used
         own = CLOCKS.thread_cpu() - self._own
@@ -67,9 +68,10 @@ class HelperThreads:
 
 
 def watched(run: Callable[[], Reading]) -> Reading:
-    """Run the batch of a process's only worker, and count what its helpers compute as its own.
+    """Run the batch of a process's only worker, and add its helpers' CPU time to its own.
 
-    Child processes too, also those that live on: a body that has a process of its own compute would seem to wait.
+    Child processes count too, even those that live on. Otherwise, a body that lets a child process compute would seem
+    to wait.
     """
     beside = HelperThreads(children=True)
     reading = run()
@@ -78,7 +80,7 @@ def watched(run: Callable[[], Reading]) -> Reading:
 
 
 def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ...]:
-    """Count what helpers computed as the computing of the workers that waited for them meanwhile."""
+    """Add the helpers' CPU time to that of the workers, each up to the time for which it was blocked."""
     wall = max(reading.end for reading in readings) - min(reading.start for reading in readings)
     if helpers_cpu <= _NOTABLE * wall:
         return tuple(readings)
@@ -89,7 +91,7 @@ def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ..
 
 
 def background(known: Bystanders) -> float:
-    """Return how many CPUs this process and its children use while no body runs, besides the ``known`` threads."""
+    """Return how many CPUs this process and its children use while no body runs, without the ``known`` bystanders."""
     began = CLOCKS.wall()
     before = known.used()
     idle = HelperThreads(children=True)

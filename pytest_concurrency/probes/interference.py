@@ -1,4 +1,4 @@
-"""What else the machine does: other programs, the hypervisor, a CPU quota.
+"""Interference: CPU time that goes to other programs, to the hypervisor (steal time) or to a CPU quota.
 
 The counters tick every 10 ms on most systems, so they are read over a window, not over a batch.
 """
@@ -42,7 +42,7 @@ class _Counters:
 
 
 class InterferenceMeter:
-    """Foreign load since some time ago; ``own`` CPU time of worker processes is told to it."""
+    """Measures interference; the CPU time of worker processes has to be reported to :meth:`add_own`."""
 
     def __init__(self) -> None:
         self._readable = unavailable() is None
@@ -51,7 +51,7 @@ class InterferenceMeter:
         self._last = Interference()
 
     def add_own(self, seconds: float) -> None:
-        """CPU time of workers that are neither this process nor its ended children."""
+        """Add CPU time, in seconds, of workers that are neither this process nor its ended children."""
         self._workers += seconds
 
     def read(self) -> Interference:
@@ -67,7 +67,7 @@ class InterferenceMeter:
         return Interference() if self._first is None or now is None else _between(self._first, now)
 
     def _count(self) -> _Counters | None:
-        """Return the counters, or None if they cannot be read at this moment: no file can be opened."""
+        """Return the counters, or None if they cannot be read now, such as when no file can be opened."""
         import psutil
 
         try:
@@ -87,14 +87,14 @@ class InterferenceMeter:
 
 
 def _usable_times() -> tuple[Any, int]:
-    """Return the times of the CPUs that this process may use, and their number: the others cannot get in its way."""
+    """Return the summed times of the CPUs that this process may use, and their number; other CPUs do not matter."""
     import psutil
 
     machine = psutil.cpu_count() or 1
     if not hasattr(os, "sched_getaffinity") or len(usable := os.sched_getaffinity(0)) >= machine:
         return psutil.cpu_times(), machine
     each = [times for number, times in enumerate(psutil.cpu_times(percpu=True)) if number in usable]
-    if len(each) < len(usable):  # some CPU is offline, so that the numbers are no positions
+    if len(each) < len(usable):  # a CPU is offline, so its number is not its position
         return psutil.cpu_times(), machine
     return type(each[0])(*(sum(values) for values in zip(*each, strict=True))), len(each)
 
@@ -119,7 +119,7 @@ def _throttle_files() -> tuple[Path, ...]:
 
 
 def _throttled() -> float | None:
-    """Seconds for which a CPU quota has stopped this control group, or one around it; None where that is not known."""
+    """Seconds for which a CPU quota has stopped this control group or one of its parents; None if unknown."""
     seconds = [_throttled_by(file) for file in _throttle_files()]
     known = [each for each in seconds if each is not None]
     return sum(known) if known else None

@@ -19,27 +19,27 @@ _Task = asyncio.Task[Any]
 
 
 def unavailable() -> str | None:
-    """Asyncio knows the tasks of each of its loops."""
+    """Return None: asyncio knows the tasks of each of its loops."""
     return None
 
 
 class LeftTasks:
-    """The tasks of one event loop that one body leaves there. Its methods are for code that runs on that loop.
+    """Finds the tasks that one body leaves on one event loop. Its methods must be called on that loop.
 
-    A task is the body's if it was made by a task of the body, or runs the same coroutine function as one that was, in
-    the body's first calls, which are not timed. Those of a server on the same loop, or of a fixture, are not.
+    A task belongs to the body if one of the body's tasks created it in the first calls, which are not timed, or if it
+    runs the same coroutine function as such a task. Tasks of a server on the same loop, or of a fixture, do not.
     """
 
     def __init__(self) -> None:
         self._uses = 0
         self._before: weakref.WeakSet[_Task] | None = None
         self._bodys: weakref.WeakSet[_Task] = weakref.WeakSet()
-        self._places: dict[str, tuple[Place, ...]] = {}  # by coroutine function, where the body makes its tasks
+        self._places: dict[str, tuple[Place, ...]] = {}  # where the body creates tasks, by coroutine function
         self._is_making = False  # whether a task of the body is being made
-        self._others: set[str] = set()  # the coroutine functions of tasks that others made meanwhile
+        self._others: set[str] = set()  # coroutine functions of tasks that other code created then
 
     def first_calls(self, uses: int = 1) -> AbstractContextManager[object]:
-        """Return what notes the tasks that are made in it, for the first uses; then a context that does nothing."""
+        """Return a context that records the tasks created in it; after the first ``uses``, one that does nothing."""
         self._uses += 1
         return self._recording() if self._uses <= uses else nullcontext()
 
@@ -82,10 +82,10 @@ class LeftTasks:
             if own is not None:
                 loop.create_task = own
             elif original is not None:
-                del loop.create_task  # that of its class shows again
+                del loop.create_task  # the method of the class is visible again
 
     async def found(self) -> tuple[Leftover, ...]:
-        """Return the tasks that are left, after a while if there seem to be any."""
+        """Return the tasks that are left running, after they had time to end."""
         if left := self._look():
             await asyncio.wait(left, timeout=leftovers.GRACE)
         return merged(

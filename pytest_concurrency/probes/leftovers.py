@@ -1,14 +1,14 @@
-"""Threads and child processes of this process that a test body leaves running.
+"""Leftovers: threads and child processes of this process that a test body leaves running.
 
-A leftover is what meets all of these:
+A leftover meets all of these conditions:
 
-* It was not there before the body was first called.
+* It did not exist before the body's first call.
 * It still runs some time after the last call.
-* It, or another of the same kind, was seen to be started for the body in one of its first calls, which are not timed.
-  What a thread starts that was there before (a server's, a watchdog's) is not the body's.
+* It, or another one of the same kind, was seen to be started for the body in one of its first calls, which are not
+  timed. What an older thread starts (the thread of a server or a watchdog) does not belong to the body.
 
-Threads of a pool are judged by their pool: one that was there before is none of the body's, whenever its threads start.
-Pools that a library keeps for the whole session, and Python's own helper processes, are none either.
+A thread of a pool is judged by its pool. A pool that existed before does not belong to the body, whenever its threads
+start. Pools that a library keeps for the whole session and Python's own helper processes are excluded too.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import bystanders, creation_sites, process_usage
 from pytest_concurrency.probes.creation_sites import CreationSites, Made
 
-GRACE = 1.0  # seconds that what is about to end gets to do so
-_PAUSE = 0.002, 0.05  # seconds between two looks, at first and at most
+GRACE = 1.0  # seconds that threads, processes and tasks get to end
+_PAUSE = 0.002, 0.05  # seconds between two checks, at first and at most
 _LONGEST_COMMAND = 60  # characters
 # Modules whose threads and processes are kept for later calls, or end with what they serve.
 _LASTING = re.compile(
@@ -38,54 +38,52 @@ _LASTING = re.compile(
     r"|multiprocessing\.(queues|resource_sharer)|concurrent\.futures\.process"
 )
 _HELPERS = ("resource_tracker import main", "semaphore_tracker import main", "forkserver import main")
-_OWN = "concurrency-"  # how the names of this plugin's threads and processes begin
+_OWN = "concurrency-"  # prefix of the names of this plugin's threads and processes
 
 
 def unavailable() -> str | None:
-    """Threads and processes of multiprocessing are known everywhere."""
+    """Return None: threads and multiprocessing processes are known everywhere."""
     return None
 
 
 class _Found(NamedTuple):
-    number: tuple[Literal["thread", "process"], int]  # as the system numbers it
+    number: tuple[Literal["thread", "process"], int]  # native thread id or process id
     what: str
     made: Made | None
 
 
 class Leftovers:
-    """What one body leaves running in this process, from the making of this on."""
+    """Finds what one body leaves running in this process; created before the body starts anything."""
 
     def __init__(self, runs_body: int | None = None, inside: str = "", children: bool = True) -> None:
-        """Look at what there is; nothing of the body must be running yet.
+        """Record what is running now; nothing that the body starts may be running yet.
 
-        :param runs_body: the system's number of a thread that was there before and runs the test body, besides the
-            calling one: that of an event loop.
-        :param inside: which worker's process this is; empty for that of the test.
-        :param children: whether all child processes of this process may be the body's. Of a subinterpreter, only those
-            are that it was seen to start.
+        :param runs_body: native id of an existing thread, other than the calling one, that runs the test body: the
+            thread of an event loop.
+        :param inside: which worker's process this is; empty for the process of the test.
+        :param children: whether every child process of this process may belong to the body. In a subinterpreter, only
+            those do that the body was seen to start.
         """
         self._inside = inside
         self._all_children = children
         self._threads = {thread.native_id for thread in threading.enumerate()}
         self._children = set(_children())
-        self.bystanders: frozenset[int] = frozenset(
-            bystanders.native_ids(runs_body)
-        )  # the system's numbers of other threads
+        self.bystanders: frozenset[int] = frozenset(bystanders.native_ids(runs_body))  # native ids of other threads
         self._sites = CreationSites(self.bystanders)
         self._first = True
-        self._known: set[tuple[str, int]] = set()  # what an earlier look has found
+        self._known: set[tuple[str, int]] = set()  # what an earlier check has found
 
     def recording(self) -> CreationSites:
-        """Return what notes, as a context, all that is started in it. For calls of the body that are not timed."""
+        """Return a context that records all that is started in it; for calls of the body that are not timed."""
         return self._sites
 
     def first_call(self) -> AbstractContextManager[object]:
-        """Return the same for the first use, and afterwards a context that does nothing."""
+        """Return the recording context at the first use, and afterwards a context that does nothing."""
         first, self._first = self._first, False
         return self._sites if first else nullcontext()
 
     def found(self) -> tuple[Leftover, ...]:
-        """Return what is left running, after a while if there seems to be anything."""
+        """Return what is left running, after it had time to end."""
         limit, pause = CLOCKS.wall() + GRACE, _PAUSE[0]
         while found := list(self._look()):
             if self._known.issuperset(one.number for one in found) or CLOCKS.wall() >= limit:
@@ -110,7 +108,7 @@ class Leftovers:
         yield from self._processes()
 
     def _maker_of_thread(self, thread: threading.Thread) -> Made | None:
-        """Return where the body has started a thread, or its pool; None if it has not."""
+        """Return where the body has started a thread or the thread's pool; None if it has not."""
         target = creation_sites.target_of(thread)
         if _LASTING.match(type(thread).__module__) or _LASTING.match(str(getattr(target, "__module__", ""))):
             return None
@@ -157,7 +155,7 @@ class Leftovers:
         return self._started("process", creation_sites.key_of_process(process))
 
     def _maker_of_child(self, number: int, command: str) -> tuple[Made | None, bool]:
-        """Return where a child process was started if that is known, and whether it is the body's."""
+        """Return where a child process was started, if that is known, and whether it belongs to the body."""
         known = [made for made in self._sites.made if made.kind == "process"]
         program = command.partition(" ")[0].rpartition("/")[2]
         for alike in (
@@ -179,8 +177,8 @@ def _thread_in_words(thread: threading.Thread) -> str:
 
 
 def _pool_of(thread: threading.Thread) -> Executor | None:
-    """Return the executor of the standard library that a thread works for, if that still exists."""
-    reference: Any = getattr(thread, "executor_reference", None)  # of the thread that manages a pool of processes
+    """Return the standard library's executor that a thread works for, if the executor still exists."""
+    reference: Any = getattr(thread, "executor_reference", None)  # the manager thread of a process pool has it
     target = creation_sites.target_of(thread)
     if reference is None and getattr(target, "__module__", "") == "concurrent.futures.thread":
         arguments = getattr(thread, "_args", ())
@@ -190,10 +188,10 @@ def _pool_of(thread: threading.Thread) -> Executor | None:
 
 
 def _children() -> list[int]:
-    """Return the numbers of the child processes of this process, as far as the system tells them."""
+    """Return the ids of this process's child processes, as far as the system shows them."""
     if process_usage.unavailable() is None:
         return process_usage.children()
-    with contextlib.suppress(Exception):  # without psutil, or where it cannot read
+    with contextlib.suppress(Exception):  # psutil is missing, or cannot read them
         import psutil
 
         return [child.pid for child in psutil.Process().children()]
@@ -201,7 +199,7 @@ def _children() -> list[int]:
 
 
 def _command(number: int) -> str:
-    """Return the command line of a process; empty of one that has ended."""
+    """Return the command line of a process; empty if it has ended."""
     with contextlib.suppress(OSError), open(f"/proc/{number}/cmdline", "rb") as file:
         words = file.read().rstrip(b"\0").split(b"\0")
         return " ".join(os.fsdecode(word) for word in words)

@@ -1,8 +1,8 @@
-"""A beat on the event loop itself: how long the loop could not run what was due.
+"""Event-loop heartbeat: a timer callback that shows how long the event loop could not run what was due.
 
-The beat runs in the loop's own thread, so that the thread's run delay can be set against its
-lateness: a machine that is busy with something else is not the body's doing. A watcher thread looks
-at the loop's thread when a beat is overdue, to tell where it stands.
+The callback runs in the loop's own thread, so its lateness can be compared with the run-queue delay of that thread: the
+body is not blamed if the machine was busy with something else. A watcher thread reads the stack of the loop's thread
+when a callback is overdue, to show where the loop is blocked.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
-_BEAT = 0.002
-_OVERDUE = 0.01  # seconds without a beat after which the watcher looks
-_SLACK = 0.0005  # timer resolution and the loop's own work
+_BEAT = 0.002  # seconds from one callback to the next
+_OVERDUE = 0.01  # seconds without a callback after which the watcher reads the stack
+_SLACK = 0.0005  # seconds for the timer resolution and the loop's own work
 
 
 def unavailable() -> str | None:
-    """Every platform has event loops and threads."""
+    """Return None: every platform has event loops and threads."""
     return None
 
 
@@ -31,18 +31,18 @@ class _Handle(Protocol):
 
 
 class Timers(Protocol):
-    """What a beat needs of an event loop; asyncio's have it."""
+    """The methods of an event loop that the heartbeat needs; asyncio's loops have them."""
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> _Handle: ...
 
 
 class LoopHeartbeat:
-    """Beats from enter to exit, which both happen in the loop's thread."""
+    """Runs the callback from enter to exit, which must both be called in the loop's thread."""
 
     def __init__(self, loop: Timers) -> None:
         self._loop = loop
         self._least = self._most = 0.0
-        self._seen = 0.0  # longest that the watcher has seen the loop overdue
+        self._seen = 0.0  # longest time, in seconds, that the watcher has seen a callback overdue
         self._stood: tuple[stack_locations.Place, ...] = ()
         self._stop = threading.Event()
 
@@ -53,7 +53,7 @@ class LoopHeartbeat:
             target=self._watch, args=(threading.get_ident(),), name="concurrency-loop-watcher", daemon=True
         )
         self._watcher.start()
-        # Only now: to start a thread is to wait until it has had a CPU, which is no block by the body.
+        # Read the clocks after the start: start() waits until the thread has had a CPU, and would count as a block.
         self._last_delay, self._last = self._clock.delay(), CLOCKS.wall()
         self._handle = self._loop.call_later(_BEAT, self._beat)
         return self
@@ -66,7 +66,7 @@ class LoopHeartbeat:
         self._clock.close()
 
     def result(self) -> BlockProbe:
-        """Bounds of the longest block, and where it was."""
+        """Return bounds of the longest block, and where it was."""
         longest = Interval(self._least, max(self._least, self._most))
         idle = stack_locations.in_poll(self._stood)
         return BlockProbe(longest, None if idle else stack_locations.in_body(self._stood), idle)
@@ -76,8 +76,8 @@ class LoopHeartbeat:
         self._handle = self._loop.call_later(_BEAT, self._beat)
 
     def _note(self) -> None:
-        # The delay is read on both sides of the wall clock: what falls between two readings would otherwise count as
-        # part of the gap and not as run delay, and look like a block.
+        # The delay is read before and after the wall clock. Otherwise, delay that falls between two readings would be
+        # part of the gap but not of the run-queue delay, and look like a block.
         before, now, delay = self._clock.delay(), CLOCKS.wall(), self._clock.delay()
         gap = now - self._last
         waited = 0.0 if delay is None or self._last_delay is None else delay - self._last_delay

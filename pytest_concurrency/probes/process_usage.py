@@ -1,7 +1,7 @@
-"""What the user's own code did: CPU time and run delay of all its threads and child processes.
+"""CPU time and run-queue delay of the user's own code: of all its threads and child processes.
 
-Workers that live on (a pool made once) are read before and after; threads that come and go in
-between report when they end. Of child processes that come and go only the CPU time is known.
+Workers that live on (a pool made once) are read before and after; threads that start and end in between report when
+they end. Of child processes that start and end in between, only the CPU time is known.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pytest_concurrency.probes.thread_clock import ThreadClock, lifetime_delay, 
 
 __all__ = ["ProcessUsage", "unavailable"]
 
-_ASIDE = 0.01  # part of the time that others may have worked beside a thread that did it all
-_UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run delay is not known
-_IDLING = 0.1  # part of the time that native threads of others, such as a test runner's, may be busy
-_REAPED_TICK = 0.015  # CPU time of reaped children ticks every 10 ms: less says nothing
+_ASIDE = 0.01  # if other threads were active for at most this part of the time, one thread did all the work
+_UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run-queue delay is unknown
+_IDLING = 0.1  # part of the time for which unrelated native threads, such as a test runner's, may be busy
+_REAPED_TICK = 0.015  # seconds; CPU time of reaped children ticks every 10 ms, so less is no evidence
 
 _Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, run delay
 
 
 class _EndedThreads:
-    """Counts the run delay of all threads that end while someone watches; several may at the same time."""
+    """Sums the run-queue delay of all threads that end while at least one watcher is active."""
 
     def __init__(self) -> None:
         self.delay = 0.0
@@ -64,12 +64,12 @@ _ENDED = _EndedThreads()
 
 
 class ProcessUsage:
-    """Between enter and exit, everything that this process and its children do.
+    """Reads everything that this process and its children do between enter and exit.
 
-    With ``short_lived``, ``threading.Thread.run`` is replaced meanwhile, and threads that come and go
-    report their run delay. It costs each of them some tenths of a millisecond (the kernel makes files
-    for a thread on first look), so it is for a busy machine only. Threads that are made in native code,
-    or by a subclass with a ``run`` of its own, are missed if they end before the exit.
+    With ``short_lived``, ``threading.Thread.run`` is replaced during that time, and threads that start and end report
+    their run-queue delay. This costs each of them some tenths of a millisecond (the kernel creates a thread's files at
+    the first access), so it is for busy machines only. Threads that native code starts, or whose class has a ``run`` of
+    its own, are missed if they end before the exit.
     """
 
     def __init__(self, short_lived: bool) -> None:
@@ -108,7 +108,7 @@ class ProcessUsage:
         children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
         self.children_cpu: float = children_cpu
         if own.delay is None:
-            # No run delay here, so no look into children either: any that live may have worked.
+            # Where run-queue delay cannot be read, live children cannot be read either, and may have worked.
             unseen = max(unseen, own.wall if _children_alive() else 0.0)
         delay += ended_delay
         total = None if own.delay is None else own.delay + delay
@@ -124,12 +124,12 @@ class ProcessUsage:
 
 
 def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals, least: float) -> bool:
-    """Whether one of these threads ran, or waited for a CPU, for that many seconds."""
+    """Whether one of these threads ran, or waited for a CPU, for more than ``least`` seconds."""
     return any(sum(after.get(who, before[who])) - sum(before[who]) > least for who in threads)
 
 
 def everyone() -> _Totals:
-    """Return CPU time and run delay of every live thread of this process and of its descendants."""
+    """Return CPU time and run-queue delay of every live thread of this process and of its descendants."""
     return _totals_of([os.getpid()])
 
 
@@ -143,15 +143,15 @@ def active_since(before: _Totals, seconds: float = 0.0) -> set[int]:
 
 
 def descendants() -> dict[tuple[int, int], tuple[float, float]]:
-    """Return CPU time and run delay, in seconds, of every live thread of this process's descendants.
+    """Return CPU time and run-queue delay, in seconds, of every live thread of this process's descendants.
 
-    By process and thread; empty where that cannot be read.
+    The keys are process and thread ids; empty where that cannot be read.
     """
     return {} if unavailable() is not None else _totals_of(children())
 
 
 def children() -> list[int]:
-    """Return the numbers of this process's child processes; empty where :func:`unavailable` gives a reason."""
+    """Return the ids of this process's child processes; call it only where :func:`unavailable` returns None."""
     found: list[int] = []
     if not _has_children():
         return found
@@ -163,9 +163,9 @@ def children() -> list[int]:
 
 
 def children_since(before: _Totals, after: _Totals, ended: float) -> tuple[float, float]:
-    """Return the CPU time, in seconds, that children which live have used, and those which have ended meanwhile.
+    """Return the CPU time, in seconds, that live children have used since ``before``, and that of children since ended.
 
-    :param ended: whole lives of the latter; what they had used before is taken off.
+    :param ended: CPU time of the latter over their whole lives; what they had used before is subtracted.
     """
     me = os.getpid()
     living = sum(
@@ -179,7 +179,7 @@ def children_since(before: _Totals, after: _Totals, ended: float) -> tuple[float
 
 
 def _has_children() -> bool:
-    """Whether there is any child process; one system call, where looking for them takes some for each thread."""
+    """Whether there is any child process: this takes one system call, and a search takes several for each thread."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

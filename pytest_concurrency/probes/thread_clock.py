@@ -1,4 +1,4 @@
-"""What the calling thread did with its time: on a CPU, waiting for one, or blocked.
+"""Thread clock: how long the calling thread was on a CPU, waited for one, or was blocked.
 
 Thread state analysis after Brendan Gregg, *Systems Performance*, 2nd ed. (2020), section 5.4.2.
 """
@@ -29,7 +29,7 @@ Stamp = tuple[float, "float | None", "int | None", float]
 
 
 def unavailable() -> str | None:
-    """Return why the run delay cannot be read here, or None if it can."""
+    """Return why the run-queue delay cannot be read here, or None if it can."""
     if os.environ.get(_DISABLE):
         return f"run delay is switched off by {_DISABLE}"
     try:
@@ -41,9 +41,9 @@ def unavailable() -> str | None:
 
 
 def require() -> None:
-    """Make sure that there is a clock for the CPU time of one thread, without which nothing can be told.
+    """Make sure that the CPU time of one thread can be read, without which nothing can be measured.
 
-    :raises CannotMeasure: this Python has none.
+    :raises CannotMeasure: this Python has no clock for it.
     """
     if not CLOCKS.has_thread_cpu:
         raise CannotMeasure(
@@ -52,7 +52,7 @@ def require() -> None:
 
 
 def lifetime_delay() -> float:
-    """Run delay of the calling thread since it began, with one short look; 0 where it cannot be read."""
+    """Run-queue delay of the calling thread since it started, in seconds, from one read; 0 where it is unreadable."""
     try:
         file = os.open(_SCHEDSTAT, os.O_RDONLY)
         try:
@@ -64,7 +64,7 @@ def lifetime_delay() -> float:
 
 
 def spent_by(thread: int) -> tuple[float, float | None]:
-    """Return CPU time and run delay of a thread of this process, in seconds, by one look; 0 and None if unreadable."""
+    """Return CPU time and run-queue delay of a thread of this process, in seconds; 0 and None if unreadable."""
     if unavailable() is None:
         with contextlib.suppress(OSError, ValueError), open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
             cpu, delay, _ = file.read().split()
@@ -80,7 +80,7 @@ def computed_by(threads: Collection[int]) -> dict[int, float]:
 def active_of(threads: Collection[int]) -> dict[int, float]:
     """Return for how long, in seconds, threads were running or ready to run; without those that cannot be read.
 
-    A thread that is ready to run and has no CPU may hold the GIL all the while.
+    A thread that is ready to run and has no CPU may hold the GIL for all of that time.
     """
     return _read(threads, 2)
 
@@ -103,10 +103,10 @@ def _read(threads: Collection[int], fields: int) -> dict[int, float]:
 
 
 class ThreadClock:
-    """Stamps of the thread that makes and uses it; close it in that thread's end.
+    """Time stamps of the thread that creates and uses it; close it when that thread ends.
 
-    The run delay is read inside the wall stamps: kernels that preempt lazily do it at the next
-    system call, so that the reading's own calls are where the delay lands.
+    The run-queue delay is read between the two readings of the wall clock. Kernels with lazy preemption preempt at the
+    next system call, so the delay falls into the system calls of the reading itself.
     """
 
     __slots__ = ("_fd", "_usage", "_who")
@@ -121,13 +121,13 @@ class ThreadClock:
         self._who = who or 0
 
     def delay(self) -> float | None:
-        """Run delay of this thread so far, in seconds."""
+        """Run-queue delay of this thread so far, in seconds."""
         if self._fd < 0:
             return None
         return int(os.pread(self._fd, 64, 0).split()[1]) * 1e-9
 
     def switches(self) -> int | None:
-        """How often this thread has given up its CPU of its own will."""
+        """Number of voluntary context switches of this thread so far."""
         return self._usage(self._who).ru_nvcsw if self._usage else None
 
     def begin(self) -> Stamp:
@@ -137,7 +137,7 @@ class ThreadClock:
         return wall, delay, switches, CLOCKS.thread_cpu()
 
     def finish(self, begun: Stamp, idle_delay: float | None) -> Reading:
-        """Return the reading since ``begun``; ``idle_delay`` was the delay before the release."""
+        """Return the reading since ``begun``; ``idle_delay`` is the run-queue delay before the batch was released."""
         cpu = CLOCKS.thread_cpu()
         switches = self.switches()
         delay = self.delay()
@@ -153,7 +153,7 @@ class ThreadClock:
         )
 
     def close(self) -> None:
-        """Close the file; where a thread hangs, another one may do it, perhaps at the same time."""
+        """Close the file. If the thread hangs, another one may call this, even at the same time."""
         with _closing:
             file, self._fd = self._fd, -1
         if file >= 0:

@@ -1,4 +1,4 @@
-"""Who watches each line of Python code as it runs: coverage, a debugger, a profiler. All of them slow it."""
+"""Tracers: tools that observe each line of Python code as it runs (coverage, debuggers, profilers) and slow it down."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def tracers() -> list[str]:
-    """Return the names of what traces or profiles the calling thread at this moment."""
+    """Return the names of the tools that trace or profile the calling thread now."""
     found = [_owner(watch) for watch in (sys.gettrace(), sys.getprofile()) if watch is not None]
     monitoring = getattr(sys, "monitoring", None)  # 3.12
     if monitoring is not None:
         found += [tool for number in range(6) if (tool := monitoring.get_tool(number))]
-    # coverage calls itself by its file's name in one of its ways to trace
+    # In one of its tracing modes, coverage calls itself by its file's name. Without this, it would have two names.
     return sorted({name.removesuffix(".py") for name in found})
 
 
