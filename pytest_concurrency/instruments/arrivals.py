@@ -1,4 +1,4 @@
-"""Finds out which workers may still come to a rendezvous, from the stacks of this process's threads."""
+"""Finds out which workers may still arrive at a rendezvous, from the stacks of this process's threads."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SHOWN = 3  # most threads or tasks in a message
 
 
 def no_one_is_left(maker: int, older: Collection[int], waiting: Collection[int]) -> bool:
-    """Return whether the gauge's own thread waits for those that wait in it, and no other thread may come.
+    """Return whether the gauge's own thread waits for the workers inside, and no other thread may arrive.
 
     :param maker: ident of the thread that made the gauge. It may start more workers unless it waits for one.
-    :param older: idents of threads that existed before. A server or scheduler among them may start workers or enter
-        itself, so nothing is known while there is one.
+    :param older: idents of threads that existed before the gauge. A server or scheduler among them may start workers
+        or enter the block itself, so the answer is False if one of them waits at the rendezvous.
     :param waiting: idents of the threads that wait at the rendezvous.
     """
     if stack_locations.unreadable() is not None or maker in waiting:
@@ -41,15 +41,15 @@ def no_one_is_left(maker: int, older: Collection[int], waiting: Collection[int])
 
 
 def _is_harmless(thread: threading.Thread) -> bool:
-    """Whether a thread is this plugin's, pytest-timeout's, or one that connects xdist's workers."""
-    called = str(getattr(getattr(thread, "function", None), "__module__", ""))  # of a threading.Timer
+    """Whether a thread belongs to this plugin, to pytest-timeout, or to the connection of xdist's workers."""
+    called = str(getattr(getattr(thread, "function", None), "__module__", ""))  # what a threading.Timer calls
     if called == "pytest_timeout" or thread.name.startswith("concurrency-"):
         return True
     return any(f"{os.sep}execnet{os.sep}" in frame.f_code.co_filename for frame in _frames(thread.ident or 0))
 
 
 def _waits_for(maker: int, waiting: Collection[int]) -> bool:
-    """Whether a thread joins one of these, or waits without a timeout for the result of a pool that has them."""
+    """Whether a thread joins one of the waiting threads, or waits without a timeout for a future."""
     for frame in _frames(maker):
         if frame.f_code is _JOIN:
             return getattr(frame.f_locals.get("self"), "ident", None) in waiting
@@ -59,7 +59,7 @@ def _waits_for(maker: int, waiting: Collection[int]) -> bool:
 
 
 def _is_idle(ident: int) -> bool:
-    """Whether a thread of a pool waits for something to do, and there is nothing."""
+    """Whether a thread has ended, or waits for work in a pool whose queue is empty."""
     frame = next(_frames(ident), None)
     if frame is None:
         return True  # the thread has ended
@@ -73,7 +73,7 @@ def _own() -> set[int | None]:
 
 
 def too_small_pools(meet: int, waiting: Collection[int]) -> list[str]:
-    """Describe the thread pools whose workers enter a rendezvous, and which have fewer workers than have to meet."""
+    """Describe the thread pools whose workers wait at a rendezvous, and which have too few workers for it."""
     found = {}
     for ident in waiting:
         for frame in _frames(ident):
@@ -92,7 +92,7 @@ def _pool_of(frame: FrameType) -> Any:
 
 
 def absent(older: Collection[int], waiting: Collection[int], maker: int, loop: Any) -> list[str]:
-    """Describe where the threads and tasks of this test are that did not come."""
+    """Describe where those threads and tasks of this test are that have not arrived."""
     return [*_absent_threads(older, waiting, maker), *_absent_tasks(loop)][:_SHOWN]
 
 
@@ -110,7 +110,7 @@ def _absent_tasks(loop: Any) -> Iterator[str]:
     if loop is None:
         return
     for task in asyncio.all_tasks(loop) - {asyncio.current_task()}:
-        # A task that waits for others of this list was not expected itself.
+        # Without this, a task that only waits in asyncio.gather() for other tasks would be listed as missing.
         if type(getattr(task, "_fut_waiter", None)).__name__ == "_GatheringFuture":
             continue
         places = [(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) for frame in _awaited(task)]
@@ -130,7 +130,7 @@ def _awaited(task: Any) -> Iterator[FrameType]:
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this host runs; a zombie does not."""
+    """Whether a process of this host runs. A zombie does not run."""
     if process == os.getpid():
         return True
     import psutil
@@ -139,7 +139,7 @@ def is_alive(process: int) -> bool:
         return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-    except psutil.Error:  # no permission to see it
+    except psutil.Error:  # without permission to see a process, it counts as running
         return True
 
 

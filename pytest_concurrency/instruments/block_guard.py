@@ -1,4 +1,4 @@
-"""Guards a block of code that must not block its event loop for long."""
+"""``concurrency.nonblocking()``: fails if a block of async code blocks its event loop for too long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 
-LEAST = 0.005  # seconds: shorter blocks between two beats are missed
+LEAST = 0.005  # seconds; a shorter event-loop block may end between two beats and be missed
 _BEAT = 0.002
 _TO_DO = (
     "Something in it waits or computes without an await: await an asynchronous version of the call, or move it into "
@@ -23,14 +23,15 @@ _SKIPS_WAITS = (
     "seen. Guard the block in a test on the machine's clock; with looptime, @pytest.mark.looptime(False)"
 )
 
-__tracebackhide__ = True  # pytest shows a failure at the user's block
+__tracebackhide__ = True  # without this, pytest shows a failure in this module, not at the user's block
 
 
 class NonblockingBlock:
-    """``with`` or ``async with`` around a stretch of an async function; other tasks of the loop count too.
+    """A ``with`` or ``async with`` block in an async function. Blocks by other tasks of the loop count too.
 
-    :raises BadArgument: ``max_block`` is not a duration of 5 ms or more; or at entering, no event loop runs here.
-    :raises ExpectationNotMet: at its end, the code has blocked the loop for longer.
+    :raises BadArgument: ``max_block`` is not a duration of 5 ms or more, no event loop runs in the thread that enters,
+        or the object is entered twice.
+    :raises ExpectationNotMet: at the end of the ``with`` block, if the loop was blocked for longer than ``max_block``.
     """
 
     def __init__(self, max_block: float | str, undecided: Callable[[str], None]) -> None:

@@ -21,13 +21,13 @@ from pytest_concurrency.machine.clocks import CLOCKS
 
 
 class Board(Protocol):
-    """Gives the ledger to one worker at a time."""
+    """A store that gives the ledger to one worker at a time."""
 
     def open(self) -> contextlib.AbstractContextManager[Ledger]: ...
 
 
 class MemoryBoard:
-    """For the threads and tasks of one process."""
+    """A store for the threads and tasks of one process."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -35,13 +35,13 @@ class MemoryBoard:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Ledger]:
-        """Hold the ledger while the block runs."""
+        """Hold the ledger while the ``with`` block runs."""
         with self._lock:
             yield self._ledger
 
 
 class FileBoard:
-    """For processes of one host: the ledger is a file, under a lock that is released when its process ends."""
+    """A store for processes of one host: a file, whose lock is released when the process that holds it ends."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -58,9 +58,9 @@ class FileBoard:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Ledger]:
-        """Hold the ledger while the block runs; what the block changes is written.
+        """Hold the ledger while the ``with`` block runs, then write what it has changed.
 
-        :raises FileNotFoundError: the test that it belongs to has ended.
+        :raises FileNotFoundError: the test that made the rendezvous has ended.
         """
         with open(os.path.join(self.folder, "lock"), "r+b") as file:
             _lock(file.fileno())
@@ -79,7 +79,7 @@ class FileBoard:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, ledger: Ledger) -> None:
-        """Replace the file atomically: a process that is killed while it writes would leave half a ledger."""
+        """Replace the file atomically. Otherwise, a process that is killed while writing would leave half a ledger."""
         new = self._ledger + ".new"
         with open(new, "w", encoding="utf-8") as file:
             json.dump(ledger.to_json(), file)

@@ -1,4 +1,4 @@
-"""Watches a function that cannot be edited during one test: which of its calls overlap."""
+"""``concurrency.watch()``: shows which calls of a function that cannot be edited overlap during one test."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from pytest_concurrency.machine.clocks import CLOCKS
 
 
 class CallWatch:
-    """Made by ``concurrency.watch("module:name")``; ends with its test.
+    """The calls of one function during one test. ``concurrency.watch("module:name")`` returns it.
 
-    It sees calls in threads, in tasks and in processes that are forked during the test. Processes that are started
-    in another way import the original.
+    It records calls in threads, in tasks and in processes that are forked during the test. Processes that are started
+    in another way import the original, so their calls are not recorded.
     """
 
     def __init__(self, name: str) -> None:
         self._events: list[Event] = []
-        self._forgotten: set[str] = set()  # calls that only made a coroutine
+        self._forgotten: set[str] = set()  # calls that only returned a coroutine
         self._order = itertools.count()
         self._notes = threading.local()
         self._is_on = True
@@ -39,18 +39,18 @@ class CallWatch:
         self._target = target
         self.name = name
         self.elsewhere: tuple[str, ...] = ()
-        # Before the function is replaced, so that a forked child inherits the file.
+        # Made before the function is replaced. Otherwise, a child that is forked in between would know no file.
         self._file, self._path = tempfile.mkstemp(prefix="pytest-concurrency-watch-")
         try:
             target.replace(self._wrapped(target.function))
             self._tell_elsewhere()
-        except BaseException:  # including a warning that is an error
+        except BaseException:  # a warning may be an error; without this, the replacement would stay in place
             self.close()
             raise
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The calls so far, in the order of their beginnings; times are in seconds since the first one began."""
+        """The calls so far, in the order in which they began; times are in seconds since the first one began."""
         return watched_calls.calls(self._ordered())
 
     @property
@@ -72,7 +72,7 @@ class CallWatch:
         return watched_calls.as_json(self.name, self._ordered())
 
     def close(self) -> None:
-        """Restore the original, and keep the calls. A replacement that is still in use only calls the original."""
+        """Restore the original and keep the calls. Code that still has the replacement then only calls the original."""
         if self._is_on and self._process == os.getpid():
             self._target.restore()
             self._events = self._ordered()
@@ -109,7 +109,7 @@ class CallWatch:
                 answer = function(*args, **values)
                 if not inspect.iscoroutine(answer):
                     return answer
-                ends_later.append(True)  # a plain function that returns a coroutine: it runs when that does
+                ends_later.append(True)  # a plain function may return a coroutine; the call lasts while that runs
 
             async def awaited() -> Any:
                 with self._noted():
@@ -121,7 +121,7 @@ class CallWatch:
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[list[bool]]:
-        """Record one call, unless the caller says that it only made a coroutine."""
+        """Record one call. The ``with`` block appends to the list if the call only returned a coroutine."""
         ends_later: list[bool] = []
         event = self._begin()
         if event is None:
@@ -140,10 +140,10 @@ class CallWatch:
                 self._forgotten.add(event.call)
 
     def _begin(self) -> Event | None:
-        """Record that a call begins; None if it is not recorded: the test has ended, or this class calls it."""
+        """Record that a call begins. Return None, and record nothing, if the test has ended or this class makes it."""
         if not self._is_on or getattr(self._notes, "now", False):
             return None
-        self._notes.now = True  # Without this, watching a function that the next lines call would never end.
+        self._notes.now = True  # Without this, watching a function that the next lines call would recurse endlessly.
         try:
             task = callers.current_task()
             process, thread = os.getpid(), threading.current_thread().name
@@ -159,7 +159,7 @@ class CallWatch:
         if event.process == self._process:
             self._events.append(event)
             return
-        # In a child: one write of one line, which the kernel appends as a whole.
+        # In a child process, each line is one write, which the kernel appends as a whole. Otherwise, lines could mix.
         with contextlib.suppress(OSError):
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:

@@ -22,7 +22,7 @@ def place() -> str:
 
 
 def line() -> str:
-    """Return the file and number of that line: ``app.py:40``."""
+    """Return the file and number of the line that :func:`place` describes: ``app.py:40``."""
     file, number, _ = next(_outside(sys._getframe(1)), ("not readable here", 0, ""))
     return f"{stack_locations.relative(file)}:{number}"
 
@@ -50,7 +50,7 @@ def trio_task() -> Any:
 
 
 def in_loop() -> bool:
-    """Whether an event loop runs in this thread, which waiting would block."""
+    """Whether an event loop runs in this thread, so that a blocking wait would block it."""
     return asyncio._get_running_loop() is not None or trio_task() is not None
 
 

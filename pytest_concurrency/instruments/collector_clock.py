@@ -1,4 +1,4 @@
-"""Measures how long the garbage collector has run in each thread, without collections that code has called."""
+"""Measures the time of automatic garbage collections in each thread. Collections that code calls are kept apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORT = 0.001  # seconds; whether code called a shorter collection is not check
 
 
 class CollectorClock:
-    """Counts between :meth:`start` and :meth:`stop`, which may be nested."""
+    """Counts between :meth:`start` and :meth:`stop`. These pairs may be nested."""
 
     def __init__(self) -> None:
         self._users = 0
@@ -33,7 +33,7 @@ class CollectorClock:
     def stop(self) -> None:
         with self._lock:
             self._users -= 1
-            if not self._users and self._note in gc.callbacks:  # a test may have cleared the list
+            if not self._users and self._note in gc.callbacks:  # not if a test has cleared the list
                 gc.callbacks.remove(self._note)
 
     def spent(self, ident: int) -> float:
@@ -58,7 +58,7 @@ class CollectorClock:
 
 
 def _was_called(frame: FrameType | None) -> bool:
-    """Whether the line that runs there calls ``gc.collect()`` itself; there is none while Python ends."""
+    """Whether the current line of a frame calls ``gc.collect()``. While Python shuts down, there is no frame."""
     return frame is not None and "collect(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
 
 

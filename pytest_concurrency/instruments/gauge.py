@@ -16,7 +16,7 @@ _ONE_PROCESS = (
     "argument."
 )
 
-__tracebackhide__ = True  # pytest shows a failure at the line of the user's block
+__tracebackhide__ = True  # without this, pytest shows a failure in this module, not at the user's block
 
 
 class Gauge:
@@ -33,7 +33,7 @@ class Gauge:
         self._entered = 0
         self._maker = threading.get_ident()
         self._process = os.getpid()
-        self._around = False  # whether the test's own code has entered, and no worker's
+        self._around = False  # whether the first entry was by the test's own code, not by a worker
         self._asked = False
 
     @property
@@ -44,7 +44,7 @@ class Gauge:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether the peak was read, and the only block was around the workers instead of in them."""
+        """Whether the peak was read, but the only ``with`` block was around the workers instead of in each worker."""
         return self._asked and self._around and self._entered == 1
 
     @property

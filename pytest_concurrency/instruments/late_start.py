@@ -1,6 +1,7 @@
-"""Starts monitors for those loops only that run for a while: most loops of a suite run for microseconds.
+"""Starts a loop monitor only for event loops that run for a while.
 
-A monitor costs a loop more to start than such a run takes. What a loop does in its first milliseconds is not seen.
+Most loops of a suite run for microseconds, and starting a monitor would take longer than that. Event-loop blocks in the
+first milliseconds of a loop are not seen.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_REST = 1.0  # seconds without a loop after which the watcher's thread sleeps: waking it up costs more than its looks
+_REST = 1.0  # seconds without a loop after which the watcher's thread sleeps; to wake it up costs more than to sample
 
 
 class _Run:
-    """One run of a loop, made in its thread."""
+    """One run of a loop. It is made in the loop's thread."""
 
     __slots__ = ("begun", "ended", "ident", "loop", "monitor", "native_id", "started")
 
@@ -31,15 +32,16 @@ class _Run:
         self.started = self.ended = False
 
     def start(self) -> None:
-        """In the thread of the loop: let the monitor take over."""
+        """Start the monitor, if there is one. This runs in the loop's thread."""
         if self.monitor is not None and not self.ended and not self.started:
             self.started = True
             self.monitor.start(self.loop)
 
 
 class LateStart:
-    """Looked after by a watcher's thread.
+    """Follows the runs of event loops, and gives a monitor to each that lasts longer than a sampling period.
 
+    :param watcher: its thread calls :meth:`look`.
     :param make: makes a monitor.
     """
 
@@ -51,12 +53,12 @@ class LateStart:
         self._last = 0.0
 
     def covers(self, ident: int) -> bool:
-        """Whether a loop of that thread is looked after."""
+        """Whether a run of a loop in that thread is followed."""
         return ident in self._runs
 
     @contextlib.contextmanager
     def running(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        """Look after a loop that runs in this context, in this thread."""
+        """Follow a run of a loop, which lasts as long as the ``with`` block, in this thread."""
         run = self._runs[threading.get_ident()] = _Run(loop)
         if not self._is_watched:
             self._is_watched = True
@@ -67,21 +69,22 @@ class LateStart:
         finally:
             del self._runs[run.ident]
             if run.monitor is not None:
-                run.start()  # it was blocked up to its end
+                run.start()  # without this, the block of a loop that was blocked up to its end would be lost
                 run.monitor.stop()
             run.ended = True
 
     def look(self, now: float, period: float) -> float:
-        """From the watcher's thread: give those a monitor that have run for a while."""
+        """Give a monitor to each loop that has run for a period. The watcher's thread calls this."""
         for run in list(self._runs.values()):
             self._last = now
             if run.monitor is None and now - run.begun >= period:
                 monitor = self._make()
                 monitor.prepare(run.ident, run.native_id)
                 run.monitor = monitor
-                if self._runs.get(run.ident) is not run:  # the loop has just ended, and saw no monitor to stop
+                # A loop that has just ended found no monitor to stop. Without this, the watcher would keep the monitor.
+                if self._runs.get(run.ident) is not run:
                     self._watcher.discard(monitor)
-                with contextlib.suppress(RuntimeError):  # it is closed
+                with contextlib.suppress(RuntimeError):  # the loop is closed
                     run.loop.call_soon_threadsafe(run.start)
         if now - self._last > _REST:
             self._is_watched = False

@@ -10,7 +10,7 @@ from typing import Any
 class Entrant:
     """A thread or task that is inside the block, or waits at its start."""
 
-    place: str  # of its ``with`` statement
+    place: str  # the line of its ``with`` statement
     worker: str  # such as "thread ThreadPoolExecutor-0_1"
     process: int
     thread: int  # threading.get_ident()
@@ -18,7 +18,7 @@ class Entrant:
 
 @dataclass
 class Ledger:
-    """The state that all entrants of one rendezvous share; plain values, so that it can be stored in a file."""
+    """The state that all entrants of one rendezvous share. It has plain values, so that a file can store it."""
 
     meet: int  # how many have to be inside at one moment
     limit: int | None = None  # how many may be inside at one moment

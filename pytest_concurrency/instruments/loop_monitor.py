@@ -1,7 +1,8 @@
-"""Watches an event loop in its one ordinary run, and finds its blocks.
+"""Monitors an event loop in an ordinary run, and records its event-loop blocks.
 
-Timers of the loop itself beat: every kind of loop has them, and the cost of a beat does not depend on how much the
-loop does. On Trio, where a test may replace the timers, Trio's own instruments report when it runs tasks.
+A timer of the loop fires at a fixed interval: this is a beat, and a late beat shows that the loop was kept from
+running. Every kind of loop has timers, and the cost of a beat does not depend on how much the loop does. On Trio, a
+test may replace the timers, so there an instrument of Trio reports when the loop runs tasks.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
 
-_LATE = 0.45  # part of the limit after which the watcher samples
-_VIRTUAL = 20  # beats without a pause: the test has replaced the clock, and waits take no time
+_LATE = 0.45  # fraction of the limit: if the last beat is older than this, the watcher takes samples
+_VIRTUAL = 20  # beats without a pause that show that the test has replaced the clock, and waits take no time
 _MONITORS: dict[int, LoopMonitor] = {}  # by the ident of the loop's thread
 
 _Stamp = tuple[float, "float | None", float, float, float, float]
 
 
 class LoopMonitor:
-    """Made, started and stopped in the loop's thread.
+    """Monitors one event loop. It is started and stopped in the loop's thread.
 
-    :param limit: seconds; blocks that may be longer are kept.
-    :param beat: seconds between two beats, which is the precision of a block.
+    :param limit: seconds; event-loop blocks that may be longer are kept.
+    :param beat: seconds between two beats. The length of a block is known to this precision.
     """
 
     def __init__(self, limit: float, beat: float, watcher: LoopWatcher) -> None:
@@ -42,16 +43,16 @@ class LoopMonitor:
         self._ident = threading.get_ident()
         self._places: Counter[tuple[stack_locations.Place, ...]] = Counter()
         self._seen = 0.0
-        self._late_since: float | None = None  # the watcher's reference; None if the loop waits, or is paused
+        self._late_since: float | None = None  # when the gap began, for the watcher; None if no gap is open
         self._paused = 0
         self._quick = 0
         self._is_prepared = False
         self.blocks: list[Block] = []
         self.beats: int = 0
-        self.skips_waits: bool = False  # whether the loop's clock is not the machine's, so that it is watched no longer
+        self.skips_waits: bool = False  # whether the loop has a clock of its own, so that monitoring ended
 
     def prepare(self, ident: int, native_id: int) -> None:
-        """From another thread: count from now, until the loop's thread calls :meth:`start`."""
+        """Begin to count. Another thread calls this before the loop's thread calls :meth:`start`."""
         self._ident = ident
         cpu, delay = thread_clock.spent_by(native_id)
         collected = COLLECTOR_CLOCK.spent(ident)
@@ -62,7 +63,7 @@ class LoopMonitor:
         self._watcher.add(self)
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> LoopMonitor:
-        """Begin, in the thread of a loop that runs, or of the given one, which is about to run."""
+        """Start in the thread of the running loop, or in the thread of the given loop, which may be about to run."""
         COLLECTOR_CLOCK.start()
         self._clock = thread_clock.ThreadClock()
         self._outer = _MONITORS.get(self._ident)
@@ -81,9 +82,10 @@ class LoopMonitor:
         return self
 
     def stop(self) -> None:
-        """End; the time since the last beat still counts."""
+        """Stop monitoring. The time since the last beat still counts."""
         self._driver.stop()
-        # A loop that skips waits was not watched lately: it may have waited for a thread or a socket all the while.
+        # A loop that skips waits is no longer monitored. Without this condition, the time since its last beat, in which
+        # it may have waited for a thread or a socket, would be recorded as a block.
         if not self.skips_waits:
             self.note(self._driver.idle)
         self._late_since = None
@@ -97,7 +99,7 @@ class LoopMonitor:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Count nothing while the block runs."""
+        """Count nothing while the ``with`` block runs."""
         self.note(self._driver.idle)
         self._paused += 1
         try:
@@ -108,7 +110,10 @@ class LoopMonitor:
             self._places.clear()
 
     def note(self, idle: float) -> None:
-        """Record the gap since the last stamp; the loop may have been idle for some seconds of it."""
+        """End the current gap, keep it if it is too long, and begin the next one.
+
+        :param idle: seconds of the gap in which the loop may have had nothing to do.
+        """
         last, now = self._last, self._stamp()
         wall = now[0] - last[0]
         self.beats += 1
@@ -121,7 +126,7 @@ class LoopMonitor:
         self._late_since = now[0]
 
     def rest(self) -> None:
-        """Begin no new gap before :meth:`resume`: the loop waits for events from outside."""
+        """Begin no new gap until :meth:`resume`, because the loop waits for events from outside."""
         self._late_since = None
 
     def resume(self) -> None:
@@ -130,7 +135,7 @@ class LoopMonitor:
         self._late_since = self._last[0]
 
     def is_virtual(self) -> bool:
-        """Whether beats come much faster than their time: the loop's clock is not the machine's."""
+        """Whether beats come much too early, which shows that the loop does not use the machine's clock."""
         self._quick = self._quick + 1 if CLOCKS.wall() - self._last[0] < self._beat / 4 else 0
         return self._quick >= _VIRTUAL
 
@@ -147,9 +152,10 @@ class LoopMonitor:
         return period
 
     def _stamp(self) -> _Stamp:
-        # The wall clock comes last: a delay that lands between the readings makes the next gap shorter, never longer.
+        # The wall clock is read last, so that a delay between the readings makes the next gap shorter, never longer.
         collected = COLLECTOR_CLOCK.spent(self._ident)
-        # Without the watcher's own CPU time, which would count as time in which another thread may have held the GIL.
+        # The watcher's own CPU time is subtracted. Otherwise, it would count as time in which another thread may have
+        # held the GIL.
         process, cpu = CLOCKS.process_cpu() - self._watcher.cpu, CLOCKS.thread_cpu()
         delay = self._clock.delay()
         return CLOCKS.wall(), delay, cpu, process, collected, self._seen
@@ -176,7 +182,7 @@ class LoopMonitor:
         self.blocks.append(Block(low, high, where, stack, block_reading.causes(gap, collecting)))
 
     def _stack(self) -> tuple[stack_locations.Place, ...]:
-        """Return the stack that the watcher saw most often at one line of the author's; empty if it saw none."""
+        """Return a stack at the line of the author's code that most samples show; empty if there are no samples."""
         counted: Counter[stack_locations.Place | None] = Counter()
         for stack, times in list(self._places.items()):
             if not stack_locations.in_poll(stack):
@@ -188,13 +194,13 @@ class LoopMonitor:
 
 
 def monitored() -> bool:
-    """Whether a loop of this thread is watched."""
+    """Whether a loop of this thread is monitored."""
     return threading.get_ident() in _MONITORS
 
 
 @contextlib.contextmanager
 def pause() -> Iterator[None]:
-    """Allow the code of this block to block the loop of this thread; do nothing where no loop is watched."""
+    """Ignore event-loop blocks of this thread during the ``with`` block. Without a monitored loop, do nothing."""
     monitor = _MONITORS.get(threading.get_ident())
     with contextlib.nullcontext() if monitor is None else monitor.paused():
         yield
@@ -208,7 +214,7 @@ class _Driver(Protocol):
 
 
 class _Beats:
-    """Timers of asyncio's loop, or of one with the same interface."""
+    """Beats from timers of asyncio's loop, or of a loop with the same interface."""
 
     def __init__(self, monitor: LoopMonitor, beat: float, loop: asyncio.AbstractEventLoop) -> None:
         self._monitor = monitor
@@ -234,7 +240,7 @@ class _Beats:
 
 
 class _TrioTicks:
-    """Trio's instruments report when a wait begins and ends, so the time between is known exactly."""
+    """An instrument of Trio. It is called when a wait begins and ends, so the time between waits is known exactly."""
 
     idle = 0.0
 

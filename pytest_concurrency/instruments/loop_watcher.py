@@ -9,20 +9,20 @@ from typing import Protocol
 
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_STEAL_AGE = 1.0  # seconds; only what was taken in this time can explain a late loop
+_STEAL_AGE = 1.0  # seconds between two readings of steal time; older steal time cannot explain a late loop
 
 
 class Watched(Protocol):
-    """What the watcher watches."""
+    """An object whose :meth:`look` the watcher's thread calls."""
 
     def look(self, now: float, period: float) -> float:
-        """Record where the loop's thread is if it is late; return in how many seconds it may be late next."""
+        """Record where the loop's thread is if the loop is late; return in how many seconds it may be late next."""
 
 
 class LoopWatcher:
-    """Samples every ``period`` seconds while there is something to watch; otherwise it sleeps until there is.
+    """Samples every ``period`` seconds while there is something to watch; otherwise its thread sleeps.
 
-    The thread is not in ``threading.enumerate()``, because tests count those. Starting it does not wait.
+    The thread is not in ``threading.enumerate()``, because tests count the threads there. Starting it does not wait.
     """
 
     def __init__(self, period: float) -> None:
@@ -32,10 +32,10 @@ class LoopWatcher:
         self._ended = False
         self._runs = False
         self.cpu: float = 0.0  # seconds that its thread has computed
-        self._steal = [(CLOCKS.wall(), stolen())]  # the last readings, oldest first
+        self._steal = [(CLOCKS.wall(), stolen())]  # the last readings of steal time, oldest first
 
     def add(self, watched: Watched) -> None:
-        """Watch it from now on."""
+        """Watch an object from now on."""
         self._watched.append(watched)
         if not self._runs:
             self._runs = True
@@ -43,7 +43,7 @@ class LoopWatcher:
         self._wake.set()
 
     def discard(self, watched: Watched) -> None:
-        """Stop watching it."""
+        """Stop watching an object."""
         with contextlib.suppress(ValueError):
             self._watched.remove(watched)
 
@@ -62,12 +62,12 @@ class LoopWatcher:
         while not self._ended:
             if not self._watched:
                 self._wake.clear()
-                if not self._watched and not self._ended:  # unless one was added before the line above
+                if not self._watched and not self._ended:  # unless add() has run just before clear()
                     self._wake.wait()
                 continue
             CLOCKS.sleep(pause)
             now = CLOCKS.wall()
-            # Not in each period: a loop that has just beaten cannot be late for a while.
+            # A loop that has just had a beat cannot be late for a while, so it is not sampled in each period.
             pause = max(self._period, min((each.look(now, self._period) for each in list(self._watched)), default=0.0))
             if now - self._steal[-1][0] > _STEAL_AGE:
                 self._steal = [*self._steal[-2:], (now, stolen())]

@@ -1,4 +1,7 @@
-"""A rendezvous: workers that enter wait until enough of them are inside at one moment; no clock decides."""
+"""A rendezvous, for ``concurrency.in_flight(meet=...)``: workers wait until enough of them are inside at one moment.
+
+Whether it is met does not depend on a measured time.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +24,22 @@ from pytest_concurrency.instruments.ledger import Entrant, Ledger
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _SHORTEST, _LONGEST = 0.0005, 0.01  # seconds between two checks of the ledger
-_CERTAIN = 0.1  # seconds in which each check must find that no worker is left that could come
-_HOLDING, _HOLD = 20, 0.005  # checks, and seconds between them, in which one worker too many would be seen
+_CERTAIN = 0.1  # seconds for which every check must find that no other worker can arrive
+_HOLDING, _HOLD = 20, 0.005  # checks, and seconds between them, in which one worker too many is noticed
 
-__tracebackhide__ = True  # pytest shows a failure at the line of the user's block
+__tracebackhide__ = True  # without this, pytest shows a failure in this module, not at the user's block
 
 
 class Rendezvous:
     """A ``with`` or ``async with`` block whose entrants wait until ``meet`` of them are inside.
 
-    Then all continue, and it only counts. With ``limit``, it also fails as soon as more are inside; workers that have
-    met stay inside for at least 20 checks of 5 ms each, so that one too many has time to come.
-    Pass it to other processes as an argument: pickled, or inherited by a fork.
+    Then all continue, and later entrants are only counted. With ``limit``, the rendezvous also fails as soon as more
+    are inside. Workers that have met then stay inside for at least 20 checks of 5 ms each, so that one too many has
+    time to arrive. Other processes get the rendezvous as an argument: pickled, or inherited by a fork.
     """
 
     def __init__(self, title: str, meet: int, limit: int | None, timeout: float, label: str) -> None:
-        """Take arguments that are checked; ``label`` names the test, and ``timeout`` is in seconds."""
+        """Take arguments that the caller has checked. ``label`` names the test, and ``timeout`` is in seconds."""
         self._title = title
         self._timeout = timeout
         self._label = label
@@ -44,9 +47,9 @@ class Rendezvous:
         self._process = os.getpid()
         self._maker = threading.get_ident()
         self._older = frozenset(thread.ident or 0 for thread in threading.enumerate()) - {self._maker}
-        self._waiting: dict[str, Entrant] = {}  # in this process
-        self._alone_since: float | None = None  # since when no worker has been left that could come
-        self._crossed: list[str] = []  # found by another gauge about workers that wait at both
+        self._waiting: dict[str, Entrant] = {}  # the entrants that wait in this process
+        self._alone_since: float | None = None  # since when no other worker can arrive; None if one can
+        self._crossed: list[str] = []  # messages about workers that wait at another gauge
         self._board: Board = MemoryBoard(Ledger(meet, limit))
         _OPEN.add(self)
         _share_before_forks()
@@ -105,7 +108,7 @@ class Rendezvous:
         self.__exit__(kind, error, trace)
 
     def close(self) -> None:
-        """End it with its test: all workers that wait, in any process, get an error."""
+        """End the rendezvous with its test. All workers that still wait, in any process, get an error."""
         board = self._board
         with self._open() as ledger:
             ledger.closed = True
@@ -114,7 +117,7 @@ class Rendezvous:
             board.remove()
 
     def complaint(self) -> str | None:
-        """Return why it failed, or why it proves nothing; None if it was met and its limit was kept."""
+        """Return why the rendezvous failed, or why it proves nothing; None if it was met and its limit was kept."""
         ledger = self._snapshot()
         if ledger.failure is not None or ledger.met:
             return ledger.failure
@@ -144,7 +147,7 @@ class Rendezvous:
     def _wait(self) -> Generator[float, None, None]:
         """Enter; yield the seconds to the next check, until enough are inside.
 
-        :raises ExpectationNotMet: there are not, or there are too many.
+        :raises ExpectationNotMet: too few have arrived, or too many are inside.
         """
         if current_worker.get() != ALONE:
             raise BadArgument(
@@ -159,7 +162,7 @@ class Rendezvous:
             yield from self._until_met(CLOCKS.wall() + self._timeout)
             if is_early:
                 yield from self._hold()
-        except BaseException:  # a timeout, Ctrl-C, a cancelled task: it is no longer inside
+        except BaseException:  # without this, a worker would count as inside after a timeout, Ctrl-C or a cancellation
             with contextlib.suppress(FileNotFoundError), self._open() as ledger:
                 ledger.leave(key)
             raise
@@ -169,7 +172,7 @@ class Rendezvous:
     def _enter(self, key: str, me: Entrant) -> bool:
         """Count an entrant in; return whether it came before the meeting was complete."""
         with self._held() as ledger:
-            if isinstance(self._board, FileBoard):  # a process that was killed inside cannot leave
+            if isinstance(self._board, FileBoard):  # without this, killed processes would count as inside
                 for gone in [who for who, entrant in ledger.inside.items() if not arrivals.is_alive(entrant.process)]:
                     ledger.leave(gone)
             is_early = not ledger.met
@@ -213,7 +216,7 @@ class Rendezvous:
         return "and cannot be: the test waits for the workers that wait here, and no other thread is left to come"
 
     def _hold(self) -> Iterator[float]:
-        """With a limit, stay for some checks: otherwise a worker may leave before one too many comes."""
+        """With a limit, stay for some checks. Otherwise, a worker may leave before one too many arrives."""
         with self._open() as ledger:
             looks = 0 if ledger.limit is None else _HOLDING
         for _ in range(looks):
@@ -222,7 +225,7 @@ class Rendezvous:
                 pass
 
     def _absent(self, ledger: Ledger) -> list[str]:
-        """Return what is known about why the others did not come."""
+        """Return what is known about why the others have not arrived."""
         here = {entrant.thread for entrant in self.waiting()}
         waiting = {entrant.thread for gauge in list(_OPEN) for entrant in gauge.waiting()}
         task = callers.current_task()
@@ -251,7 +254,7 @@ class Rendezvous:
         while True:
             board = self._board
             with board.open() as ledger:
-                if self._board is board:  # or it has been shared with other processes since
+                if self._board is board:  # otherwise it has been moved into a file since: try again
                     yield ledger
                     return
 
@@ -259,8 +262,8 @@ class Rendezvous:
     def _held(self) -> Iterator[Ledger]:
         """Give the ledger to an entrant, unless the meeting has failed or ended.
 
-        :raises ExpectationNotMet: it has failed.
-        :raises BadArgument: its test has ended.
+        :raises ExpectationNotMet: the meeting has failed.
+        :raises BadArgument: the test that it belongs to has ended.
         """
         try:
             with self._open() as ledger:
@@ -304,7 +307,7 @@ def _share_all() -> None:
 
 
 async def _pause(seconds: float) -> None:
-    """Let other tasks run, without asyncio.sleep, which tests may replace."""
+    """Wait while other tasks run. This does not use asyncio.sleep(), because tests may replace it."""
     if callers.trio_task() is not None:
         await sys.modules["trio"].sleep(seconds)
         return

@@ -10,7 +10,7 @@ from pytest_concurrency.instruments.ledger import Entrant, Ledger
 
 
 def not_met(about: str, when: str, ledger: Ledger, absent: Sequence[str]) -> str:
-    """Return the message of a meeting that did not take place."""
+    """Return the message of a rendezvous that was not met while its workers waited."""
     missing = ledger.meet - len(ledger.inside)
     lines = [
         f"{about}, was not met {when}: {_at_most(ledger)}; waiting at {_places(ledger.inside.values())}; "

@@ -15,11 +15,11 @@ from pytest_concurrency.core.errors import BadArgument
 
 _MISSING: Any = object()
 _SHOWN = 5
-_LARGE = 10_000  # items; registries of functions are smaller
+_LARGE = 10_000  # items; larger containers are not searched, because registries of functions are smaller
 
 
 class Target:
-    """The function behind a name, in all modules that have it under a name.
+    """The function behind a name, and all modules that have the function as an attribute.
 
     :raises BadArgument: there is nothing under the name, or it cannot be replaced. The message says why.
     """
@@ -27,7 +27,7 @@ class Target:
     def __init__(self, name: str) -> None:
         self.name = name
         self._owner, self._attribute = _find(name)
-        self._own = vars(self._owner).get(self._attribute, _MISSING)  # _MISSING: a base class has it
+        self._own = vars(self._owner).get(self._attribute, _MISSING)  # _MISSING if a base class has it
         raw = inspect.getattr_static(self._owner, self._attribute)
         self._kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None
         self.function: Callable[..., Any] = raw.__func__ if self._kind is not None else raw
@@ -44,7 +44,7 @@ class Target:
                 self._set(module, alias, self.function, instead)
 
     def restore(self) -> None:
-        """Restore the original wherever the replacement is still in place; elsewhere, it is a plain call."""
+        """Restore the original where the replacement is still in place; one that is kept elsewhere is a plain call."""
         while self._replaced:
             owner, name, before, instead = self._replaced.pop()
             if vars(owner).get(name, _MISSING) is not instead:
@@ -55,13 +55,13 @@ class Target:
                 setattr(owner, name, before)
 
     def elsewhere(self) -> list[str]:
-        """Describe the module attributes that contain the original, as a dict does: calls through them are not seen."""
+        """Describe module attributes that contain the original, such as a dict. Calls through them are not seen."""
         found = []
         for module in list(sys.modules.values()):
             if isinstance(module, types.ModuleType) and not _is_ours(module):
                 for name, value in list(vars(module).items()):
                     if isinstance(value, type) and isinstance(self._owner, type):
-                        continue  # a base class that has the method
+                        continue  # without this, the class itself or a base class that has the method would be listed
                     if what := _holds(value, self._raw, self.function):
                         found.append(f"{module.__name__}.{name} ({what})")
         return list(dict.fromkeys(found))[:_SHOWN]
@@ -90,7 +90,7 @@ class Target:
 
 
 def _find(name: str) -> tuple[Any, str]:
-    """Return what has the function as an attribute, and the attribute's name."""
+    """Return the module or class that has the function, and the name of its attribute."""
     module_name, colon, path = name.partition(":") if isinstance(name, str) else ("", "", "")
     if not (module_name and colon and path):
         raise BadArgument(
@@ -123,7 +123,7 @@ def _find(name: str) -> tuple[Any, str]:
 
 
 def _aliases(function: object) -> Iterator[tuple[types.ModuleType, str]]:
-    """Yield the modules that have a function, as by ``from shop.web import fetch``, and their names for it."""
+    """Yield each module that has a function, such as by ``from shop.web import fetch``, and its name there."""
     for module in list(sys.modules.values()):
         if isinstance(module, types.ModuleType):
             for name, value in list(vars(module).items()):
@@ -136,7 +136,7 @@ def _is_ours(module: types.ModuleType) -> bool:
 
 
 def _holds(value: Any, *wanted: object) -> str:
-    """Return the kind of a container that contains one of these; empty if it does not."""
+    """Return the kind of a container that contains one of the wanted objects; empty if it contains none."""
     kind = type(value)
     if kind is functools.partial:
         return "a functools.partial" if any(value.func is one for one in wanted) else ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-MOST_KEPT = 10_000  # calls of one function in a record: more would make it larger than all else in it
+MOST_KEPT = 10_000  # calls of one function in a record; more would take more space than all else in it
 
 
 class Event(NamedTuple):
     """The start or the end of one call."""
 
-    order: int  # of this process's events; those of other processes have -1
+    order: int  # position among the events of this process; -1 for events of other processes
     time: float  # seconds on the host's monotonic clock
     call: str
     is_end: bool
@@ -25,20 +25,20 @@ class Call(NamedTuple):
     """One call: when it began and ended, in seconds since the first one began, and who ran it."""
 
     start: float
-    end: float | None  # None: it still runs
+    end: float | None  # None if the call still runs
     process: int
     thread: str
     task: str | None
-    raised: str | None  # the name of the exception's type, if it raised one
+    raised: str | None  # the name of the exception's type, if the call raised one
 
     @property
     def worker(self) -> str:
-        """The thread or task that ran it, in words."""
+        """The thread or task that ran the call, in words."""
         return self.thread if self.task is None else f"{self.thread}, {self.task}"
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
-    """Sort events: in the order in which they came, without a clock, if all are from one process."""
+    """Sort events by their order if all are from this process, which needs no clock; otherwise by time."""
     known = list(events)
     if any(event.order < 0 for event in known):
         return sorted(known, key=lambda event: event.time)
@@ -46,12 +46,12 @@ def in_order(events: Iterable[Event]) -> list[Event]:
 
 
 def peak(events: Sequence[Event]) -> int:
-    """Return the most threads and tasks that were inside of the function at one moment; recursion counts once."""
+    """Return the largest number of threads and tasks inside the function at one moment; recursion counts once."""
     return first_peak(events)[0]
 
 
 def first_peak(events: Sequence[Event]) -> tuple[int, Event | None]:
-    """Return the peak, and the call's beginning with which it was reached first."""
+    """Return the peak, and the start event at which it was first reached."""
     inside: dict[tuple[int, str, str | None], int] = {}
     most, reached = 0, None
     for event in events:
@@ -86,7 +86,7 @@ def calls(events: Sequence[Event]) -> tuple[Call, ...]:
 
 
 def as_json(name: str, events: Sequence[Event]) -> dict[str, Any]:
-    """Return a watched function's calls as plain values, for a report: all that is counted, and the first of them."""
+    """Return a watched function's calls as plain values, for a report: figures of all calls, and the first calls."""
     called = calls(events)
     most, reached = first_peak(events)
     zero = min((event.time for event in events if not event.is_end), default=0.0)

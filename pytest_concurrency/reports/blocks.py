@@ -1,4 +1,4 @@
-"""The blocks of event loops that a run has seen: by line, longest first (pure)."""
+"""The event-loop blocks of a run, grouped by line, the longest first (pure)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class BlockedLine(NamedTuple):
     """One line of code that blocked event loops."""
 
     place: str | None  # None if the line was not caught
-    longest: float  # seconds, as all that may have been the code's
+    longest: float  # seconds: the upper bound of the longest block
     times: int
     tests: int
     longest_in: str  # the test with the longest block
-    is_sure: bool  # whether one of its blocks was longer than the limit for certain
-    allowed: tuple[str, ...]  # why blocks of it are exempt
+    is_sure: bool  # whether at least one of its blocks was certainly longer than the limit
+    allowed: tuple[str, ...]  # why some of its blocks are exempt
 
     @property
     def where(self) -> str:
-        """The place, for people."""
+        """The line of code, or a text that says that it is unknown."""
         return self.place or "line not caught"
 
     @property
@@ -33,7 +33,7 @@ class BlockedLine(NamedTuple):
 
     @property
     def remark(self) -> str:
-        """Why it may not count; empty if it does."""
+        """Why blocks of this line may not count; empty if nothing excludes them."""
         parts = [] if self.is_sure else ["not counted: it may have been something else"]
         return "; ".join([*parts, *([f"allowed: {', '.join(self.allowed)}"] if self.allowed else [])])
 
@@ -45,7 +45,7 @@ class Blocks(NamedTuple):
     lines: tuple[BlockedLine, ...]
     times: int
     tests: int
-    faults: int  # blocks that are longer for certain, and not exempt
+    faults: int  # blocks that are certainly longer than the limit, and not exempt
 
     @property
     def title(self) -> str:
@@ -53,7 +53,7 @@ class Blocks(NamedTuple):
 
     @property
     def headline(self) -> str:
-        """Whether there are any that count, in one sentence."""
+        """Whether any blocks count, in one sentence."""
         limit = f"longer than {duration(self.limit)}" if self.limit else "too long"
         if self.faults:
             return f"{count(self.faults, 'block of an event loop is', 'blocks of event loops are')} {limit}."
@@ -61,7 +61,7 @@ class Blocks(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """How many there are, and how many of them count."""
+        """How many blocks there are, and how many of them do not count."""
         if not self.times:
             return self.headline
         said = (
@@ -88,7 +88,7 @@ def blocks_of(run: Mapping[str, Any]) -> Blocks | None:
 
 
 def by_line(blocks: Iterable[Mapping[str, Any]]) -> tuple[BlockedLine, ...]:
-    """Return each line that blocked, the one with the longest block first; each block names its ``test``."""
+    """Return each line that blocked, the one with the longest block first. Each given block must have its ``test``."""
     by_place: dict[str | None, list[Mapping[str, Any]]] = {}
     for block in blocks:
         by_place.setdefault(block.get("where") or None, []).append(block)
@@ -97,7 +97,7 @@ def by_line(blocks: Iterable[Mapping[str, Any]]) -> tuple[BlockedLine, ...]:
 
 
 def in_terminal(found: Blocks) -> Iterator[str]:
-    """Return the list as lines of text: how long at most, how often, and where."""
+    """Yield the list as lines of text: the longest block, how often the line blocked, and where it is."""
     for line in found.lines[:_SHOWN]:
         remark = f"; {line.remark}" if line.remark else ""
         yield f"{duration(line.longest).rjust(8)}  {line.often}  {line.where}{remark}"

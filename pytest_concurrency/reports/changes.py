@@ -21,7 +21,7 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     "new": ("NEW", ""),
     "gone": ("REMOVED", ""),
 }
-_MOST = 10  # of one kind; of regressions, all
+_MOST = 10  # changes shown of one kind; all regressions are shown
 _IMPRECISE = "IMPRECISE"
 _WIDE = 9  # columns of the longest word
 
@@ -70,7 +70,7 @@ def imprecise_lines(figures: Sequence[ImpreciseBaseline], width: int = 80) -> li
 
 
 def named(word: str, nodeid: str, color: str, width: int) -> Line:
-    """Return the line that says what became of a test."""
+    """Return the line with a test's id, after a word such as REGRESSED."""
     return Line(f"{word:{_WIDE}} {shorten(nodeid, width - max(_WIDE, len(word)) - 1)}", color)
 
 
@@ -122,7 +122,7 @@ def tally(comparison: Comparison) -> str:
 
 
 def below(text: str, width: int) -> list[Line]:
-    """Return the lines below a test's name."""
+    """Return a text as indented lines, which are shown below a test's name."""
     indent = " " * (_WIDE + 1)
     wide = max(20, width - len(indent))
     return [Line(indent + line) for line in textwrap.wrap(printable(text), wide, subsequent_indent="  ")]

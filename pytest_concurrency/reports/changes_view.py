@@ -17,7 +17,7 @@ _WORDS = {
     "noise": "no significant change",
     "gone": "removed",
 }
-# In the colors of verdicts.
+# Each change has the color of this verdict.
 _TONES = {"improvement": "met", "verdict": "undecided", "unsure": "undecided"}
 
 
@@ -41,7 +41,7 @@ class Compared(NamedTuple):
 
     @property
     def word(self) -> str:
-        """The word for all changes for the worse."""
+        """``regressed`` if all changes for the worse are regressions; otherwise ``worse``."""
         return _word(self.worse)
 
 
@@ -54,7 +54,7 @@ def compared_of(run: Mapping[str, Any]) -> Compared | None:
 
 
 def anchored_of(run: Mapping[str, Any]) -> Compared | None:
-    """Return the same of the run that --concurrency-anchor names."""
+    """Return the changes since the run that ``--concurrency-anchor`` names; None without an anchor."""
     found = run.get("anchor")
     return None if found is None else _compared(found, "the anchor ")
 

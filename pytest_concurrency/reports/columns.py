@@ -13,7 +13,7 @@ _Key = Callable[[Row], Any]
 
 
 class Column(NamedTuple):
-    """The text of a cell, the key that rows are sorted by (None is last), and the alignment."""
+    """A column: its meaning, the text of its cells, the key to sort rows by (None is last), and its alignment."""
 
     meaning: str
     cell: Callable[[Row], str]
@@ -54,7 +54,7 @@ def _cpus(value: float) -> str:
 
 
 def _estimate(row: Row) -> tuple[str, float] | None:
-    """Return unit and value: figures of different units are not comparable, so each unit is sorted separately."""
+    """Return unit and value. Figures of different units are not comparable, so each unit is sorted separately."""
     return None if row.value is None else (row.expectation["estimate"]["unit"], row.value)
 
 
@@ -143,7 +143,7 @@ def _no_columns(names: Sequence[str]) -> str:
 
 
 def ordered(rows: Sequence[Row], by: str) -> list[Row]:
-    """Sort rows by a column. Rows without a value are last in either order; equal ones keep their order."""
+    """Sort rows by a column. Rows without a value are last in either order; equal rows keep their order."""
     if not by:
         return list(rows)
     key = COLUMNS[by.removeprefix("-")].key

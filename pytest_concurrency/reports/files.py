@@ -18,7 +18,7 @@ def check(reports: Sequence[tuple[str, str]], storage: str) -> None:
     """Check before a long run whether its reports can be written.
 
     :param storage: the folder of saved runs, which a report may not overwrite.
-    :raises ValueError: names the report and the reason.
+    :raises ValueError: a report cannot be written. The message names the report and the reason.
     """
     taken: dict[Path, str] = {}
     for kind, path in reports:
@@ -44,7 +44,7 @@ def check(reports: Sequence[tuple[str, str]], storage: str) -> None:
 def keep_out(path: Path, storage: str | Path) -> None:
     """Refuse to write a report over a saved run.
 
-    :raises PermissionError: it lies in their folder.
+    :raises PermissionError: the path is in the folder of saved runs.
     """
     if path.resolve().parent == Path(storage).resolve():
         raise PermissionError(f"{storage} is the folder of saved runs, which are never overwritten")
@@ -53,7 +53,7 @@ def keep_out(path: Path, storage: str | Path) -> None:
 def write(
     reports: Sequence[tuple[str, str]], run: Mapping[str, Any], history: Callable[[], Sequence[Mapping[str, Any]]]
 ) -> list[str]:
-    """Write every report and return the errors. If one cannot be written, the others are written all the same.
+    """Write every report and return the errors. If a report cannot be written, the others are still written.
 
     :param history: returns earlier runs, oldest first; called only if a report shows them.
     """
@@ -72,9 +72,9 @@ def write(
 def write_text(path: Path, chunks: Iterator[str]) -> None:
     """Write a file completely or not at all; append to the summary of a job on GitHub Actions.
 
-    :raises OSError: it cannot be written.
+    :raises OSError: the file cannot be written.
     """
-    if _is_job_summary(path):  # earlier commands of the same step may have written to it
+    if _is_job_summary(path):  # to replace it would lose what earlier commands of the same step have written
         text = "".join(chunks)
         with path.open("a", encoding="utf-8") as file:
             file.write(text)

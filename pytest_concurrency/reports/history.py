@@ -8,7 +8,7 @@ from typing import Any
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.runs.store import Storage
 
-_MOST = 20  # enough for a chart
+_MOST = 20  # runs, which are enough for a chart
 
 
 def earlier_runs(storage: Storage) -> list[dict[str, Any]]:
@@ -19,7 +19,7 @@ def earlier_runs(storage: Storage) -> list[dict[str, Any]]:
             break
         try:
             runs.append(figures_of(storage.load(name)))
-        except CommandError:  # unusable for a history; `list` and `show` say why
+        except CommandError:  # skip a run that cannot be used; `list` and `show` say why
             continue
     return runs[::-1]
 

@@ -1,4 +1,4 @@
-"""The same tests under two interpreters, as a table and the changes that matter, for the terminal (pure)."""
+"""The same tests under two interpreters, for the terminal: a table of all tests and a list of changes (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LETTERS = ("A", "B")
 
 
 def names_of(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, str]:
-    """Return short names by which the two are distinguished: ``3.12`` and ``3.14t``, or else ``A`` and ``B``."""
+    """Return short names that distinguish two interpreters: ``3.12`` and ``3.14t``, or otherwise ``A`` and ``B``."""
     for parts in (2, 3):
         one, other = (_name(environment, parts) for environment in (first, second))
         if one != other:
@@ -34,14 +34,14 @@ def _name(environment: Mapping[str, Any], parts: int) -> str:
 
 
 def head_of(environments: Sequence[Mapping[str, Any]], paths: Sequence[str], width: int) -> list[Line]:
-    """Return which interpreters these are: version, build and state of the GIL, and where they lie."""
+    """Return lines about the two interpreters (version, build, state of the GIL, path) and about the machine."""
     names = names_of(environments[0], environments[1])
     wide = max(map(len, names))
     lines: list[Line] = []
     for name, environment, path in zip(names, environments, paths, strict=True):
         what = f"{environment['implementation']} {environment['python']} {gil_of(environment)}"
         whole = f"{name:{wide}}  {what} ({path})"
-        # A path can be copied only as a whole.
+        # A path that does not fit has a line of its own. A path that is broken over two lines could not be copied.
         lines += (
             [Line(whole)] if len(whole) <= width else [Line(f"{name:{wide}}  {what}"), Line(f"{'':{wide}}  {path}")]
         )
@@ -97,7 +97,7 @@ def _time(row: Row) -> str:
 
 
 def _only(nodeids: Sequence[str], there: str, elsewhere: str, width: int) -> Iterator[Line]:
-    """Yield the tests that have no figures under one of the interpreters."""
+    """Yield lines about the tests that have figures under one interpreter (``there``), but none under the other."""
     for nodeid in nodeids[:_MOST]:
         yield named(f"ONLY {there}", nodeid, "yellow", width)
     if not nodeids:

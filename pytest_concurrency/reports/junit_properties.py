@@ -1,4 +1,4 @@
-"""A record's figures as flat names and scalars, as JUnit files have them (pure)."""
+"""The properties of a test in a JUnit XML file: a record's figures as flat names and scalars (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PREFIX = "concurrency_"
 
 
 def properties_of(record: Mapping[str, Any]) -> list[tuple[str, str | float]]:
-    """Return a test's properties. Unknown values are left out; the second of a kind has the number 2."""
+    """Return a test's properties, without unknown values. The second expectation with the same marker has a ``_2``."""
     found: list[tuple[str, str | float | None]] = []
     seen: Counter[str] = Counter()
     for expectation in record["expectations"]:

@@ -22,12 +22,12 @@ class LeftByTest(NamedTuple):
 
     @property
     def lines(self) -> list[tuple[str, str]]:
-        """Each of them, and the line of code that has started it; empty if that is not known."""
+        """A description of each leftover, and the line of code that started it; empty if the line is not known."""
         return [(left_running.described(each), each.made_at) for each in self.leftovers]
 
 
 def left_by_test(rows: Sequence[Row]) -> list[LeftByTest]:
-    """Return the tests that have left something, in their order."""
+    """Return the tests that have left something running, in the order of the rows."""
     by_test: dict[str, list[tuple[Leftover, ...]]] = {}
     for row in rows:
         if row.leftovers:

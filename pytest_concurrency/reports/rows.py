@@ -1,4 +1,4 @@
-"""One verdict in the words that all reports share, from a record's plain types (pure)."""
+"""The texts and figures of one verdict that all reports share, from a record's plain types (pure)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     @property
     def of_fixture(self) -> bool:
-        """Whether the fixture was used: pytest shortens the message of a failed comparison."""
+        """Whether the verdict is from the fixture. Then pytest may shorten the message, as of any failed comparison."""
         return not self.marker.startswith("expect_")
 
     @property
@@ -101,12 +101,12 @@ class Row(NamedTuple):
 
     @property
     def change(self) -> str:
-        """The change since the run that it was compared with, in one line; empty if it was not compared."""
+        """The change since the run that this one was compared with, in one line; empty without a comparison."""
         return " ".join(str(self._change.get("headline", self.change_message)).split())
 
     @property
     def change_message(self) -> str:
-        """The same with the reason and the figures."""
+        """The change since that run, with the reason and the figures."""
         return str(self._change.get("text", ""))
 
     @property
@@ -116,7 +116,7 @@ class Row(NamedTuple):
 
     @property
     def is_regression(self) -> bool:
-        """Whether the regression check has confirmed that it is slower."""
+        """Whether the regression check has confirmed that the test is slower."""
         return self._change.get("kind") == "regression"
 
     @property
@@ -134,7 +134,7 @@ class Row(NamedTuple):
 
     @property
     def figure(self) -> str:
-        """``3.97x [3.91, 4.02]``; ``-`` without one."""
+        """``3.97x [3.91, 4.02]``; ``-`` without a figure."""
         return f"{self.bare_figure} {self.interval}".rstrip()
 
     @property
@@ -147,7 +147,7 @@ class Row(NamedTuple):
 
     @property
     def threshold(self) -> str:
-        """The threshold alone, with its unit; ``-`` without one."""
+        """The threshold alone, with its unit; ``-`` without a threshold."""
         threshold, unit = self.expectation["threshold"], self.unit
         if threshold is None:
             return "-"
@@ -155,7 +155,7 @@ class Row(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """Of figure and threshold: ``ratio``, ``share`` or ``seconds``."""
+        """The unit of figure and threshold: ``ratio``, ``share`` or ``seconds``."""
         return str(self.expectation.get("unit") or (self.expectation["estimate"] or {}).get("unit", "ratio"))
 
     @property
@@ -222,7 +222,7 @@ class Row(NamedTuple):
     @property
     def more(self) -> str:
         """The address of the page about this kind of verdict; empty for a verdict that is met."""
-        kind = self.finding.get("kind")  # an address in a file is not trusted
+        kind = self.finding.get("kind")  # the address is not from the file, which is not trusted
         return about(kind) if kind in KINDS else ""
 
 

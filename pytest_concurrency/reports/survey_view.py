@@ -1,4 +1,4 @@
-"""What every report says of a survey, in words (pure)."""
+"""The texts and table rows of a survey that all reports share (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_concurrency.core.addresses import DOCUMENTATION
 from pytest_concurrency.core.units import count, duration, number, share
 
 MORE = f"{DOCUMENTATION}/howto/survey.html"
-_LEAST = 0.005  # seconds of waiting or computing: less is not worth a line
+_LEAST = 0.005  # seconds of waiting or computing; a test with less is not listed
 _PARTS = {
     "start": "start and collection",
     "fixtures": "fixtures",
@@ -20,7 +20,7 @@ _PARTS = {
     "measured": "measured tests (apart)",
 }
 _APART = ("failed", "measured")
-_BUSY = 0.2  # CPUs of other programs from which on a survey says so
+_BUSY = 0.2  # CPUs that other programs used; from this number on, a note mentions it
 PART_HEADS = ("where the time goes", "time", "computing", "waiting", "no CPU free", "children")
 LIST_HEADS = ("time", "share", "likely")
 _KINDS = {"io": "I/O-bound", "cpu": "CPU-bound", "mixed": "mixed", "children": "child processes"}
@@ -28,7 +28,7 @@ BLOCK_HEADS = ("line that blocks an event loop", "longest", "times", "tests")
 
 
 class Marker(NamedTuple):
-    """A marker to paste."""
+    """A suggested marker, which can be pasted above its test."""
 
     nodeid: str
     marker: str
@@ -36,7 +36,7 @@ class Marker(NamedTuple):
 
 
 class View(NamedTuple):
-    """All of it; rows have their cells as text, in the order of the heads."""
+    """The whole survey. Each row consists of cells as text, in the order of the table's heads."""
 
     headline: str
     parts: tuple[tuple[str, ...], ...]
@@ -49,7 +49,7 @@ class View(NamedTuple):
 
 
 def view_of(survey: Mapping[str, Any], most: int) -> View:
-    """Return what to show, with at most so many rows in each list."""
+    """Return what to show, with at most ``most`` rows of tests that wait, tests that compute, and lines that block."""
     tests = survey["tests"]
     if not tests:
         return View(_nothing(survey), (), (), (), (), (), "", tuple(_notes(survey)))
@@ -87,7 +87,7 @@ def bars_of(survey: Mapping[str, Any]) -> list[tuple[str, str, float]]:
 
 
 def _amounts(survey: Mapping[str, Any]) -> list[tuple[str, str, float]]:
-    """Return what the suite's time went into, each as a part of the whole."""
+    """Return what the suite's time went into, each as a fraction of the whole."""
     parts = [part for part in survey["parts"] if part["part"] not in _APART]
     found = [
         ("waiting", "waiting", sum(part["blocked"] for part in parts)),
@@ -107,14 +107,14 @@ def _parts(parts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
 
 
 def _like(seconds: float | None, largest: float) -> str:
-    """A time in the unit that suits the largest one of its column; ``-`` for none."""
+    """Return a time in the unit that suits the largest time of its column; ``-`` if it is unknown or near 0."""
     if seconds is None or seconds < 0.00005:
         return "-"
     return f"{seconds:.2f} s" if largest >= 1 else f"{seconds * 1e3:.1f} ms"
 
 
 def _longest(tests: Sequence[Mapping[str, Any]], what: str, most: int) -> tuple[tuple[str, ...], ...]:
-    """Return what has waited or computed longest: calls, and fixtures apart from them."""
+    """Return what waited or computed longest. A test's call and its fixtures are separate rows."""
     found = heapq.nlargest(most, _spent(tests, what))
     return tuple((name, _like(amount, found[0][0]), share(part), likely) for amount, part, name, likely in found)
 

@@ -17,7 +17,7 @@ from pytest_concurrency.reports.left_by_test import MORE, LeftByTest, headline_o
 from pytest_concurrency.reports.rows import Row, amounts, known_fields, label_of, name_of, rows_of, shorten, tally
 from pytest_concurrency.verdicts.curves import curve
 
-_MOST_LEFT = 10  # tests that left something running, and kinds of it, that are listed
+_MOST_LEFT = 10  # tests that left something running, and leftovers of each, that are listed
 _COLORS = {"met": "green", "not_met": "red", "undecided": "yellow", "unmeasurable": "yellow"}
 
 
@@ -28,8 +28,8 @@ class Layout:
     full: bool
     columns: Sequence[str] = ()
     sort: str = ""
-    priority: str = "ordinary"  # that tests were measured at
-    refused: str = ""  # why it is not the one that was asked for by name
+    priority: str = "ordinary"  # the priority that tests were measured at
+    refused: str = ""  # why it is not the priority that was requested by name
 
 
 def show(
@@ -139,7 +139,7 @@ def _recommendations(reporter: Any, rows: Sequence[Row], width: int) -> None:
 
 
 def _knows(row: Row) -> int:
-    """How much a verdict knows about its test: only several workers show whether waits overlap."""
+    """Rank verdicts by how much they show about a test: only several workers show whether waits overlap."""
     return (row.bound == "serialized") + (row.worker_count is not None)
 
 
@@ -189,7 +189,7 @@ def _disturbed(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) 
 
 
 def _measured_again(reporter: Any, records: Sequence[Mapping[str, Any]], width: int) -> None:
-    """Say which tests were undecided first, and what came of them."""
+    """Write which tests were measured again because they were undecided, and how many have each verdict now."""
     if not (again := [record for record in records if record.get("first_attempt")]):
         return
     names = _some(name_of(record["nodeid"]) for record in again)

@@ -13,7 +13,7 @@ _NARROWEST = 12
 def shorten(text: str, width: int) -> str:
     """Return one line of at most ``width`` columns, shortened in its middle.
 
-    Characters that a terminal would not print as one column become question marks, because names are not trusted.
+    Names are not trusted, so characters that a terminal would not print as one column become question marks.
     """
     return rows.shorten(printable(text), width)
 
@@ -23,8 +23,8 @@ def table(
 ) -> Iterator[str]:
     """Return the lines of a table. A name in the first column that does not fit is put on a line above its row.
 
-    A shortened name could be mistaken for another one. Control characters, which a file may contain, become question
-    marks.
+    In its cell, it would be shortened so much that it could be mistaken for another name. Control characters, which a
+    file may contain, become question marks.
     """
     rows_ = [[printable(cell) for cell in row] for row in (heads, *lines)]
     widths = [max(len(row[column]) for row in rows_) for column in range(len(heads))]

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from pytest_concurrency.reports.columns import COLUMNS, DEFAULT
 from pytest_concurrency.reports.rows import Row, shorten
 
-# The columns that a narrow terminal omits, in this order, before names of tests are shortened.
+# The columns that a narrow terminal omits, in this order, before names of tests are shortened. A column that is not
+# None replaces the omitted one.
 _LESS = {"rounds": None, "workers": None, "time": None, "figure": "value", "required": None}
 _NAME = 23  # columns for a name; a longer one is put on a line above its row
 _NARROWEST = 12
 _INDENT = "  "
 
-_Cells = dict[str, list[str]]  # by column
+_Cells = dict[str, list[str]]  # the cells of each column, by its name
 
 
 class Line(NamedTuple):
@@ -43,7 +44,7 @@ def lines_of(rows: Sequence[Row], chosen: Sequence[str], ordered: bool, width: i
     if any(len(name) > room for name in names):
         # A shortened name could be mistaken for another one, so a name that does not fit is put on its own line.
         cells["test"] = [name if len(name) <= room else "" for name in names]
-    # Made once: a table may have thousands of rows.
+    # The format is made once, because a table may have thousands of rows.
     form = "  ".join(f"{{:{'>' if COLUMNS[name].right else '<'}{wide}}}" for name, wide in _widths(cells).items())
     yield Line(form.format(*cells).rstrip())
     whole = names or [""] * len(rows)
@@ -82,5 +83,5 @@ def _file(nodeid: str) -> str:
 
 
 def _in_file(nodeid: str) -> str:
-    """``TestShop::test_fetch[a]``; what has no file keeps its name."""
+    """``TestShop::test_fetch[a]``; an id that is only a file is not changed."""
     return nodeid[len(_file(nodeid)) :].removeprefix("::") or nodeid

@@ -22,7 +22,7 @@ _SIGNS = {"met": "✅", "not_met": "❌", "undecided": "❔", "unmeasurable": "�
 _MOST_TOLD = 10
 _MOST_ROWS = 200
 _MOST_BLOCKS = 30
-_FOLDED_FROM = 12  # rows from which the table is folded, so that one screen shows what matters
+_FOLDED_FROM = 12  # rows; a table with more is folded, so that one screen shows what matters
 _LONGEST_ID = 90
 _LONGEST_LINE = 140
 _LONGEST_TEXT = 600
@@ -45,7 +45,7 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
     worst, said = _headline(rows, unjudged, comparisons, blocked)
     if exploration and not rows:
         said = _text(exploration.headline)
-    sign = "" if (exploration or survey) and not rows else f"{_SIGNS[worst]} "  # no verdict
+    sign = "" if (exploration or survey) and not rows else f"{_SIGNS[worst]} "  # without verdicts, a sign would mislead
     if rows or unjudged or not survey:
         yield f"## {sign}Concurrency: {said}\n\n"
     for comparison in comparisons:
@@ -122,7 +122,7 @@ def _tools(found: Explored) -> Iterator[str]:
 
 
 def _told(row: Row) -> str:
-    """What is not met, why, and what to do about it."""
+    """Return what is not met, why, and what to do about it."""
     lines = [f"- {_SIGNS[row.verdict]} {_code(row.nodeid)} is **{label_of(row.verdict)}**: {_text(row.headline)}"]
     for label, text in (("Cause", row.cause), ("Where", row.place), ("Try", row.try_next)):
         if text:
@@ -159,7 +159,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _left_running(tests: Sequence[LeftByTest]) -> Iterator[str]:
-    """What the measured code of each test has left running."""
+    """Yield what the measured code of each test has left running."""
     if not tests:
         return
     yield f"**{headline_of(tests)}** ([more about this]({MORE}))\n\n"
@@ -175,7 +175,7 @@ def _left_running(tests: Sequence[LeftByTest]) -> Iterator[str]:
 
 
 def _blocked(found: blocks.Blocks) -> Iterator[str]:
-    """The lines that blocked event loops, the longest block first."""
+    """Yield the lines that blocked event loops, the longest block first."""
     yield f"### {sentence(found.title).rstrip('.')}\n\n{_escape(found.summary)}\n\n"
     yield "| longest | times | tests | where | |\n|--:|--:|--:|---|---|\n"
     for line in found.lines[:_MOST_BLOCKS]:
@@ -208,7 +208,7 @@ def _measured(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _surveyed(survey: Mapping[str, Any]) -> Iterator[str]:
-    """Each test of the suite in its ordinary run."""
+    """Yield the survey of the suite's ordinary run."""
     found = survey_view.view_of(survey, _MOST_TOLD)
     yield f"## Concurrency survey\n\n{_text(found.headline)}\n\n"
     if found.xdist:
@@ -238,7 +238,7 @@ def _text(text: str) -> str:
 
 
 def _code(text: str, most: int = _LONGEST_ID) -> str:
-    """Return a test's id as code. Backticks in the id are enclosed in more of them."""
+    """Return a test's id as code. If the id contains backticks, the code is enclosed in a longer row of them."""
     short = shorten(_one_line(text), most)
     ticks = "`" * (1 + max(map(len, _TICKS.findall(short)), default=0))
     space = " " if "`" in short else ""

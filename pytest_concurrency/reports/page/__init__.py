@@ -1,1 +1,1 @@
-"""The page that ``html:PATH`` writes: what it says, its charts, and its template."""
+"""The page that ``html:PATH`` writes: its texts, its charts, and its template."""

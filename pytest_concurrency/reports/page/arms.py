@@ -1,4 +1,4 @@
-"""What one body's time went into on each side of a measurement, as bars (pure)."""
+"""Bars that show what the time of one call went into, for each side of a measurement (pure)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pytest_concurrency.core.units import ONE, duration
 
 
 class ArmBar(NamedTuple):
-    """One side of a measurement: what one body's time went into; widths as percentages."""
+    """One side of a measurement: what the time of one call went into. Widths are percentages."""
 
     name: str
     cpu: float
@@ -18,7 +18,7 @@ class ArmBar(NamedTuple):
     cpu_text: str
     waiting_text: str
     delay_text: str
-    every: str  # how often a body was done
+    every: str  # time per finished call: with two workers, half of a call's time
     note: str
 
 
@@ -54,10 +54,13 @@ def arms_of(arms: Sequence[Mapping[str, Any]]) -> tuple[ArmBar, ...]:
 
 
 def _distinct(arms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Several markers measure one worker each: the arm with most rounds stands for its like."""
+    """Return one arm for each back-end and number of workers, which is the one with the most rounds.
+
+    Otherwise, a bar would appear twice: each of several markers measures one worker.
+    """
     best: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     for place, arm in enumerate(arms):
-        # The two sides of compare() are different functions.
+        # The two sides of compare() are different functions, so both are kept.
         key = (arm["backend"], arm["workers"], place if arm["backend"] == "compare" else 0)
         if key not in best or len(arm["wall"]) > len(best[key]["wall"]):
             best[key] = arm

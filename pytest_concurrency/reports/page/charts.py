@@ -1,7 +1,7 @@
 """Charts as SVG for the page: drawn by matplotlib, coloured by the page's style sheet.
 
-A page may have hundreds of them. Axes with ticks take matplotlib some 40 ms a chart, and half of the rest
-goes into measuring texts; so lines are put straight on the figure, and texts into its SVG.
+A page may have hundreds of charts. Axes with ticks take matplotlib some 40 ms a chart, and half of the remaining time
+goes into measuring texts. So lines are drawn directly on the figure, and texts are added to its SVG.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-# What matplotlib draws with, and what stands in the page for it: names that its style sheet gives a colour.
+# Colors that matplotlib draws with, and the names from the page's style sheet that replace them.
 _INK, _MUTED, _LINE, _ACCENT, _WARN, _DELAY = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 _NAMES = {
     _INK: "currentColor",
@@ -35,7 +35,7 @@ _REFERENCE = re.compile(r'(xlink:href="#|url\(#)([^")]+)')
 
 
 class _Drawing:
-    """A figure with a plot area, in which places are given in data coordinates."""
+    """A figure with a plot area, in which positions are given in data coordinates."""
 
     def __init__(self, width: float, height: float, x: tuple[float, float], y: tuple[float, float]) -> None:
         self._width, self._height = width, height
@@ -56,7 +56,7 @@ class _Drawing:
         self._figure.add_artist(Line2D(xs, ys, color=color, **style))
 
     def bars(self, intervals: Sequence[tuple[float, float, float]], color: str, width: float) -> None:
-        """Upright lines from low to high."""
+        """Draw vertical lines from low to high."""
         self._segments([[self.place(x, low), self.place(x, high)] for x, low, high in intervals], color, width)
 
     def _segments(
@@ -67,7 +67,7 @@ class _Drawing:
         )
 
     def columns(self, columns: Sequence[tuple[float, float, float]], width: float, color: str) -> None:
-        """Filled columns from low to high."""
+        """Draw filled columns from low to high."""
         corners = [
             [self.place(x + dx * width / 2, y) for dx, y in ((-1, low), (1, low), (1, high), (-1, high))]
             for x, low, high in columns
@@ -88,7 +88,7 @@ class _Drawing:
         anchor: str = "middle",
         bold: bool = False,
     ) -> None:
-        """``dx`` and ``dy`` move it by points."""
+        """Add a text; ``dx`` and ``dy`` move it by points."""
         across, up = self.place(x, y)
         left, top = across * self._width + dx, (1 - up) * self._height - dy
         self._texts.append(
@@ -97,7 +97,7 @@ class _Drawing:
         )
 
     def grid(self, values: Sequence[float], say: Callable[[float], str]) -> None:
-        """Level lines with their values at the left."""
+        """Draw horizontal lines with their values at the left."""
         lines = [[self.place(self._x[0], value), self.place(self._x[1], value)] for value in values]
         self._segments(lines, _LINE, 1, zorder=0)
         for value in values:
@@ -112,7 +112,7 @@ class _Drawing:
 
 
 def _inline(document: str, prefix: str, label: str) -> str:
-    """Make an SVG document a part of an HTML page with others beside it."""
+    """Turn an SVG document into a part of an HTML page. The prefix keeps its ids apart from those of other charts."""
     body = document[document.index("<svg") :]
     head, _, body = body.partition(">")
     view = re.search(r'viewBox="[^"]*"', head)
@@ -138,7 +138,7 @@ def steps(top: float, most: int = 5) -> list[float]:
 
 
 def curve(points: Sequence[Mapping[str, Any]], efficiency: float | None, number: int, label: str) -> str:
-    """A scaling curve with its intervals, the ideal line and what is required."""
+    """Draw a scaling curve with its intervals, the ideal line and the required line."""
     most, base = max(point["workers"] for point in points), points[0].get("base", 1)
     ideal = most / base
     top = max(ideal, *(point["speedup"]["high"] for point in points))
@@ -178,7 +178,7 @@ def history(
     number: int,
     label: str,
 ) -> str:
-    """One figure over the runs; the last one is this run's."""
+    """Draw one figure over the runs; the last point is this run's."""
     top = max(threshold or 0.0, *(estimate["high"] for estimate in estimates))
     levels = steps(top, most=3)
     drawing = _Drawing(420, 160, (0.5, len(estimates) + 0.5), (0.0, levels[-1]))
@@ -208,7 +208,7 @@ def history(
 
 
 def interference(values: Sequence[Mapping[str, Any]], usable: float, number: int, label: str) -> str:
-    """What else the machine did, test by test in the order in which they ran, in CPUs."""
+    """Draw how many CPUs were used by other programs or withheld, test by test in the order in which they ran."""
     binned = _binned(values)
     top = max(usable, *(sum(one.values()) for one in binned))
     levels = steps(top, most=4)
@@ -234,7 +234,7 @@ _COLUMNS = 150
 
 
 def _binned(values: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
-    """Of more tests than columns, the worst of each few."""
+    """Return one entry for each column. If there are more tests than columns, it is the worst of a few tests."""
     plain = [{name: max(0.0, one.get(name) or 0.0) for name in ("foreign", "steal", "throttled")} for one in values]
     each = math.ceil(len(plain) / _COLUMNS)
     return [max(plain[first : first + each], key=lambda one: sum(one.values())) for first in range(0, len(plain), each)]

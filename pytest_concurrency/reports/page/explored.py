@@ -1,4 +1,4 @@
-"""What the page says of an exploration: every tool side by side, which to use, the test to paste (pure)."""
+"""An exploration as the page shows it: all tools side by side, the one to use, and the test to paste (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_concurrency.verdicts import advice
 
 
 class Tool(NamedTuple):
-    """Some workers of one backend; without a figure, ``reason`` says why."""
+    """One back-end with a number of workers. If it has no figure, ``reason`` says why."""
 
     name: str
     figure: str
@@ -30,11 +30,11 @@ class Explored(NamedTuple):
     tools: tuple[Tool, ...]
     why: str
     remarks: tuple[str, ...]
-    source: str  # of the test to paste; empty if no threshold is worth one
+    source: str  # of the test to paste; empty if no threshold is worth a test
 
 
 def explored_of(run: Mapping[str, Any]) -> Explored | None:
-    """Return a run's exploration; None if there is none, or none in a form that is known here."""
+    """Return a run's exploration; None if there is none, or if its form is unknown."""
     found = run.get("exploration")
     if not isinstance(found, Mapping):
         return None
@@ -68,7 +68,7 @@ def _explored(found: Mapping[str, Any]) -> Explored:
 
 
 def _best(sides: Sequence[Mapping[str, Any]], use: str | None) -> Mapping[str, Any] | None:
-    """The tool that is to be used, with as many workers as the fastest had."""
+    """Return the recommended tool, with as many workers as the fastest tool had."""
     measured = [side for side in sides if side["speedup"]]
     fastest = max(measured, key=lambda side: float(side["speedup"]["value"]), default=None)
     alike = (side for side in measured if fastest and side["backend"] == use and side["workers"] == fastest["workers"])

@@ -1,4 +1,4 @@
-"""The stacks of sampled workers as a flame graph: SVG, coloured by the page's style sheet (pure)."""
+"""Flame graphs of sampled workers: SVG, coloured by the page's style sheet (pure)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pytest_concurrency.core.units import count, share
 _WIDTH = 960.0
 _ROW = 18.0
 _MOST_ROWS = 48  # deeper frames are left out of the picture
-_LEAST = 0.4  # width of a box below which it is left out
+_LEAST = 0.4  # width; narrower boxes are left out
 _PER_SIGN = 6.3  # width of a letter
-_SHORTEST = 4  # letters: a shorter text says nothing
+_SHORTEST = 4  # letters; a text with room for fewer is left out
 _MODES = {"wall": "all the time", "cpu": "while on a CPU", "gil": "while holding the GIL"}
 
 
 class Profiled(NamedTuple):
-    """One body's profile: as text, and where workers were sampled as a flame graph."""
+    """The profile of one test body: as text and, if workers were sampled, as a flame graph."""
 
     label: str
     text: str
@@ -29,7 +29,7 @@ class Profiled(NamedTuple):
 
 @dataclass
 class _Box:
-    """A frame with all stacks that go through it."""
+    """A frame, and the frames that it called in all stacks with the same callers."""
 
     frame: int
     samples: int = 0
@@ -69,7 +69,7 @@ def _tree(stacks: Sequence[Sequence[Any]], known: int) -> _Box:
     root = _Box(-1)
     for frames, amount in stacks:
         if not amount or any(frame >= known for frame in frames):
-            continue  # in a file that someone else has written
+            continue  # without this, a file from another source with unknown frames would raise an IndexError
         root.samples += amount
         box = root
         for frame in frames[:_MOST_ROWS]:
@@ -81,7 +81,7 @@ def _tree(stacks: Sequence[Sequence[Any]], known: int) -> _Box:
 def _boxes(
     box: _Box, frames: Sequence[Mapping[str, Any]], left: float, depth: int, whole: int
 ) -> Iterator[tuple[int, str]]:
-    """Yield what lies below a box, the widest first, each with its row."""
+    """Yield the boxes below a box, the widest first, each with the number of its row."""
     for inner in sorted(box.inner.values(), key=lambda one: -one.samples):
         width = _WIDTH * inner.samples / whole
         if width >= _LEAST:

@@ -1,4 +1,4 @@
-"""Puts view, charts and template together."""
+"""Renders the HTML page from the view, the charts and the template."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from pytest_concurrency.reports.page import charts, explored, sentences, survey,
 from pytest_concurrency.reports.page.timeline import Timeline
 from pytest_concurrency.reports.rows import ORDER, Row, counts_of, rows_of, shorten
 
-# Control characters, directional marks, and halves of characters from file names that are no text.
+# Control characters, directional marks, and surrogates, which come from file names that are not valid text.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TICKS = {"ratio": lambda value: f"{number(value)}x", "share": share, "seconds": duration}
-_MOST_LINES = 500  # of the list of blocks
+_MOST_LINES = 500  # lines shown in the list of blocks
 _FOLDER = resources.files("pytest_concurrency.reports.page")
 
 
@@ -130,7 +130,7 @@ def _summary(
 
 
 def _bar(rows: Sequence[Row], comparisons: Sequence[changes_view.Compared]) -> list[tuple[str, int]]:
-    """Return the parts of the bar at the top, each with the verdict that it looks like; a regression is no green."""
+    """Return the parts of the bar at the top, each with the verdict whose color it has. A regression is never green."""
     worse = {change.nodeid for found in comparisons for change in found.worse}
     looks = Counter(
         "not_met" if row.verdict == "met" and (row.is_regression or row.nodeid in worse) else row.verdict
@@ -140,7 +140,7 @@ def _bar(rows: Sequence[Row], comparisons: Sequence[changes_view.Compared]) -> l
 
 
 def _visible(value: Any) -> Any:
-    """Replace what no one sees, cannot be written, or turns the text after it around."""
+    """Replace characters that are invisible, cannot be encoded, or reverse the direction of the text after them."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
 
 

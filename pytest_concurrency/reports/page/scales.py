@@ -19,13 +19,13 @@ class Scale(NamedTuple):
     threshold: float | None
     ideal: float | None
     met_above: bool
-    label: str  # for those who do not see it
+    label: str  # what a screen reader says
     threshold_text: str
-    ideal_text: str  # empty where it would run into the other one
+    ideal_text: str  # empty where it would overlap the text of the threshold
 
 
 def scale_of(row: Row) -> Scale | None:
-    """Return the line of a verdict's figure; None if there is none."""
+    """Return the scale of a verdict's figure; None if the verdict has no figure to draw."""
     estimate, threshold = row.expectation["estimate"], row.expectation["threshold"]
     if estimate is None or row.marker == "bound":
         return None

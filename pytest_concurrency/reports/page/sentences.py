@@ -1,4 +1,4 @@
-"""What was found, in sentences for someone who did not write the test (pure)."""
+"""Results as sentences, for readers who did not write the test (pure)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GIL = {
 
 
 def found(row: Row) -> str:
-    """The figure of a verdict."""
+    """Return the figure of a verdict as a sentence."""
     if row.marker == "bound":
         return f"{_KINDS.get(row.bound, 'It could not be measured')}." if row.bound else ""
     if row.value is None:
@@ -46,7 +46,7 @@ def found(row: Row) -> str:
 
 
 def _faster(row: Row, figure: str) -> str:
-    """What a speedup says; empty where it is not known who worked."""
+    """Return a speedup as a sentence; empty if the kind of workers is not known."""
     if row.marker == "compare":
         return f"The second version is {figure} as fast as the first."
     if row.backend == "pool":
@@ -57,7 +57,7 @@ def _faster(row: Row, figure: str) -> str:
 
 
 def required(row: Row) -> str:
-    """What the figure must be."""
+    """Return the requirement as a sentence; empty if there is none."""
     if row.required == "-":
         return ""
     if row.requires_overlap:
@@ -71,7 +71,7 @@ def required(row: Row) -> str:
 
 
 def bound_type(bound: Mapping[str, Any]) -> str:
-    """The bound type, with the shares of time that it comes from."""
+    """Return the bound type as a sentence, with the shares of time that it is derived from."""
     words = _KINDS.get(bound["kind"], bound["kind"])
     gil = _GIL.get(bound["gil"], "")
     shares = f"{share(bound['cpu_share'])} computing{', ' + gil if gil else ''}; {share(bound['wait_share'])} waiting"
@@ -79,7 +79,7 @@ def bound_type(bound: Mapping[str, Any]) -> str:
 
 
 def interference(value: Mapping[str, Any]) -> str:
-    """What else the machine did during a measurement."""
+    """Return as a sentence what else the machine did during a measurement."""
     said = []
     for name, words in (
         ("foreign", "other processes used {}"),
@@ -103,7 +103,7 @@ def count_cpus(amount: float) -> str:
 
 
 def summary_of(rows: Sequence[Row], records: int = 0) -> str:
-    """The answer in one sentence."""
+    """Return the result of the run in one sentence."""
     if not rows and records:
         return "Nothing was expected, so there is no verdict; what was measured is below."
     if not rows:

@@ -30,7 +30,7 @@ def section(environment: jinja2.Environment, run: Mapping[str, Any]) -> Markup:
     )
     text = template.render(
         survey=found,
-        is_alone=not run["records"],  # then its headline is that of the page
+        is_alone=not run["records"],  # then the survey's headline is the headline of the page
         parts=(survey_view.PART_HEADS, found.parts),
         lists=[(heads, rows) for heads, rows in lists if rows],
         bars=survey_view.bars_of(survey),

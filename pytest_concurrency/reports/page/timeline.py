@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pytest_concurrency.core.units import count, duration
 
-MOST_ROWS = 40  # with a name each; of more workers, calls that do not overlap share a row
+MOST_ROWS = 40  # rows of one worker each; with more workers, calls that do not overlap share a row
 _MOST_LISTED = 100  # workers in the table below the picture
 
 _Call = Mapping[str, Any]
@@ -19,8 +19,8 @@ class Bar(NamedTuple):
 
     start: float
     end: float
-    depth: int  # in how many other calls of the same worker it is
-    state: str  # "done", "raised" or "running": it had not ended with the test
+    depth: int  # how many other calls of the same worker contain this one
+    state: str  # "done", "raised", or "running" if the call had not ended when the test ended
     title: str
 
 
@@ -50,13 +50,13 @@ class Timeline(NamedTuple):
     length: float  # seconds
     peak: int
     peak_at: float | None
-    inside: tuple[tuple[float, int], ...]  # from which moment on how many were inside
+    inside: tuple[tuple[float, int], ...]  # moments, and how many were inside from then on
     states: frozenset[str]
     workers: tuple[Worker, ...]
-    more_workers: int  # that the table leaves out
+    more_workers: int  # workers that the table leaves out
     shared: bool  # whether several workers share a row
-    drawn: int  # calls that the record has
-    left_out: int  # calls that it does not have
+    drawn: int  # calls in the record, which are drawn
+    left_out: int  # calls that were counted but are not in the record
 
 
 def timelines_of(record: Mapping[str, Any]) -> tuple[Timeline, ...]:
@@ -142,7 +142,7 @@ def _bar(call: _Call, who: str, length: float) -> Bar:
 
 
 def _nested(bars: Sequence[Bar]) -> tuple[Bar, ...]:
-    """Say of the calls of one worker in how many others each is: a recursive function calls itself."""
+    """Return the calls of one worker with their depth: calls of a recursive function lie inside one another."""
     found: list[Bar] = []
     ends: list[float] = []
     for bar in bars:
@@ -154,7 +154,7 @@ def _nested(bars: Sequence[Bar]) -> tuple[Bar, ...]:
 
 
 def _packed(bars: Sequence[Bar]) -> tuple[Lane, ...]:
-    """Put calls that do not overlap into one row, in as few rows as that takes."""
+    """Put calls into as few rows as possible. Calls in one row do not overlap."""
     rows: list[list[Bar]] = []
     free: list[int] = []
     busy: list[tuple[float, int]] = []
@@ -184,7 +184,7 @@ def _inside(workers: Any) -> tuple[tuple[float, int], ...]:
 
 
 def _joined(bars: Sequence[Bar]) -> list[tuple[float, float]]:
-    """Return when one worker was inside, whatever the number of its calls."""
+    """Return the periods in which one worker was inside. Its overlapping calls are joined into one period."""
     found: list[tuple[float, float]] = []
     for bar in bars:
         if found and bar.start < found[-1][1]:

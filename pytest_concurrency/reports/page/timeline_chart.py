@@ -17,7 +17,7 @@ _RIGHT = 30.0
 _STRIP = 44.0  # height of the strip that shows how many are inside
 _TOP = 26.0  # for the peak's label
 _ROW = 16.0
-_MOST_HEIGHT = 560.0  # of all rows: of very many, each is thinner than a pixel, and their shape shows
+_MOST_HEIGHT = 560.0  # of all rows: with very many, each is thinner than a pixel, but their shape is visible
 _TITLES = 400  # calls up to which each has a title of its own, shown under the mouse pointer
 _LEAST = 1.0  # width of a call that is too short to be seen
 _NAME_LENGTH = 32
@@ -66,7 +66,7 @@ def _axis(length: float, top: float, bottom: float) -> Iterator[str]:
 
 
 def _strip(timeline: Timeline, bottom: float) -> Iterator[str]:
-    """How many were inside, as a filled curve; of moments that share a pixel, the one with the most."""
+    """Draw how many were inside, as a filled curve. Of moments at the same x, the one with the most is drawn."""
     most = max(timeline.peak, *(amount for _, amount in timeline.inside), 1)
     points: list[tuple[float, int]] = []
     for moment, amount in timeline.inside:
@@ -114,7 +114,7 @@ def _by_state(bars: Sequence[Bar]) -> dict[str, list[Bar]]:
 
 
 def _place(bar: Bar, length: float, y: float, row: float) -> tuple[float, float, float, float]:
-    """Return left, top, width, height; a call inside of another one of the same worker is less high."""
+    """Return left, top, width, height; a call inside another call of the same worker is lower."""
     left, right = _across(bar.start, length), _across(bar.end, length)
     gap = row * min(0.12 + 0.12 * bar.depth, 0.4)
     return left, y + gap, max(_LEAST, right - left), row - 2 * gap
@@ -130,7 +130,7 @@ def _titled(bar: Bar, length: float, y: float, row: float) -> str:
 
 
 def _path(bars: Sequence[Bar], length: float, y: float, row: float) -> str:
-    """All calls of a row as one shape; those between which no gap could be seen are one piece of it."""
+    """Return all calls of a row as one path. Calls without a visible gap between them become one piece of it."""
     pieces: list[tuple[float, float, float, float]] = []
     for bar in bars:
         left, top, width, height = _place(bar, length, y, row)

@@ -28,11 +28,11 @@ class Verdict(NamedTuple):
     sentence: str
     required: str
     scale: Scale | None
-    message: str  # the whole of it, as pytest showed it
+    message: str  # the whole message, as pytest showed it
 
 
 class History(NamedTuple):
-    """One expectation's figure over the runs, oldest first; the last one is this run's."""
+    """The figure of one expectation over the runs, oldest first; the last one is from this run."""
 
     labels: tuple[str, ...]
     estimates: tuple[Mapping[str, Any], ...]
@@ -51,7 +51,7 @@ class Test:
     evidence: str
     interference: str
     histories: tuple[tuple[Verdict, History], ...]
-    was_measured: bool  # or only watched in its ordinary run
+    was_measured: bool  # False if the test was only watched in its ordinary run
     timelines: tuple[Timeline, ...]
     profiles: tuple[Profiled, ...]
     left: LeftByTest | None = None  # what its measured code has left running
@@ -72,7 +72,7 @@ class Test:
 
     @property
     def file(self) -> str:
-        """What stands before the test's name, in the shortened id."""
+        """The part of the shortened id before the test's name."""
         return self.short_id.removesuffix(self.name)
 
     @property
@@ -82,7 +82,7 @@ class Test:
 
 
 def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> list[Test]:
-    """Return all tests of a run, the worst first, in the order in which they ran otherwise."""
+    """Return the tests of a run, the worst first; equally severe ones are in the order in which they ran."""
     earlier = [_estimates_of(past) for past in history]
     labels = tuple(str(past.get("created") or past.get("name") or "")[:16].replace("T", " ") for past in history)
     tests = []
@@ -90,7 +90,7 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
         was_measured = is_measured(record)
         timelines = timelines_of(record)
         if not (was_measured or timelines) and record.get("blocks"):
-            continue  # the list of blocks has it
+            continue  # the list of blocks already has this test
         verdicts = tuple(_verdict(row) for row in rows_of([record]))
         histories = []
         for key, verdict in zip(run_comparison.expectations_of(record), verdicts, strict=True):
@@ -117,13 +117,13 @@ def tests_of(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> li
 
 
 def efficiency_of(row: Row) -> float | None:
-    """The least speedup per worker that a scaling curve's test allows."""
+    """Return the lowest speedup per worker that a scaling curve's test allows; None if it is not valid."""
     value = row.expectation["arguments"].get("efficiency", EFFICIENCY)
     return float(value) if isinstance(value, (int, float)) and 0 < value <= 1 else None
 
 
 def comparable(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the earlier runs of a machine like this one; a run that was saved already is not its own past."""
+    """Return the earlier runs of a machine like this one, without this run, which may have been saved already."""
     figures = _estimates_of(run)
     return [
         past
