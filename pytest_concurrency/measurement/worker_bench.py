@@ -90,8 +90,8 @@ class WorkerBench(BaseBench):
             try:
                 with self._leftovers.recording():
                     self._run(setup, setup.group_size, 1)
-            except BaseException:
-                self._close_group(setup.key)  # else these workers would stay without a warm-up
+            except BaseException:  # without this, its workers would stay without a warm-up
+                self._close_group(setup.key)
                 raise
             self._warm.add(setup.key)
         if setup.key not in self._loops and setup.method == "pair":
@@ -270,15 +270,15 @@ class WorkerBench(BaseBench):
         beside: bool = False,
         bodies: int | None = None,
     ) -> Sample:
-        """Run one batch.
+        """Run one batch, ``beside`` a thread of this plugin, which is then not a helper of the body.
 
-        :param beside: whether a thread of this plugin runs at the same time, which is not a helper of the body.
         :param bodies: if bodies differ: for how many workers a single one runs them; by default, for the setup's.
         """
         group = self._groups[setup.key][1]
         alone = workers == 1 and job == "body"
         turns = (bodies or setup.group_size) if alone and self._by_index else 1
-        calls = loops if alone and setup.key in self._serial_calls else 0  # single-call batches
+        # A joined sample does not tell the bodies of different workers apart.
+        calls = loops if alone and setup.key in self._serial_calls and not self._by_index else 0
         deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":
@@ -286,10 +286,8 @@ class WorkerBench(BaseBench):
             higher = self._raised(setup.key, beside, 2 * deadline * max(1, calls))
             watch = self._others.watch() if job == "body" and group.one_process and not beside else None
             with higher:
-                if calls:
-                    sample = batch_size.joined([group.run(1, 1, deadline, job, turns) for _ in range(calls)])
-                else:
-                    sample = group.run(workers, loops, deadline, job, turns)
+                sizes = [(1, 1)] * calls or [(workers, loops)]
+                sample = batch_size.joined([group.run(*size, deadline, job, turns) for size in sizes])
             if watch is not None:
                 judged = self._others.judge(
                     watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
@@ -307,7 +305,7 @@ class WorkerBench(BaseBench):
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used
-        self._note_index(sample)
+        self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         return worker_indices.mean_body(sample)
 
     def _raised(self, key: str, beside: bool, seconds: float) -> AbstractContextManager[None]:
@@ -318,15 +316,10 @@ class WorkerBench(BaseBench):
         probes = bystanders.probe_ids() if beside else ()
         return self._priority.raised([*ids, *probes], seconds) if ids else nullcontext()
 
-    def _note_index(self, sample: Sample) -> None:
-        if worker_indices.depends_on_index(sample) and not self._by_index:
-            self._by_index = True
-            self._serial_calls = dict.fromkeys(self._serial_calls, 1)  # bodies of all workers run in each batch
-
     def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:
             sample = group.run(workers, 1, deadline, "prepare", turns)
-            self._note_index(sample)
+            self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         except Raised as raised:
             raised.hint = "in the function given as setup="
             raise

@@ -183,6 +183,16 @@ def test_tasks_that_stay_are_reported_with_the_line_that_makes_them() -> None:
     assert left.count > 1
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks are eager from 3.12 on")
+@pytest.mark.usefixtures("hurried")
+def test_task_that_an_eager_task_makes_is_reported() -> None:
+    async def body() -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined, unused-ignore]
+        await asyncio.create_task(leave_task())
+
+    assert [left.kind for left in left_in(TASKS, body)] == ["task"]
+
+
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     ("function", "kind", "what", "line"),

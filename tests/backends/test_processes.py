@@ -271,3 +271,23 @@ def test_body():
     )
     assert "main thread" not in text_of(result)
     assert_other_passed(result)
+
+
+def test_body_may_end_a_program_of_its_own_with_an_interrupt(suite: Suite) -> None:
+    """The workers ignore the signal, and what they start must not."""
+    suite(
+        """
+import signal
+import subprocess
+import sys
+
+@pytest.mark.expect_speedup(processes=2, at_least=1.1, undecided="pass", max_time="2s")
+def test_body():
+    program = subprocess.Popen([sys.executable, "-S", "-c", "import time; print(flush=True); time.sleep(60)"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    program.stdout.readline()
+    program.send_signal(signal.SIGINT)
+    assert program.wait(30) != 0
+    program.stdout.close()
+"""
+    ).assert_outcomes(passed=2)

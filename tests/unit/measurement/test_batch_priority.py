@@ -75,9 +75,9 @@ def test_thread_that_computes_without_a_batch_is_no_helper(batches: BatchPriorit
     found = []
     with restless_thread() as thread:
         with batches.learning():
-            compute(0.02)
+            time.sleep(0.02)
         for _ in range(2):
-            run(batches, lambda: (compute(0.02), found.append(priority.has(REALTIME, thread))), helped=True)
+            run(batches, lambda: (time.sleep(0.02), found.append(priority.has(REALTIME, thread))), helped=True)
     assert found == [False, False]
     assert not batches.is_undisturbed
     assert batches.judged(HELPED) == HELPED
@@ -103,8 +103,8 @@ def test_bystander_that_is_known_counts_for_nothing(batches: BatchPriority) -> N
     with restless_thread() as thread:
         batches._bystanders = lambda: [thread]
         with batches.learning():
-            compute(0.02)
-        run(batches, lambda: compute(0.02), helped=True)
+            time.sleep(0.02)
+        run(batches, lambda: time.sleep(0.02), helped=True)
     assert batches.is_undisturbed
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop
+from pytest_concurrency.backends.current_worker import CurrentWorker
+from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import WorkerLost
-from pytest_concurrency.core.model import Reading, Sample
+from pytest_concurrency.core.model import Body, Reading, Sample
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.measurement import batch_size
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.loop_callable_bench import LoopCallableBench
+from pytest_concurrency.measurement.worker_bench import WorkerBench
 
+WORKER = CurrentWorker()
 SETUP = WorkerSetup("compare", 2)
 SERIAL, CONCURRENT = (Sample(1, (Reading(0.0, seconds, 0.0),)) for seconds in (1.0, 2.0))
 
@@ -129,3 +136,38 @@ def test_a_callable_that_hangs_is_cancelled_and_reported() -> None:
     with pytest.raises(WorkerLost, match="the baseline had not ended after 300 ms"):
         on_loop(lambda bench: bench.prepare(SETUP), hang, short, patience=0.3)
     assert cancelled == [True]
+
+
+def test_workers_whose_first_call_raised_are_made_and_warmed_up_anew() -> None:
+    calls = []
+
+    def body() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError
+
+    setup = WorkerSetup("threads", 1)
+    with closing(WorkerBench(Body(body), WorkerEnvironment(Path.cwd()), patience=20.0)) as bench:
+        with pytest.raises(Raised):
+            bench.prepare(setup)
+        bench.prepare(setup)
+        assert setup.key in bench._warm
+
+
+def test_single_calls_of_a_body_by_index_are_the_mean_of_all_workers() -> None:
+    """Once, the sum of what the bodies of all workers took: a body that does not scale read as N times as fast."""
+
+    def body() -> None:
+        time.sleep(0.005 if not late or WORKER.index >= 0 else 0)
+
+    late: list[bool] = []
+    setup = WorkerSetup("threads", 4)
+    with closing(WorkerBench(Body(body), WorkerEnvironment(Path.cwd()), patience=20.0)) as bench:
+        bench.prepare(setup)
+        bench.one_call(setup, 3)
+        late.append(True)
+        bench.round(setup)
+        serial = bench.round(setup).serial
+        assert bench._by_index
+        assert serial.wall / serial.loops < 4 * 0.005 + 0.02
+        assert len(serial.readings[0].each) == 4

@@ -118,3 +118,15 @@ def test_it_is_unclear_whose_a_thread_is_that_computed_once(server: Server) -> N
     seconds = timed(server)
     assert known.ask(before, seconds, lambda: time.sleep(0.01) or 0.01) == "unclear"  # type: ignore[func-returns-value]
     assert known.ids
+
+
+def test_bystander_that_has_ended_takes_nothing_off_the_others() -> None:
+    """Once, all that it had ever computed was taken off, and a body that waits read as one that others compute for."""
+    server = Server()
+    server.ask(0.05)
+    beside = Bystanders([server.thread.native_id or 0])
+    used, active = beside.used(), beside.active()
+    server.close()
+    assert beside.computed(used) == 0
+    assert thread_clock.growth(active, beside.active()) == 0
+    assert beside.ask(used, 0.01, lambda: 0.01) == "theirs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -98,3 +99,24 @@ def test_threads_that_python_has_not_made_are_distinguished(monkeypatch: pytest.
         pool.submit(compute).result()
         reading = work_of(lambda: pool.submit(compute).result())
     assert reading.accounting == "native"
+
+
+def test_thread_that_ends_meanwhile_hides_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: ["999999999", *listed(path)])
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        found = process_usage.children()
+        child.communicate(b"\n")
+    assert child.pid in found
+
+
+def test_run_of_threads_that_a_batch_replaces_stays_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "run", threading.Thread.run)
+    original = threading.Thread.run
+
+    def traced(thread: threading.Thread) -> None:
+        original(thread)
+
+    with ProcessUsage(short_lived=True):
+        monkeypatch.setattr(threading.Thread, "run", traced)
+    assert threading.Thread.run is traced
