@@ -35,8 +35,8 @@ def main(memory: int, process: int) -> None:
     poll.register(watched, select.POLLIN)
     while not poll.poll(LOOK * 1000):
         give_back(memory, time.monotonic(), lambda: threads_of(process))
-    # What was started by the process may live on. It is no descendant of any process that could be asked for it.
-    give_back(memory, float("inf"), lambda: threads_in(session))
+    # What the process has started may live on.
+    give_back(memory, float("inf"), lambda: orphans_in(session))
 
 
 def give_back(memory: int, now: float, everyone: Callable[[], Iterable[int]]) -> None:
@@ -67,12 +67,24 @@ def threads_of(process: int) -> Iterator[int]:
                 todo.extend(map(int, file.read().split()))
 
 
-def threads_in(session: int) -> Iterator[int]:
-    """Yield all threads of all processes of a session (setsid(2))."""
+def orphans_in(session: int) -> Iterator[int]:
+    """Yield all threads of those processes of a session (setsid(2)) that have lost their parent, and of their heirs.
+
+    The processes of another pytest that runs in the same terminal have not.
+    """
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            if os.getsid(int(name)) == session:
-                yield from threads_in_process(int(name))
+            if int(name) != session == os.getsid(int(name)) and os.getsid(parent_of(int(name))) != session:
+                yield from threads_of(int(name))
+
+
+def parent_of(process: int) -> int:
+    """Return the number of a process's parent.
+
+    :raises OSError: it has ended.
+    """
+    with open(f"/proc/{process}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[1])
 
 
 def threads_in_process(process: int) -> list[int]:

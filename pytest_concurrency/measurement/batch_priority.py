@@ -20,7 +20,7 @@ from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.probes import process_usage
 
 _PAUSE = 0.01  # seconds in which it shows who goes on without any batch
-_RESTLESS = 0.05  # part of a pause that a thread computes which works for no batch
+_NOTABLE = 0.05  # part of a pause, or of a batch, from which on it matters that a thread was active
 
 
 class BatchPriority:
@@ -51,11 +51,12 @@ class BatchPriority:
         before = process_usage.everyone()
         yield
         # Bystanders as well: a pool that an earlier test has started is one until it has worked for some batches.
-        found = process_usage.active_since(before) - {threading.get_native_id()}
+        found = process_usage.active_since(before).keys() - {threading.get_native_id()}
         if found:
             idle = process_usage.everyone()
             CLOCKS.sleep(_PAUSE)
-            self._restless |= process_usage.active_since(idle, _PAUSE * _RESTLESS)
+            went_on = process_usage.active_since(idle).items()
+            self._restless |= {thread for thread, (cpu, _) in went_on if cpu > _PAUSE * _NOTABLE}
         self._helpers |= found - self._restless
 
     def raised(self, threads: Sequence[int], seconds: float) -> AbstractContextManager[None]:
@@ -78,14 +79,17 @@ class BatchPriority:
     def _with_helpers(self, threads: Sequence[int], seconds: float) -> Iterator[None]:
         self.is_undisturbed = False
         with inherited_priority.raised(self.higher, threads, self._helpers, seconds):
-            before = process_usage.everyone()
+            before, began = process_usage.everyone(), CLOCKS.wall()
             yield
-            worked = process_usage.active_since(before) - {threading.get_native_id(), *self._bystanders()}
+            notable = (CLOCKS.wall() - began) * _NOTABLE
+            worked = process_usage.active_since(before)
+            for thread in (threading.get_native_id(), *self._bystanders()):
+                worked.pop(thread, None)
             self.is_undisturbed = self.higher.kind == "realtime" and all(
-                priority.has(self.higher, each) for each in worked
+                sum(spent) < notable or priority.has(self.higher, thread) for thread, spent in worked.items()
             )
             # Without this, a thread that a pool has just started would be lowered for good.
-            self._helpers |= worked - self._restless
+            self._helpers |= worked.keys() - self._restless
 
     def judged(self, sample: Sample) -> Sample:
         """Return the sample of the last batch; its helpers were not kept from a CPU if all had real-time priority."""

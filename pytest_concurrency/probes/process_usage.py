@@ -133,13 +133,14 @@ def everyone() -> _Totals:
     return _totals_of([os.getpid()])
 
 
-def active_since(before: _Totals, seconds: float = 0.0) -> set[int]:
-    """Return the numbers of threads, of those that live, that have run or waited for a CPU since for longer."""
-    return {
-        thread
-        for (process, thread), spent in everyone().items()
-        if sum(spent) - sum(before.get((process, thread), (0.0, 0.0))) > seconds
-    }
+def active_since(before: _Totals) -> dict[int, tuple[float, float]]:
+    """Return CPU time and run-queue delay, in seconds, of each thread that lives, since then; without idle threads."""
+    active = {}
+    for who, (cpu, delay) in everyone().items():
+        cpu_before, delay_before = before.get(who, (0.0, 0.0))
+        if cpu > cpu_before or delay > delay_before:
+            active[who[1]] = cpu - cpu_before, delay - delay_before
+    return active
 
 
 def descendants() -> dict[tuple[int, int], tuple[float, float]]:

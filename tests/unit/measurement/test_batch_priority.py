@@ -15,6 +15,7 @@ from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.batch_priority import BatchPriority
+from pytest_concurrency.probes.bystanders import native_ids
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only")
 REALTIME = Priority("realtime")
@@ -28,7 +29,8 @@ def batches() -> BatchPriority:
     found = priority.choose("realtime")
     if found.kind != "realtime":
         pytest.skip(found.why)
-    return BatchPriority(found)
+    before = native_ids()  # threads of pytest-xdist among them
+    return BatchPriority(found, lambda: before)
 
 
 @contextmanager
@@ -101,7 +103,7 @@ def test_thread_that_a_pool_starts_in_a_batch_is_raised_in_the_next(batches: Bat
 
 def test_bystander_that_is_known_counts_for_nothing(batches: BatchPriority) -> None:
     with restless_thread() as thread:
-        batches._bystanders = lambda: [thread]
+        batches._bystanders = lambda: [thread, *native_ids()]
         with batches.learning():
             time.sleep(0.02)
         run(batches, lambda: time.sleep(0.02), helped=True)
