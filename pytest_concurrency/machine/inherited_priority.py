@@ -12,14 +12,14 @@ import os
 import threading
 from collections.abc import Collection, Iterator, Sequence
 
-from pytest_concurrency.machine import priority, task_tree, watchdog
+from pytest_concurrency.machine import priority, task_tree
 from pytest_concurrency.machine.priority import Before, Priority
 
 _LOOKS = 20  # at the end; each finds what a thread has started that the one before was about to lower
 
 
 @contextlib.contextmanager
-def raised(higher: Priority, threads: Sequence[int], helpers: Collection[int], seconds: float) -> Iterator[None]:
+def raised(higher: Priority, threads: Sequence[int], helpers: Collection[int]) -> Iterator[None]:
     """Give threads a higher priority, and what they start, for the time of a batch.
 
     The calling thread has it too, and what it starts has it not, if it is none of them. Where a thread may not be
@@ -28,17 +28,14 @@ def raised(higher: Priority, threads: Sequence[int], helpers: Collection[int], s
 
     :param threads: as the system numbers them: those that run the batch, of this process or of its descendants.
     :param helpers: those that work for the batch besides; numbers of other programs' threads are left alone.
-    :param seconds: after which the watchdog takes real-time priority away.
     """
     before: dict[int, Before] = {}
     # A number may have passed to a thread of another program since it was noted.
     alive = {thread for _, thread in task_tree.threads_of([os.getpid()])}
     untouched = {thread for thread in alive if priority.has(higher, thread)}
-    watched = watchdog.watching(None, seconds) if higher.kind == "realtime" else contextlib.nullcontext()
     try:
-        with watched:
-            _raise(higher, threads, alive.intersection(helpers), before)
-            yield
+        _raise(higher, threads, alive.intersection(helpers), before)
+        yield
     finally:
         for thread, known in reversed(before.items()):
             with contextlib.suppress(OSError):

@@ -22,7 +22,7 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen, SubprocessError, TimeoutExpired
 
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.machine.watchdog_main import ALL, HEAD, MOST, SIZE, THREAD
+from pytest_concurrency.machine.watchdog_main import HEAD, MOST, SIZE, THREAD
 
 _START = 10.0  # seconds that the watchdog may take to start
 _SCRIPT = Path(__file__).with_name("watchdog_main.py")
@@ -35,19 +35,16 @@ def start() -> bool:
 
 
 @contextlib.contextmanager
-def watching(threads: Sequence[int] | None, seconds: float) -> Iterator[None]:
-    """Let threads lose real-time priority if the block lasts longer than that; without a watchdog, do nothing.
-
-    :param threads: as the system numbers them; None: all of this process and of its descendants.
-    """
+def watching(threads: Sequence[int], seconds: float) -> Iterator[None]:
+    """Let these threads lose real-time priority if the block lasts longer than that; without a watchdog, do nothing."""
     memory = _memory(os.getpid())
     if memory is None:
         yield
         return
     before = memory[:SIZE]  # of a batch that another one interrupts
-    known = () if threads is None else threads[:MOST]
+    known = threads[:MOST]
     memory[HEAD.size : HEAD.size + THREAD.size * len(known)] = b"".join(map(THREAD.pack, known))
-    memory[: HEAD.size] = HEAD.pack(CLOCKS.wall() + seconds, ALL if threads is None else len(known))
+    memory[: HEAD.size] = HEAD.pack(CLOCKS.wall() + seconds, len(known))
     try:
         yield
     finally:

@@ -113,43 +113,6 @@ def test_without_a_watchdog_a_batch_is_measured_all_the_same(monkeypatch: pytest
         pass
 
 
-def test_child_of_a_batch_that_names_no_threads_loses_the_priority_when_it_is_late() -> None:
-    source = """
-from pytest_concurrency.machine import inherited_priority
-with inherited_priority.raised(higher, [os.getpid()], (), 0.5):
-    child = subprocess.Popen([sys.executable, "-c", "while True: pass"], stdout=subprocess.DEVNULL)
-    print(child.pid, priority.has(higher, child.pid), flush=True)
-    re.match("(a+)+$", "a" * 50 + "b")
-"""
-    with start(source) as process:
-        assert process.stdout is not None
-        number, raised = process.stdout.readline().split()
-        try:
-            assert raised == "True"
-            wait_for(lambda: is_ordinary(int(number)) and is_ordinary(process.pid))
-        finally:
-            process.kill()
-            os.kill(int(number), 9)
-
-
-def test_child_of_a_batch_loses_the_priority_when_the_session_is_killed() -> None:
-    source = """
-from pytest_concurrency.machine import inherited_priority
-with inherited_priority.raised(higher, [os.getpid()], (), 600):
-    child = subprocess.Popen([sys.executable, "-c", "while True: pass"], stdout=subprocess.DEVNULL)
-    print(child.pid, priority.has(higher, child.pid), flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    with start(source) as process:
-        assert process.stdout is not None
-        number, raised = process.stdout.readline().split()
-    try:
-        assert raised == "True"
-        wait_for(lambda: is_ordinary(int(number)))
-    finally:
-        os.kill(int(number), 9)
-
-
 def test_test_that_replaces_processes_and_clocks_starts_a_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def replaced(*args: object, **named: object) -> float:
         raise AssertionError("it was called")
