@@ -13,7 +13,7 @@ BoundKind = Literal["io", "cpu", "mixed", "serialized"]
 # compute in parallel. ``briefly_released``: the body lets it go often and for microseconds, as SQLite does at each row,
 # so that a thread beside it can have it, and two such bodies are no faster than one (a convoy).
 GilUse = Literal["held", "released", "briefly_released", "disabled", "unknown"]
-Accounting = Literal["one", "seen", "native", "raised", "unseen", "unclear"]
+Accounting = Literal["one", "seen", "native", "unseen", "unclear"]
 VerdictName = Literal["met", "not_met", "undecided", "unmeasurable"]
 
 
@@ -62,12 +62,12 @@ class Reading:
     that fell between the release of the batch and ``start``. ``switches`` counts how often the
     worker gave up its CPU of its own will, as it does to wait. ``None``: not readable here.
 
-    ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several, whose run
-    delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while they wait;
-    or others too, whose run delay is ``unseen``, or is none, as all had a ``raised`` priority; or it is ``unclear``
-    what threads that computed beside it did: work for the body, or take the GIL from it. ``ends`` says of tasks, which
-    share a thread, when each was done. ``by_index`` says that the body has asked which worker runs it, ``each`` what
-    one body of each worker took where a single worker ran the bodies of several, one after the other, in seconds.
+    ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
+    whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
+    they wait; or others too, whose run delay is ``unseen``; or it is ``unclear`` what threads that computed beside it
+    did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was done.
+    ``by_index`` says that the body has asked which worker runs it, ``each`` what one body of each worker took where a
+    single worker ran the bodies of several, one after the other, in seconds.
     """
 
     start: float

@@ -77,7 +77,7 @@ def _pessimistic(reading: Reading, together: Sample, alone: Reading) -> float:
         reading.switches is not None
         and alone.switches is not None
         and reading.switches <= alone.switches
-        and reading.accounting not in ("unseen", "raised")
+        and reading.accounting != "unseen"
         and side_by_side(together)
     )
     return lifetime - delay if undisturbed else lifetime

@@ -1,8 +1,8 @@
 """A higher priority for one batch of code that starts threads and processes of its own, and for all of these.
 
-:mod:`.priority` raises threads that are known before a batch, and nothing inherits it. Here, what these threads start
-inherits it, as it would have to share the CPUs with other programs otherwise. At the end of the batch, every descendant
-that has it still is given an ordinary priority.
+:mod:`.priority` raises threads that are known before a batch, and nothing inherits it. Here, what the calling thread
+starts inherits it, as it would have to share the CPUs with other programs otherwise. At the end of the batch, every
+descendant that has it still is given the priority that the calling thread had.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from pytest_concurrency.machine import priority, task_tree
 from pytest_concurrency.machine.priority import Before, Priority
@@ -19,22 +19,20 @@ _LOOKS = 20  # at the end; each finds what a thread has started that the one bef
 
 
 @contextlib.contextmanager
-def raised(higher: Priority, threads: Sequence[int], helpers: Collection[int]) -> Iterator[None]:
-    """Give threads a higher priority, and what they start, for the time of a batch.
+def raised(higher: Priority, helpers: Collection[int]) -> Iterator[None]:
+    """Give the calling thread a higher priority, and its helpers, and what they start, for the time of a batch.
 
-    The calling thread has it too, and what it starts has it not, if it is none of them. Where a thread may not be
-    raised so, all stay as they are: without the right to take off ``SCHED_RESET_ON_FORK`` once it is set, what the
-    thread starts would have to wait for it.
+    Where the calling thread may not be raised so, all stay as they are: without the right to take off
+    ``SCHED_RESET_ON_FORK`` once it is set, what the thread starts would have to wait for it.
 
-    :param threads: as the system numbers them: those that run the batch, of this process or of its descendants.
-    :param helpers: those that work for the batch besides; numbers of other programs' threads are left alone.
+    :param helpers: threads of this process and of its descendants that work for the batch; others are left alone.
     """
     before: dict[int, Before] = {}
     # A number may have passed to a thread of another program since it was noted.
     alive = {thread for _, thread in task_tree.threads_of([os.getpid()])}
     untouched = {thread for thread in alive if priority.has(higher, thread)}
     try:
-        _raise(higher, threads, alive.intersection(helpers), before)
+        _raise(higher, alive.intersection(helpers), before)
         yield
     finally:
         for thread, known in reversed(before.items()):
@@ -44,22 +42,16 @@ def raised(higher: Priority, threads: Sequence[int], helpers: Collection[int]) -
             _lower_heirs(higher, next(iter(before.values())), untouched)
 
 
-def _raise(higher: Priority, threads: Sequence[int], helpers: Collection[int], before: dict[int, Before]) -> None:
-    """Raise all, and note in ``before`` what they had; if one of the first may not be raised, raise none."""
+def _raise(higher: Priority, helpers: Collection[int], before: dict[int, Before]) -> None:
+    """Raise the calling thread, and its helpers if that was possible; note in ``before`` what they had."""
     caller = threading.get_native_id()
     if priority.is_realtime(os.sched_getscheduler(caller)):
         return  # as the whole session may be: everyone inherits it already
-    try:
-        # The calling thread first: it has to release the others, and to end them if they hang.
-        if caller not in threads:
-            before[caller] = priority.give(caller, higher)
-        for thread in dict.fromkeys((*threads, *helpers)):
-            with contextlib.suppress(ProcessLookupError):  # it has ended
-                before[thread] = priority.give(thread, higher, inherited=True)
-    except PermissionError:
-        for thread, known in before.items():
-            priority.give_back(thread, known)
-        before.clear()
+    for thread in dict.fromkeys((caller, *helpers)):
+        with contextlib.suppress(OSError):  # it has ended, or it is another user's
+            before[thread] = priority.give(thread, higher, inherited=True)
+        if caller not in before:
+            return
 
 
 def _lower_heirs(higher: Priority, ordinary: Before, untouched: Collection[int]) -> None:

@@ -62,7 +62,7 @@ def joined(samples: Sequence[Sample]) -> Sample:
     )
 
 
-_LEAST_KNOWN = ("one", "seen", "native", "raised", "unclear", "unseen")
+_LEAST_KNOWN = ("one", "seen", "native", "unclear", "unseen")
 
 
 def _sum(values: Sequence[_Number | None]) -> _Number | None:

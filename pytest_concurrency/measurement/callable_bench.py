@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -17,13 +16,12 @@ from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.base_bench import BaseBench
-from pytest_concurrency.measurement.batch_priority import BatchPriority
+from pytest_concurrency.measurement.shared_priority import SharedPriority
 from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _MOST_LOOPS = 100_000
-_PATIENCE = 20  # times the expected time of a batch before it has hung
 
 
 class CallableBench(BaseBench):
@@ -33,18 +31,15 @@ class CallableBench(BaseBench):
         self,
         baseline: Callable[[], Any],
         candidate: Callable[[], Any],
-        patience: float = 60.0,
         higher: Priority = ORDINARY,
         before: Leftovers | None = None,
     ) -> None:
         """Make a bench; nothing is called yet.
 
-        :param patience: seconds that a batch gets at least before it counts as hung.
         :param higher: the priority of batches, once both have been called.
         """
         super().__init__(before)
-        self._priority = BatchPriority(higher, helped=True)
-        self._patience = patience
+        self._priority = SharedPriority(higher)
         self._calls = baseline, candidate
         self._seconds: list[float] = []  # duration of one call of each, after a warm-up
         self._control: WorkerGroup | None = None
@@ -118,7 +113,7 @@ class CallableBench(BaseBench):
         usage = ProcessUsage(short_lived=others is None or others > constants.QUIET)
         self._run(which, loops, usage)
         self._meter.add_own(usage.children_cpu)
-        return self._priority.judged(Sample(loops, (usage.reading,)))
+        return Sample(loops, (usage.reading,))
 
     def _call(self, which: int) -> Any:
         """Call one of the two once, and return what it returned."""
@@ -127,17 +122,11 @@ class CallableBench(BaseBench):
     def _run(self, which: int, loops: int, usage: ProcessUsage) -> None:
         """Call one of the two ``loops`` times, and let ``usage`` read what that took."""
         call, answer = self._calls[which], None
-        with self._raised(which, loops), usage:
+        with self._raised(), usage:
             for _ in range(loops):
                 answer = call()
         refuse_coroutine(answer)
 
-    def _raised(self, which: int, loops: int) -> AbstractContextManager[None]:
+    def _raised(self) -> AbstractContextManager[None]:
         """Return what gives the thread that enters it a higher priority, and all that works for it."""
-        if not self._is_warm:
-            return nullcontext()
-        return self._priority.raised([threading.get_native_id()], self._deadline(which, loops))
-
-    def _deadline(self, which: int, loops: int) -> float:
-        """Return the seconds after which a batch has hung."""
-        return max(self._patience, _PATIENCE * (self._seconds[which] * loops if self._seconds else 0.0))
+        return self._priority.raised() if self._is_warm else nullcontext()

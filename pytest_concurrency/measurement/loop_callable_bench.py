@@ -20,6 +20,7 @@ from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _CANCEL = 1.0  # seconds that a cancelled call gets to end
+_PATIENCE = 20  # times the expected time of a batch before it is given up
 _NAMES = ("the baseline", "the candidate")
 
 
@@ -32,7 +33,7 @@ def bench_for(
 ) -> CallableBench:
     """Return the bench of two callables: on the event loop that the test runs on, or else in the calling thread."""
     if loop is None:
-        return CallableBench(baseline, candidate, patience, higher)
+        return CallableBench(baseline, candidate, higher)
     return LoopCallableBench(baseline, candidate, loop, patience, higher)
 
 
@@ -47,8 +48,10 @@ class LoopCallableBench(CallableBench):
         patience: float,
         higher: Priority = ORDINARY,
     ) -> None:
-        super().__init__(baseline, candidate, patience, higher, Leftovers(loop.native_id))
+        """:param patience: seconds that a batch gets at least before it counts as hung."""
+        super().__init__(baseline, candidate, higher, Leftovers(loop.native_id))
         self._loop = loop
+        self._patience = patience
         self._tasks = LeftTasks() if loop.has_loose_tasks else None
 
     def note(self, setup: WorkerSetup) -> str:
@@ -71,7 +74,7 @@ class LoopCallableBench(CallableBench):
         call = self._calls[which]
 
         async def batch() -> None:
-            with self._recording(), self._raised(which, loops), usage:
+            with self._recording(), self._raised(), usage:
                 for _ in range(loops):
                     await call()
 
@@ -101,7 +104,8 @@ class LoopCallableBench(CallableBench):
         :raises WorkerLost: the job did not end in time.
         """
         worker = BorrowedLoopWorker(self._loop, {"batch": job})
-        deadline = self._deadline(which, loops)
+        expected = self._seconds[which] * loops if self._seconds else 0.0
+        deadline = max(self._patience, _PATIENCE * expected)
         try:
             worker.run(1, 1, deadline, "batch")
         except Raised as raised:

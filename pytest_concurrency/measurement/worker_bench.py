@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -16,12 +15,12 @@ from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body, GilProbe, Round, Sample
 from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
-from pytest_concurrency.machine import topology
+from pytest_concurrency.machine import priority, topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
+from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement import batch_size, probed_batches, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
-from pytest_concurrency.measurement.batch_priority import BatchPriority
 from pytest_concurrency.measurement.left_elsewhere import told_by
 from pytest_concurrency.measurement.other_threads import OtherThreads
 from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
@@ -55,7 +54,7 @@ class WorkerBench(BaseBench):
         self._body = body
         self._around = around
         self._patience = patience
-        self._progress = progress
+        self._progress = progress or (lambda text: None)
         self._expected = expected  # seconds of one call of the body, as far as known
         self._told: dict[str, float] = {}  # by the keys of setups: CPU time of live workers, as reported to the meter
         self._groups: dict[str, tuple[int, WorkerGroup]] = {}  # by the keys of setups, like all below
@@ -66,6 +65,7 @@ class WorkerBench(BaseBench):
         self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
         self._first_serial: dict[str, Sample] = {}  # the serial batch that sizing has measured, for the next round
         self._warm: set[str] = set()
+        self._helped = False  # whether threads or processes that the body uses compute for it
         self._hold_at: str | None = None  # the place of a long hold; located only once
         self._in_threads = True  # whether the last round's workers run the body in threads of this interpreter
         self._by_index = False  # whether the body depends on the index of its worker
@@ -73,15 +73,13 @@ class WorkerBench(BaseBench):
         self._cores = topology.cores()
         self._gil = GilWatch()
         self._others = OtherThreads(self._leftovers.bystanders)
-        self._priority = BatchPriority(around.priority, lambda: self._others.bystanders.ids)
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Start the workers, warm them up and find out how many calls make a batch."""
         self._workers = setup.workers or self._workers
         size, group = self._groups.get(setup.key, (0, None))
         if group is None or size < setup.group_size:
-            if self._progress is not None:
-                self._progress(f"starting {setup.who()}")
+            self._progress(f"starting {setup.who()}")
             self._close_group(setup.key)
             if setup.backend == "processes" or setup.executor is not None:
                 self._close_group("threads")  # so that the process that forks has a single thread
@@ -277,13 +275,12 @@ class WorkerBench(BaseBench):
         group = self._groups[setup.key][1]
         alone = workers == 1 and job == "body"
         turns = (bodies or setup.group_size) if alone and self._by_index else 1
-        # A joined sample does not tell the bodies of different workers apart.
-        calls = loops if alone and setup.key in self._serial_calls and not self._by_index else 0
+        calls = loops if alone and not self._by_index and setup.key in self._serial_calls else 0  # each a batch
         deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline, turns)
-            higher = self._raised(setup.key, beside, 2 * deadline * max(1, calls))
+            higher = priority.raised(*self._priority(setup.key, beside), 2 * deadline * max(1, calls))
             watch = self._others.watch() if job == "body" and group.one_process and not beside else None
             with higher:
                 sizes = [(1, 1)] * calls or [(workers, loops)]
@@ -301,20 +298,23 @@ class WorkerBench(BaseBench):
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = used_up(loops)
             raise
-        sample = self._priority.judged(sample)
+        # With less CPU time, a worker's start looks like help, and short bodies would never get a higher priority.
+        telling = sample.cpu > batch_size.SHORTEST / 2
+        self._helped |= telling and any(reading.accounting == "unseen" for reading in sample.readings)
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used
         self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         return worker_indices.mean_body(sample)
 
-    def _raised(self, key: str, beside: bool, seconds: float) -> AbstractContextManager[None]:
-        """Return what gives the workers of a setup a higher priority for a batch, once they have run the first one."""
+    def _priority(self, key: str, beside: bool) -> tuple[Priority, Sequence[int]]:
+        """Return the priority for a batch of a setup, and the threads that get it, not counting the waiting one."""
         ids = self._groups[key][1].native_ids
-        if key not in self._warm:
-            return self._priority.learning()
-        probes = bystanders.probe_ids() if beside else ()
-        return self._priority.raised([*ids, *probes], seconds) if ids else nullcontext()
+        # Only the first call shows whether the body starts threads or processes of its own. These have the ordinary
+        # priority, so a worker of a higher one that polls for their results would keep them from the CPUs.
+        if not ids or self._helped or key not in self._warm:
+            return ORDINARY, ()
+        return self._around.priority, [*ids, *(bystanders.probe_ids() if beside else ())]
 
     def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:

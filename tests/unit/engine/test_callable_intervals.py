@@ -21,7 +21,7 @@ times = st.floats(0.0001, 0.5)
 delays = st.floats(0.0, 0.5)
 KNOWN = Knowledge(2.0)
 SAME = 1 + 1e-6
-PARTIES = st.sampled_from(["one", "seen", "raised", "unseen"])
+PARTIES = st.sampled_from(["one", "seen", "unseen"])
 
 
 @pytest.mark.parametrize(("foreign", "counts"), [(0.0, True), (0.2, True), (0.6, False), (None, False)])

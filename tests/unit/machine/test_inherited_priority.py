@@ -53,7 +53,7 @@ def test_what_the_block_starts_has_it_until_its_end(higher: Priority) -> None:
         found.append(priority.has(higher, threading.get_native_id()))
 
     with ThreadPoolExecutor(1) as pool:
-        with inherited_priority.raised(higher, [threading.get_native_id()], ()):
+        with inherited_priority.raised(higher, ()):
             look()
             in_thread(look)
             pool.submit(look).result()
@@ -70,7 +70,7 @@ def test_what_the_block_starts_has_it_until_its_end(higher: Priority) -> None:
 
 
 def test_grandchild_is_lowered_too(higher: Priority) -> None:
-    with inherited_priority.raised(higher, [threading.get_native_id()], ()):
+    with inherited_priority.raised(higher, ()):
         child = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert child.stdout is not None
         child.stdout.readline()
@@ -83,18 +83,18 @@ def test_grandchild_is_lowered_too(higher: Priority) -> None:
 def test_helper_that_was_there_before_is_raised_and_given_back(higher: Priority) -> None:
     with ThreadPoolExecutor(1) as pool:
         thread = pool.submit(threading.get_native_id).result()
-        with inherited_priority.raised(higher, [threading.get_native_id()], [thread]):
+        with inherited_priority.raised(higher, [thread]):
             assert priority.has(higher, thread)
         assert not priority.has(higher, thread)
 
 
 def test_number_of_a_thread_of_another_program_is_left_alone(higher: Priority) -> None:
-    with inherited_priority.raised(higher, [threading.get_native_id()], [os.getppid()]):
+    with inherited_priority.raised(higher, [os.getppid()]):
         assert not priority.has(higher, os.getppid())
 
 
 def test_it_is_given_back_after_an_exception(higher: Priority) -> None:
-    with pytest.raises(KeyboardInterrupt), inherited_priority.raised(higher, [threading.get_native_id()], ()):
+    with pytest.raises(KeyboardInterrupt), inherited_priority.raised(higher, ()):
         raise KeyboardInterrupt
 
 
@@ -105,7 +105,7 @@ def test_caller_whose_flag_may_not_be_taken_off_stays_as_it_is(
         raise PermissionError
 
     monkeypatch.setattr(priority, "give", refuse)
-    with inherited_priority.raised(higher, [threading.get_native_id()], ()):
+    with inherited_priority.raised(higher, ()):
         assert not priority.has(higher, threading.get_native_id())
 
 

@@ -47,11 +47,6 @@ def _as_before() -> Iterator[None]:
     assert state() == before
 
 
-def is_lowest_nice(found: tuple[int, int]) -> bool:
-    """Whether it is what bodies get that have others work for them."""
-    return found[1] == -20 or priority.choose("nice").nice != -20
-
-
 def is_raised(found: tuple[int, int], higher: Priority) -> bool:
     if higher.kind == "realtime":
         return found[0] & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
@@ -174,14 +169,14 @@ def test_body_in_threads_has_it_in_batches_only(higher: Priority) -> None:
     assert all(is_raised(found, higher) for found in FOUND)
 
 
-def test_body_has_it_with_the_threads_that_it_starts(higher: Priority) -> None:
+def test_body_whose_own_threads_compute_is_measured_at_the_ordinary_priority(higher: Priority) -> None:
     def body() -> None:
         FOUND.append(state())
         thread = threading.Thread(target=note_state)
         thread.start()
         thread.join()
 
-    assert all(map(is_lowest_nice, states_in_a_round(Body(body), higher)))
+    assert not any(is_raised(found, higher) for found in states_in_a_round(Body(body), higher))
 
 
 def test_short_body_is_not_taken_for_one_with_helpers(higher: Priority) -> None:

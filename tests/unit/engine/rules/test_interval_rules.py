@@ -15,8 +15,7 @@ from pytest_concurrency.engine.interval_rules import (
     slow_cpus,
     stolen_time,
 )
-from pytest_concurrency.engine.interval_rules.base import NONE_OVERLAPS, Change, Context
-from pytest_concurrency.engine.rule import Rule
+from pytest_concurrency.engine.interval_rules.base import NONE_OVERLAPS, Context
 
 from ...make import reading, round_
 
@@ -47,13 +46,6 @@ def test_late_helpers_widen_only_while_other_programs_run(beside: Interference, 
     if widened:
         assert found.high == 2.0
         assert found.low == pytest.approx(1.5 / 4)
-
-
-@pytest.mark.parametrize("rule", [late_helpers.RULE, hidden_computing.RULE], ids=lambda rule: rule.name)
-def test_helpers_that_had_the_raised_priority_were_not_late(rule: Rule[Change]) -> None:
-    helped = [reading(0.01, 0.005, accounting="raised")] * 2
-    seen = round_(reading(0.01, 0.01, accounting="raised"), *helped, interference=BUSY)
-    assert rule.apply(Interval(0.5, 0.6), seen, Context(2, 2)) == Interval(0.5, 0.6)
 
 
 def test_slow_cpus_excuse_no_more_than_computing_grew() -> None:
