@@ -172,7 +172,7 @@ class _SessionFinder:
 def session_modules(below: Path) -> dict[str, tuple[str | None, tuple[str, ...]]]:
     """Return the loaded modules whose source lies below a folder, the session's root."""
     found: dict[str, tuple[str | None, tuple[str, ...]]] = {}
-    root = str(below)
+    root = os.path.join(below, "")  # with the separator: /shop is no part of /shop2
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] == "pytest_concurrency" or name in ("__main__", "__mp_main__"):
             continue

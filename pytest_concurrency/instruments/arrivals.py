@@ -49,12 +49,12 @@ def _is_harmless(thread: threading.Thread) -> bool:
 
 
 def _waits_for(maker: int, waiting: Collection[int]) -> bool:
-    """Whether a thread joins one of the waiting threads, or waits without a timeout for a future."""
+    """Whether a thread waits without a timeout: for one of the waiting threads to end, or for a future."""
     for frame in _frames(maker):
-        if frame.f_code is _JOIN:
-            return getattr(frame.f_locals.get("self"), "ident", None) in waiting
-        if frame.f_code in _WAITS:
-            return frame.f_locals.get("timeout") is None
+        if frame.f_code is _JOIN or frame.f_code in _WAITS:
+            if frame.f_locals.get("timeout") is not None:
+                return False
+            return frame.f_code in _WAITS or getattr(frame.f_locals.get("self"), "ident", None) in waiting
     return False
 
 

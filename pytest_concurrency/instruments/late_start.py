@@ -59,7 +59,9 @@ class LateStart:
     @contextlib.contextmanager
     def running(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         """Follow a run of a loop, which lasts as long as the ``with`` block, in this thread."""
-        run = self._runs[threading.get_ident()] = _Run(loop)
+        run = _Run(loop)
+        around = self._runs.get(run.ident)  # a loop may run within another one of its thread (nest_asyncio)
+        self._runs[run.ident] = run
         if not self._is_watched:
             self._is_watched = True
             self._last = run.begun
@@ -67,7 +69,10 @@ class LateStart:
         try:
             yield
         finally:
-            del self._runs[run.ident]
+            if around is None:
+                del self._runs[run.ident]
+            else:
+                self._runs[run.ident] = around
             if run.monitor is not None:
                 run.start()  # without this, the block of a loop that was blocked up to its end would be lost
                 run.monitor.stop()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -121,3 +123,15 @@ def test_state_without_surroundings_changes_neither_environment_nor_folder(monke
     monkeypatch.setenv("PCP_STAGE", "after")
     serialization.take_surroundings(packed)
     assert os.environ["PCP_STAGE"] == "after"
+
+
+def test_modules_of_a_folder_whose_name_begins_alike_are_not_the_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("shop", "shop2"):
+        module = ModuleType(f"{folder}_orders")
+        module.__file__ = str(tmp_path / folder / "orders.py")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert [name for name in serialization.session_modules(tmp_path / "shop") if name.startswith("shop")] == [
+        "shop_orders"
+    ]

@@ -245,3 +245,14 @@ def test_a_ledger_survives_the_file() -> None:
             assert stored.peak == 1
     finally:
         board.remove()
+
+
+def test_thread_that_is_joined_with_a_timeout_may_be_followed_by_another(make: Make) -> None:
+    gauge = make(meet=2)
+    first, second = (threading.Thread(target=enter, args=[gauge]) for _ in range(2))
+    first.start()
+    first.join(0.5)  # longer than it takes to find that no one else can come
+    second.start()
+    first.join()
+    second.join()
+    assert (gauge.met, gauge.complaint()) == (True, None)
