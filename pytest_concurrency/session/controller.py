@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_concurrency.session.retry import ATTEMPT
-
 if TYPE_CHECKING:
     from pytest_concurrency.session.options import Settings
     from pytest_concurrency.session.run_archive import Kept
@@ -53,6 +51,8 @@ class RecordCollector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
         """Hold back from now on what is reported of tests that xdist's workers will run again."""
+        from pytest_concurrency.session.retry import ATTEMPT
+
         if ATTEMPT in data:
             from pytest_concurrency.session.retry import held_reports
 
