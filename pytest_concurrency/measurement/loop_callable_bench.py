@@ -74,7 +74,7 @@ class LoopCallableBench(CallableBench):
         call = self._calls[which]
 
         async def batch() -> None:
-            with self._recording(), self._raised(), usage:
+            with self._recording(), self._raised(usage), usage:
                 for _ in range(loops):
                     await call()
 

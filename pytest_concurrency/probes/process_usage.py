@@ -73,10 +73,10 @@ class ProcessUsage:
     """
 
     def __init__(self, short_lived: bool) -> None:
-        self._short_lived = short_lived
+        self.short_lived = short_lived
 
     def __enter__(self) -> ProcessUsage:
-        if self._short_lived:
+        if self.short_lived:
             _ENDED.watch()
         self._ended_before = _ENDED.delay
         self._clock = ThreadClock()
@@ -93,8 +93,8 @@ class ProcessUsage:
     ) -> None:
         own = self._clock.finish(self._begun, None)
         cpu = CLOCKS.process_cpu() - self._cpu
-        ended_delay = _ENDED.delay - self._ended_before if self._short_lived else 0.0
-        if self._short_lived:
+        ended_delay = _ENDED.delay - self._ended_before if self.short_lived else 0.0
+        if self.short_lived:
             _ENDED.leave()
         self._clock.close()
         after = everyone()

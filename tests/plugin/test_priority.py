@@ -84,33 +84,6 @@ def test_event_loop_has_it_while_it_is_measured(suite: Suite, pytester: pytest.P
     assert any(policy != 0 for policy, _ in seen(pytester))
 
 
-def test_compared_functions_and_their_threads_have_the_lowest_nice_value(
-    suite: Suite, pytester: pytest.Pytester
-) -> None:
-    skip_unless("nice")
-    suite(
-        f"""{LOOK}
-def one():
-    time.sleep(0.01)
-
-def pooled():
-    with ThreadPoolExecutor(2) as pool:
-        pool.submit(look).result()
-
-def test_body(concurrency):
-    assert concurrency.compare(one, pooled, max_time="2s", undecided="pass").at_most(9)
-    look()
-""",
-        "--concurrency-priority=auto",
-        subprocess=True,
-    )
-    found = seen(pytester)
-    lowest = priority.choose("nice").nice
-    assert found[0][1] > lowest, "the first call is an ordinary one"
-    assert found[-1][1] > lowest, "so is what follows in the test"
-    assert sum(nice == lowest for _, nice in found) >= 2
-
-
 def test_off_is_ordinary_everywhere(suite: Suite, pytester: pytest.Pytester) -> None:
     suite(
         f"{LOOK}\n@pytest.mark.expect_io_bound(undecided='pass')\ndef test_body():\n    look()\n    time.sleep(0.01)\n",

@@ -12,6 +12,7 @@ from contextlib import closing
 
 import pytest
 
+from pytest_concurrency.core.model import Interference
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.machine import inherited_priority, priority, task_tree
 from pytest_concurrency.machine.priority import Priority
@@ -109,7 +110,9 @@ def test_caller_whose_flag_may_not_be_taken_off_stays_as_it_is(
         assert not priority.has(higher, threading.get_native_id())
 
 
-def test_two_callables_have_it_in_rounds_with_their_lasting_pool_and_new_threads(higher: Priority) -> None:
+def test_two_callables_have_it_beside_others_with_their_lasting_pool_and_new_threads(
+    higher: Priority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found: list[bool] = []
 
     def look() -> None:
@@ -124,6 +127,7 @@ def test_two_callables_have_it_in_rounds_with_their_lasting_pool_and_new_threads
         in_thread(look)
 
     with pool, closing(CallableBench(look, candidate, higher=higher)) as bench:
+        monkeypatch.setattr(bench._meter, "read", lambda: Interference(foreign=1.0))
         setup = WorkerSetup("compare", 1)
         bench.prepare(setup)
         assert not any(found)
