@@ -15,14 +15,21 @@ def threads_of(processes: Iterable[int]) -> Iterator[tuple[int, int]]:
     todo = list(processes)
     while todo:
         process = todo.pop()
-        try:
-            threads = os.listdir(f"/proc/{process}/task")
-        except OSError:
-            continue
-        for thread in threads:
-            yield process, int(thread)
-            with (
-                contextlib.suppress(OSError, ValueError),
-                open(f"/proc/{process}/task/{thread}/children", "rb") as file,
-            ):
-                todo.extend(map(int, file.read().split()))
+        for thread in threads_in(process):
+            yield process, thread
+            todo.extend(children_of(process, thread))
+
+
+def threads_in(process: int) -> list[int]:
+    """Return the threads of a process; none if it has ended, or cannot be read."""
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{process}/task")]
+    except OSError:
+        return []
+
+
+def children_of(process: int, thread: int) -> list[int]:
+    """Return the child processes that a thread has started; none if it has ended, or cannot be read."""
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+        return [int(number) for number in file.read().split()]
+    return []

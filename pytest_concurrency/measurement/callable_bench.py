@@ -44,7 +44,6 @@ class CallableBench(BaseBench):
         self._seconds: list[float] = []  # duration of one call of each, after a warm-up
         self._control: WorkerGroup | None = None
         self._control_loops = 16
-        self._is_warm = False
 
     def results(self) -> tuple[Any, Any]:
         """Call each once, and return what the baseline and the candidate returned."""
@@ -61,7 +60,6 @@ class CallableBench(BaseBench):
                 self._seconds = [self._time(which, 1).wall for which in (0, 1)]
             with self._priority.learning():
                 self._seconds = [self._time(which, 1).wall for which in (0, 1)]
-            self._is_warm = True
 
     def round(self, setup: WorkerSetup) -> Round:
         self._number += 1
@@ -130,4 +128,4 @@ class CallableBench(BaseBench):
     def _raised(self, usage: ProcessUsage) -> AbstractContextManager[None]:
         """Return what gives the thread that enters it a higher priority, and all that works for it, beside others."""
         # On an idle machine, a pool of two processes that is made in each call read as 5% slower with it.
-        return self._priority.raised() if self._is_warm and usage.short_lived else nullcontext()
+        return self._priority.raised() if usage.short_lived else nullcontext()

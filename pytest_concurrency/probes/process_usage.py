@@ -6,7 +6,6 @@ they end. Of child processes that start and end in between, only the CPU time is
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from types import TracebackType
 from pytest_concurrency.core.model import Accounting, Reading
 from pytest_concurrency.machine import task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.thread_clock import ThreadClock, lifetime_delay, unavailable
+from pytest_concurrency.probes.thread_clock import ThreadClock, lifetime_delay, schedstat, unavailable
 
 __all__ = ["ProcessUsage", "unavailable"]
 
@@ -153,14 +152,10 @@ def descendants() -> dict[tuple[int, int], tuple[float, float]]:
 
 def children() -> list[int]:
     """Return the ids of this process's child processes; call it only where :func:`unavailable` returns None."""
-    found: list[int] = []
     if not _has_children():
-        return found
-    process = os.getpid()
-    for thread in os.listdir(f"/proc/{process}/task"):
-        with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/task/{thread}/children", "rb") as file:
-            found.extend(map(int, file.read().split()))
-    return found
+        return []
+    me = os.getpid()
+    return [child for thread in task_tree.threads_in(me) for child in task_tree.children_of(me, thread)]
 
 
 def children_since(before: _Totals, after: _Totals, ended: float) -> tuple[float, float]:
@@ -193,10 +188,8 @@ def _totals_of(processes: list[int]) -> _Totals:
     if unavailable() is not None:
         return totals
     for process, thread in task_tree.threads_of(processes):
-        with contextlib.suppress(OSError, ValueError):
-            with open(f"/proc/{process}/task/{thread}/schedstat", "rb") as file:
-                cpu, delay, _ = file.read().split()
-            totals[process, thread] = (int(cpu) * 1e-9, int(delay) * 1e-9)
+        if (spent := schedstat(thread, process)) is not None:
+            totals[process, thread] = spent
     return totals
 
 

@@ -63,18 +63,22 @@ def lifetime_delay() -> float:
         return 0.0
 
 
+def schedstat(thread: int, process: int | str = "self") -> tuple[float, float] | None:
+    """Return CPU time and run-queue delay of a thread, in seconds; None if they cannot be read."""
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/task/{thread}/schedstat", "rb") as file:
+        cpu, delay, _ = file.read().split()
+        return int(cpu) * 1e-9, int(delay) * 1e-9
+    return None
+
+
 def spent_by(thread: int) -> tuple[float, float | None]:
     """Return CPU time and run-queue delay of a thread of this process, in seconds; 0 and None if unreadable."""
-    if unavailable() is None:
-        with contextlib.suppress(OSError, ValueError), open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
-            cpu, delay, _ = file.read().split()
-            return int(cpu) * 1e-9, int(delay) * 1e-9
-    return 0.0, None
+    return (schedstat(thread) if unavailable() is None else None) or (0.0, None)
 
 
 def computed_by(threads: Collection[int]) -> dict[int, float]:
     """Return the CPU time, in seconds, that threads of this process have used; without those that cannot be read."""
-    return _read(threads, 1)
+    return {thread: cpu for thread, (cpu, _) in _spent(threads).items()}
 
 
 def active_of(threads: Collection[int]) -> dict[int, float]:
@@ -82,7 +86,7 @@ def active_of(threads: Collection[int]) -> dict[int, float]:
 
     A thread that is ready to run and has no CPU may hold the GIL for all of that time.
     """
-    return _read(threads, 2)
+    return {thread: cpu + delay for thread, (cpu, delay) in _spent(threads).items()}
 
 
 def growth(before: Mapping[int, float], after: Mapping[int, float]) -> float:
@@ -93,13 +97,10 @@ def growth(before: Mapping[int, float], after: Mapping[int, float]) -> float:
     return sum(seconds - before[thread] for thread, seconds in after.items() if thread in before)
 
 
-def _read(threads: Collection[int], fields: int) -> dict[int, float]:
-    found: dict[int, float] = {}
-    if threads and unavailable() is None:
-        for thread in threads:
-            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
-                found[thread] = sum(map(int, file.read().split()[:fields])) * 1e-9
-    return found
+def _spent(threads: Collection[int]) -> dict[int, tuple[float, float]]:
+    if not threads or unavailable() is not None:
+        return {}
+    return {thread: spent for thread in threads if (spent := schedstat(thread)) is not None}
 
 
 class ThreadClock:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -18,27 +18,13 @@ from pytest_concurrency.machine import inherited_priority, priority, task_tree
 from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.callable_bench import CallableBench
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only"),
+    pytest.mark.usefixtures("as_before"),
+]
 LOWEST = Priority("nice", -20)
 SLEEP = [sys.executable, "-I", "-S", "-c", "import sys; print(flush=True); sys.stdin.read()"]
 PARENT = f"import subprocess, sys; subprocess.Popen({SLEEP!r}); sys.stdin.read()"
-
-
-@pytest.fixture(params=["nice", "realtime"])
-def higher(request: pytest.FixtureRequest) -> Priority:
-    if priority.has(Priority("realtime"), threading.get_native_id()):
-        pytest.skip("this session has real-time priority already")
-    found = priority.choose(request.param)
-    if found.kind != request.param:
-        pytest.skip(found.why)
-    return found
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    before = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
-    yield
-    assert (os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) == before
 
 
 def in_thread(function: Callable[[], object]) -> None:

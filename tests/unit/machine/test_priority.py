@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,31 +19,12 @@ from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.worker_bench import WorkerBench
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only")
-KINDS = ("nice", "realtime")
+from .conftest import state
 
-
-def state() -> tuple[int, int]:
-    """Return policy (with its flag) and nice value of the calling thread."""
-    thread = threading.get_native_id()
-    return os.sched_getscheduler(thread), os.getpriority(os.PRIO_PROCESS, thread)
-
-
-@pytest.fixture(params=KINDS)
-def higher(request: pytest.FixtureRequest) -> Priority:
-    if priority.is_realtime(os.sched_getscheduler(0)):
-        pytest.skip("this session has real-time priority already")
-    found = priority.choose(request.param)
-    if found.kind != request.param:
-        pytest.skip(found.why)
-    return found
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    before = state()
-    yield
-    assert state() == before
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only"),
+    pytest.mark.usefixtures("as_before"),
+]
 
 
 def is_raised(found: tuple[int, int], higher: Priority) -> bool:
