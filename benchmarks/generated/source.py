@@ -156,6 +156,8 @@ class _Writer:
         self.helpers += [f"\ndef {name}(factor):", *(f"    {line}" for line in inner), ""]
         call = f"functools.partial({name}, factor)"
         if part.where == "to_thread":
+            if self.trio:
+                self._import("trio")
             return [f"await {'trio.to_thread.run_sync' if self.trio else 'asyncio.to_thread'}({call})"]
         if part.where == "lasting pool":
             return [f"lasting_pool(os.getpid(), {self.functions}, {part.number}).submit({call}).result()"]
