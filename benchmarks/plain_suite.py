@@ -1,15 +1,21 @@
 """What the plugin costs a suite that measures nothing, beside the same session with ``-p no:concurrency_perf``.
 
     python benchmarks/plain_suite.py [PAIRS] [TESTS]
+    python benchmarks/plain_suite.py instructions [TESTS]
 
 The bars: at most 1 % of 5,000 plain tests, and at most 2 ms of CPU for the import beyond pytest. CPU time is compared,
 which other programs on the machine change less than wall time. The runs of a pair take turns (without, with, with,
 without), so that a machine that drifts does so on both sides.
+
+``instructions`` counts the instructions that the processor executes, with Valgrind, for two numbers of tests. That
+tells the cost per session from the cost per test on a machine whose CPU times scatter by more than the bar. The garbage
+collector is off, because when it runs is chance. The number of its runs is printed beside, from sessions that have it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -60,6 +66,50 @@ def suite(pairs: int, tests: int) -> None:
         compare("suite ", without, with_plugin, pairs, f"{tests} plain tests")
 
 
+WITHOUT_COLLECTOR = "import gc, sys, pytest; gc.disable(); gc.collect = lambda *_: 0; pytest.main(sys.argv[1:])"
+COUNTED_COLLECTOR = """
+import gc, sys, pytest
+pytest.main(sys.argv[1:])
+print("collections", [each["collections"] for each in gc.get_stats()], "of", len(gc.get_objects()), "objects")
+"""
+
+
+def instructions(tests: int) -> None:
+    """Count the instructions of whole sessions with a fifth of the tests and with all of them."""
+    few = tests // 5
+    found: dict[tuple[int, tuple[str, ...]], int] = {}
+    for count in (few, tests):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "test_plain.py").write_text("".join(f"def test_{each}(): pass\n" for each in range(count)))
+            arguments = ["-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
+            for more in ((), ("-p", "no:concurrency_perf")):
+                found[count, more] = counted(WITHOUT_COLLECTOR, *arguments, *more)
+                run = subprocess.run(
+                    [sys.executable, "-c", COUNTED_COLLECTOR, *arguments, *more],
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                    env=environment(),
+                )
+                end = run.stdout.splitlines()[-1]
+                print(f"  {count} tests {' '.join(more)}: {found[count, more] / 1e6:.0f} million; {end}", flush=True)
+    off = ("-p", "no:concurrency_perf")
+    session = found[few, ()] - found[few, off]
+    each = (found[tests, off] - found[few, off]) / (tests - few)
+    more = (found[tests, ()] - found[few, ()]) / (tests - few) - each
+    print(f"session      {session / 1e6:+.1f} million instructions")
+    print(f"test         {more:+.0f} of {each:.0f} instructions")
+    print(f"5,000 tests  {(session + more * 5000) / (each * 5000):+.2%}")
+
+
+def counted(code: str, *arguments: str) -> int:
+    """Return how many instructions a Python program executes."""
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}", sys.executable, "-c", code]
+    fixed = {**environment(), "PYTHONHASHSEED": "0"}
+    done = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True, env=fixed)
+    return int(re.search(r"Collected : (\d+)", done.stderr)[1])
+
+
 def importing(runs: int = 31) -> None:
     """Time the import of the plugin's module after pytest's."""
     times = [
@@ -70,6 +120,9 @@ def importing(runs: int = 31) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(word) for word in sys.argv[1:]]
-    importing()
-    suite(*(given + [9, 5000][len(given) :]))
+    if sys.argv[1:2] == ["instructions"]:
+        instructions(int(sys.argv[2]) if len(sys.argv) > 2 else 2500)
+    else:
+        given = [int(word) for word in sys.argv[1:]]
+        importing()
+        suite(*(given + [9, 5000][len(given) :]))

@@ -13,7 +13,7 @@ import pytest
 
 import pytest_concurrency
 from pytest_concurrency.expectations.markers import marker_lines
-from pytest_concurrency.session import options, other_plugins, selection
+from pytest_concurrency.session import options, selection, xdist
 
 if TYPE_CHECKING:
     import pathlib
@@ -50,10 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
     if settings.max_block and not config.option.collectonly:
-        from pytest_concurrency.session import loop_guard
+        from pytest_concurrency.session.loops import loop_guard
 
         loop_guard.start(config, settings)
-    writes = not other_plugins.is_xdist_worker(config) and not config.option.collectonly
+    writes = not xdist.is_xdist_worker(config) and not config.option.collectonly
     if (settings.save or settings.compare) and writes:
         from pytest_concurrency.core.errors import CommandError
         from pytest_concurrency.session import items
@@ -75,6 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     settings = config.stash[SETTINGS]
     if not settings.disable and config.pluginmanager.has_plugin("run-parallel"):
+        from pytest_concurrency.session import other_plugins
+
         other_plugins.run_in_one_thread(selection.measured(items))
     if not (settings.only or settings.skip):
         return
@@ -127,7 +129,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from pytest_concurrency.session import survey
 
         survey.start(config, settings)
-    if other_plugins.is_xdist_worker(config):
+    if xdist.is_xdist_worker(config):
         return
     from pytest_concurrency.session.controller import Controller
 

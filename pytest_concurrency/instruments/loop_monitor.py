@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pytest_concurrency.instruments import block_reading, callers
 from pytest_concurrency.instruments.block_reading import Block, Gap
@@ -27,7 +27,21 @@ _LATE = 0.45  # fraction of the limit: if the last beat is older than this, the 
 _VIRTUAL = 20  # beats without a pause that show that the test has replaced the clock, and waits take no time
 _MONITORS: dict[int, LoopMonitor] = {}  # by the ident of the loop's thread
 
-_Stamp = tuple[float, "float | None", float, float, float, float]
+
+class _Stamp(NamedTuple):
+    """Readings at one moment, in seconds. The wall clock is read before and after all others.
+
+    A gap lasts from ``after`` of its first stamp to ``before`` of its last one. A thread that loses its CPU between two
+    readings then makes the gap shorter. With one reading, the run-queue delay of that moment would count as a block.
+    """
+
+    before: float
+    delay: float | None
+    cpu: float
+    process: float
+    collected: float
+    seen: float
+    after: float
 
 
 class LoopMonitor:
@@ -57,8 +71,9 @@ class LoopMonitor:
         cpu, delay = thread_clock.spent_by(native_id)
         collected = COLLECTOR_CLOCK.spent(ident)
         process = CLOCKS.process_cpu() - self._watcher.cpu
-        self._last = CLOCKS.wall(), delay, cpu, process, collected, self._seen
-        self._late_since = self._last[0]
+        now = CLOCKS.wall()
+        self._last = _Stamp(now, delay, cpu, process, collected, self._seen, now)
+        self._late_since = now
         self._is_prepared = True
         self._watcher.add(self)
 
@@ -77,7 +92,7 @@ class LoopMonitor:
         else:
             self._watcher.add(self)
             self._last = self._stamp()
-            self._late_since = self._last[0]
+            self._late_since = self._last.after
         self._driver.start()
         return self
 
@@ -115,15 +130,14 @@ class LoopMonitor:
         :param idle: seconds of the gap in which the loop may have had nothing to do.
         """
         last, now = self._last, self._stamp()
-        wall = now[0] - last[0]
         self.beats += 1
-        if wall > self._limit and not self._paused:
+        if now.before - last.after > self._limit and not self._paused:
             self._keep(last, now, idle)
         if self._places:
             self._places.clear()
         self._seen = 0.0
         self._last = now
-        self._late_since = now[0]
+        self._late_since = now.after
 
     def rest(self) -> None:
         """Begin no new gap until :meth:`resume`, because the loop waits for events from outside."""
@@ -132,11 +146,11 @@ class LoopMonitor:
     def resume(self) -> None:
         """Begin a new gap."""
         self._last = self._stamp()
-        self._late_since = self._last[0]
+        self._late_since = self._last.after
 
     def is_virtual(self) -> bool:
         """Whether beats come much too early, which shows that the loop does not use the machine's clock."""
-        self._quick = self._quick + 1 if CLOCKS.wall() - self._last[0] < self._beat / 4 else 0
+        self._quick = self._quick + 1 if CLOCKS.wall() - self._last.after < self._beat / 4 else 0
         return self._quick >= _VIRTUAL
 
     def look(self, now: float, period: float) -> float:
@@ -152,30 +166,30 @@ class LoopMonitor:
         return period
 
     def _stamp(self) -> _Stamp:
-        # The wall clock is read last, so that a delay between the readings makes the next gap shorter, never longer.
+        before = CLOCKS.wall()
         collected = COLLECTOR_CLOCK.spent(self._ident)
         # The watcher's own CPU time is subtracted. Otherwise, it would count as time in which another thread may have
         # held the GIL.
         process, cpu = CLOCKS.process_cpu() - self._watcher.cpu, CLOCKS.thread_cpu()
         delay = self._clock.delay()
-        return CLOCKS.wall(), delay, cpu, process, collected, self._seen
+        return _Stamp(before, delay, cpu, process, collected, self._seen, CLOCKS.wall())
 
     def _keep(self, last: _Stamp, now: _Stamp, idle: float) -> None:
-        cpu = now[2] - last[2]
+        cpu = now.cpu - last.cpu
         gap = Gap(
-            wall=now[0] - last[0],
+            wall=now.before - last.after,
             idle=idle,
             cpu=cpu,
-            delay=None if now[1] is None or last[1] is None else now[1] - last[1],
-            others=max(0.0, now[3] - last[3] - cpu),
-            steal=self._watcher.steal_since(last[0]),
-            collected=now[4] - last[4],
-            seen=now[5],
+            delay=None if now.delay is None or last.delay is None else now.delay - last.delay,
+            others=max(0.0, now.process - last.process - cpu),
+            steal=self._watcher.steal_since(last.after),
+            collected=now.collected - last.collected,
+            seen=now.seen,
         )
         low, high = block_reading.bounds(gap)
         if high <= self._limit:
             return
-        collecting, stack = COLLECTOR_CLOCK.called(self._ident, last[0])
+        collecting, stack = COLLECTOR_CLOCK.called(self._ident, last.after)
         if collecting < high / 2:
             stack = self._stack()
         where = stack_locations.describe(stack) if stack_locations.authors(stack) is not None else None

@@ -37,7 +37,7 @@ from pytest_concurrency.runs import run_comparison
 from pytest_concurrency.runs.baseline import Baseline
 from pytest_concurrency.runs.regression_check import RegressionCheck
 from pytest_concurrency.runs.store import Storage
-from pytest_concurrency.session import baselines, other_plugins, selection
+from pytest_concurrency.session import baselines, other_plugins, selection, xdist
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
@@ -154,7 +154,7 @@ def _look(gates: Sequence[RegressionCheck], outcome: Outcome, again: Callable[[]
 
 def priority_of(config: pytest.Config, settings: Settings) -> Priority:
     """Return the priority that batches are measured at in this session."""
-    return priority.choose(settings.priority, other_plugins.is_one_of_several(config), cpus.usable_cpus())
+    return priority.choose(settings.priority, xdist.is_one_of_several(config), cpus.usable_cpus())
 
 
 def _profiler_for(

@@ -29,6 +29,7 @@ from pytest_concurrency.session import (
     observed,
     other_plugins,
     selection,
+    xdist,
 )
 from pytest_concurrency.session.controller import FAILED_ATTRIBUTE, REPORT_ATTRIBUTE, Controller
 from pytest_concurrency.session.disabled import PlainConcurrency
@@ -53,7 +54,7 @@ def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
         assert isinstance(known, MeasuredTests)
         return known
     terminal = None
-    if not other_plugins.is_xdist_worker(config):
+    if not xdist.is_xdist_worker(config):
         controller = config.pluginmanager.get_plugin(Controller.NAME)
         assert isinstance(controller, Controller)
         controller.collect()

@@ -1,4 +1,4 @@
-"""How measured tests work with other plugins. async_plugins.py has those that run async tests."""
+"""How measured tests work with other plugins: async_plugins.py has those that run async tests, xdist.py its workers."""
 
 from __future__ import annotations
 
@@ -7,18 +7,6 @@ import sys
 from collections.abc import Container, Iterable, Iterator
 
 import pytest
-
-
-def is_xdist_worker(config: pytest.Config) -> bool:
-    """Whether this process is a worker of pytest-xdist. Only the controller reports and writes files."""
-    return hasattr(config, "workerinput")
-
-
-def is_one_of_several(config: pytest.Config) -> bool:
-    """Whether several workers of pytest-xdist run tests at the same time."""
-    given = getattr(config, "workerinput", {}).get("workercount") or getattr(config.option, "tx", None) or ()
-    return (given if isinstance(given, int) else len(given)) > 1
-
 
 _BENCHMARK = (
     "{} can be used once in a test, and a measured body runs many times. Measure each in a separate test, or use the "

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session import xdist
 from pytest_concurrency.session.retry import ATTEMPT
 
 _OUTPUT = "concurrency_measured_again"  # what a worker of xdist says in the end
@@ -43,7 +43,7 @@ def start(config: pytest.Config) -> None:
     """
     if config.pluginmanager.has_plugin(_NAME):
         return
-    plugin = _Outbox(config) if other_plugins.is_xdist_worker(config) else HeldReports(config)
+    plugin = _Outbox(config) if xdist.is_xdist_worker(config) else HeldReports(config)
     config.pluginmanager.register(plugin, _NAME)
     config.pluginmanager.register(ReplacesCalls(), f"{_NAME}_calls")
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, NoReturn
 import pytest
 
 from pytest_concurrency.core.units import duration
-from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session import xdist
 from pytest_concurrency.session.controller import is_stopped
 from pytest_concurrency.session.retry import ATTEMPT, held_reports
 from pytest_concurrency.session.retry.held_reports import Replaced, ReplacesCalls
@@ -95,9 +95,9 @@ class Retries:
             if is_stopped(session):
                 break
         # As pytest's own loop ends; in a worker of xdist, the loop just ends.
-        if session.shouldfail and not other_plugins.is_xdist_worker(session.config):
+        if session.shouldfail and not xdist.is_xdist_worker(session.config):
             raise session.Failed(session.shouldfail)
-        if session.shouldstop and not other_plugins.is_xdist_worker(session.config):
+        if session.shouldstop and not xdist.is_xdist_worker(session.config):
             raise session.Interrupted(session.shouldstop)
 
 

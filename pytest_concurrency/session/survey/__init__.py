@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.session import other_plugins
+from pytest_concurrency.session import xdist
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.survey.collector import SurveyCollector
 from pytest_concurrency.session.survey.reader import SurveyReader
@@ -14,7 +14,7 @@ def start(config: pytest.Config, settings: Settings) -> None:
     """Register what this process has to do; call it when all plugins are there."""
     manager = config.pluginmanager
     collector = None
-    if not other_plugins.is_xdist_worker(config):
+    if not xdist.is_xdist_worker(config):
         collector = SurveyCollector()
         manager.register(collector, SurveyCollector.NAME)
         if manager.has_plugin("dsession"):  # xdist's: the tests run in its workers

@@ -13,7 +13,7 @@ from pytest_concurrency.instruments import block_list
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.session import observed, selection
 from pytest_concurrency.session.controller import is_complete
-from pytest_concurrency.session.loop_watch import LoopWatch
+from pytest_concurrency.session.loops.loop_watch import LoopWatch
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.survey.collector import ATTRIBUTE, MEASURED, SurveyCollector
 from pytest_concurrency.survey import likely, summary, values

@@ -16,7 +16,7 @@ from pytest_concurrency.expectations.markers import MARKERS
 from pytest_concurrency.instruments import block_list
 from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.session import observed
-from pytest_concurrency.session.loop_watch import LoopWatch
+from pytest_concurrency.session.loops.loop_watch import LoopWatch
 from pytest_concurrency.session.options import Settings
 
 MARKER = "concurrency_allow_blocking"

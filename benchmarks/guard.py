@@ -1,0 +1,101 @@
+"""What ``--concurrency-max-block`` costs, and how often it is wrong about tests that never block their loop.
+
+    python benchmarks/guard.py cost [PAIRS] [TESTS]
+    python benchmarks/guard.py alarms [TESTS] [PROGRAMS]
+
+``cost`` compares the CPU time of async tests that take 20 ms each with and without the option, as a fraction of the
+time that the tests take. The bar is 1%. ``alarms`` runs async tests beside busy programs, and counts those that fail.
+Their longest step computes for a tenth of the limit, so each failure is a false one. The bar is none in 2,000 tests.
+
+Both need pytest-asyncio.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from loads import BURN, programs
+from plain_suite import cpu_seconds, environment
+
+LIMIT = "--concurrency-max-block=50ms"
+WAITING = """
+import asyncio
+
+import pytest
+
+
+@pytest.mark.parametrize("number", range({tests}))
+async def test_wait(number):
+    for _ in range(10):
+        await asyncio.sleep(0.002)
+"""
+STEPS = """
+import asyncio, time
+
+import pytest
+
+
+def compute(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(50))
+
+
+async def reply(number):
+    await asyncio.sleep(0.001 * (number % 7))
+    compute(0.001 * (number % 5))
+    await asyncio.sleep(0)
+    return [str(place) for place in range(1000)]
+
+
+@pytest.mark.parametrize("number", range({tests}))
+async def test_steps(number):
+    await asyncio.gather(*(reply(number + each) for each in range(8)))
+"""
+
+
+def command(folder: str, source: str, tests: int) -> list[str]:
+    """Write the tests into a folder, and return the command that runs them without the option."""
+    Path(folder, "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
+    Path(folder, "test_guarded.py").write_text(source.replace("{tests}", str(tests)))
+    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
+
+
+def cost(pairs: int, tests: int) -> None:
+    """Print how much more CPU time the option takes, as a fraction of the time of the whole session."""
+    with tempfile.TemporaryDirectory() as folder:
+        without = command(folder, WAITING, tests)
+        shares = []
+        for _ in range(pairs):
+            begun = time.perf_counter()
+            times = [cpu_seconds(*each) for each in (without, [*without, LIMIT], [*without, LIMIT], without)]
+            took = (time.perf_counter() - begun) / 4
+            shares.append((times[1] + times[2] - times[0] - times[3]) / 2 / took)
+            print(f"  {shares[-1]:+.2%} of {took:.2f} s", flush=True)
+    print(f"cost  {statistics.median(shares):+.2%} of {tests} tests")
+
+
+def alarms(tests: int, count: int) -> None:
+    """Print how many of the tests fail beside busy programs."""
+    with tempfile.TemporaryDirectory() as folder, programs([(BURN,)] * count):
+        guarded = [*command(folder, STEPS, tests), LIMIT]
+        done = subprocess.run(guarded, capture_output=True, text=True, env=environment(), check=False)
+    print(done.stdout[done.stdout.find("= blocks of the event loop") :] if "blocks of the" in done.stdout else "")
+    found = re.search(r"(\d+) failed", done.stdout)
+    print(f"alarms  {found[1] if found else 0} of {tests} tests beside {count} busy programs")
+    print(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    part = sys.argv[1] if len(sys.argv) > 1 else "cost"
+    given = [int(word) for word in sys.argv[2:]]
+    if part == "alarms":
+        alarms(*(given + [2000, 4][len(given) :]))
+    else:
+        cost(*(given + [5, 500][len(given) :]))

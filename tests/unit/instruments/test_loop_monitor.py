@@ -1,0 +1,68 @@
+"""The readings of :class:`LoopMonitor`, with scripted clocks."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.instruments.loop_monitor import LoopMonitor
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes import thread_clock
+
+LIMIT = 0.05
+
+
+class Machine:
+    """A wall clock, and a thread that loses its CPU for a second right after a reading of its run-queue delay."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.delayed = 0.0
+        self.is_busy = False
+
+    def wall(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+    def delay(self) -> float:
+        read = self.delayed
+        if self.is_busy:
+            self.now += 1.0
+            self.delayed += 1.0
+            self.is_busy = False
+        return read
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine()
+    monkeypatch.setattr(CLOCKS, "wall", machine.wall)
+    monkeypatch.setattr(CLOCKS, "thread_cpu", lambda: 0.0)
+    monkeypatch.setattr(CLOCKS, "process_cpu", lambda: 0.0)
+    monkeypatch.setattr(thread_clock, "ThreadClock", lambda: machine)
+    return machine
+
+
+@pytest.fixture
+def monitor(machine: Machine) -> LoopMonitor:
+    watcher: Any = types.SimpleNamespace(cpu=0.0, add=lambda _: None, discard=lambda _: None, steal_since=lambda _: 0.0)
+    loop: Any = types.SimpleNamespace(call_later=lambda *_: asyncio.TimerHandle)
+    return LoopMonitor(LIMIT, 0.01, watcher).start(loop)
+
+
+def test_a_lost_cpu_between_two_readings_is_no_block(machine: Machine, monitor: LoopMonitor) -> None:
+    machine.is_busy = True
+    monitor.note(0.0)
+    monitor.note(0.0)
+    assert monitor.blocks == []
+
+
+def test_a_wait_without_run_queue_delay_is_a_block(machine: Machine, monitor: LoopMonitor) -> None:
+    machine.now += 1.0
+    monitor.note(0.0)
+    assert [round(block.high) for block in monitor.blocks] == [1]
