@@ -2,10 +2,13 @@
 
     python benchmarks/guard.py cost [PAIRS] [TESTS]
     python benchmarks/guard.py alarms [TESTS] [PROGRAMS]
+    python benchmarks/guard.py finds [TESTS] [PROGRAMS]
 
 ``cost`` compares the CPU time of async tests that take 20 ms each with and without the option, as a fraction of the
 time that the tests take. The bar is 1%. ``alarms`` runs async tests beside busy programs, and counts those that fail.
 Their longest step computes for a tenth of the limit, so each failure is a false one. The bar is none in 2,000 tests.
+``finds`` does the same with tests that block their loop for twice the limit, half of them by waiting, half by
+computing. The rest of those that fail are listed as blocks, but are not certain.
 
 Both need pytest-asyncio.
 """
@@ -58,6 +61,22 @@ async def reply(number):
 async def test_steps(number):
     await asyncio.gather(*(reply(number + each) for each in range(8)))
 """
+BLOCKS = """
+import asyncio, time
+
+import pytest
+
+
+@pytest.mark.parametrize("number", range({tests}))
+async def test_block(number):
+    await asyncio.sleep(0.01)
+    if number % 2:
+        time.sleep(0.1)
+    end = time.thread_time() + 0.1
+    while number % 2 == 0 and time.thread_time() < end:
+        sum(range(50))
+    await asyncio.sleep(0.01)
+"""
 
 
 def command(folder: str, source: str, tests: int) -> list[str]:
@@ -81,21 +100,22 @@ def cost(pairs: int, tests: int) -> None:
     print(f"cost  {statistics.median(shares):+.2%} of {tests} tests")
 
 
-def alarms(tests: int, count: int) -> None:
+def failing(source: str, tests: int, count: int) -> None:
     """Print how many of the tests fail beside busy programs."""
     with tempfile.TemporaryDirectory() as folder, programs([(BURN,)] * count):
-        guarded = [*command(folder, STEPS, tests), LIMIT]
+        guarded = [*command(folder, source, tests), LIMIT, "--tb=no"]
         done = subprocess.run(guarded, capture_output=True, text=True, env=environment(), check=False)
     print(done.stdout[done.stdout.find("= blocks of the event loop") :] if "blocks of the" in done.stdout else "")
     found = re.search(r"(\d+) failed", done.stdout)
-    print(f"alarms  {found[1] if found else 0} of {tests} tests beside {count} busy programs")
+    print(f"failed  {found[1] if found else 0} of {tests} tests beside {count} busy programs")
     print(done.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":
     part = sys.argv[1] if len(sys.argv) > 1 else "cost"
     given = [int(word) for word in sys.argv[2:]]
-    if part == "alarms":
-        alarms(*(given + [2000, 4][len(given) :]))
+    if part in ("alarms", "finds"):
+        tests, programs_beside = given + ([2000, 4] if part == "alarms" else [200, 4])[len(given) :]
+        failing(STEPS if part == "alarms" else BLOCKS, tests, programs_beside)
     else:
         cost(*(given + [5, 500][len(given) :]))

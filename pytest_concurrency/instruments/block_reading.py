@@ -12,7 +12,6 @@ SLACK = 0.0005
 # A thread that holds the GIL may itself wait for a CPU: with four busy programs, it needs up to five times its CPU
 # time. The loop may wait for the GIL for that long, and without this factor the wait would count as the code's.
 _PREEMPTED = 8.0
-_STOLEN_AT_ONCE = 0.02  # seconds; the time slices of hypervisors are shorter
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class Gap:
     delay: float | None  # run-queue delay of the loop's thread; None where it cannot be read
     others: float = 0.0  # CPU time of the process's other threads
     steal: float = 0.0  # the most time that the hypervisor may have taken; 0 where it cannot be read
+    stalled: float = 0.0  # time for which a thread that only sleeps did not wake up, though it waited for no CPU
     collected: float = 0.0  # time of garbage collections that the code did not call
     seen: float = 0.0  # time for which another thread of this process, which had a CPU, saw that the loop was late
 
@@ -57,6 +57,7 @@ GIL = "of it other threads computed, and the loop may have waited for the GIL"
 COLLECTOR = "of it were the garbage collector's, which ran by itself"
 COLLECTING = "of it were the garbage collector's, which a line called"
 STEAL = "were taken by the hypervisor in or before it"
+STALLED = "of it the whole process stood still"
 DELAY = "more the thread waited for a CPU, which is subtracted"
 
 
@@ -64,13 +65,17 @@ def bounds(gap: Gap) -> tuple[float, float]:
     """Return the shortest and the longest time for which the loop's own code may have blocked it.
 
     The run-queue delay is subtracted from both. The lower bound excludes all time that may have another cause: the
-    wait for the beat, the GIL in another thread, the hypervisor, the garbage collector. Where the run-queue delay
-    cannot be read, the lower bound is at most the CPU time, or the time for which another thread saw the loop late.
+    wait for the beat, the GIL in another thread, a hypervisor, a stalled machine, the garbage collector. Where the
+    run-queue delay cannot be read, the lower bound is at most the CPU time, or the time for which another thread saw
+    the loop late.
     """
     high = max(0.0, gap.wall - (gap.delay or 0.0))
-    computed = max(0.0, min(gap.cpu, high) - gap.steal)
-    # While a thread sleeps, the hypervisor takes no time from it. It can only delay the moment of waking up.
-    waited = max(0.0, high - min(gap.cpu, high) - _PREEMPTED * gap.others - min(gap.steal, _STOLEN_AT_ONCE))
+    cpu = min(gap.cpu, high)
+    computed = max(0.0, cpu - gap.steal)
+    # A hypervisor that stops a CPU, or the whole machine, makes the loop late, and its thread neither computes nor
+    # waits for a CPU meanwhile. A thread that computes under the GIL delays the watcher too, so that is no stall.
+    taken = max(gap.steal, gap.stalled - cpu)
+    waited = max(0.0, high - cpu - _PREEMPTED * gap.others - taken)
     low = computed + waited - gap.idle - SLACK - gap.collected
     if gap.delay is None:
         low = min(low, max(computed - SLACK - gap.collected, gap.seen))
@@ -88,6 +93,7 @@ def causes(gap: Gap, collecting: float = 0.0) -> dict[str, float]:
         COLLECTOR: gap.collected,
         COLLECTING: collecting,
         STEAL: gap.steal,
+        STALLED: min(high, max(0.0, gap.stalled - gap.cpu)),
         DELAY: gap.delay or 0.0,
     }
     return {name: seconds for name, seconds in found.items() if seconds > 0.001}

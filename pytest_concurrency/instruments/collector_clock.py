@@ -6,12 +6,23 @@ import gc
 import linecache
 import sys
 import threading
+from collections import deque
 from types import FrameType
+from typing import NamedTuple
 
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _SHORT = 0.001  # seconds; whether code called a shorter collection is not checked
+_CALLS = 8  # collections that are kept of each thread
+
+
+class _Call(NamedTuple):
+    """A collection that a line of code called."""
+
+    end: float
+    seconds: float
+    stack: tuple[stack_locations.Place, ...]
 
 
 class CollectorClock:
@@ -22,7 +33,7 @@ class CollectorClock:
         self._lock = threading.Lock()
         self._begun: dict[int, float] = {}
         self._spent: dict[int, float] = {}
-        self._called: dict[int, tuple[float, float, tuple[stack_locations.Place, ...]]] = {}  # end, seconds, stack
+        self._called: dict[int, deque[_Call]] = {}
 
     def start(self) -> None:
         with self._lock:
@@ -41,9 +52,10 @@ class CollectorClock:
         return self._spent.get(ident, 0.0)
 
     def called(self, ident: int, since: float) -> tuple[float, tuple[stack_locations.Place, ...]]:
-        """Return the seconds and the stack of the last collection that a line of a thread called after ``since``."""
-        end, seconds, stack = self._called.get(ident, (0.0, 0.0, ()))
-        return (seconds, stack) if end > since else (0.0, ())
+        """Return the seconds of collections that a thread's code called after ``since``, and the longest's stack."""
+        calls = [call for call in self._called.get(ident, ()) if call.end > since]
+        longest = max(calls, key=lambda call: call.seconds, default=None)
+        return sum(call.seconds for call in calls), longest.stack if longest else ()
 
     def _note(self, phase: str, info: object) -> None:
         ident, now = threading.get_ident(), CLOCKS.wall()
@@ -52,7 +64,8 @@ class CollectorClock:
         elif (begun := self._begun.pop(ident, None)) is not None:
             seconds = now - begun
             if seconds >= _SHORT and _was_called(caller := sys._getframe(0).f_back):
-                self._called[ident] = now, seconds, tuple(stack_locations.of_frame(caller))
+                calls = self._called.setdefault(ident, deque(maxlen=_CALLS))
+                calls.append(_Call(now, seconds, tuple(stack_locations.of_frame(caller))))
             else:
                 self._spent[ident] = self._spent.get(ident, 0.0) + seconds
 

@@ -183,6 +183,7 @@ class LoopMonitor:
             delay=None if now.delay is None or last.delay is None else now.delay - last.delay,
             others=max(0.0, now.process - last.process - cpu),
             steal=self._watcher.steal_since(last.after),
+            stalled=self._watcher.stalls.since(last.after),
             collected=now.collected - last.collected,
             seen=now.seen,
         )

@@ -7,9 +7,10 @@ import contextlib
 import threading
 from typing import Protocol
 
+from pytest_concurrency.instruments.stall_clock import StallClock
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_STEAL_AGE = 1.0  # seconds between two readings of steal time; older steal time cannot explain a late loop
+_STEAL_AGE = 0.1  # seconds between two readings of steal time; older steal time cannot explain a late loop
 
 
 class Watched(Protocol):
@@ -33,6 +34,7 @@ class LoopWatcher:
         self._runs = False
         self.cpu: float = 0.0  # seconds that its thread has computed
         self._steal = [(CLOCKS.wall(), stolen())]  # the last readings of steal time, oldest first
+        self.stalls: StallClock = StallClock()
 
     def add(self, watched: Watched) -> None:
         """Watch an object from now on."""
@@ -65,10 +67,10 @@ class LoopWatcher:
                 if not self._watched and not self._ended:  # unless add() has run just before clear()
                     self._wake.wait()
                 continue
-            CLOCKS.sleep(pause)
-            now = CLOCKS.wall()
+            now = self.stalls.sleep(pause)
             # A loop that has just had a beat cannot be late for a while, so it is not sampled in each period.
             pause = max(self._period, min((each.look(now, self._period) for each in list(self._watched)), default=0.0))
+            self.stalls.woke(now)
             if now - self._steal[-1][0] > _STEAL_AGE:
                 self._steal = [*self._steal[-2:], (now, stolen())]
             self.cpu = CLOCKS.thread_cpu()

@@ -26,7 +26,9 @@ def gap(**values: float | None) -> Gap:
         ({"cpu": 0.1, "others": 0.05}, 0.0975),  # no: the loop's thread has computed meanwhile
         ({"cpu": 0.1, "collected": 0.09}, 0.0075),  # the garbage collector
         ({"cpu": 0.1, "steal": 0.09}, 0.0075),  # the hypervisor
-        ({"steal": 0.09}, 0.0775),  # who sleeps loses a moment to it
+        ({"steal": 0.09}, 0.0075),  # the thread was woken up, and its CPU was taken away
+        ({"stalled": 0.09}, 0.0075),  # no thread of the process ran
+        ({"cpu": 0.1, "stalled": 0.09}, 0.0975),  # the loop's thread ran, and held the GIL
         ({"delay": None}, 0.0),  # no run delay, no witness: it may have waited for a CPU
         ({"delay": None, "seen": 0.06}, 0.06),
         ({"delay": None, "cpu": 0.08}, 0.0795),
@@ -36,7 +38,7 @@ def test_lower_end(readings: dict[str, float | None], low: float) -> None:
     assert bounds(gap(**readings))[0] == pytest.approx(low)
 
 
-@given(st.builds(Gap, *[SECONDS] * 3, st.none() | SECONDS, *[SECONDS] * 4))
+@given(st.builds(Gap, *[SECONDS] * 3, st.none() | SECONDS, *[SECONDS] * 5))
 def test_ends_are_in_order_and_what_disturbs_only_lowers_the_lower_one(readings: Gap) -> None:
     low, high = bounds(readings)
     assert 0 <= low <= high + 1

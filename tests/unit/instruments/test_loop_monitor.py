@@ -50,7 +50,13 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 @pytest.fixture
 def monitor(machine: Machine) -> LoopMonitor:
-    watcher: Any = types.SimpleNamespace(cpu=0.0, add=lambda _: None, discard=lambda _: None, steal_since=lambda _: 0.0)
+    watcher: Any = types.SimpleNamespace(
+        cpu=0.0,
+        add=lambda _: None,
+        discard=lambda _: None,
+        steal_since=lambda _: 0.0,
+        stalls=types.SimpleNamespace(since=lambda _: 0.0),
+    )
     loop: Any = types.SimpleNamespace(call_later=lambda *_: asyncio.TimerHandle)
     return LoopMonitor(LIMIT, 0.01, watcher).start(loop)
 
