@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -49,7 +49,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.fixture
-def monitor(machine: Machine) -> LoopMonitor:
+def monitor(machine: Machine) -> Iterator[LoopMonitor]:
     watcher: Any = types.SimpleNamespace(
         cpu=0.0,
         add=lambda _: None,
@@ -57,8 +57,11 @@ def monitor(machine: Machine) -> LoopMonitor:
         steal_since=lambda _: 0.0,
         stalls=types.SimpleNamespace(since=lambda _: 0.0),
     )
-    loop: Any = types.SimpleNamespace(call_later=lambda *_: asyncio.TimerHandle)
-    return LoopMonitor(LIMIT, 0.01, watcher).start(loop)
+    timer = types.SimpleNamespace(cancel=lambda: None)
+    loop: Any = types.SimpleNamespace(call_later=lambda *_: timer)
+    monitor = LoopMonitor(LIMIT, 0.01, watcher).start(loop)
+    yield monitor
+    monitor.stop()  # a monitor that is left would keep this thread's loops from being watched in later tests
 
 
 def test_a_lost_cpu_between_two_readings_is_no_block(machine: Machine, monitor: LoopMonitor) -> None:
