@@ -11,6 +11,7 @@ from pytest_concurrency.instruments.stall_clock import StallClock
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _STEAL_AGE = 0.1  # seconds between two readings of steal time; older steal time cannot explain a late loop
+_STEAL_KEPT = 64  # readings; with fewer, a long block would begin before the first one, and steal would be missed
 
 
 class Watched(Protocol):
@@ -60,6 +61,12 @@ class LoopWatcher:
         self._wake.set()
 
     def _run(self) -> None:
+        try:
+            self._watch()
+        finally:
+            self.stalls.close()
+
+    def _watch(self) -> None:
         pause = self._period
         while not self._ended:
             if not self._watched:
@@ -72,7 +79,7 @@ class LoopWatcher:
             pause = max(self._period, min((each.look(now, self._period) for each in list(self._watched)), default=0.0))
             self.stalls.woke(now)
             if now - self._steal[-1][0] > _STEAL_AGE:
-                self._steal = [*self._steal[-2:], (now, stolen())]
+                self._steal = [*self._steal[1 - _STEAL_KEPT :], (now, stolen())]
             self.cpu = CLOCKS.thread_cpu()
 
 

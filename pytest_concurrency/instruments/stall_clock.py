@@ -9,7 +9,7 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 _STALL = 0.002  # seconds by which a sleep may end late without a reason
-_KEPT = 8  # stalls; the monitor asks for those of its current gap
+_KEPT = 64  # stalls; the monitor asks for those of its current gap
 
 
 class StallClock:
@@ -39,8 +39,13 @@ class StallClock:
         if self._due is not None and before is not None and self._delay is not None:
             late = now - self._due - (self._delay - before)
             if late > _STALL:
-                self._stalls = [*self._stalls[-_KEPT:], (now, late)]
+                self._stalls = [*self._stalls[1 - _KEPT :], (now, late)]
         self._due = None
+
+    def close(self) -> None:
+        """Close what the thread has opened. Call it in that thread, at its end."""
+        if self._clock is not None:
+            self._clock.close()
 
     def since(self, time: float) -> float:
         """Return the seconds of all stalls since ``time``.

@@ -16,6 +16,7 @@ class Machine:
         self.now = 0.0
         self.delayed: float | None = 0.0
         self.stalled = self.queued = 0.0
+        self.is_closed = False
 
     def wall(self) -> float:
         return self.now
@@ -27,6 +28,9 @@ class Machine:
 
     def delay(self) -> float | None:
         return self.delayed
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 @pytest.fixture
@@ -80,3 +84,15 @@ def test_without_run_queue_delay_nothing_is_called_a_stall(machine: Machine, clo
     machine.delayed, machine.stalled = None, 0.3
     clock.woke(clock.sleep(0.01))
     assert clock.since(0.0) == 0
+
+
+def test_many_stalls_in_one_block_all_count(machine: Machine, clock: StallClock) -> None:
+    machine.stalled = 0.01
+    for _ in range(40):
+        clock.woke(clock.sleep(0.01))
+    assert clock.since(0.0) == pytest.approx(0.4)
+
+
+def test_close_closes_what_it_read(machine: Machine, clock: StallClock) -> None:
+    clock.close()
+    assert machine.is_closed
