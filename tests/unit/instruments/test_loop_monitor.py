@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_concurrency.instruments import loop_monitor
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
@@ -75,3 +76,11 @@ def test_a_wait_without_run_queue_delay_is_a_block(machine: Machine, monitor: Lo
     machine.now += 1.0
     monitor.note(0.0)
     assert [round(block.high) for block in monitor.blocks] == [1]
+
+
+def test_a_frame_that_is_gone_does_not_end_the_watcher(monitor: LoopMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_thread(_: int) -> None:
+        raise AttributeError("'function' object has no attribute 'f_code'")
+
+    monkeypatch.setattr(loop_monitor.stack_locations, "of_thread", of_thread)
+    assert monitor.look(1.0, 0.01) == 0.01
