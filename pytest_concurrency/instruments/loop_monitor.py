@@ -161,11 +161,8 @@ class LoopMonitor:
         if (early := _LATE * self._limit - (now - since)) > 0:
             return early
         self._seen += period
-        # A frame that the thread leaves at this moment may be no frame any more (seen on 3.11). The error would end the
-        # watcher, and later blocks would have no samples.
-        with contextlib.suppress(AttributeError):
-            if stack := stack_locations.of_thread(self._ident):
-                self._places[stack] += 1
+        if stack := stack_locations.of_thread(self._ident):
+            self._places[stack] += 1
         return period
 
     def _stamp(self) -> _Stamp:

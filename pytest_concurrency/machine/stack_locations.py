@@ -45,11 +45,16 @@ def unreadable() -> str | None:
 
 
 def of_thread(ident: int | None) -> tuple[Place, ...] | None:
-    """Return where a thread is, innermost first; empty where frames must not be read, None if it has ended."""
+    """Return where a thread is, innermost first; empty where its frames cannot be read, None if it has ended."""
     frame = sys._current_frames().get(ident or 0)
     if frame is None:
         return None
-    return tuple(of_frame(_outside_collector(frame))) if unreadable() is None else ()
+    if unreadable() is not None:
+        return ()
+    try:
+        return tuple(of_frame(_outside_collector(frame)))
+    except AttributeError:  # a frame that the thread leaves at this moment may be no frame any more (seen on 3.11)
+        return ()
 
 
 def _outside_collector(innermost: FrameType) -> FrameType | None:

@@ -81,6 +81,11 @@ def test_place_of_another_thread_is_read_only_with_a_gil(monkeypatch: pytest.Mon
     assert stack_locations.of_thread(thread.ident) is None
 
 
+def test_place_is_unknown_if_a_frame_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "_current_frames", lambda: {1: print})
+    assert stack_locations.of_thread(1) == ()
+
+
 def test_callback_of_the_garbage_collector_is_not_the_place_of_a_thread() -> None:
     seen: list[tuple[stack_locations.Place, ...] | None] = []
 
