@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_concurrency.session.loops import loop_guard
 
         loop_guard.start(config, settings)
-    writes = not xdist.is_xdist_worker(config) and not config.option.collectonly
+    writes = not xdist.is_worker(config) and not config.option.collectonly
     if (settings.save or settings.compare) and writes:
         from pytest_concurrency.core.errors import CommandError
         from pytest_concurrency.session import items
@@ -129,7 +129,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from pytest_concurrency.session import survey
 
         survey.start(config, settings)
-    if xdist.is_xdist_worker(config):
+    if xdist.is_worker(config):
         return
     from pytest_concurrency.session.controller import Controller
 

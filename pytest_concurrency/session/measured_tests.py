@@ -54,7 +54,7 @@ def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
         assert isinstance(known, MeasuredTests)
         return known
     terminal = None
-    if not xdist.is_xdist_worker(config):
+    if not xdist.is_worker(config):
         controller = config.pluginmanager.get_plugin(Controller.NAME)
         assert isinstance(controller, Controller)
         controller.collect()

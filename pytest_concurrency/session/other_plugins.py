@@ -1,4 +1,4 @@
-"""How measured tests work with other plugins: async_plugins.py has those that run async tests, xdist.py its workers."""
+"""How measured tests work with other plugins. See async_plugins.py for async tests, and xdist.py for pytest-xdist."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def is_xdist_worker(config: pytest.Config) -> bool:
+def is_worker(config: pytest.Config) -> bool:
     """Whether this process is a worker of pytest-xdist. Only the controller reports and writes files."""
     return hasattr(config, "workerinput")
 

@@ -43,7 +43,7 @@ def start(config: pytest.Config) -> None:
     """
     if config.pluginmanager.has_plugin(_NAME):
         return
-    plugin = _Outbox(config) if xdist.is_xdist_worker(config) else HeldReports(config)
+    plugin = _Outbox(config) if xdist.is_worker(config) else HeldReports(config)
     config.pluginmanager.register(plugin, _NAME)
     config.pluginmanager.register(ReplacesCalls(), f"{_NAME}_calls")
 

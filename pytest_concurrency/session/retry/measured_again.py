@@ -95,9 +95,9 @@ class Retries:
             if is_stopped(session):
                 break
         # As pytest's own loop ends; in a worker of xdist, the loop just ends.
-        if session.shouldfail and not xdist.is_xdist_worker(session.config):
+        if session.shouldfail and not xdist.is_worker(session.config):
             raise session.Failed(session.shouldfail)
-        if session.shouldstop and not xdist.is_xdist_worker(session.config):
+        if session.shouldstop and not xdist.is_worker(session.config):
             raise session.Interrupted(session.shouldstop)
 
 

@@ -14,7 +14,7 @@ def start(config: pytest.Config, settings: Settings) -> None:
     """Register what this process has to do; call it when all plugins are there."""
     manager = config.pluginmanager
     collector = None
-    if not xdist.is_xdist_worker(config):
+    if not xdist.is_worker(config):
         collector = SurveyCollector()
         manager.register(collector, SurveyCollector.NAME)
         if manager.has_plugin("dsession"):  # xdist's: the tests run in its workers
