@@ -6,11 +6,11 @@
 
 ``cost`` compares the CPU time of async tests that take 20 ms each with and without the option, as a fraction of the
 time that the tests take. The bar is 1%. ``alarms`` runs async tests beside busy programs, and counts those that fail.
-Their longest step computes for a tenth of the limit, so each failure is a false one. The bar is none in 2,000 tests.
-``finds`` does the same with tests that block their loop for twice the limit, half of them by waiting, half by
-computing. Those that pass are listed too, as blocks that are not certain.
+All steps of a test together compute for less than a third of the limit, so each failure is a false one. The bar is none
+in 2,000 tests. ``finds`` does the same with tests that block their loop for twice the limit, half of them by waiting,
+half by computing. Those that pass are listed too, as blocks that are not certain.
 
-Both need pytest-asyncio.
+All need pytest-asyncio.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 from loads import BURN, programs
-from plain_suite import cpu_seconds, environment
+from plain_suite import environment, in_turns, session
 
 LIMIT = "--concurrency-max-block=50ms"
 WAITING = """
@@ -83,7 +83,7 @@ def command(folder: str, source: str, tests: int) -> list[str]:
     """Write the tests into a folder, and return the command that runs them without the option."""
     Path(folder, "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
     Path(folder, "test_guarded.py").write_text(source.replace("{tests}", str(tests)))
-    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
+    return session(folder)
 
 
 def cost(pairs: int, tests: int) -> None:
@@ -97,14 +97,12 @@ def cost(pairs: int, tests: int) -> None:
         commands = command(few_folder, WAITING, few), command(folder, WAITING, tests)
         for _ in range(pairs):
             begun = time.perf_counter()
-            more = []
-            for without in commands:
-                times = [cpu_seconds(*each) for each in (without, [*without, LIMIT], [*without, LIMIT], without)]
-                more.append((times[1] + times[2] - times[0] - times[3]) / 2)
+            pair = [in_turns(without, [*without, LIMIT]) for without in commands]
+            few_more, more = (guarded - plain for plain, guarded in pair)
             took = (time.perf_counter() - begun) / 4 / (few + tests)
-            each = (more[1] - more[0]) / (tests - few)
+            each = (more - few_more) / (tests - few)
             shares.append(each / took)
-            starts.append(more[0] - each * few)
+            starts.append(few_more - each * few)
             print(f"  {shares[-1]:+.2%} of {took * 1e3:.0f} ms, start {starts[-1]:.2f} s", flush=True)
     print(f"cost  {statistics.median(shares):+.2%} of each test, and {statistics.median(starts):.2f} s at the start")
 

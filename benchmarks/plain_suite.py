@@ -23,6 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+OFF = ("-p", "no:concurrency_perf")
 IMPORT = """
 import pytest, time
 begun = time.process_time()
@@ -44,26 +45,44 @@ def cpu_seconds(*command: str) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
+def in_turns(without: list[str], with_more: list[str]) -> tuple[float, float]:
+    """Return the CPU time of each of two commands, the mean of two runs."""
+    times = [cpu_seconds(*command) for command in (without, with_more, with_more, without)]
+    return (times[0] + times[3]) / 2, (times[1] + times[2]) / 2
+
+
 def compare(name: str, without: list[str], with_more: list[str], pairs: int, of: str) -> None:
     """Compare the CPU time of two commands that take turns, and print how much more the second takes."""
     cpu_seconds(*with_more)
     ratios = []
     for _ in range(pairs):
-        times = [cpu_seconds(*command) for command in (without, with_more, with_more, without)]
-        ratios.append((times[1] + times[2]) / (times[0] + times[3]) - 1)
-        print(f"  {ratios[-1]:+.2%} of {(times[0] + times[3]) / 2:.2f} s", flush=True)
+        before, after = in_turns(without, with_more)
+        ratios.append(after / before - 1)
+        print(f"  {ratios[-1]:+.2%} of {before:.2f} s", flush=True)
     low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else (ratios[0], 0, ratios[0])
     print(f"{name}  {statistics.median(ratios):+.2%} (quartiles {low:+.2%} to {high:+.2%}) of {of}")
+
+
+def arguments(folder: str) -> list[str]:
+    """Return pytest's arguments to run what is in a folder."""
+    return ["-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
+
+
+def session(folder: str) -> list[str]:
+    """Return the command that runs what is in a folder."""
+    return [sys.executable, "-m", "pytest", *arguments(folder)]
+
+
+def write_plain(folder: str, tests: int) -> None:
+    """Write tests that do nothing."""
+    Path(folder, "test_plain.py").write_text("".join(f"def test_{number}(): pass\n" for number in range(tests)))
 
 
 def suite(pairs: int, tests: int) -> None:
     """Compare whole sessions."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "test_plain.py")
-        file.write_text("".join(f"def test_{number}(): pass\n" for number in range(tests)))
-        with_plugin = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, str(file)]
-        without = [*with_plugin, "-p", "no:concurrency_perf"]
-        compare("suite ", without, with_plugin, pairs, f"{tests} plain tests")
+        write_plain(folder, tests)
+        compare("suite ", [*session(folder), *OFF], session(folder), pairs, f"{tests} plain tests")
 
 
 WITHOUT_COLLECTOR = "import gc, sys, pytest; gc.disable(); gc.collect = lambda *_: 0; pytest.main(sys.argv[1:])"
@@ -80,26 +99,20 @@ def instructions(tests: int) -> None:
     found: dict[tuple[int, tuple[str, ...]], int] = {}
     for count in (few, tests):
         with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "test_plain.py").write_text("".join(f"def test_{each}(): pass\n" for each in range(count)))
-            arguments = ["-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
-            for more in ((), ("-p", "no:concurrency_perf")):
-                found[count, more] = counted(WITHOUT_COLLECTOR, *arguments, *more)
-                run = subprocess.run(
-                    [sys.executable, "-c", COUNTED_COLLECTOR, *arguments, *more],
-                    check=True,
-                    capture_output=True,
-                    text=True,
-                    env=environment(),
-                )
+            write_plain(folder, count)
+            for more in ((), OFF):
+                given = [*arguments(folder), *more]
+                found[count, more] = counted(WITHOUT_COLLECTOR, *given)
+                command = [sys.executable, "-c", COUNTED_COLLECTOR, *given]
+                run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
                 end = run.stdout.splitlines()[-1]
                 print(f"  {count} tests {' '.join(more)}: {found[count, more] / 1e6:.0f} million; {end}", flush=True)
-    off = ("-p", "no:concurrency_perf")
-    session = found[few, ()] - found[few, off]
-    each = (found[tests, off] - found[few, off]) / (tests - few)
-    more = (found[tests, ()] - found[few, ()]) / (tests - few) - each
-    print(f"session      {session / 1e6:+.1f} million instructions")
-    print(f"test         {more:+.0f} of {each:.0f} instructions")
-    print(f"5,000 tests  {(session + more * 5000) / (each * 5000):+.2%}")
+    per_session = found[few, ()] - found[few, OFF]
+    test = (found[tests, OFF] - found[few, OFF]) / (tests - few)
+    per_test = (found[tests, ()] - found[few, ()]) / (tests - few) - test
+    print(f"session      {per_session / 1e6:+.1f} million instructions")
+    print(f"test         {per_test:+.0f} of {test:.0f} instructions")
+    print(f"5,000 tests  {(per_session + per_test * 5000) / (test * 5000):+.2%}")
 
 
 def counted(code: str, *arguments: str) -> int:

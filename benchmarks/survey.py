@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from plain_suite import compare, cpu_seconds, environment
+from plain_suite import compare, cpu_seconds, environment, session
 
 PLAIN = "import pytest\n\n@pytest.fixture\ndef value():\n    yield 1\n" + "".join(
     f"def test_{{n}}_{number}(value):\n    assert value == 1\n" for number in range(10)
@@ -28,10 +28,6 @@ ASYNC = "import asyncio\n" + "".join(
     f"def test_{{n}}_{number}():\n    asyncio.run(asyncio.sleep(0))\n" for number in range(10)
 )
 OPTION = "--concurrency-survey"
-
-
-def command(folder: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
 
 
 def write(folder: str, template: str, tests: int) -> None:
@@ -45,7 +41,7 @@ def ratio(name: str, template: str, pairs: int, tests: int) -> None:
     """Compare CPU time."""
     with tempfile.TemporaryDirectory() as folder:
         write(folder, template, tests)
-        compare(name, command(folder), [*command(folder), OPTION], pairs, f"{tests} tests")
+        compare(name, session(folder), [*session(folder), OPTION], pairs, f"{tests} tests")
 
 
 def xdist(pairs: int, tests: int) -> None:
@@ -58,10 +54,10 @@ def xdist(pairs: int, tests: int) -> None:
         found = []
         for _ in range(pairs):
             grown = [
-                cpu_seconds(*command(many_folder), *more) - cpu_seconds(*command(few_folder), *more)
+                cpu_seconds(*session(many_folder), *more) - cpu_seconds(*session(few_folder), *more)
                 for more in ([], ["-n", "1"])
             ]
-            cpu_seconds(*command(many_folder), OPTION, f"--concurrency-report=json:{report}")
+            cpu_seconds(*session(many_folder), OPTION, f"--concurrency-report=json:{report}")
             parts = json.loads(report.read_text())["survey"]["parts"]
             own = next(part["cpu"] for part in parts if part["part"] == "pytest") / tests
             found.append((grown[1] - grown[0]) / (tests - few) / own)
@@ -74,7 +70,7 @@ def memory(tests: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write(folder, PLAIN, tests)
         report = f"--concurrency-report=json:{folder}/out.json"
-        found = [_largest([*command(folder), *more]) for more in ([], [OPTION], [OPTION, report])]
+        found = [_largest([*session(folder), *more]) for more in ([], [OPTION], [OPTION, report])]
         size = Path(folder, "out.json").stat().st_size
     print(f"memory  {found[0]:.0f} MB without, {found[1]:.0f} MB with the survey, {found[2]:.0f} MB with json:PATH")
     print(f"json    {size / 1e6:.1f} MB for {tests} tests")
