@@ -91,13 +91,19 @@ def _hidden(path: Any) -> bool:
     return isinstance(path, (str, os.PathLike)) and str(path).startswith(("/proc", "/sys"))
 
 
-def _refusing(function: Any) -> Any:
-    def call(path: Any = ".", *args: Any, **values: Any) -> Any:
+class _Refusing:
+    """A function of files that this package finds no hidden file with.
+
+    As an object, since pathlib of Python 3.10 keeps ``io.open`` in a class, where a function would become a method.
+    """
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def __call__(self, path: Any = ".", *args: Any, **values: Any) -> Any:
         if _hidden(path) and _of_package():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        return function(path, *args, **values)
-
-    return call
+        return self._function(path, *args, **values)
 
 
 def pretend() -> None:
@@ -105,7 +111,7 @@ def pretend() -> None:
     changed = {name: _changed(name) for name in names}
     changed["sys"] = _Sys("sys")
     for name in ("open", "listdir"):
-        setattr(changed["os"], name, _refusing(getattr(os, name)))
+        setattr(changed["os"], name, _Refusing(getattr(os, name)))
     if PLATFORM == "win32":
         changed["msvcrt"] = _msvcrt()
         multiprocessing.get_all_start_methods = lambda: ["spawn"]
@@ -125,7 +131,7 @@ def pretend() -> None:
         return _import(name, globals, locals, fromlist, level)
 
     builtins.__import__ = importing
-    builtins.open = io.open = _refusing(_open)
+    builtins.open = io.open = _Refusing(_open)
 
 
 if PLATFORM:
