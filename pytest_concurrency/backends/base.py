@@ -118,10 +118,10 @@ class Hung(WorkerLost):
 
     def __init__(self, backend: str, workers: int, deadline: float, places: list[str], hint: str = "") -> None:
         self.places = places
-        who = "the worker" if workers == 1 else f"all {workers} workers"
+        who = "the worker" if workers == 1 else f"some of {workers} workers"
         lines = "\n".join(f"  worker {index + 1}: {place}" for index, place in enumerate(places))
         super().__init__(
-            f"{backend}: no answer from {who} within {duration(deadline)}. Where each is:\n{lines}"
+            f"{backend}: {who} did not answer within {duration(deadline)}. Where each is:\n{lines}"
             + (f"\n{hint}" if hint else "")
         )
 

@@ -74,7 +74,7 @@ def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
         said += f" With {side.workers} workers, {side.backend} reach {ratio(_value(side))}, {figures}."
     if equal and _simplicity(side.backend) < min(_simplicity(other.backend) for other in equal):
         others = " and ".join(other.backend for other in equal)
-        said += f" About as fast as {others}, {side.backend} are the simpler tool."
+        said += f" {side.backend.capitalize()} are about as fast as {others}, and simpler."
     return said
 
 

@@ -80,7 +80,7 @@ def too_small_pools(meet: int, waiting: Collection[int]) -> list[str]:
             if frame.f_code is _POOL and (pool := _pool_of(frame)) is not None and pool._max_workers < meet:
                 found[id(pool)] = (
                     f"the {type(pool).__name__} that calls it has {count(pool._max_workers, 'worker')}, so that "
-                    f"{meet} calls are never inside at once"
+                    f"{meet} can never be inside at once"
                 )
     return list(found.values())
 

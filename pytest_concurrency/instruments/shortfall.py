@@ -20,11 +20,16 @@ def not_met(about: str, when: str, ledger: Ledger, absent: Sequence[str]) -> str
     if len(processes) > 1:
         lines.append(f"Those inside are in {count(len(processes), 'process', 'processes')}.")
     lines.append(
-        f"The calls do not overlap: they run one after the other, or something lets fewer than {ledger.meet} run at "
-        f"once. Look for a lock, a semaphore, or a pool of fewer than {ledger.meet} workers or connections around "
-        "them; if fewer are meant to run at once, lower the number."
+        f"{_why(ledger)} Look for a lock, a semaphore, or a pool of fewer than {ledger.meet} workers or connections "
+        "around them; if fewer are meant to run at once, lower the number."
     )
     return "\n".join(lines)
+
+
+def _why(ledger: Ledger) -> str:
+    if ledger.peak > 1:
+        return f"Something lets fewer than {ledger.meet} run at once."
+    return f"The calls do not overlap: they run one after the other, or fewer than {ledger.meet} may run at once."
 
 
 def crossed(entrant: Entrant, gauge: str) -> str:

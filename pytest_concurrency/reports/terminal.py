@@ -212,8 +212,7 @@ def _line(reporter: Any, row: Row, width: int) -> None:
     if row.verdict != "not_met" or row.of_fixture:
         # pytest shows the whole message of a marker, but may show only the first lines of a failed comparison.
         parts.append(("Try:   ", row.try_next))
-    if row.verdict != "not_met":
-        parts.append(("More:  ", row.more))
+    parts.append(("More:  ", row.more))
     for label, text in parts:
         for line in _below(label, text, max(40, width)) if text else ():
             reporter.write_line(line)

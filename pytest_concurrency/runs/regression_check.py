@@ -1,6 +1,6 @@
 """Compares a test's figures with the baseline while its workers still exist.
 
-A loss that looks certain is measured again with freshly started workers, as every failure is: a test fails only if
+A loss that looks certain is measured again with newly started workers, as every failure is: a test fails only if
 both measurements show the loss.
 """
 
@@ -101,7 +101,7 @@ class RegressionCheck:
                 "look for what the workers share since then: a lock, a smaller pool, a call that holds the GIL. If the "
                 f"loss is intended, {option}."
             ),
-            certainty="Confirmed by two measurements, the second with freshly started workers after a pause.",
+            certainty="Confirmed by two measurements, the second with newly started workers after a pause.",
         )
         return finding, f"Measured:\n  {_line(self._baseline, before[workers])}\n  {_line('this run', now)}"
 

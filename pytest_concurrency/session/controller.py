@@ -220,8 +220,7 @@ class Controller:
         if waited >= _WORTH_SAYING:
             reporter.ensure_newline()
             reporter.write_line(
-                f"tests waited {waited:.0f} s in all for measurements and tests of other sessions and xdist workers; "
-                "see --concurrency-quiet-host"
+                f"tests waited {waited:.0f} s for other sessions or xdist workers (--concurrency-quiet-host)"
             )
 
     def _show_kept(self, reporter: Any, kept: Kept) -> None:

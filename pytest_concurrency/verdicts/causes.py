@@ -29,6 +29,7 @@ SWAPPED = Cause(
     "the first function is the faster one.",
     "swap them: compare(slow, fast). Or look for what else the second one does: starting threads, sending data.",
 )
+SLOWER = SWAPPED._replace(try_next="look for what else the second one does: starting threads, sending data.")
 GIL_HELD = Cause(
     "gil-not-released",
     "the computing holds the GIL.",
@@ -115,12 +116,14 @@ def of_share(kind: str, bound: Bound) -> Cause:
         return Cause(
             "not-waiting",
             f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time.",
-            "if it is meant to compute, use expect_cpu_bound; otherwise lower min_wait.",
+            "if it is meant to compute, use expect_cpu_bound or lower min_wait; otherwise, --concurrency-profile shows "
+            "the lines that compute.",
         )
     return Cause(
         "not-computing",
         f"{_KINDS[bound.kind]}. The code waits {share(bound.wait_share)} of its time.",
-        "if it is meant to wait, use expect_io_bound, which checks that the waits overlap; otherwise lower min_cpu.",
+        "if it is meant to wait, use expect_io_bound or lower min_cpu; otherwise, --concurrency-profile shows the "
+        "lines that wait.",
     )
 
 

@@ -14,10 +14,10 @@ _GREW = 0.1  # part of a serial call's time from which a growth is marked
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 _TIGHT = 9.995  # a table whose first figure is larger has one decimal, otherwise two
 _ROWS = (
-    ("until all have finished", "wall"),
-    ("CPU time", "cpu"),
-    ("blocked (lock, network, sleep)", "blocked"),
-    ("runnable, waiting for a CPU", "delay"),
+    ("until all calls have finished", "wall"),
+    ("per call: CPU time", "cpu"),
+    ("per call: blocked (lock, GIL, I/O)", "blocked"),
+    ("per call: waiting for a CPU", "delay"),
 )
 
 
@@ -84,7 +84,7 @@ def evidence(sides: Sequence[Spent], rounds: int) -> str:
     scale, unit = _unit_of(sides[0].each.wall)
     decimals = 1 if sides[0].each.wall / scale >= _TIGHT else 2
     grew = _what_grew(sides)
-    title = f"Time per call (median of {count(rounds, 'round')})"
+    title = f"Time (median of {count(rounds, 'round')})"
     table = [(title, [side.side for side in sides], "")]
     for name, part in _ROWS:
         cells = [_cell(getattr(side.each, part), scale, unit, decimals) for side in sides]

@@ -158,13 +158,14 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
     if isinstance(claim, SpeedupClaim) and claim.at_most:
         return causes.TOO_FAST
     if setup.backend == "compare" and estimate is not None and estimate.high < 1:
-        return causes.SWAPPED
+        inverse = 1 / estimate.value if estimate.value > 0 else 0.0
+        return causes.SWAPPED if inverse >= claim.threshold else causes.SLOWER
     speedup = estimate.value if estimate is not None else None
     return causes.of_speedup(bound, setup.backend, setup.who(), settlement.known.one_interpreter, speedup)
 
 
 def _certainty(settlement: Settlement, setup: WorkerSetup, note: str) -> str:
-    fresh = " with freshly started workers" if setup.renewable else ""
+    fresh = " with newly started workers" if setup.renewable else ""
     measured = f"{count(len(settlement.rounds), 'round')}, {duration(settlement.seconds)}"
     workers = f" Workers: {note}." if note and setup.backend not in _AS_EXPECTED else ""
     return f"Confirmed{fresh} ({measured}). {PROMISE}, so a rerun is unlikely to help.{workers}"

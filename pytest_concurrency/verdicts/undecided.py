@@ -11,7 +11,7 @@ from pytest_concurrency.core.outcomes import Finding
 from pytest_concurrency.core.units import count, duration, formatter, number, ratio, share
 from pytest_concurrency.core.units import within as within_
 from pytest_concurrency.engine import voting
-from pytest_concurrency.engine.claims import margin_cut
+from pytest_concurrency.engine.claims import GilClaim, margin_cut
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.interval_rules import hidden_computing, late_helpers, slow_cpus
 from pytest_concurrency.engine.plan import CpuSite
@@ -89,30 +89,35 @@ def _time_ran_out(
     below = sum(vote.direction < 0 for vote in case.votes)
     silent = len(case.votes) - above - below
     undelivered = case.trace[slow_cpus.RULE.name]
-    if undelivered > silent / 2:
-        return Doubt(
-            f"{within}: in {count(undelivered, 'round')} the machine did not deliver its CPUs: a reference "
-            "workload that is known to run in parallel did not" + _shared_cores(site),
-            "run it on a quieter machine, or on one where each CPU is a whole core.",
-        )
+    slow = f"in {count(undelivered, 'round')} the machine did not deliver its CPUs: a reference workload that is known "
+    slow += "to run in parallel did not" + _shared_cores(site)
+    if undelivered > len(case.votes) / 2:
+        return Doubt(f"{within}: {slow}", "run it on a quieter machine, or on one where each CPU is a whole core.")
     say = formatter(case.claim.unit)
     low, high = say(case.claim.margin.low), say(case.claim.margin.high)
     required = f"at least {high}" if case.claim.met_when > 0 else f"at most {low}"
+    if isinstance(case.claim, GilClaim):  # its threshold is no number that a user has given
+        required = f'gil="{case.claim.use}"'
     support, against = (above, below) if case.claim.met_when > 0 else (below, above)
     said = (
-        f"{within}: of {count(len(case.votes), 'round')}, {support} support {required}, {against} contradict it, and "
-        f"{silent} were too noisy to count"
+        f"{within}: of {count(len(case.votes), 'round')}, {support} support{_s(support)} {required}, {against} "
+        f"contradict{_s(against)} it, and {silent} {'was' if silent == 1 else 'were'} too noisy to count"
     )
-    machine = list(_in_the_machine(interference, site))
+    machine = [*([slow] if undelivered > silent / 2 else []), *_in_the_machine(interference, site)]
     body = list(_in_the_body(case, above - below, bool(machine)))
     tries = [doubt.try_next for doubt in body if doubt.try_next]
     if machine or not tries:
-        tries.append("run it on a quieter machine, or choose a threshold farther from the figure")
+        farther = "" if isinstance(case.claim, GilClaim) else ", or choose a threshold farther from the figure"
+        tries.append(f"run it on a quieter machine{farther}")
     sentences = [said, *(doubt.said for doubt in body), *machine]
     return Doubt(
         ". ".join(part[:1].upper() + part[1:] if place else part for place, part in enumerate(sentences)),
         f"{'; '.join(dict.fromkeys(tries))}; or raise max_time.",
     )
+
+
+def _s(number: int) -> str:
+    return "s" if number == 1 else ""
 
 
 def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:

@@ -59,7 +59,7 @@ def hang(suite: Suite, pytester: pytest.Pytester, source: str) -> tuple[pytest.R
     assert "Exception ignored" not in result.stderr.str()
     assert "Traceback" not in result.stderr.str()
     text = text_of(result)
-    assert "no answer from all 2 workers within 500 ms. Where each is:" in text
+    assert "some of 2 workers did not answer within 500 ms. Where each is:" in text
     return result, text
 
 

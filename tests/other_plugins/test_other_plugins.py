@@ -249,7 +249,7 @@ class TestRunParallel:
     def test_says_so_and_leaves_other_tests_to_it(self, suite: Suite) -> None:
         result = suite(WAITS, *plugin("run-parallel"), "--parallel-threads=2", subprocess=True)
         text = text_of(result)
-        assert "test_waits PASSED [thread-unsafe]: it measures concurrency, in workers of its own" in text
+        assert "test_waits PASSED [thread-unsafe]: it measures concurrency in workers of its own" in text
         assert "test_other PARALLEL PASSED" in text
 
 

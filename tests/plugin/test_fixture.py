@@ -165,7 +165,7 @@ def test_a_number_on_the_left_is_explained_as_well(suite: Suite) -> None:
         HELPERS + "\ndef test_body(concurrency):\n    assert 3 <= concurrency.speedup(locked, threads=4)\n", "-vv"
     )
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.re_match_lines([r"E +Try: .*", r"E +Time per call \(median of .*"])
+    result.stdout.re_match_lines([r"E +Try: .*", r"E +Time \(median of .*"])
 
 
 def test_attributes_of_other_values_are_not_read(suite: Suite) -> None:

@@ -69,7 +69,7 @@ def test_not_met_fails_and_explains_itself(suite: Suite) -> None:
         flowing,
     )
     # What each side did, the cause, the place, what to do and where to read more.
-    result.stdout.re_match_lines([r"Time per call \(median of \d+ rounds\) +1 thread +4 threads", r".* <- grew$"])
+    result.stdout.re_match_lines([r"Time \(median of \d+ rounds\) +1 thread +4 threads", r".* <- grew$"])
     result.stdout.re_match_lines(
         [r"Cause: serialized\. The code waits", r" +\S", r"Where: test_suite\.py:\d+ in", r"Try: +remove", r"", r"Conf"]
     )

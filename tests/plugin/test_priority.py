@@ -115,7 +115,7 @@ def test_plain():
         "--concurrency-priority=realtime",
         subprocess=True,
     )
-    assert "no answer from" in text_of(result)
+    assert "did not answer within" in text_of(result)
     assert seen(pytester) == [(0, 0)]
 
 

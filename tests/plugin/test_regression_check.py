@@ -61,7 +61,7 @@ def test_a_lock_added_to_a_fetch_fails_its_test(suite: Suite, pytester: pytest.P
     )
     assert "Cause: serialized. A serial call waits" in text
     assert "/page/regression/" in text
-    assert "the second with freshly started workers after a pause" in " ".join(text.split())
+    assert "the second with newly started workers after a pause" in " ".join(text.split())
     assert "1 compared: 1 regressed" in text
     assert "Traceback" not in text
     assert "gate.py" not in text

@@ -136,7 +136,7 @@ def test_message_has_the_parts_in_order(
 ) -> None:
     found = finding_of(claim, setup, estimate)
     text = message.render(found)
-    assert " ".join(text.split()).startswith(f"expect_it(threads=4) is not met: {headline} Time per call")
+    assert " ".join(text.split()).startswith(f"expect_it(threads=4) is not met: {headline} Time (median")
     lines = text.splitlines()
     labels = [line.split(":")[0] for line in lines if line.split(" ")[0] in ("Cause:", "Where:", "Try:", "More:")]
     located = claim.unit in ("ratio", "seconds")
@@ -173,18 +173,18 @@ def test_explanation_begins_with_what_helps_most_and_fits_behind_the_mark_of_pyt
 def test_evidence_has_a_column_for_each_side_in_one_unit_and_marks_what_grew() -> None:
     found = finding_of(SpeedupClaim(4, 3.0, 0.25), THREADS, RATIO)
     assert message.evidence(found.evidence, found.rounds).splitlines() == [
-        "Time per call (median of 9 rounds)   1 thread   4 threads",
-        "  until all have finished             42.5 ms    125.0 ms",
-        "  CPU time                            12.0 ms     13.0 ms",
-        "  blocked (lock, network, sleep)      30.0 ms    110.0 ms   <- grew",
-        "  runnable, waiting for a CPU          0.5 ms      2.0 ms",
+        "Time (median of 9 rounds)              1 thread   4 threads",
+        "  until all calls have finished         42.5 ms    125.0 ms",
+        "  per call: CPU time                    12.0 ms     13.0 ms",
+        "  per call: blocked (lock, GIL, I/O)    30.0 ms    110.0 ms   <- grew",
+        "  per call: waiting for a CPU            0.5 ms      2.0 ms",
     ]
 
 
 @pytest.mark.parametrize(
     ("one", "four", "marked"),
     [
-        (PerBody(0.01, 0.01, 0.0, 0.0), PerBody(0.04, 0.03, 0.001, 0.0), "CPU time"),
+        (PerBody(0.01, 0.01, 0.0, 0.0), PerBody(0.04, 0.03, 0.001, 0.0), "per call: CPU time"),
         (PerBody(0.01, 0.0, 0.01, 0.0), PerBody(0.0105, 0.0, 0.0105, 0.0), ""),
         (PerBody(0.01, 0.01, 0.0, 0.0), PerBody(0.04, 0.01, 0.0, 0.03), ""),
     ],
@@ -262,8 +262,10 @@ def test_loop_that_another_thread_blocks_gets_no_advice_to_use_to_thread() -> No
 def test_comparison_that_is_the_other_way_round_says_to_swap() -> None:
     slower = finding_of(SpeedupClaim(4, 2.0, 0.25), WorkerSetup("compare", 2), Estimate(0.5, 0.45, 0.55))
     as_fast = finding_of(SpeedupClaim(4, 2.0, 0.25), WorkerSetup("compare", 2), RATIO)
+    a_little = finding_of(SpeedupClaim(4, 2.0, 0.25), WorkerSetup("compare", 2), Estimate(0.95, 0.92, 0.98))
     assert "swap them" in slower.try_next
     assert "swap them" not in as_fast.try_next
+    assert "swap them" not in a_little.try_next, "the other way round, it would not be met either"
 
 
 def test_the_direction_is_that_of_the_claim_behind_the_verdict() -> None:
