@@ -22,6 +22,7 @@ class Baseline(NamedTuple):
     notes: tuple[str, ...]
     expectations: Mapping[str, Mapping[run_comparison.Key, Mapping[str, Any]]]
     is_anchor: bool = False  # it stays the same while newer runs become the baseline
+    renewal: str = ""  # how to make another run the baseline
 
     @property
     def title(self) -> str:
@@ -32,7 +33,7 @@ class Baseline(NamedTuple):
     def gate(self, nodeid: str, limits: Sequence[AllowedLoss]) -> RegressionCheck | None:
         """Return what one test is measured against; None if the baseline does not know it."""
         known = self.expectations.get(nodeid)
-        return RegressionCheck(self.name, known, limits, self.is_anchor) if known and limits else None
+        return RegressionCheck(self.name, known, limits, self.renewal) if known and limits else None
 
 
 def find(storage: str, wanted: str, environment: Mapping[str, Any], is_anchor: bool = False) -> Baseline:
@@ -66,7 +67,19 @@ def find(storage: str, wanted: str, environment: Mapping[str, Any], is_anchor: b
     expectations = (
         {record["nodeid"]: run_comparison.expectations_of(record) for record in run["records"]} if run else {}
     )
-    return Baseline(str(name), run, notes, expectations, is_anchor)
+    return Baseline(str(name), run, notes, expectations, is_anchor, _renewal(store, storage, wanted, is_anchor))
+
+
+def _renewal(store: Storage, storage: str, wanted: str, is_anchor: bool) -> str:
+    if is_anchor:
+        return "name a newer run in --concurrency-anchor"
+    if wanted == LATEST:
+        return "renew the baseline: run once with --concurrency-save and without --concurrency-compare"
+    file = store.file_of(wanted)
+    if file.parent != store.path:
+        return f"renew the baseline: make {file} again"
+    kept = f"{short_path(storage)}/{file.name}"
+    return f"renew the baseline: delete {kept}, and run once with --concurrency-save={file.stem}"
 
 
 def short_path(storage: str) -> str:

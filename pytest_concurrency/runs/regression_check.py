@@ -21,7 +21,6 @@ from pytest_concurrency.verdicts import message
 
 _LOOK = 0.01  # how often one measurement may be wrong: two are required, and run_comparison.ERROR is for both
 _PAUSE = 0.2  # seconds between the measurements, in which a burst of interference passes
-_SAVE = "save a new baseline with --concurrency-save"
 
 
 class RegressionCheck:
@@ -32,12 +31,13 @@ class RegressionCheck:
         baseline: str,
         expectations: Mapping[run_comparison.Key, Mapping[str, Any]],
         limits: Sequence[AllowedLoss],
-        is_anchor: bool = False,
+        renewal: str,
     ):
+        """``renewal`` says how to make another run the baseline."""
         self._baseline = baseline
         self._expectations = expectations
         self._limits = limits
-        self._is_anchor = is_anchor
+        self._renewal = renewal
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def look(self, outcome: Outcome, again: Callable[[], Outcome]) -> Outcome:
@@ -89,7 +89,6 @@ class RegressionCheck:
         arguments = ", ".join([outcome.subject, *given] if outcome.subject else given)
         at = f" with {count(workers, 'worker')}" if len(outcome.series) > 1 and workers else ""
         allowed = ", ".join(map(str, self._limits))
-        option = "name a newer run in --concurrency-anchor" if self._is_anchor else _SAVE
         finding = Finding(
             kind="regression",
             headline=(
@@ -99,7 +98,7 @@ class RegressionCheck:
             cause=f"{outcome.bound.kind}. {sentence(outcome.bound.evidence)}" if outcome.bound is not None else "",
             try_next=(
                 "look for what the workers share since then: a lock, a smaller pool, a call that holds the GIL. If the "
-                f"loss is intended, {option}."
+                f"loss is intended, {self._renewal}."
             ),
             certainty="Confirmed by two measurements, the second with newly started workers after a pause.",
         )

@@ -259,6 +259,10 @@ class Storage:
     def _is_saved(self, name: str) -> bool:
         return bool(_NAME.fullmatch(name)) and len(name.encode()) <= _NAME_BYTES and self._file(name).is_file()
 
+    def file_of(self, name_or_path: str) -> Path:
+        """Return where a run is that :meth:`has` found."""
+        return self._file(name_or_path) if self._is_saved(name_or_path) else Path(name_or_path)
+
     def load(self, name_or_path: str | Path) -> dict[str, Any]:
         """Return a run by its name, or by its file's path; the newest one by ``latest``.
 

@@ -54,8 +54,7 @@ class Kept:
         unconfirmed, gated = _unconfirmed(run, baseline.name), bool(self._settings.compare_fail)
         found = replace(found, changes=tuple(_heed(change, unconfirmed, gated) for change in found.changes))
         if found.of("improvement") and self._settings.save is None and not baseline.is_anchor:
-            hint = "Some tests have improved: save a new baseline with --concurrency-save"
-            self._after.append(Line(hint, "green"))
+            self._after.append(Line(f"Some tests have improved; {baseline.renewal}", "green"))
         self._comparisons.append((baseline, found))
         return found
 

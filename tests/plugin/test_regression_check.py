@@ -111,7 +111,7 @@ def test_a_better_figure_is_reported_so_that_the_baseline_can_be_raised(suite: S
     result = suite(FETCH, *GATE)
     assert result.ret == 0
     result.stdout.re_match_lines([r"IMPROVED +test_suite\.py::test_fetch", r" +speedup, 4 threads: .*\(\+\d+%\)"])
-    assert "save a new baseline with --concurrency-save" in text_of(result)
+    assert "renew the baseline: run once with --concurrency-save and without" in " ".join(text_of(result).split())
 
 
 def test_xfail_keeps_its_meaning(suite: Suite) -> None:
