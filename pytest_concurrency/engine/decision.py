@@ -11,8 +11,9 @@ from typing import Protocol
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval, VerdictName
 from pytest_concurrency.core.outcomes import Estimate
-from pytest_concurrency.engine import constants, mean_ratio, mean_share, rules
+from pytest_concurrency.engine import constants, rules
 from pytest_concurrency.engine.claims import Claim
+from pytest_concurrency.engine.means import ratio, share
 from pytest_concurrency.engine.rules.base import Leaning
 from pytest_concurrency.engine.spread import Spread, grouped, spread_of
 from pytest_concurrency.engine.statistic import won
@@ -153,7 +154,7 @@ class Decision:
         """The test of sums of times that may decide, if one may."""
         if not self.spread.varies or any(vote.apart for vote in self.votes):
             return None
-        return mean_ratio if self.claim.statistic.of_times else mean_share
+        return ratio if self.claim.statistic.of_times else share
 
     def calls_vary(self, loops: int) -> bool:
         """Whether single calls of this body differ by much, where a batch is so many of them."""

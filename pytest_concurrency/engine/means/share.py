@@ -2,7 +2,7 @@
 
 Where some calls compute and others wait, single rounds say little: the share is that of all their time together, a
 ratio of sums. Its error follows from the residuals (Cochran, *Sampling Techniques*, 3rd ed., 1977, section 2.11), and
-the boundary is that of :mod:`.mean_ratio`, which holds at whichever round one looks.
+the boundary is that of :mod:`.ratio`, which holds at whichever round one looks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval
-from pytest_concurrency.engine import constants, mean_ratio, voting
+from pytest_concurrency.engine import constants, voting
+from pytest_concurrency.engine.means import ratio
 from pytest_concurrency.engine.voting import Vote
 
 
@@ -28,8 +29,8 @@ def side(votes: Sequence[Vote], error_above: float, error_below: float) -> int:
     # One more call as long as the longest, all of it on the other side.
     worst = (1.0 if direction < 0 else 0.0) - limit
     excess.append(direction * worst * max(vote.whole for vote in known))
-    evidence = mean_ratio.evidence(stats.mean(excess), variance_of_mean(excess), len(known))
-    return direction if evidence >= mean_ratio.boundary(len(known), error) else 0
+    evidence = ratio.evidence(stats.mean(excess), variance_of_mean(excess), len(known))
+    return direction if evidence >= ratio.boundary(len(known), error) else 0
 
 
 def effective_rounds(votes: Sequence[Vote]) -> float:

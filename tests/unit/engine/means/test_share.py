@@ -10,13 +10,14 @@ from dataclasses import replace
 import pytest
 
 from pytest_concurrency.core.model import Interval
-from pytest_concurrency.engine import constants, mean_share
+from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.claims import ShareClaim
 from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.means import share
 from pytest_concurrency.engine.spread import spread_of
 from pytest_concurrency.engine.voting import Vote, cast
 
-from .exact import binomial_tail
+from ..exact import binomial_tail
 
 HALF = math.log(1.25) / 2
 Call = tuple[float, float]  # seconds that it computes and that it waits
@@ -37,9 +38,9 @@ KINDS: dict[str, tuple[Callable[[random.Random], Call], float]] = {
 
 
 def vote(call: Call, cut: float) -> Vote:
-    share, whole = call[0] / sum(call), sum(call)
-    made = cast(Interval(max(share, 1e-6), max(share, 1e-6)), cut, 0.01)
-    return replace(made, figure=share, whole=whole, work=share * whole, half=HALF)
+    part, whole = call[0] / sum(call), sum(call)
+    made = cast(Interval(max(part, 1e-6), max(part, 1e-6)), cut, 0.01)
+    return replace(made, figure=part, whole=whole, work=part * whole, half=HALF)
 
 
 def decided(call: Callable[[], Call], cut: float, rounds: int) -> int:
@@ -48,7 +49,7 @@ def decided(call: Callable[[], Call], cut: float, rounds: int) -> int:
     for number in range(rounds):
         votes.append(vote(call(), cut))
         if number >= constants.LOOKS and spread_of(votes).varies:
-            side = mean_share.side(
+            side = share.side(
                 votes, constants.MEANS_ERROR, constants.MEANS_FIRST_ERROR * constants.MEANS_CONFIRMING_ERROR
             )
             if side:
@@ -73,17 +74,17 @@ def test_calls_that_compute_or_wait_are_decided_far_from_the_cut(cut: float, sid
 
 def test_phases_of_alike_rounds_are_not_counted_as_independent() -> None:
     shares = [0.9] * 20 + [0.1] * 20
-    assert mean_share.variance_of_mean(shares) > 3 * mean_share.variance_of_mean([0.9, 0.1] * 20)
+    assert share.variance_of_mean(shares) > 3 * share.variance_of_mean([0.9, 0.1] * 20)
 
 
 def test_one_long_call_is_not_many_rounds() -> None:
     votes = [vote((0.0005, 0.01), 0.5)] * 40 + [vote((1.0, 0.0005), 0.5)]
-    assert mean_share.effective_rounds(votes) < 3
-    assert mean_share.side(votes, 1e-3, 1e-3) == 0
+    assert share.effective_rounds(votes) < 3
+    assert share.side(votes, 1e-3, 1e-3) == 0
 
 
 def test_figure_is_the_share_of_all_time() -> None:
-    found = mean_share.figure([vote((0.03, 0.01), 0.5), vote((0.0, 0.02), 0.5)] * 10)
+    found = share.figure([vote((0.03, 0.01), 0.5), vote((0.0, 0.02), 0.5)] * 10)
     assert found is not None
     assert found[0] == pytest.approx(0.5)
     assert found[1].low < 0.5 < found[1].high
