@@ -45,7 +45,7 @@ RULE = VetoRule(
     "batched-calls",
     batched_calls,
     failure="tasks that sleep 1.5 ms, every second one three times as long, showed 3.4x where single calls give 2.7x",
-    evidence="Hartley & David (1954): the longest of n calls is at most (n - 1) / sqrt(2n - 1) deviations above their mean",
+    evidence="Hartley & David, Universal bounds for mean range and extreme observation (1954)",
     sentence="the calls vary, and they are too short to be measured one by one",
     stage="end",
 )
