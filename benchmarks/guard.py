@@ -1,14 +1,15 @@
 """What ``--concurrency-max-block`` costs, and how often it is wrong about tests that never block their loop.
 
-    python benchmarks/guard.py cost [PAIRS] [TESTS]
+    python benchmarks/guard.py cost [PAIRS] [MILLISECONDS]
     python benchmarks/guard.py alarms [TESTS] [PROGRAMS]
     python benchmarks/guard.py finds [TESTS] [PROGRAMS]
 
-``cost`` compares the CPU time of async tests that take 20 ms each with and without the option, as a fraction of the
-time that the tests take. The bar is 1%. ``alarms`` runs async tests beside busy programs, and counts those that fail.
-All steps of a test together compute for less than a third of the limit, so each failure is a false one. The bar is none
-in 2,000 tests. ``finds`` does the same with tests that block their loop for twice the limit, half of them by waiting,
-half by computing. Those that pass are listed too, as blocks that are not certain.
+``cost`` compares the CPU time of async tests that wait for 20 ms each, or as long as is given, every second one of
+which is guarded, as a fraction of the time that the tests take. The bar is 1%. ``alarms`` runs async tests beside busy
+programs, and counts those that fail. All steps of a test together compute for less than a third of the limit, so each
+failure is a false one. The bar is none in 2,000 tests. ``finds`` does the same with tests that block their loop for
+twice the limit, half of them by waiting, half by computing. Those that pass are listed too, as blocks that are not
+certain.
 
 All need pytest-asyncio.
 """
@@ -20,13 +21,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from loads import BURN, programs
-from plain_suite import environment, in_turns, session
+from plain_suite import environment, session
 
 LIMIT = "--concurrency-max-block=50ms"
+WARM_UP = 20  # pairs of tests, in which modules are loaded
 WAITING = """
 import asyncio
 
@@ -35,7 +36,7 @@ import pytest
 
 @pytest.mark.parametrize("number", range({tests}))
 async def test_wait(number):
-    for _ in range(10):
+    for _ in range({sleeps}):
         await asyncio.sleep(0.002)
 """
 STEPS = """
@@ -78,6 +79,37 @@ async def test_block(number):
     await asyncio.sleep(0.01)
 """
 
+# Takes the guard away from every second test, and notes the CPU time and the time that each test takes.
+EVERY_SECOND = """
+import time
+from pathlib import Path
+
+import pytest
+
+NAME = "concurrency_perf_loop_guard"
+guards = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    plugins = item.config.pluginmanager
+    if plugins.has_plugin(NAME):
+        guards[:] = [plugins.get_plugin(NAME)]
+        plugins.unregister(name=NAME)
+    else:
+        plugins.register(guards[0], NAME)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item):
+    cpu, wall = time.process_time(), time.perf_counter()
+    answer = yield
+    used = time.process_time() - cpu, time.perf_counter() - wall
+    with Path(__file__).with_name("times").open("a") as file:
+        print(*used, file=file)
+    return answer
+"""
+
 
 def command(folder: str, source: str, tests: int) -> list[str]:
     """Write the tests into a folder, and return the command that runs them without the option."""
@@ -86,25 +118,22 @@ def command(folder: str, source: str, tests: int) -> list[str]:
     return session(folder)
 
 
-def cost(pairs: int, tests: int) -> None:
-    """Print what the option takes per test, as a fraction of the test's time, and at the start of a session.
+def cost(pairs: int, milliseconds: int) -> None:
+    """Print what the option takes per test, as a fraction of the test's time, with its interval (95%).
 
-    Sessions with a fifth of the tests tell the two apart.
+    Within one session: the CPU speed of a shared machine changes from one session to the next by more than 1%.
     """
-    few = tests // 5
-    shares, starts = [], []
-    with tempfile.TemporaryDirectory() as few_folder, tempfile.TemporaryDirectory() as folder:
-        commands = command(few_folder, WAITING, few), command(folder, WAITING, tests)
-        for _ in range(pairs):
-            begun = time.perf_counter()
-            pair = [in_turns(without, [*without, LIMIT]) for without in commands]
-            few_more, more = (guarded - plain for plain, guarded in pair)
-            took = (time.perf_counter() - begun) / 4 / (few + tests)
-            each = (more - few_more) / (tests - few)
-            shares.append(each / took)
-            starts.append(few_more - each * few)
-            print(f"  {shares[-1]:+.2%} of {took * 1e3:.0f} ms, start {starts[-1]:.2f} s", flush=True)
-    print(f"cost  {statistics.median(shares):+.2%} of each test, and {statistics.median(starts):.2f} s at the start")
+    with tempfile.TemporaryDirectory() as folder:
+        guarded = [*command(folder, WAITING.replace("{sleeps}", str(milliseconds // 2)), 2 * (pairs + WARM_UP)), LIMIT]
+        Path(folder, "conftest.py").write_text(EVERY_SECOND)
+        subprocess.run(guarded, check=True, env=environment(), stdout=subprocess.DEVNULL)
+        rows = [list(map(float, line.split())) for line in Path(folder, "times").read_text().splitlines()]
+    rows = rows[2 * WARM_UP :]
+    took = statistics.mean(wall for _, wall in rows)
+    more = [on - off for (off, _), (on, _) in zip(rows[::2], rows[1::2], strict=True)]
+    mean, error = statistics.mean(more), statistics.stdev(more) / len(more) ** 0.5
+    low, high = ((mean + side * 1.96 * error) / took for side in (-1, 1))
+    print(f"cost  {mean / took:+.2%} [{low:+.2%}, {high:+.2%}] of a test of {took * 1e3:.0f} ms, {pairs} pairs")
 
 
 def failing(source: str, tests: int, count: int) -> None:
@@ -125,4 +154,4 @@ if __name__ == "__main__":
         tests, programs_beside = given + ([2000, 4] if part == "alarms" else [200, 4])[len(given) :]
         failing(STEPS if part == "alarms" else BLOCKS, tests, programs_beside)
     else:
-        cost(*(given + [5, 500][len(given) :]))
+        cost(*(given + [500, 20][len(given) :]))
