@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_concurrency.core.text import hanging
 from pytest_concurrency.core.units import count, duration
 
 _SHOWN = 30  # lines of the list in a terminal
@@ -96,11 +97,12 @@ def by_line(blocks: Iterable[Mapping[str, Any]]) -> tuple[BlockedLine, ...]:
     return tuple(sorted(lines, key=lambda line: -line.longest))
 
 
-def in_terminal(found: Blocks) -> Iterator[str]:
+def in_terminal(found: Blocks, width: int) -> Iterator[str]:
     """Yield the list as lines of text: the longest block, how often the line blocked, and where it is."""
+    indent = " " * 10
     for line in found.lines[:_SHOWN]:
         remark = f"; {line.remark}" if line.remark else ""
-        yield f"{duration(line.longest).rjust(8)}  {line.often}  {line.where}{remark}"
+        yield from hanging(f"{duration(line.longest).rjust(8)}  {line.often}  {line.where}{remark}", width, indent)
     if len(found.lines) > _SHOWN:
         left = count(len(found.lines) - _SHOWN, "more line")
         yield f"... and {left}; --concurrency-report=html:PATH lists them"

@@ -208,7 +208,7 @@ class Controller:
         if found is not None and found.times:
             reporter.ensure_newline()
             reporter.section(found.title)
-            for line in blocks.in_terminal(found):
+            for line in blocks.in_terminal(found, reporter.config.get_terminal_writer().fullwidth):
                 reporter.write_line(line)
 
     def _show_waiting(self, reporter: Any) -> None:

@@ -30,10 +30,11 @@ SOME = run_of(
 def test_list_is_by_line_and_longest_first() -> None:
     found = blocks.blocks_of(SOME)
     assert found is not None
-    assert list(blocks.in_terminal(found)) == [
+    assert list(blocks.in_terminal(found, 80)) == [
         "  400 ms  1 time in 1 test  b.py:2 in g: y(); allowed: old driver",
         "  300 ms  2 times in 2 tests  a.py:1 in f: x()",
-        "  100 ms  1 time in 1 test  line not caught; not counted: it may have been something else",
+        "  100 ms  1 time in 1 test  line not caught; not counted: it may have been",
+        "          something else",
     ]
     assert [line.longest_in for line in found.lines] == ["t1", "t2", "t3"]
 
@@ -66,6 +67,6 @@ def test_run_without_the_guard_has_no_list() -> None:
 def test_long_list_is_cut_in_a_terminal() -> None:
     found = blocks.blocks_of(run_of(("t", [block(0.2, f"a.py:{line}") for line in range(40)])))
     assert found is not None
-    lines = list(blocks.in_terminal(found))
+    lines = list(blocks.in_terminal(found, 80))
     assert len(lines) == 31
     assert lines[-1] == "... and 10 more lines; --concurrency-report=html:PATH lists them"
