@@ -1,4 +1,4 @@
-"""Numbers that README and documentation quote from the accuracy study are those of its data."""
+"""Numbers that README and documentation quote are those of the data that they come from."""
 
 from __future__ import annotations
 
@@ -153,3 +153,18 @@ def test_ci_guide_quotes_range_of_undecided_tests(lines: Lines) -> None:
     loads = {line["load"] for line in lines} - {"idle"}
     shares = [undecided(of(lines, OURS, load)) / len(of(lines, OURS, load)) for load in loads]
     assert f"{min(shares):.0%} to {max(shares):.0%} of the tests were undecided" in page("docs/howto/ci.md")
+
+
+def test_predictions_for_xdist_are_as_good_as_the_page_says() -> None:
+    data = json.loads((ROOT / "benchmarks" / "results" / "xdist.json").read_text(encoding="utf-8"))
+    off = [
+        suite["predicted"][workers]
+        / suite["predicted"]["0"]
+        / (statistics.mean(suite["measured"][workers]) / statistics.mean(suite["measured"]["0"]))
+        for suite in data["suites"]
+        for workers in ("2", "4")
+    ]
+    names = [suite["suite"] for suite in data["suites"]]
+    said = page("docs/howto/survey.md")
+    assert f"suites of {', '.join(names[:-1])} and {names[-1]}," in said
+    assert f"within {max(abs(ratio - 1) for ratio in off):.0%}" in said
