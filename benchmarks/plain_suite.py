@@ -21,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 OFF = ("-p", "no:concurrency_perf")
@@ -94,27 +93,23 @@ print("collections", [each["collections"] for each in gc.get_stats()], "of", len
 """
 
 
-def instructions(tests: int, without: Sequence[str], having: Sequence[str] = ()) -> None:
-    """Count the instructions of whole sessions with a fifth of the tests and with all of them.
-
-    :param without: options of the sessions that the others, with the options ``having``, are compared with.
-    """
+def instructions(tests: int) -> None:
+    """Count the instructions of whole sessions with a fifth of the tests and with all of them."""
     few = tests // 5
     found: dict[tuple[int, tuple[str, ...]], int] = {}
     for count in (few, tests):
         with tempfile.TemporaryDirectory() as folder:
             write_plain(folder, count)
-            for more in (tuple(having), tuple(without)):
+            for more in ((), OFF):
                 given = [*arguments(folder), *more]
                 found[count, more] = counted(WITHOUT_COLLECTOR, *given)
                 command = [sys.executable, "-c", COUNTED_COLLECTOR, *given]
                 run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
                 end = run.stdout.splitlines()[-1]
                 print(f"  {count} tests {' '.join(more)}: {found[count, more] / 1e6:.0f} million; {end}", flush=True)
-    with_few, few_without = found[few, tuple(having)], found[few, tuple(without)]
-    per_session = with_few - few_without
-    test = (found[tests, tuple(without)] - few_without) / (tests - few)
-    per_test = (found[tests, tuple(having)] - with_few) / (tests - few) - test
+    per_session = found[few, ()] - found[few, OFF]
+    test = (found[tests, OFF] - found[few, OFF]) / (tests - few)
+    per_test = (found[tests, ()] - found[few, ()]) / (tests - few) - test
     print(f"session      {per_session / 1e6:+.1f} million instructions")
     print(f"test         {per_test:+.0f} of {test:.0f} instructions")
     print(f"5,000 tests  {(per_session + per_test * 5000) / (test * 5000):+.2%}")
@@ -139,7 +134,7 @@ def importing(runs: int = 31) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["instructions"]:
-        instructions(int(sys.argv[2]) if len(sys.argv) > 2 else 2500, OFF)
+        instructions(int(sys.argv[2]) if len(sys.argv) > 2 else 2500)
     else:
         given = [int(word) for word in sys.argv[1:]]
         importing()

@@ -1,12 +1,10 @@
 """What ``--concurrency-survey`` costs a suite, beside the same session without it.
 
     python benchmarks/survey.py [suite|async|memory|xdist] [PAIRS] [TESTS]
-    python benchmarks/survey.py instructions [TESTS]
 
 The bars: at most 2% of CPU time, and at most 100 MB more memory for 10,000 tests. ``suite`` has plain tests, each of
 which takes about a millisecond with pytest's own work. ``async`` has tests that each run an event loop. CPU time is
-compared, as in plain_suite.py, and the runs of a pair take turns. ``instructions`` counts what the processor executes,
-as there.
+compared, as in plain_suite.py, and the runs of a pair take turns.
 
 ``xdist`` measures the constant PASSING_ON of survey/xdist_model.py: what sending the reports of a test to the
 controller takes, in units of what pytest does for a test between its phases.
@@ -21,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from plain_suite import compare, cpu_seconds, environment, instructions, session
+from plain_suite import compare, cpu_seconds, environment, session
 
 PLAIN = "import pytest\n\n@pytest.fixture\ndef value():\n    yield 1\n" + "".join(
     f"def test_{{n}}_{number}(value):\n    assert value == 1\n" for number in range(10)
@@ -94,9 +92,6 @@ def _largest(arguments: list[str]) -> float:
 if __name__ == "__main__":
     part = sys.argv[1] if len(sys.argv) > 1 else "suite"
     given = [int(word) for word in sys.argv[2:]]
-    if part == "instructions":
-        instructions(*(given or [2500]), (), (OPTION,))
-        sys.exit()
     pairs, tests = given + [5, 10_000][len(given) :]
     if part == "memory":
         memory(tests)
