@@ -17,17 +17,15 @@ All need pytest-asyncio.
 from __future__ import annotations
 
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from loads import BURN, programs
-from plain_suite import environment, session
+from plain_suite import WARM_UP, environment, every_second, session
 
 LIMIT = "--concurrency-max-block=50ms"
-WARM_UP = 20  # pairs of tests, in which modules are loaded
 WAITING = """
 import asyncio
 
@@ -79,37 +77,6 @@ async def test_block(number):
     await asyncio.sleep(0.01)
 """
 
-# Takes the guard away from every second test, and notes the CPU time and the time that each test takes.
-EVERY_SECOND = """
-import time
-from pathlib import Path
-
-import pytest
-
-NAME = "concurrency_perf_loop_guard"
-guards = []
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item):
-    plugins = item.config.pluginmanager
-    if plugins.has_plugin(NAME):
-        guards[:] = [plugins.get_plugin(NAME)]
-        plugins.unregister(name=NAME)
-    else:
-        plugins.register(guards[0], NAME)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item):
-    cpu, wall = time.process_time(), time.perf_counter()
-    answer = yield
-    used = time.process_time() - cpu, time.perf_counter() - wall
-    with Path(__file__).with_name("times").open("a") as file:
-        print(*used, file=file)
-    return answer
-"""
-
 
 def command(folder: str, source: str, tests: int) -> list[str]:
     """Write the tests into a folder, and return the command that runs them without the option."""
@@ -119,21 +86,11 @@ def command(folder: str, source: str, tests: int) -> list[str]:
 
 
 def cost(pairs: int, milliseconds: int) -> None:
-    """Print what the option takes per test, as a fraction of the test's time, with its interval (95%).
-
-    Within one session: the CPU speed of a shared machine changes from one session to the next by more than 1%.
-    """
+    """Print what the option takes per test, as a fraction of the test's time."""
     with tempfile.TemporaryDirectory() as folder:
-        guarded = [*command(folder, WAITING.replace("{sleeps}", str(milliseconds // 2)), 2 * (pairs + WARM_UP)), LIMIT]
-        Path(folder, "conftest.py").write_text(EVERY_SECOND)
-        subprocess.run(guarded, check=True, env=environment(), stdout=subprocess.DEVNULL)
-        rows = [list(map(float, line.split())) for line in Path(folder, "times").read_text().splitlines()]
-    rows = rows[2 * WARM_UP :]
-    took = statistics.mean(wall for _, wall in rows)
-    more = [on - off for (off, _), (on, _) in zip(rows[::2], rows[1::2], strict=True)]
-    mean, error = statistics.mean(more), statistics.stdev(more) / len(more) ** 0.5
-    low, high = ((mean + side * 1.96 * error) / took for side in (-1, 1))
-    print(f"cost  {mean / took:+.2%} [{low:+.2%}, {high:+.2%}] of a test of {took * 1e3:.0f} ms, {pairs} pairs")
+        source = WAITING.replace("{sleeps}", str(milliseconds // 2))
+        guarded = [*command(folder, source, 2 * (pairs + WARM_UP)), LIMIT]
+        every_second("cost", folder, guarded, "concurrency_perf_loop_guard")
 
 
 def failing(source: str, tests: int, count: int) -> None:

@@ -21,9 +21,37 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 OFF = ("-p", "no:concurrency_perf")
+WARM_UP = 20  # pairs of tests, in which modules are loaded
+# Takes a plugin away from every second test, and notes the CPU time and the time that each test takes.
+EVERY_SECOND = """
+import time
+from pathlib import Path
+
+import pytest
+
+NAME = "{name}"
+taken = []
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    plugins = item.config.pluginmanager
+    if plugins.has_plugin(NAME):
+        taken[:] = [plugins.get_plugin(NAME)]
+        plugins.unregister(name=NAME)
+    else:
+        plugins.register(taken[0], NAME)
+    cpu, wall = time.process_time(), time.perf_counter()
+    answer = yield
+    used = time.process_time() - cpu, time.perf_counter() - wall
+    with Path(__file__).with_name("times").open("a") as file:
+        print(*used, file=file)
+    return answer
+"""
 IMPORT = """
 import pytest, time
 begun = time.process_time()
@@ -91,6 +119,26 @@ import gc, sys, pytest
 pytest.main(sys.argv[1:])
 print("collections", [each["collections"] for each in gc.get_stats()], "of", len(gc.get_objects()), "objects")
 """
+
+
+def every_second(label: str, folder: str, command: Sequence[str], name: str) -> None:
+    """Print what a plugin of this name takes per test, as a fraction of the test's time, with its interval (95%).
+
+    Every second test of one session runs without it: the CPU speed of a shared machine changes from one session to the
+    next by more than that.
+    """
+    Path(folder, "conftest.py").write_text(EVERY_SECOND.replace("{name}", name))
+    subprocess.run(command, check=True, env=environment(), stdout=subprocess.DEVNULL)
+    lines = Path(folder, "times").read_text().splitlines()[2 * WARM_UP :]
+    rows = [tuple(map(float, line.split())) for line in lines]
+    took = statistics.mean(wall for _, wall in rows)
+    more = [on - off for (off, _), (on, _) in zip(rows[::2], rows[1::2], strict=False)]
+    mean, error = statistics.mean(more), statistics.stdev(more) / len(more) ** 0.5
+    low, high = (mean + side * 1.96 * error for side in (-1, 1))
+    print(
+        f"{label}  {mean * 1e6:+.0f} us [{low * 1e6:+.0f}, {high * 1e6:+.0f}] of CPU time for a test, "
+        f"{mean / took:+.2%} [{low / took:+.2%}, {high / took:+.2%}] of its {took * 1e3:.1f} ms; {len(more)} pairs"
+    )
 
 
 def instructions(tests: int) -> None:

@@ -1,10 +1,11 @@
 """What ``--concurrency-survey`` costs a suite, beside the same session without it.
 
-    python benchmarks/survey.py [suite|async|memory|xdist] [PAIRS] [TESTS]
+    python benchmarks/survey.py [suite|async|memory|xdist|test] [PAIRS] [TESTS]
 
 The bars: at most 2% of CPU time, and at most 100 MB more memory for 10,000 tests. ``suite`` has plain tests, each of
 which takes about a millisecond with pytest's own work. ``async`` has tests that each run an event loop. CPU time is
-compared, as in plain_suite.py, and the runs of a pair take turns.
+compared, as in plain_suite.py, and the runs of a pair take turns. ``test`` compares tests of one session, which tells
+more: every second one is surveyed.
 
 ``xdist`` measures the constant PASSING_ON of survey/xdist_model.py: what sending the reports of a test to the
 controller takes, in units of what pytest does for a test between its phases.
@@ -19,7 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from plain_suite import compare, cpu_seconds, environment, session
+from plain_suite import compare, cpu_seconds, environment, every_second, session
 
 PLAIN = "import pytest\n\n@pytest.fixture\ndef value():\n    yield 1\n" + "".join(
     f"def test_{{n}}_{number}(value):\n    assert value == 1\n" for number in range(10)
@@ -95,6 +96,10 @@ if __name__ == "__main__":
     pairs, tests = given + [5, 10_000][len(given) :]
     if part == "memory":
         memory(tests)
+    elif part == "test":
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, PLAIN, tests)
+            every_second("test", folder, [*session(folder), OPTION], "concurrency_perf_survey")
     elif part == "xdist":
         xdist(pairs, tests)
     else:
