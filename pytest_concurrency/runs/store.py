@@ -195,6 +195,9 @@ class Storage:
         """
         self.check_folder()
         with self._readable():
+            # Since Python 3.14, exists() also says that a name is free which no file system takes.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                self.path.stat()
             above = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not above.is_dir() or not os.access(above, os.W_OK):
             raise CommandError(f"{self.path} cannot be written to: {above} does not allow it")

@@ -500,4 +500,4 @@ def test_a_stopped_measurement_costs_each_later_test_less_and_that_is_reported(s
     assert found is not None
     # Twelve tests that wait 2 s each would make 24 s and more.
     assert 4 <= int(found[1]) <= 14
-    assert "see --concurrency-quiet-host" in text_of(result)
+    assert "(--concurrency-quiet-host)" in text_of(result)
