@@ -169,7 +169,8 @@ def _docstring_of(path: Path) -> str:
 
 def _layers() -> list[str]:
     """The order that the architecture test checks, from the top down."""
-    source = (_PACKAGE.parent / "tests" / "unit" / "test_architecture.py").read_text(encoding="utf-8")
+    # Next to this folder: the package may be installed elsewhere, as where the site is published.
+    source = (Path(__file__).parent.parent / "tests" / "unit" / "test_architecture.py").read_text(encoding="utf-8")
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LAYERS":
             return list(ast.literal_eval(node.value))
