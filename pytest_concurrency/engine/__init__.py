@@ -14,8 +14,8 @@
 7. A round votes if its whole interval lies on one side of the cut (:mod:`.voting`).
 8. A vote's weight is the log odds that it is right, by its distance from the cut, with a ceiling: no single round
    decides. What must never happen is weighed by the probe's own error (:mod:`.constants`, :mod:`.claims`).
-9. Where calls vary, votes weigh less or are cast by groups of rounds, and a ratio of mean times is tested beside them,
-   or the share of all their time (:mod:`.spread`, :mod:`.means`).
+9. Where calls vary, votes weigh less or are cast by groups of rounds, and a ratio of mean times is tested beside them
+   (:mod:`.spread`, :mod:`.mean_ratio`).
 10. Weights are added until one side leads by enough: a sequential probability ratio test. A claim's statistic says when
     enough was seen (:mod:`.statistic`).
 11. A side that interference can imitate, and every red one, must be confirmed by fresh workers (:mod:`.decision`).

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interval, VerdictName
 from pytest_concurrency.core.outcomes import Estimate
-from pytest_concurrency.engine import constants, rules
+from pytest_concurrency.engine import constants, mean_ratio, rules
 from pytest_concurrency.engine.claims import Claim
-from pytest_concurrency.engine.means import ratio, share
 from pytest_concurrency.engine.rules.base import Leaning
 from pytest_concurrency.engine.spread import Spread, grouped, spread_of
 from pytest_concurrency.engine.statistic import won
 from pytest_concurrency.engine.voting import Vote, VoteCount
-
-
-class Means(Protocol):
-    """A sequential test of sums of times."""
-
-    def side(self, votes: Sequence[Vote], error_above: float, error_below: float) -> int:
-        """Return the side of the cut on which the figure is, 0 while that is not significant."""
-        ...
-
-    def figure(self, votes: Sequence[Vote], confidence: float = ...) -> tuple[float, Interval] | None:
-        """Return the figure and its interval, so many standard errors wide."""
-        ...
 
 
 @dataclass
@@ -85,8 +70,8 @@ class Decision:
     def _count(self, count: VoteCount, early: bool) -> bool:
         self.tally = count
         side = self._side(count, self._enough(1), self._enough(-1), early)
-        if not side:
-            side = self._unless_held_back(self._by_means(self._error(1), self._error(-1)), early)
+        if not side and self.means:
+            side = self._unless_held_back(mean_ratio.side(self.counted, self._error(1), self._error(-1)), early)
         if side and self.needs_confirmation(side):
             self.confirming, self.confirmation, self.counted = side, VoteCount(), []
             return True
@@ -99,8 +84,8 @@ class Decision:
     def _confirm(self, count: VoteCount, early: bool) -> bool:
         self.confirmation = count
         side = self._side(count, constants.CONFIRM, constants.CONFIRM, early)
-        if not side:
-            side = self._by_means(constants.MEANS_CONFIRMING_ERROR, constants.MEANS_CONFIRMING_ERROR)
+        if not side and self.means:
+            side = mean_ratio.side(self.counted, constants.MEANS_CONFIRMING_ERROR, constants.MEANS_CONFIRMING_ERROR)
         if side == self.confirming:
             self._decide(side)
             return False
@@ -145,16 +130,10 @@ class Decision:
     def _error(self, side: int) -> float:
         return constants.MEANS_FIRST_ERROR if self.needs_confirmation(side) else constants.MEANS_ERROR
 
-    def _by_means(self, error_above: float, error_below: float) -> int:
-        """The side that the sums of all times are significantly on, where calls of one body vary; 0 if none."""
-        return 0 if self._means is None else self._means.side(self.counted, error_above, error_below)
-
     @property
-    def _means(self) -> Means | None:
-        """The test of sums of times that may decide, if one may."""
-        if not self.spread.varies or any(vote.apart for vote in self.votes):
-            return None
-        return ratio if self.claim.statistic.of_times else share
+    def means(self) -> bool:
+        """Whether the ratio of mean times may decide: where calls of one body vary."""
+        return self.claim.statistic.of_times and self.spread.varies and not any(vote.apart for vote in self.votes)
 
     def calls_vary(self, loops: int) -> bool:
         """Whether single calls of this body differ by much, where a batch is so many of them."""
@@ -175,8 +154,8 @@ class Decision:
         margin = self.claim.margin
         if len(self.votes) < constants.SETTLED or margin.low >= margin.high:
             return False
-        if self._means is not None:
-            mean = self._means.figure(self.votes, confidence=2.58)
+        if self.means:
+            mean = mean_ratio.figure(self.votes, confidence=2.58)
             return mean is not None and stats.inside(mean[1], margin)
         # What others did to a round may put its figure anywhere between its bounds.
         figures = [figure for figure, interval in self._said() if stats.close(interval)]
@@ -198,7 +177,7 @@ class Decision:
 
     def estimate(self) -> Estimate | None:
         """The figure with its interval: of the rounds, or of their bounds where those lie far apart."""
-        if self._means is not None and (found := self._means.figure(self.votes)) is not None:
+        if self.means and (found := mean_ratio.figure(self.votes)) is not None:
             return Estimate(found[0], found[1].low, found[1].high, self.claim.unit)
         said = self._said()
         figures = self._figures(said)

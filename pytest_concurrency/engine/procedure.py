@@ -7,12 +7,11 @@ from dataclasses import replace
 
 from pytest_concurrency.core.model import GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.core.units import formatter
-from pytest_concurrency.engine import constants, drift, readings, reference_workload, rules
+from pytest_concurrency.engine import constants, drift, mean_ratio, readings, reference_workload, rules
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.gil_usage import GilUsage
 from pytest_concurrency.engine.interval_rules import slow_cpus
-from pytest_concurrency.engine.means.ratio import best_serial_calls
 from pytest_concurrency.engine.plan import Bench, CpuSite, Plan
 from pytest_concurrency.engine.reference_workload import ReferenceRuns
 from pytest_concurrency.engine.rules import batched_calls, drifting, falling
@@ -227,7 +226,7 @@ class _Loop:
             return
         for case in self._cases:
             if case.open and case.calls_vary(together.loops):
-                calls = best_serial_calls(case.votes, together.workers)
+                calls = mean_ratio.best_serial_calls(case.votes, together.workers)
                 if self._bench.one_call(self._plan.setup, calls):
                     self._forget_rounds()
                     return

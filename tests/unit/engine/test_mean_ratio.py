@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_concurrency.core.model import Interval
-from pytest_concurrency.engine.means import ratio
+from pytest_concurrency.engine import mean_ratio
 from pytest_concurrency.engine.voting import Vote, cast
 from pytest_concurrency.testing import RandomLatency
 
-from ..exact import binomial_tail
+from .exact import binomial_tail
 
 HALF = math.log(1.25) / 2
 LATENCIES: dict[str, Callable[[random.Random], float]] = {
@@ -55,11 +55,11 @@ def test_exponential_calls_in_a_lock_are_decided_within_sixty_rounds() -> None:
 
 
 def test_a_few_rounds_say_nothing_however_clear() -> None:
-    assert ratio.side(votes([1.0] * 7, [0.01] * 7), 0.01, 0.01) == 0
-    assert ratio.side(votes([1.0] * 8, [0.01] * 8), 0.01, 0.01) == -1
+    assert mean_ratio.side(votes([1.0] * 7, [0.01] * 7), 0.01, 0.01) == 0
+    assert mean_ratio.side(votes([1.0] * 8, [0.01] * 8), 0.01, 0.01) == -1
     # A high figure may lack its long calls.
-    assert ratio.side(votes([4.0] * 23, [0.01] * 23), 0.01, 0.01) == 0
-    assert ratio.side(votes([4.0] * 24, [0.01] * 24), 0.01, 0.01) == 1
+    assert mean_ratio.side(votes([4.0] * 23, [0.01] * 23), 0.01, 0.01) == 0
+    assert mean_ratio.side(votes([4.0] * 24, [0.01] * 24), 0.01, 0.01) == 1
 
 
 @given(st.lists(st.floats(0.5, 8.0), min_size=8, max_size=20), st.floats(0.0, 1.0))
@@ -69,30 +69,30 @@ def test_wider_intervals_turn_no_side(figures: list[float], doubt: float) -> Non
         Vote(0, interval=Interval(figure * (1 - doubt / 2), figure * (1 + doubt)), work=0.01, cut=2.0, half=HALF)
         for figure in figures
     ]
-    assert ratio.side(wide, 1e-3, 1e-3) in (0, ratio.side(clear, 1e-3, 1e-3), *_inside(figures))
+    assert mean_ratio.side(wide, 1e-3, 1e-3) in (0, mean_ratio.side(clear, 1e-3, 1e-3), *_inside(figures))
 
 
 def _inside(figures: list[float]) -> tuple[int, ...]:
     """Where the plain figure itself has no side, another variance may give it one."""
-    return (1, -1) if ratio.side(votes(figures, [0.01] * len(figures)), 1e-3, 1e-3) == 0 else ()
+    return (1, -1) if mean_ratio.side(votes(figures, [0.01] * len(figures)), 1e-3, 1e-3) == 0 else ()
 
 
 @given(st.integers(1, 500), st.floats(1e-6, 0.1))
 def test_the_boundary_is_above_that_of_a_single_look(rounds: int, error: float) -> None:
-    assert ratio.boundary(rounds, error) >= 2 * math.log(1 / error)
+    assert mean_ratio.boundary(rounds, error) >= 2 * math.log(1 / error)
 
 
 def test_more_calls_for_the_noisier_side() -> None:
     rng = random.Random(1)
     works = [rng.expovariate(100) for _ in range(40)]
     noisy = votes([4 * work / 0.02 for work in works], works)  # all are done after 20 ms, each time
-    assert ratio.best_serial_calls(noisy, 4) == 8
+    assert mean_ratio.best_serial_calls(noisy, 4) == 8
     steady = votes([4 * 0.01 / rng.uniform(0.01, 0.05) for _ in range(40)], [0.01] * 40)
-    assert ratio.best_serial_calls(steady, 4) == 1
+    assert mean_ratio.best_serial_calls(steady, 4) == 1
 
 
 def test_the_figure_is_the_ratio_of_means() -> None:
-    found = ratio.figure(votes([4.0, 1.0, 4.0, 1.0], [0.01] * 4))
+    found = mean_ratio.figure(votes([4.0, 1.0, 4.0, 1.0], [0.01] * 4))
     assert found is not None
     value, interval = found
     assert value == pytest.approx(0.04 / 0.025)  # the mean of 0.01 and 0.04 is what four bodies take at once

@@ -48,7 +48,7 @@ def side(votes: Sequence[Vote], error_above: float, error_below: float) -> int:
         variance = serial.variance + together.variance * away ** (-2 * direction)
         if direction > 0 and len(known) < constants.LEAST_ROUNDS_ABOVE:
             continue
-        if lead > 0 and evidence(distance, variance, len(known)) >= boundary(len(known), error):
+        if lead > 0 and _evidence(distance, variance, len(known)) >= boundary(len(known), error):
             return direction
     return 0
 
@@ -85,7 +85,7 @@ def boundary(rounds: int, error: float) -> float:
     return 2 * (1 + 1 / size) * (math.log(1 / error) + math.log1p(size) / 2)
 
 
-def evidence(distance: float, variance: float, rounds: int) -> float:
+def _evidence(distance: float, variance: float, rounds: int) -> float:
     """Twice the log of the likelihood ratio of a t statistic, which grows more slowly than its square."""
     if distance <= 0:
         return 0.0
