@@ -273,13 +273,10 @@ class Storage:
         :raises CommandError: there is none, and the folder is a file.
         """
         text = str(name_or_path)
-        if self._is_saved(text):
-            return load(self._file(text))
-        if text == "latest" and not self.has(text):
-            if (run := self.latest()) is not None:
-                return run
-        elif self.has(name_or_path):
-            return load(Path(name_or_path))
+        if self.has(text):
+            return load(self.file_of(text))
+        if text == "latest" and (run := self.latest()) is not None:
+            return run
         self.check_folder()
         names = self.names()
         known = f"Saved there: {', '.join(names[-10:])}" if names else "Nothing is saved there yet"

@@ -24,12 +24,12 @@ TOO_FAST = Cause(
     "it runs more in parallel than the test allows.",
     "raise at_most if that is intended, or look for the lock that is missing.",
 )
-SWAPPED = Cause(
+SLOWER = Cause(
     "compare",
     "the first function is the faster one.",
-    "swap them: compare(slow, fast). Or look for what else the second one does: starting threads, sending data.",
+    "look for what else the second one does: starting threads, sending data.",
 )
-SLOWER = SWAPPED._replace(try_next="look for what else the second one does: starting threads, sending data.")
+SWAPPED = SLOWER._replace(try_next=f"swap them: compare(slow, fast). Or {SLOWER.try_next}")
 GIL_HELD = Cause(
     "gil-not-released",
     "the computing holds the GIL.",

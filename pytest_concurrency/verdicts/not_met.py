@@ -158,8 +158,7 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
     if isinstance(claim, SpeedupClaim) and claim.at_most:
         return causes.TOO_FAST
     if setup.backend == "compare" and estimate is not None and estimate.high < 1:
-        inverse = 1 / estimate.value if estimate.value > 0 else 0.0
-        return causes.SWAPPED if inverse >= claim.threshold else causes.SLOWER
+        return causes.SWAPPED if claim.threshold * estimate.value <= 1 else causes.SLOWER
     speedup = estimate.value if estimate is not None else None
     return causes.of_speedup(bound, setup.backend, setup.who(), settlement.known.one_interpreter, speedup)
 

@@ -95,9 +95,11 @@ def _time_ran_out(
         return Doubt(f"{within}: {slow}", "run it on a quieter machine, or on one where each CPU is a whole core.")
     say = formatter(case.claim.unit)
     low, high = say(case.claim.margin.low), say(case.claim.margin.high)
-    required = f"at least {high}" if case.claim.met_when > 0 else f"at most {low}"
     if isinstance(case.claim, GilClaim):  # its threshold is no number that a user has given
-        required = f'gil="{case.claim.use}"'
+        required, farther = f'gil="{case.claim.use}"', ""
+    else:
+        required = f"at least {high}" if case.claim.met_when > 0 else f"at most {low}"
+        farther = ", or choose a threshold farther from the figure"
     support, against = (above, below) if case.claim.met_when > 0 else (below, above)
     said = (
         f"{within}: of {count(len(case.votes), 'round')}, {support} support{_s(support)} {required}, {against} "
@@ -107,7 +109,6 @@ def _time_ran_out(
     body = list(_in_the_body(case, above - below, bool(machine)))
     tries = [doubt.try_next for doubt in body if doubt.try_next]
     if machine or not tries:
-        farther = "" if isinstance(case.claim, GilClaim) else ", or choose a threshold farther from the figure"
         tries.append(f"run it on a quieter machine{farther}")
     sentences = [said, *(doubt.said for doubt in body), *machine]
     return Doubt(
