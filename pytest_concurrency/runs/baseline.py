@@ -67,23 +67,22 @@ def find(storage: str, wanted: str, environment: Mapping[str, Any], is_anchor: b
     expectations = (
         {record["nodeid"]: run_comparison.expectations_of(record) for record in run["records"]} if run else {}
     )
-    return Baseline(str(name), run, notes, expectations, is_anchor, _renewal(store, storage, wanted, is_anchor))
+    return Baseline(str(name), run, notes, expectations, is_anchor, _renewal(store, wanted, is_anchor))
 
 
-def _renewal(store: Storage, storage: str, wanted: str, is_anchor: bool) -> str:
+def _renewal(store: Storage, wanted: str, is_anchor: bool) -> str:
     if is_anchor:
         return "name a newer run in --concurrency-anchor"
     if wanted == LATEST:
         return "renew the baseline: run once with --concurrency-save and without --concurrency-compare"
-    file = store.file_of(wanted)
-    if file.parent != store.path:
-        return f"renew the baseline: make {file} again"
-    kept = f"{short_path(storage)}/{file.name}"
-    return f"renew the baseline: delete {kept}, and run once with --concurrency-save={file.stem}"
+    file = store.file_of(wanted).absolute()
+    if file.parent != store.path.absolute():
+        return f"renew the baseline: make {short_path(str(file))} again"
+    return f"renew the baseline: delete {short_path(str(file))}, and run once with --concurrency-save={file.stem}"
 
 
 def short_path(storage: str) -> str:
-    """Return a folder as the user would type it, if it lies below where the session was started."""
+    """Return a folder or a file as the user would type it, if it lies below where the session was started."""
     path = Path(storage)
     try:
         return str(path.relative_to(Path.cwd()))
