@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest_concurrency
 from pytest_concurrency.cli import commands
-from pytest_concurrency.expectations import keywords, kind_of
-from pytest_concurrency.expectations.markers import MARKERS
+from pytest_concurrency.expectations import MARKERS, keywords
+from pytest_concurrency.expectations.reading import kind_of
 from pytest_concurrency.session import options
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pytest_concurrency
-from pytest_concurrency.expectations.markers import marker_lines
-from pytest_concurrency.session import options, selection, xdist
+from pytest_concurrency.expectations import marker_lines
+from pytest_concurrency.session import options
 
 if TYPE_CHECKING:
     import pathlib
@@ -53,8 +53,16 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_concurrency.session.loops import loop_guard
 
         loop_guard.start(config, settings)
-    writes = not xdist.is_worker(config) and not config.option.collectonly
-    if (settings.save or settings.compare) and writes:
+    if (settings.save or settings.compare or settings.report_files) and not config.option.collectonly:
+        from pytest_concurrency.session import xdist
+
+        if not xdist.is_worker(config):
+            _check_files(config, settings)
+
+
+def _check_files(config: pytest.Config, settings: options.Settings) -> None:
+    """Stop before the first test where what this session is to write or compare with cannot be."""
+    if settings.save or settings.compare:
         from pytest_concurrency.core.errors import CommandError
         from pytest_concurrency.session import items
 
@@ -62,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
             items.check_storage(config, settings)
         except CommandError as error:
             raise pytest.UsageError(str(error)) from None
-    if settings.report_files and writes:
+    if settings.report_files:
         from pytest_concurrency.reports import files
 
         try:
@@ -73,6 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    from pytest_concurrency.session import selection
+
     settings = config.stash[SETTINGS]
     if not settings.disable and config.pluginmanager.has_plugin("run-parallel"):
         from pytest_concurrency.session import other_plugins
@@ -87,7 +97,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    if not session.config.option.collectonly and next(selection.measured(session.items), None) is not None:
+    if session.config.option.collectonly:
+        return
+    from pytest_concurrency.session import selection
+
+    if next(selection.measured(session.items), None) is not None:
         _measured_tests(session.config)
 
 
@@ -129,8 +143,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from pytest_concurrency.session import survey
 
         survey.start(config, settings)
-    if xdist.is_worker(config):
-        return
-    from pytest_concurrency.session.controller import Controller
+    from pytest_concurrency.session import xdist
 
-    config.pluginmanager.register(Controller(config, settings), Controller.NAME)
+    if not xdist.is_worker(config):
+        from pytest_concurrency.session.controller import Controller
+
+        config.pluginmanager.register(Controller(config, settings), Controller.NAME)

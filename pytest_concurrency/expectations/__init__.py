@@ -1,38 +1,64 @@
-"""The expectations behind the markers: a module for each marker, found by its name and loaded on use."""
+"""The markers' names, signatures and one-line meanings. A session without markers loads nothing else of this folder."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-from pytest_concurrency.expectations.markers import MARKERS
-
-if TYPE_CHECKING:  # base imports the engine, which reading an option with keywords does not need
-    from pytest_concurrency.expectations.base import Expectation, Kind
+EFFICIENCY = 0.7  # default of expect_scaling
 
 
-def kind_of(name: str) -> Kind:
-    """Return the expectation behind a marker's name."""
-    from pytest_concurrency.expectations.base import Kind
+class Marker:
+    """The text of a marker in ``pytest --markers``, and the module that implements it."""
 
-    module = importlib.import_module(f"pytest_concurrency.expectations.{MARKERS[name].module}")
-    kind = module.KIND
-    assert isinstance(kind, Kind)
-    return kind
+    def __init__(self, signature: str, summary: str, module: str) -> None:
+        self.signature: str = signature
+        self.summary: str = summary
+        self.module: str = module
 
 
-def read_marker(
-    name: str, positional: tuple[object, ...], given: Mapping[str, object], body_is_async: bool
-) -> Expectation:
-    """Return the expectation that a marker states about a test.
+MARKERS: dict[str, Marker] = {
+    "expect_io_bound": Marker(
+        "expect_io_bound(*, min_wait=0.5, threads=4 | tasks=4)",
+        "the test body spends at least min_wait of its time waiting, and the waits overlap when that many threads run "
+        "it (of an async def: that many tasks)",
+        "io_bound",
+    ),
+    "expect_cpu_bound": Marker(
+        "expect_cpu_bound(*, min_cpu=0.5, gil=None)",
+        "the test body spends at least min_cpu of its time computing; gil='held' or gil='released' also says "
+        "whether other threads can run Python at the same time",
+        "cpu_bound",
+    ),
+    "expect_speedup": Marker(
+        "expect_speedup(*, at_least=None, at_most=None, sustained=None, threads= | processes= | tasks= | "
+        "interpreters= | executor=, workers=None)",
+        "N workers do N calls of the test body at least at_least (or at most at_most) times as fast as one worker does "
+        "them one after the other",
+        "speedup",
+    ),
+    "expect_scaling": Marker(
+        "expect_scaling(*, threads=(1, 2, 4) | processes= | tasks= | interpreters= | executor=, workers=, "
+        f"efficiency={EFFICIENCY})",
+        "speedup divided by workers stays at or above efficiency at every count",
+        "scaling",
+    ),
+    "expect_gil_released": Marker(
+        "expect_gil_released(*, max_hold='5ms')",
+        "no single hold of the GIL (global interpreter lock) by the test body lasts longer, so that other threads "
+        "can run; one CPU is enough",
+        "gil_released",
+    ),
+    "expect_nonblocking": Marker(
+        "expect_nonblocking(*, max_block='50ms')",
+        "an async def test body never keeps its event loop from running for longer",
+        "nonblocking",
+    ),
+}
 
-    :raises BadArgument: the marker has no meaning; the message says why, and what can be written instead.
-    """
-    from pytest_concurrency.expectations import keywords
-    from pytest_concurrency.expectations.base import Expectation
+COMMON_SUMMARY = (
+    "also takes margin=0.25, max_time='10s', undecided='skip'|'fail'|'pass'|'retry', leftovers='tell'|'fail' and "
+    "setup=FUNCTION"
+)
 
-    kind = kind_of(name)
-    arguments = keywords.read(name, positional, given, kind.keywords)
-    kind.check(name, arguments, body_is_async)
-    return Expectation(kind, arguments, dict(given))
+
+def marker_lines() -> list[str]:
+    """Return the lines for the ``markers`` ini key."""
+    return [f"{marker.signature}: {marker.summary}; {COMMON_SUMMARY}" for marker in MARKERS.values()]

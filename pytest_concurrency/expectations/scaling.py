@@ -10,9 +10,8 @@ from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.units import number
 from pytest_concurrency.engine.plan import Plan
-from pytest_concurrency.expectations import keywords, placement
+from pytest_concurrency.expectations import EFFICIENCY, keywords, placement
 from pytest_concurrency.expectations.base import Kind, Tolerances, speedup_plan
-from pytest_concurrency.expectations.markers import EFFICIENCY
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _COUNTS = (1, 2, 4)

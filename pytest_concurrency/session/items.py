@@ -26,8 +26,8 @@ from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.core.text import wrap
 from pytest_concurrency.core.units import spelled
-from pytest_concurrency.expectations import read_marker
 from pytest_concurrency.expectations.base import Expectation, Tolerances
+from pytest_concurrency.expectations.reading import read_marker
 from pytest_concurrency.machine import cpus, priority
 from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.trial import SessionContext

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pytest_concurrency.expectations.markers import MARKERS
+from pytest_concurrency.expectations import MARKERS
 
 if TYPE_CHECKING:
     import pytest

@@ -273,9 +273,6 @@ OF_EVERY_SESSION = {
     "session.selection",
     "session.xdist",
     "expectations",
-    "expectations.markers",
-    "machine",
-    "machine.clocks",
 }
 
 

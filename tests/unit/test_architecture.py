@@ -61,7 +61,7 @@ SHARED = {
         "pipe_group",
         "pipe_main",
     },
-    "expectations": {"base", "keywords", "markers", "placement"},
+    "expectations": {"base", "keywords", "placement"},
     "cli.commands": set[str](),
 }
 # ... and apart from the modules that are one subject in several files.

@@ -65,6 +65,13 @@ def test_importing_the_package_loads_no_other_module() -> None:
     assert done.stdout.strip() in ("['__future__', 'pytest_concurrency']", "['pytest_concurrency']")
 
 
+def test_importing_the_plugin_loads_the_markers_and_the_options_only() -> None:
+    code = "import sys, pytest_concurrency.plugin; print(*(name for name in sys.modules if 'concurrency' in name))"
+    loaded = run(sys.executable, "-c", code, folder=ROOT).stdout.split()
+    own = {name.removeprefix("pytest_concurrency").removeprefix(".") for name in loaded}
+    assert own == {"", "plugin", "expectations", "session", "session.options"}
+
+
 def test_a_public_name_is_loaded_on_use() -> None:
     code = "import sys; from pytest_concurrency import Estimate; print('pytest_concurrency.session' in sys.modules)"
     assert run(sys.executable, "-c", code, folder=ROOT).stdout == "False\n"

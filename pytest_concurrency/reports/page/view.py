@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pytest_concurrency.expectations.markers import EFFICIENCY
+from pytest_concurrency.expectations import EFFICIENCY
 from pytest_concurrency.reports.left_by_test import LeftByTest, left_by_test
 from pytest_concurrency.reports.page import sentences
 from pytest_concurrency.reports.page.arms import ArmBar, arms_of

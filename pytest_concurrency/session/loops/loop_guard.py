@@ -12,7 +12,7 @@ import pytest
 
 from pytest_concurrency.core.errors import ExpectationNotMet
 from pytest_concurrency.core.units import duration
-from pytest_concurrency.expectations.markers import MARKERS
+from pytest_concurrency.expectations import MARKERS
 from pytest_concurrency.instruments import block_list
 from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.session import observed

@@ -13,9 +13,9 @@ from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body, Round
 from pytest_concurrency.engine.claims import Knowledge
 from pytest_concurrency.engine.plan import Plan
-from pytest_concurrency.expectations import keywords, kind_of, placement, read_marker
+from pytest_concurrency.expectations import MARKERS, keywords, marker_lines, placement
 from pytest_concurrency.expectations.base import Kind, Tolerances
-from pytest_concurrency.expectations.markers import MARKERS, marker_lines
+from pytest_concurrency.expectations.reading import kind_of, read_marker
 
 from ..make import reading, round_
 
@@ -57,7 +57,7 @@ def test_every_marker_is_what_its_line_says(name: str) -> None:
 
 def test_every_file_of_a_marker_is_listed() -> None:
     folder = Path(expectations.__file__).parent
-    shared = {"__init__", "base", "keywords", "placement", "markers"}
+    shared = {"__init__", "base", "keywords", "placement", "reading"}
     calls_only = {"bound", "compare"}  # of the fixture: no marker has them
     files = {path.stem for path in folder.glob("*.py")} - shared - calls_only
     assert files == {marker.module for marker in MARKERS.values()}
