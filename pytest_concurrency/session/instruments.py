@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
-from pytest_concurrency.core.errors import ExpectationNotMet, UndecidedExpectation
+from pytest_concurrency.core.errors import ExpectationNotMet
 from pytest_concurrency.instruments.block_guard import NonblockingBlock
 from pytest_concurrency.instruments.call_watch import CallWatch
 from pytest_concurrency.instruments.gauge import Gauge
@@ -19,20 +19,13 @@ from pytest_concurrency.session.in_flight import Gauges
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _NAME = "concurrency_perf_instruments"
 _KEY = pytest.StashKey["Instruments"]()
-
-
-def _skip(reason: str, policy: str) -> NoReturn:
-    pytest.skip(f"undecided: {reason}")
+_UNDECIDED = pytest.StashKey[Callable[[str], None]]()
 
 
 class Instruments:
     """The gauges, guards and watched functions of one test."""
 
-    def __init__(
-        self, label: str = "this test", policy: str = "skip", skip: Callable[[str, str], NoReturn] = _skip
-    ) -> None:
-        self.policy = policy  # for what one sighting could not tell
-        self.skip = skip  # such a test; takes the reason and the policy
+    def __init__(self, label: str = "this test") -> None:
         self._gauges = Gauges(label)
         self._undecided: list[str] = []
         self._watches: list[CallWatch] = []
@@ -81,16 +74,16 @@ class Instruments:
 
 
 @contextlib.contextmanager
-def of(item: pytest.Item, policy: str, skip: Callable[[str, str], NoReturn]) -> Iterator[Instruments]:
+def of(item: pytest.Item, undecided: Callable[[str], None]) -> Iterator[Instruments]:
     """Give a test its instruments while its fixture lives; the rest of the session pays nothing for them.
 
-    :param policy: what an undecided expectation does: skip, fail, pass or retry.
-    :param skip: skips an undecided test for a reason, and takes the policy.
+    :param undecided: takes why the test is undecided; it skips or fails the test, or returns if the test passes.
     """
     manager = item.config.pluginmanager
     if not manager.has_plugin(_NAME):
         manager.register(EndOfBody(), _NAME)
-    made = item.stash[_KEY] = Instruments(item.nodeid, policy, skip)
+    made = item.stash[_KEY] = Instruments(item.nodeid)
+    item.stash[_UNDECIDED] = undecided
     try:
         yield made
     finally:
@@ -110,11 +103,8 @@ class EndOfBody:
         instruments = item.stash[_KEY]
         if (why := instruments.complaint()) is not None:
             raise ExpectationNotMet(why)
-        if instruments.undecided and instruments.policy != "pass":
-            why = instruments.undecided[0]
-            if instruments.policy == "fail":
-                raise UndecidedExpectation(f"undecided: {why}")
-            instruments.skip(why, instruments.policy)
+        if instruments.undecided:
+            item.stash[_UNDECIDED](instruments.undecided[0])
         return answer
 
     @pytest.hookimpl(wrapper=True)

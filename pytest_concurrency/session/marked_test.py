@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from pytest_concurrency.backends.batch import prepare_input, refuse_coroutine
-from pytest_concurrency.core.errors import ExpectationNotMet, UndecidedExpectation
+from pytest_concurrency.core.errors import ExpectationNotMet
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.outcomes import Outcome
@@ -18,10 +18,10 @@ from pytest_concurrency.expectations.base import Expectation, Tolerances
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
 from pytest_concurrency.probes.leftovers import Leftovers
+from pytest_concurrency.session import undecided
 from pytest_concurrency.session.calls.either_way import EitherWay
+from pytest_concurrency.session.undecided import Skip
 from pytest_concurrency.verdicts import left_running, message
-
-Skip = Callable[[str, str], NoReturn]
 
 _REPEATABLE = (
     "The first, plain call of the body passed. A measured body runs again and again, in several workers at once, so it "
@@ -50,7 +50,7 @@ def run_marked(
 ) -> None:
     """Call the body once as a plain test, then decide all of its expectations.
 
-    :param skip: as :func:`follow_policy` takes it.
+    :param skip: as :func:`undecided.follow` takes it.
     :raises ExpectationNotMet: one or more are not met.
     """
     __tracebackhide__ = True
@@ -144,7 +144,7 @@ def follow_policy(outcome: Outcome, limits: Tolerances, skip: Skip) -> Any:
     Fail it for what the code has left running, where that was asked for. With the undecided policy ``pass``, the test
     passes whether it asserts the comparison or its opposite.
 
-    :param skip: skips an undecided test for a reason, and takes the policy: ``skip`` or ``retry``.
+    :param skip: as :func:`undecided.follow` takes it.
     """
     __tracebackhide__ = True
     if outcome.change is not None and outcome.change.kind == "regression":
@@ -155,8 +155,5 @@ def follow_policy(outcome: Outcome, limits: Tolerances, skip: Skip) -> Any:
         return outcome.verdict == "met"
     if outcome.verdict == "unmeasurable":
         pytest.skip(f"unmeasurable: {outcome.reason}")
-    if limits.undecided == "fail":
-        raise UndecidedExpectation(f"undecided: {outcome.reason}")
-    if limits.undecided != "pass":
-        skip(outcome.reason, limits.undecided)
+    undecided.follow(limits.undecided, skip, outcome.reason)
     return EitherWay()

@@ -29,6 +29,7 @@ from pytest_concurrency.session import (
     observed,
     other_plugins,
     selection,
+    undecided,
     xdist,
 )
 from pytest_concurrency.session.controller import FAILED_ATTRIBUTE, REPORT_ATTRIBUTE, Controller
@@ -129,13 +130,14 @@ class MeasuredTests:
     def fixture_of(self, item: pytest.Item) -> Iterator[Concurrency | PlainConcurrency]:
         """Yield the value of the fixture ``concurrency`` of one test; warn of what the test forgot to compare."""
         skip = functools.partial(self.retries.skip, item)
+        follow_undecided = functools.partial(undecided.follow, self._settings.undecided, skip)
         if self._settings.disable:
-            with instruments.of(item, self._settings.undecided, skip) as made:
+            with instruments.of(item, follow_undecided) as made:
                 yield PlainConcurrency(made)
             return
         if (why := other_plugins.why_not_timed(item)) is not None:
             pytest.fail(text.wrap(f"concurrency cannot measure in this test: {why}."), pytrace=False)
-        with self.live_line(item.config) as progress, instruments.of(item, self._settings.undecided, skip) as made:
+        with self.live_line(item.config) as progress, instruments.of(item, follow_undecided) as made:
             asked = Concurrency(
                 items.circumstances_of(item, self._settings, progress),
                 functools.partial(_keep, item),
