@@ -18,7 +18,7 @@ from pytest_concurrency.backends.batch import forget_inputs, prepare_input
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.model import Body
-from pytest_concurrency.core.outcomes import Outcome
+from pytest_concurrency.core.outcomes import Arm, Outcome
 from pytest_concurrency.core.units import count, duration
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.profiling import (
@@ -91,8 +91,7 @@ class _Run:
         self._outcomes = outcomes
         self._end = CLOCKS.wall() + seconds
         self._seconds = seconds
-        first = outcomes[0].arms[0]
-        self._each = max(median(first.wall) / max(first.loops, 1), 1e-7) if first.wall else 1e-3
+        self._each = _seconds_of_call(outcomes[0].arms[0])
         self._notes: list[str] = []
 
     def sampled(self, mode: str, around: WorkerEnvironment) -> Profile | None:
@@ -211,19 +210,21 @@ class _Run:
         return answer[0]
 
     def _standing(self) -> Any:
-        widths = [arm.workers for outcome in self._outcomes for arm in outcome.arms if arm.backend == "threads"]
-        comparison = any(arm.backend == "compare" for outcome in self._outcomes for arm in outcome.arms)
-        widest = max(widths, default=1)
-        if widest < 2 and not comparison:
+        arms = [arm for outcome in self._outcomes for arm in outcome.arms]
+        comparison = any(arm.backend == "compare" for arm in arms)
+        several = [arm for arm in arms if arm.backend == "threads" and arm.workers > 1]
+        widest = max(several, key=lambda arm: arm.workers, default=None)
+        if widest is None and not comparison:
             return None
         if why := stack_sampler.unavailable():
             self._notes.append(why)
             return None
         bounds = [outcome.bound for outcome in self._outcomes if outcome.bound is not None]
         gil = any(bound.kind == "cpu" and bound.gil == "held" for bound in bounds)
-        if not comparison:
-            # Each of them exists for as long as all of them may take, one after the other.
-            return stack_sampler.standing(self._look(widest, self._each), count(widest, "thread"), gil)
+        if widest is not None and not comparison:
+            # With the time of a call of one worker, threads that wait for each other would run far longer than planned.
+            seen = self._look(widest.workers, _seconds_of_call(widest))
+            return stack_sampler.standing(seen, count(widest.workers, "thread"), gil)
         seen = self._look_at_new_threads()
         return stack_sampler.standing(seen, "its threads", False) if seen.looks else None
 
@@ -284,6 +285,11 @@ class _Run:
 
 class _TooLong(Exception):
     """There is no time left."""
+
+
+def _seconds_of_call(arm: Arm) -> float:
+    """Return how long each worker took for a call while all of them ran."""
+    return max(median(arm.wall) / max(arm.loops, 1), 1e-7) if arm.wall else 1e-3
 
 
 @contextlib.contextmanager

@@ -1,0 +1,49 @@
+"""The extra runs of a profiler: how often the body is called, and what there is no time for."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_concurrency.backends.environment import WorkerEnvironment
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.outcomes import Arm
+from pytest_concurrency.profiling import stack_sampler
+from pytest_concurrency.profiling.model import Profile
+from pytest_concurrency.profiling.runner import Profiler
+
+from ..make import outcome
+
+needs_threads = pytest.mark.skipif(stack_sampler.unavailable() is not None, reason="threads cannot be sampled")
+
+
+def arm(workers: int, wall: float) -> Arm:
+    return Arm("threads", workers, 1, (wall,), (0.0,), None, (0.0,))
+
+
+def profile(function: Callable[[], Any], together: float, seconds: float = 60.0) -> Profile:
+    """Profile a body whose call was measured to take 50 ms, and ``together`` seconds where 4 threads run it."""
+    found: list[Profile] = []
+    measured = outcome(verdict="not_met", arms=(arm(1, 0.05), arm(4, together)))
+    Profiler("cprofile", "wall", False, seconds, WorkerEnvironment(Path()), found.append)(Body(function), [measured])
+    return found[0]
+
+
+@needs_threads
+@pytest.mark.parametrize(("together", "calls"), [(0.05, 4), (0.2, 1)])
+def test_threads_that_wait_for_each_other_make_fewer_calls(together: float, calls: int) -> None:
+    by_thread: Counter[threading.Thread] = Counter()
+    profile(lambda: by_thread.update([threading.current_thread()]), together)
+    assert list(by_thread.values())[-4:] == [calls] * 4
+
+
+@needs_threads
+def test_threads_that_would_take_too_long_together_are_not_run() -> None:
+    seen = profile(lambda: None, together=100.0)
+    assert seen.standing is None
+    assert "a run takes 100 s, and a profile may take max_time=60 s in all" in " ".join(seen.notes)
