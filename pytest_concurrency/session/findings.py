@@ -248,9 +248,8 @@ class PoolScaling(Efficiency):
                     f"{self._call.functions}: an async def is measured on the test's own event loop, so it has to be "
                     f"compared and awaited before its curve is read: write assert {self.example}."
                 )
-            outcome: Outcome = self._call.decide({}, None)
-            self.outcome: Outcome | None = outcome
-            self._call.follow(met(outcome))  # what was left running may fail the test
+            self.outcome = self._call.decide({}, None)
+            self._call.follow(met(self.outcome))  # what was left running may fail the test
         return self.outcome.curve
 
     @property
