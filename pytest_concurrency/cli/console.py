@@ -7,13 +7,13 @@ import json
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_concurrency.core import atomic_files
 from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.core.text import in_lines
 from pytest_concurrency.session.output import live_line
 
 _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33"}
@@ -26,14 +26,7 @@ def width() -> int:
 
 def wrap(text: str, indent: str = "", first: str | None = None) -> str:
     """Break a paragraph into lines; ``first`` replaces the indent of the first one."""
-    return textwrap.fill(
-        text,
-        width() - 1,
-        initial_indent=indent if first is None else first,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return "\n".join(in_lines(text, width() - 1, indent, first))
 
 
 def paint(text: str, how: str) -> str:

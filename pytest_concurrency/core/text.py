@@ -7,16 +7,29 @@ import textwrap
 WIDTH = 76
 
 
-def wrap(text: str, indent: str = "") -> str:
-    """Break a paragraph into lines of a message; paths and long words stay whole."""
-    return textwrap.fill(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+def in_lines(text: str, width: int, indent: str = "", first: str | None = None) -> list[str]:
+    """Break a paragraph into lines; paths, options and long words stay whole, so that they can be copied.
+
+    :param first: replaces the indent of the first line.
+    """
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
+def wrap(text: str, indent: str = "") -> str:
+    """Break a paragraph into lines of a message."""
+    return "\n".join(in_lines(text, WIDTH, indent))
+
+
 def hanging(text: str, width: int, indent: str) -> list[str]:
-    """Break a paragraph into lines, all but the first indented; paths and long words stay whole."""
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    """Break a paragraph into lines, all but the first indented."""
+    return in_lines(text, width, indent, first="")
 
 
 def shortened(text: str, width: int) -> str:

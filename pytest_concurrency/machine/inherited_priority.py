@@ -35,9 +35,7 @@ def raised(higher: Priority, helpers: Collection[int]) -> Iterator[None]:
         _raise(higher, alive.intersection(helpers), before)
         yield
     finally:
-        for thread, known in reversed(before.items()):
-            with contextlib.suppress(OSError):
-                priority.give_back(thread, known)
+        priority.give_all_back(before)
         if before:
             _lower_heirs(higher, next(iter(before.values())), untouched)
 

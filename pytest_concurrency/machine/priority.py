@@ -131,9 +131,7 @@ def _raised(priority: Priority, threads: Iterable[int], seconds: float) -> Itera
                     before[thread] = give(thread, priority)
             yield
     finally:
-        for thread, known in reversed(before.items()):
-            with contextlib.suppress(OSError):
-                give_back(thread, known)
+        give_all_back(before)
 
 
 def give(thread: int, priority: Priority, inherited: bool = False) -> Before:
@@ -183,6 +181,13 @@ def give_back(thread: int, known: Before) -> None:
         os.sched_setscheduler(thread, policy | os.SCHED_RESET_ON_FORK, parameter)
     if os.getpriority(os.PRIO_PROCESS, thread) != known.nice:
         os.setpriority(os.PRIO_PROCESS, thread, known.nice)
+
+
+def give_all_back(before: dict[int, Before]) -> None:
+    """Give each of some threads what it had before, the last one first; leave out those that have ended."""
+    for thread, known in reversed(before.items()):
+        with contextlib.suppress(OSError):
+            give_back(thread, known)
 
 
 def is_realtime(policy: int) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_concurrency.core.text import printable
+from pytest_concurrency.core.text import in_lines, printable
 from pytest_concurrency.core.units import count, ratio, share
 from pytest_concurrency.reports.rows import label_of
 from pytest_concurrency.reports.text_table import shorten
@@ -75,12 +75,8 @@ def named(word: str, nodeid: str, color: str, width: int) -> Line:
 
 
 def wrapped(lines: Sequence[Line], width: int) -> list[Line]:
-    """Return lines that fit the width. Paths and options are not broken, so that they can be copied."""
-    return [
-        Line(part, line.color)
-        for line in lines
-        for part in textwrap.wrap(line.text, max(20, width), break_long_words=False, break_on_hyphens=False)
-    ]
+    """Return lines that fit the width."""
+    return [Line(part, line.color) for line in lines for part in in_lines(line.text, max(20, width))]
 
 
 def comparison_of(comparison: Comparison, name: str, baseline: Mapping[str, Any]) -> dict[str, Any]:

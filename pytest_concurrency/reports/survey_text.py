@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_concurrency.core.text import printable
+from pytest_concurrency.core.text import in_lines, printable
 from pytest_concurrency.reports import survey_view
 from pytest_concurrency.reports.text_table import table
 
@@ -61,12 +60,5 @@ def _table(
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> Iterator[tuple[str, bool]]:
-    for line in textwrap.wrap(
-        printable(text),
-        max(40, width),
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ):
+    for line in in_lines(printable(text), max(40, width), indent):
         yield line, False

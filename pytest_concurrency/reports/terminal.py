@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_concurrency.core.outcomes import Estimate, Point
-from pytest_concurrency.core.text import printable, sentence
+from pytest_concurrency.core.text import hanging, in_lines, printable, sentence
 from pytest_concurrency.core.units import count
 from pytest_concurrency.machine.cpus import describe
 from pytest_concurrency.reports import verdict_table
@@ -82,7 +82,7 @@ def _head(reporter: Any, layout: Layout, missing_readings: Sequence[str], width:
 
 
 def _filled(text: str, width: int) -> str:
-    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(hanging(text, width, "  "))
 
 
 def _table(reporter: Any, rows: Sequence[Row], layout: Layout, width: int) -> None:
@@ -220,14 +220,7 @@ def _line(reporter: Any, row: Row, width: int) -> None:
 
 def _below(label: str, text: str, width: int) -> list[str]:
     first = f"  {label}"
-    return textwrap.wrap(
-        printable(text),
-        width,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return in_lines(printable(text), width, " " * len(first), first)
 
 
 def traced_by(records: Sequence[Mapping[str, Any]]) -> str | None:
