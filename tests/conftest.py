@@ -46,6 +46,15 @@ REPORT = "--concurrency-report=json:out.json"
 
 IMPORTS = "import asyncio, os, pathlib, signal, sys, threading, time, unittest, warnings\nimport pytest\n"
 OTHER = "\n\ndef test_other():\n    pass\n"
+# A test that is not met: its threads wait for each other.
+LOCKED = """
+LOCK = threading.Lock()
+
+@pytest.mark.expect_speedup(threads=4, at_least=3)
+def test_body():
+    with LOCK:
+        time.sleep(0.004)
+"""
 
 
 class Backend(NamedTuple):
@@ -85,6 +94,29 @@ def next_body(backend: Backend) -> str:
 @pytest.mark.expect_speedup({backend.name}=2, at_least=1.2, max_time="1us", undecided="pass")
 {backend.define} test_next():
     {backend.wait.format(0.004)}
+"""
+
+
+def other_session(seconds: float) -> str:
+    """A fixture of this name: another session, which measures on this host for some time."""
+    return f"""
+import subprocess
+
+OTHER = '''
+import time
+from pytest_concurrency.session.host import file_lock, host_lock
+host = host_lock.HostLock(file_lock.folder(), 1.0)
+host.enter()
+print("running", flush=True)
+time.sleep({seconds})
+host.leave()
+'''
+
+@pytest.fixture
+def other_session():
+    with subprocess.Popen([sys.executable, "-c", OTHER], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "running\\n"
+        yield
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import REPORT, Suite, assert_outcome, plugin, records_of, text_of
+from conftest import LOCKED, REPORT, Suite, assert_outcome, plugin, records_of, text_of
 
 SERVER = """
 from aiohttp import web
@@ -82,14 +82,6 @@ def test_committed(row):
 def test_asks(concurrency):
     assert concurrency.speedup(time.sleep, 0.004, threads=4) >= 2
 """
-FAILS = """
-LOCK = threading.Lock()
-
-@pytest.mark.expect_speedup(threads=4, at_least=3)
-def test_queues():
-    with LOCK:
-        time.sleep(0.004)
-"""
 
 
 def test_a_client_of_aiohttp_is_measured_with_its_server(suite: Suite, pytester: pytest.Pytester) -> None:
@@ -112,8 +104,8 @@ def test_a_transaction_that_is_rolled_back_cannot_be_measured(suite: Suite, pyte
 
 def test_github_shows_the_failure_at_the_test(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    result = suite(FAILS, *plugin("pytest_github_actions_annotate_failures"), subprocess=True)
+    result = suite(LOCKED, *plugin("pytest_github_actions_annotate_failures"), subprocess=True)
     (annotation,) = re.findall("::error file=test_suite.py,line=(.*)", result.stdout.str() + result.stderr.str())
-    assert annotation.startswith("6::test_queues")
+    assert annotation.startswith("6::test_body")
     assert "expect_speedup(threads=4, at_least=3) is not met" in annotation
     assert "Cause:" in annotation

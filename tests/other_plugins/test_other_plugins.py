@@ -7,21 +7,25 @@ is in test_async_plugins.py, more of pytest-xdist in test_xdist.py.
 from __future__ import annotations
 
 import pytest
-from conftest import REPORT, Suite, assert_other_passed, assert_outcome, plugin, records, rerun, text_of
+from conftest import (
+    LOCKED,
+    REPORT,
+    Suite,
+    assert_other_passed,
+    assert_outcome,
+    other_session,
+    plugin,
+    records,
+    rerun,
+    text_of,
+)
 
 WAITS = """
 @pytest.mark.expect_speedup(threads=4, at_least=2)
 def test_waits():
     time.sleep(0.004)
 """
-QUEUES = """
-LOCK = threading.Lock()
-
-@pytest.mark.expect_speedup(threads=4, at_least=3)
-def test_queues():
-    with LOCK:
-        time.sleep(0.004)
-"""
+QUEUES = LOCKED.replace("test_body", "test_queues")
 ASKS = """
 def test_asks(concurrency):
     assert concurrency.speedup(time.sleep, 0.004, threads=4) >= 2
@@ -34,28 +38,12 @@ def test_zz_nothing_is_left():
 """
 
 
-ASYNC_TESTS_THAT_WAIT = """
-import subprocess
-
-OTHER = '''
-import time
-from pytest_concurrency.session.host import file_lock, host_lock
-host = host_lock.HostLock(file_lock.folder(), 1.0)
-host.enter()
-print("running", flush=True)
-time.sleep(5)
-host.leave()
-'''
+ASYNC_TESTS_THAT_WAIT = f"""
+{other_session(seconds=5)}
 
 @pytest.fixture(scope="session")
 def anyio_backend():
     return "asyncio"
-
-@pytest.fixture
-def other_session():
-    with subprocess.Popen([sys.executable, "-c", OTHER], stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline() == "running\\n"
-        yield
 
 @pytest.mark.timeout(4, func_only=True)
 @pytest.mark.RUNNER
@@ -342,42 +330,10 @@ def frozen():
         assert "freeze_time(..., real_asyncio=True)" in text_of(result)
 
 
-class TestUnittestAndDoctest:
-    def test_a_marked_method_is_an_error_and_others_run(self, suite: Suite) -> None:
-        source = """
-class TestCase(unittest.TestCase):
-    @pytest.mark.expect_io_bound
-    def test_marked(self):
-        pass
-
-    def test_plain(self):
-        pass
-"""
-        result = suite(source + WAITS)
-        result.assert_outcomes(errors=1, passed=3)
-        text = text_of(result)
-        assert "expect_io_bound is on a unittest.TestCase method, whose body cannot be called again and again" in text
-        assert "Move the workload into a plain test function or method" in text
-
-    def test_doctests_beside_measured_tests_run_as_they_are(self, suite: Suite) -> None:
-        documented = '\ndef documented():\n    """\n    >>> 1 + 1\n    2\n    """\n'
-        result = suite(documented + WAITS, "--doctest-modules")
-        result.assert_outcomes(passed=3)
-
-    def test_a_marked_doctest_is_an_error(self, suite: Suite, pytester: pytest.Pytester) -> None:
-        pytester.makeconftest(
-            """
-            import pytest
-
-            def pytest_collection_modifyitems(items):
-                for item in items:
-                    if type(item).__name__ == "DoctestItem":
-                        item.add_marker(pytest.mark.expect_io_bound)
-            """
-        )
-        result = suite('def documented():\n    """\n    >>> 1 + 1\n    2\n    """\n', "--doctest-modules")
-        result.assert_outcomes(errors=1, passed=1)
-        assert "expect_io_bound is on a DoctestItem, whose body cannot be called again and again" in text_of(result)
+def test_doctests_beside_measured_tests_run_as_they_are(suite: Suite) -> None:
+    documented = '\ndef documented():\n    """\n    >>> 1 + 1\n    2\n    """\n'
+    result = suite(documented + WAITS, "--doctest-modules")
+    result.assert_outcomes(passed=3)
 
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="pytest has subtests from version 9 on")

@@ -177,7 +177,7 @@ class TestOld(unittest.TestCase):
     result.assert_outcomes(errors=1, passed=2)
     assert_other_passed(result)
     text = text_of(result)
-    assert "expect_io_bound is on a unittest.TestCase method" in text
+    assert "expect_io_bound is on a unittest.TestCase method, whose body cannot be called again and again" in text
     assert "in test_suite.py::TestOld::test_bad" in text
     assert "Move the workload into a plain test function or method" in text
     assert "the body has run" not in text

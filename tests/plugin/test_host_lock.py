@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import ALONE, IMPORTS, REPORT, Suite, assert_outcome, records, rerun, text_of
+from conftest import ALONE, IMPORTS, REPORT, Suite, assert_outcome, other_session, records, rerun, text_of
 
 from pytest_concurrency.session.host import host_lock
 
@@ -368,25 +368,8 @@ def test_a_test_that_does_not_end_is_not_waited_for_for_ever(
     )
 
 
-TIMED = """
-import subprocess
-from pytest_concurrency.session.host import file_lock, host_lock
-
-OTHER = '''
-import sys, time
-from pytest_concurrency.session.host import file_lock, host_lock
-host = host_lock.HostLock(file_lock.folder(), 1.0)
-host.enter()
-print("running", flush=True)
-time.sleep(4)
-host.leave()
-'''
-
-@pytest.fixture
-def other_session():
-    with subprocess.Popen([sys.executable, "-c", OTHER], stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline() == "running\\n"
-        yield
+TIMED = f"""
+{other_session(seconds=4)}
 
 @pytest.mark.expect_io_bound(max_time="300ms", undecided="pass")
 def test_measured(other_session):

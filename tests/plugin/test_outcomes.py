@@ -6,22 +6,13 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Backend, Suite, assert_other_passed, assert_outcome, text_of
+from conftest import LOCKED, Backend, Suite, assert_other_passed, assert_outcome, text_of
 
 from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.testing import ScriptedBody
 
 # Two rounds are always tried, and two are never enough: sure to be undecided, and quick.
 NO_TIME = "max_time='1us'"
-
-LOCKED = """
-LOCK = threading.Lock()
-
-@pytest.mark.expect_speedup(threads=4, at_least=3)
-def test_body():
-    with LOCK:
-        time.sleep(0.004)
-"""
 
 
 def test_met_passes_in_every_backend(suite: Suite, backend: Backend) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ALONE, Suite, assert_other_passed, text_of
+from conftest import ALONE, LOCKED, Suite, assert_other_passed, text_of
 
 from pytest_concurrency.reports import formats
 
@@ -173,10 +173,7 @@ def test_a_not_met_comparison_repeats_what_to_try(suite: Suite, options: list[st
 
 
 def test_a_not_met_marker_is_not_reported_twice(suite: Suite) -> None:
-    result = suite(
-        "LOCK = threading.Lock()\n\n@pytest.mark.expect_speedup(threads=4, at_least=3)\n"
-        "def test_body():\n    with LOCK:\n        time.sleep(0.004)\n"
-    )
+    result = suite(LOCKED)
     assert text_of(result).count("Try: ") == 1
     assert_other_passed(result)
 
