@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.core.outcomes import Finding, Outcome
-
-
-class Compared:
-    """Base of the objects that a test compares with a number or a name; ``outcome`` is None until it is measured."""
-
-    outcome: Outcome | None = None
-
-    @property
-    def finding(self) -> Finding | None:
-        """Why the comparison is false; None if nothing was measured, or it is true."""
-        return self.outcome.finding if self.outcome is not None else None
+from pytest_concurrency.session.calls.compared import Compared
 
 
 def explanation(op: str, left: object, right: object) -> list[str] | None:

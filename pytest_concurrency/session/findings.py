@@ -12,8 +12,7 @@ from pytest_concurrency.core.units import count, duration, number
 from pytest_concurrency.engine.scaling_laws import best_of, knee_of, peak_of
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.session.calls.answers import Answer, Decided, Pending, discarded, is_discarded, refuse_discarded
-from pytest_concurrency.session.calls.call import Call
-from pytest_concurrency.session.explanations import Compared
+from pytest_concurrency.session.calls.compared import Compared
 from pytest_concurrency.verdicts import not_met
 from pytest_concurrency.verdicts.outcome import met
 
@@ -34,22 +33,12 @@ class ThresholdFinding(Compared):
     COMPARISON: ClassVar[str]  # an example
     METHOD: ClassVar[str]  # the same as a method
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self.outcome: Outcome | None = None
-        self.asked: bool = False  # whether it was compared with anything
-
     @property
     def example(self) -> str:
         """A correct comparison, as text."""
         if self._call.belongs_on_loop:
             return f"await {self._call.spelled}{self.METHOD}"
         return f"{self._call.spelled} {self.COMPARISON}"
-
-    @property
-    def spelled(self) -> str:
-        """The call as its author may have written it."""
-        return self._call.spelled
 
     def __ge__(self, threshold: object) -> bool:
         return self._compared(self.AT_LEAST, ">=", threshold)
@@ -64,20 +53,20 @@ class ThresholdFinding(Compared):
         return self._compared(self.AT_MOST, "<", threshold)
 
     def __bool__(self) -> bool:
-        self.asked = True
+        self._take_as_asked()
         raise BadArgument(
             f"{self.NOUN} is neither true nor false: compare it with {self.THRESHOLD}, as in `assert {self.example}`."
         )
 
     def __eq__(self, other: object) -> bool:
-        self.asked = True
+        self._take_as_asked()
         signs = " or ".join(sign for sign, known in ((">=", self.AT_LEAST), ("<=", self.AT_MOST)) if known)
         raise BadArgument(f"{self.NOUN} that was measured never equals {self.THRESHOLD} exactly: use {signs}.")
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __await__(self) -> None:
-        self.asked = True
+        self._take_as_asked()
         raise BadArgument(
             f"{self.NOUN} is measured against a threshold, and this awaits it without one: "
             f"write assert await {self._call.spelled}{self.METHOD}."
@@ -109,7 +98,7 @@ class ThresholdFinding(Compared):
         return Pending(spelled, ask, self._take_as_asked)
 
     def _compared(self, keyword: str | None, sign: str, threshold: object) -> bool:
-        self.asked = True
+        self._take_as_asked()
         if keyword is None:
             raise BadArgument(f"{self.NOUN} has no threshold with {sign}: write {self.example}.")
         value = self._value(sign, threshold)
@@ -123,12 +112,9 @@ class ThresholdFinding(Compared):
         refuse_discarded(sys._getframe(2), self._label(keyword, value))
         return holds
 
-    def _take_as_asked(self) -> None:
-        self.asked = True
-
     def _taken(self, outcome: Outcome) -> bool:
         """Take an outcome, report it, and return whether it counts as met."""
-        self.outcome = outcome
+        self._take(outcome)
         self._call.report(outcome)
         return self._call.follow(outcome)
 
@@ -241,16 +227,17 @@ class PoolScaling(Efficiency):
     @property
     def curve(self) -> tuple[Point, ...]:
         """Each size after the first, with its ``.workers``, ``.speedup`` (an estimate) and ``.efficiency``."""
-        if self.outcome is None:
-            self.asked = True
+        outcome = self.outcome
+        if outcome is None:
+            self._take_as_asked()
             if self._call.must_be_awaited:
                 raise BadArgument(
                     f"{self._call.functions}: an async def is measured on the test's own event loop, so it has to be "
                     f"compared and awaited before its curve is read: write assert {self.example}."
                 )
-            self.outcome = self._call.decide({}, None)
-            self._call.follow(met(self.outcome))  # what was left running may fail the test
-        return self.outcome.curve
+            outcome = self._take(self._call.decide({}, None))
+            self._call.follow(met(outcome))  # what was left running may fail the test
+        return outcome.curve
 
     @property
     def best(self) -> int:

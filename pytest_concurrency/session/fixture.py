@@ -35,6 +35,7 @@ from pytest_concurrency.session.calls.arguments import (
 )
 from pytest_concurrency.session.calls.bound_finding import BoundFinding
 from pytest_concurrency.session.calls.call import Call
+from pytest_concurrency.session.calls.compared import Compared
 from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
 from pytest_concurrency.session.calls.same_result import check_same
 from pytest_concurrency.session.findings import (
@@ -50,7 +51,7 @@ from pytest_concurrency.session.instruments import Instruments
 from pytest_concurrency.verdicts import left_running
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
-F = TypeVar("F", bound="ThresholdFinding | BoundFinding")
+F = TypeVar("F", bound=Compared)
 
 
 class Concurrency(InstrumentCalls):
@@ -75,7 +76,7 @@ class Concurrency(InstrumentCalls):
         self._follow = follow
         self._explain = explain
         self._guests: list[BorrowedLoop] = []
-        self._made: list[ThresholdFinding | BoundFinding] = []
+        self._made: list[Compared] = []
 
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
         """Return how many times as fast N workers do N calls as one worker does; compare it with ``>=`` or ``<=``.

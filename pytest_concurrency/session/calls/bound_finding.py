@@ -12,7 +12,7 @@ from pytest_concurrency.core.outcomes import Finding, Outcome
 from pytest_concurrency.core.units import count
 from pytest_concurrency.session.calls.answers import refuse_discarded
 from pytest_concurrency.session.calls.call import Call
-from pytest_concurrency.session.explanations import Compared
+from pytest_concurrency.session.calls.compared import Compared
 from pytest_concurrency.verdicts.outcome import bound_differs
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -28,21 +28,14 @@ class BoundFinding(Compared):
     """
 
     def __init__(self, call: Call) -> None:
-        self._call = call
+        super().__init__(call)
         self._expected: dict[str, bool] = {}  # what it was compared with, and whether that was true
         self._reported: Outcome | None = None
-        self.outcome: Outcome | None = None
-        self.asked: bool = False  # whether it was compared with anything
 
     @property
     def finding(self) -> Finding | None:
         """Why the last comparison is false; None if none was."""
         return self._reported.finding if self._reported is not None else None
-
-    @property
-    def spelled(self) -> str:
-        """The call as its author may have written it."""
-        return self._call.spelled
 
     @property
     def example(self) -> str:
@@ -56,9 +49,9 @@ class BoundFinding(Compared):
                 f"there is nothing to await: {self._call.functions} is a plain function, which is measured when it is "
                 "compared. Leave out await, or give an async def."
             )
-        self.asked = True
+        self._take_as_asked()
         if self.outcome is None:
-            self.outcome = yield from self._call.decided_on_loop({}).__await__()
+            self._take((yield from self._call.decided_on_loop({}).__await__()))
         return self
 
     @property
@@ -69,14 +62,14 @@ class BoundFinding(Compared):
         return bound.kind if bound is not None else "unknown"
 
     def _measured(self) -> Outcome:
-        self.asked = True
+        self._take_as_asked()
         if self.outcome is None:
             if self._call.must_be_awaited:
                 raise BadArgument(
                     f"{self._call.functions} is an async def, which is measured on the test's own event loop, so the "
                     f"bound type has to be awaited: write assert {self.example}."
                 )
-            self.outcome = self._call.decide({}, None)
+            return self._take(self._call.decide({}, None))
         return self.outcome
 
     def _tell(self) -> None:
@@ -93,7 +86,7 @@ class BoundFinding(Compared):
 
     def _compared(self, other: object, equal: bool) -> bool:
         """Return whether the bound type is the expected one, or another one; the test's frame must be two frames up."""
-        self.asked = True
+        self._take_as_asked()
         if other not in _KINDS:
             raise BadArgument(f"{other!r} is not a bound type: compare with {', '.join(map(repr, _KINDS))}.")
         outcome = self._measured()
@@ -116,7 +109,7 @@ class BoundFinding(Compared):
         return hash(self.kind)
 
     def __bool__(self) -> bool:
-        self.asked = True
+        self._take_as_asked()
         raise BadArgument(f"a bound type is neither true nor false: compare it, as in `assert {self.example}`.")
 
     def __str__(self) -> str:
