@@ -22,10 +22,10 @@ from pytest_concurrency.expectations import (
 )
 from pytest_concurrency.expectations.base import Kind, Tolerances
 from pytest_concurrency.measurement.base_bench import BaseBench
-from pytest_concurrency.measurement.figures import Figures, measure_figures
+from pytest_concurrency.measurement.figures import Figures
 from pytest_concurrency.measurement.loop_callable_bench import bench_for
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial, patience, worker_bench
-from pytest_concurrency.session.calls import pool_sizes
+from pytest_concurrency.session.calls import measuring, pool_sizes
 from pytest_concurrency.session.calls.arguments import (
     body_of,
     both_alike,
@@ -48,7 +48,6 @@ from pytest_concurrency.session.findings import (
     label,
 )
 from pytest_concurrency.session.instruments import Instruments
-from pytest_concurrency.verdicts import left_running
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 F = TypeVar("F", bound=Compared)
@@ -239,18 +238,7 @@ class Concurrency(InstrumentCalls):
             with ``workers=``; ``max_time=``, in seconds or as text; ``setup=``.
         :raises BadArgument: an option has no meaning.
         """
-        refuse_nested("concurrency.measure")
-        arguments = keywords.read("concurrency.measure", (), options, placement.parsers(), calls=True)
-        body = body_of(function, args, arguments.get("setup"))
-        limits = self._limits(arguments)
-        chosen = placement.chosen("concurrency.measure", arguments, body.is_async)
-        setups = [place.setup(place.size) for place in chosen]
-        setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
-        with self._circumstances.alone(), Trial.of_body(body, self._circumstances, limits.max_time) as trial:
-            figures = measure_figures(trial, setups, limits)
-        if figures.leftovers and limits.leftovers == "fail":
-            raise left_running.failure_of(figures.leftovers)
-        return figures
+        return measuring.figures_of(function, args, options, self._circumstances)
 
     def close(self) -> None:
         """End what is still measured on the test's event loop.

@@ -282,6 +282,14 @@ def test_body(concurrency):
     assert "verdict" not in text_of(result)
 
 
+def test_measure_skips_where_there_are_no_such_workers(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    source = HELPERS + "\ndef test_body(concurrency):\n    concurrency.measure(wait, processes=2)\n"
+    result = suite(source, "--concurrency-start-method=fork", "-rs")
+    result.assert_outcomes(skipped=1, passed=1)
+    assert "unmeasurable: start method 'fork' is not available here; this platform has spawn" in text_of(result)
+
+
 def test_several_questions_in_one_test(suite: Suite) -> None:
     result = suite(
         HELPERS
