@@ -32,12 +32,16 @@ class Unordered:
 
 @dataclass(frozen=True, slots=True)
 class Estimate(Unordered):
-    """A figure over all rounds that could be read, with its interval from ``low`` to ``high``.
+    """A measured value over all rounds that could be read, with its interval from ``low`` to ``high``.
 
-    Over six rounds or more, the interval contains the median of the rounds with 95% confidence. With fewer rounds it is
-    the lowest and the highest one, and on a busy machine the medians of the rounds' lower and upper bounds.
+    ``value`` is the median of the rounds. Over six rounds or more, the interval contains the median with 95% confidence
+    (order statistics: David & Nagaraja, *Order Statistics*, 3rd ed., 2003, section 7.1). With fewer rounds it is the
+    lowest and the highest one, and on a busy machine the medians of the rounds' lower and upper bounds. Where the times
+    of calls vary, ``value`` is the ratio of the mean times, with a 95% interval from their variances (Welch).
 
-    ``unit`` is ``ratio``, ``share`` (from 0 to 1) or ``seconds``.
+    ``unit`` is that of all three: ``ratio`` (3.0 is 3x as fast), ``share`` (from 0 to 1) or ``seconds``.
+
+    :raises TypeError: it was compared by ``<``, ``<=``, ``>`` or ``>=``, which would be a verdict without a margin.
     """
 
     value: float
@@ -53,7 +57,20 @@ class Estimate(Unordered):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the body's time goes into: shares from 0 to 1 of a single worker's own time. ``evidence`` is for people."""
+    """The bound type: what the time of a call by a single worker goes into.
+
+    ``cpu_share`` is CPU time divided by CPU time and blocked time (the median of the rounds), and ``wait_share`` the
+    rest; both are from 0 to 1. Time in which no CPU was free counts as neither.
+
+    ``kind`` is ``io`` if the call computes for at most a quarter of its time, ``cpu`` if it does so for three quarters
+    or more, and ``mixed`` in between. ``serialized`` is ``io`` whose waits do not overlap in several workers.
+
+    ``gil`` says who has the global interpreter lock while the call computes: ``held`` is the call, nearly all the time;
+    ``released`` lets other threads compute in parallel; ``briefly_released`` does so for microseconds, which makes
+    threads no faster; ``disabled`` is an interpreter without one, and ``unknown`` was not measured.
+
+    ``evidence`` is a sentence with the measured values, for people to read.
+    """
 
     kind: BoundKind
     cpu_share: float
@@ -74,10 +91,12 @@ class PerBody:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One side of a measurement, with its rounds' totals: seconds, of all its workers and loops together.
+    """One side of a measurement: some ``workers`` of one ``backend``, with a value in seconds for each round.
 
-    ``cpu`` is computing, ``blocked`` waiting for something other than a CPU, ``delay`` waiting for a CPU (None where
-    that cannot be read). Each of the workers ran the body ``loops`` times in a round.
+    ``wall`` is the time from the start of the first worker to the end of the last one. The others are totals of all
+    workers: ``cpu`` is computing, ``blocked`` waiting for something other than a CPU, ``delay`` waiting for a CPU (None
+    where that cannot be read). Each of the workers made ``loops`` calls in a round. ``body`` has the seconds of one
+    call, ``note`` says how the workers were started.
     """
 
     backend: BackendName
@@ -101,10 +120,13 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One worker count of a scaling curve. Its speedup is that over ``base`` workers.
+    """One worker count of a scaling curve. Its ``speedup`` is that over ``base`` workers.
 
-    ``serial_part`` is the experimentally determined serial fraction, with its spread; the last three
-    are what one body took more than alone, in seconds.
+    ``efficiency`` is the speedup divided by :attr:`ratio`: 1 if each worker brings as much as the first ones.
+    ``serial_part`` is the experimentally determined serial fraction (Karp & Flatt, *Measuring parallel processor
+    performance*, 1990), from 0 (all parallel) to 1 (all serial), and below 0 where the speedup is superlinear; its
+    bounds are those of the speedup. The last three are the seconds that one call took more than with ``base`` workers:
+    computing, waiting, and waiting for a CPU (None where that cannot be read).
     """
 
     workers: int

@@ -64,7 +64,13 @@ class CallWatch:
         return self.peak > 1
 
     def trace(self, path: str | os.PathLike[str]) -> None:
-        """Write the calls as a file for https://ui.perfetto.dev or ``chrome://tracing``; a row per thread or task."""
+        """Write the calls as a file for https://ui.perfetto.dev or ``chrome://tracing``; a row per thread or task.
+
+        It has the Trace Event Format, in JSON, with times in microseconds.
+
+        :param path: of the file, which is replaced if it exists.
+        :raises OSError: it cannot be written.
+        """
         Path(path).write_text(json.dumps(watched_calls.trace(self.name, self.calls)), encoding="utf-8")
 
     def as_json(self) -> dict[str, Any]:

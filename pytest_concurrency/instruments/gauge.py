@@ -20,10 +20,12 @@ __tracebackhide__ = True  # without this, pytest shows a failure in this module,
 
 
 class Gauge:
-    """Counts the threads and tasks of one process that are inside a ``with`` block.
+    """Counts the threads and tasks of one process that are inside a ``with`` or ``async with`` block.
 
     If ``peak`` is 4, four workers were inside at one moment. This needs no clock and no threshold. It shows that work
     overlapped, but not that it became faster.
+
+    :raises BadArgument: it was entered in another process, or sent to one.
     """
 
     def __init__(self) -> None:
@@ -38,7 +40,7 @@ class Gauge:
 
     @property
     def peak(self) -> int:
-        """The largest number that was inside at one moment."""
+        """The largest number that was inside at one moment; 0 if none has entered."""
         self._asked = True
         return self._peak
 
@@ -54,7 +56,7 @@ class Gauge:
 
     @property
     def entered(self) -> int:
-        """How many have ever entered."""
+        """How often it was entered, by all workers together."""
         return self._entered
 
     def __enter__(self) -> Gauge:

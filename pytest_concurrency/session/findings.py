@@ -148,11 +148,20 @@ class ThresholdFinding(Compared):
 
 
 class Speedup(ThresholdFinding):
-    """How many times as fast several workers are as one worker, or the candidate as the baseline.
+    """How many times as fast several workers are as one worker, or the candidate as the baseline: a ratio of times.
 
     ``>=``, ``>`` and :meth:`at_least` measure until the speedup is known to be at the threshold, or below it by more
     than the margin; ``<=``, ``<`` and :meth:`at_most` are the same from above. An undecided comparison follows the
-    undecided policy.
+    undecided policy. If this machine cannot show the speedup, the test is skipped.
+
+    A comparison raises what the measured code raises, and these:
+
+    :raises BadArgument: the threshold cannot be used, the answer is not used, or it has to be awaited.
+    :raises WorkerLost: a worker could not start, died or hung.
+    :raises NotPicklable: the function or an argument cannot be sent to another process.
+    :raises UndecidedExpectation: it is undecided, with ``undecided="fail"``.
+    :raises ExpectationNotMet: the calls have left something running, with ``leftovers="fail"``, or are slower than the
+        baseline allows.
     """
 
     AT_LEAST: ClassVar[str | None] = "at_least"
@@ -181,12 +190,18 @@ class Speedup(ThresholdFinding):
         return self._asked_for("at_least", "at least", threshold)
 
     def at_most(self, threshold: float) -> Answer:
-        """Measure, and return whether the speedup is at most this: the same as ``<=``; see :meth:`at_least`."""
+        """Measure, and return whether the speedup is at most this: the same as ``<=``.
+
+        The answer is awaited where that of :meth:`at_least` is.
+
+        :param threshold: a number above 0; 1.2 stands for 1.2x as fast.
+        :raises BadArgument: the threshold cannot be used, or the answer is not used.
+        """
         return self._asked_for("at_most", "at most", threshold)
 
 
 class Efficiency(ThresholdFinding):
-    """Speedup divided by workers, at the count at which it is lowest; a share from 0 to 1.
+    """Speedup divided by workers, at the count at which it is lowest: 1 is perfect, and more is superlinear.
 
     ``>=``, ``>`` and :meth:`at_least` measure each count until all are known to be at the threshold, or one is not.
     """
@@ -218,15 +233,19 @@ class Efficiency(ThresholdFinding):
 class PoolScaling(Efficiency):
     """Efficiency of a pool that the measured function makes itself, at the pool size at which it is lowest.
 
-    The speedup of each size is that over the first one. :attr:`best`, :attr:`knee`, :attr:`peak` and :attr:`curve`
-    measure some rounds of each size if nothing was compared before.
+    The speedup of each size is that over the first one, and its efficiency the speedup divided by how many times as
+    many workers there are. :attr:`best`, :attr:`knee`, :attr:`peak` and :attr:`curve` measure some rounds of each size
+    if nothing was compared before.
+
+    :raises BadArgument: one of these four was read, and nothing could be measured, or an ``async def`` was not
+        compared and awaited before.
     """
 
     NOUN: ClassVar[str] = "an efficiency"
 
     @property
     def curve(self) -> tuple[Point, ...]:
-        """Each size after the first, with its ``.workers``, ``.speedup`` (an estimate) and ``.efficiency``."""
+        """Each size after the first, with its ``.workers``, ``.speedup`` (an estimate, a ratio) and ``.efficiency``."""
         outcome = self.outcome
         if outcome is None:
             self._take_as_asked()
@@ -241,7 +260,7 @@ class PoolScaling(Efficiency):
 
     @property
     def best(self) -> int:
-        """The pool size with the largest speedup."""
+        """The pool size with the largest measured speedup; the smallest of those that have the same."""
         return best_of(self._known_curve())
 
     @property
@@ -251,9 +270,11 @@ class PoolScaling(Efficiency):
 
     @property
     def peak(self) -> int | None:
-        """The pool size at which the Universal Scalability Law has its largest throughput.
+        """The pool size at which the Universal Scalability Law has its largest throughput, rounded.
 
-        None if the sizes do not identify it: that takes three sizes after the first, and a throughput that falls.
+        For p times as many workers, the law is ``p / (1 + a*(p - 1) + b*p*(p - 1))``, fitted by least squares, with its
+        peak at ``sqrt((1 - a) / b)`` (Gunther, *Guerrilla Capacity Planning*, 2007, chapter 4). None if the sizes do
+        not identify it: that takes three sizes after the first, and a throughput that falls.
         """
         peak = peak_of(self._known_curve())
         return None if peak is None else round(peak)

@@ -54,7 +54,7 @@ F = TypeVar("F", bound=Compared)
 
 
 class Concurrency(InstrumentCalls):
-    """Measures functions: how much faster several workers are, and why.
+    """Measures functions: how much faster several workers are, and why. Tests get it as the fixture ``concurrency``.
 
     ``report`` receives every outcome, and the earlier one that it replaces, if any. ``follow`` applies the undecided
     policy, and returns whether an outcome counts as met. ``explain`` receives what a failed test shows in addition to
@@ -82,6 +82,9 @@ class Concurrency(InstrumentCalls):
 
         ``assert concurrency.speedup(fetch, url, threads=4) >= 3``
 
+        It is the time that one worker takes for N calls one after the other, divided by the time until N workers have
+        done one each: 1.0 is no gain, N is perfect.
+
         :param function: called with ``args`` in every worker; ``async def`` with ``tasks=``. In a test that runs on an
             event loop, an async function is measured on that loop, and the answer is awaited:
             ``assert await concurrency.speedup(client.get, "/slow", tasks=10).at_least(5)``.
@@ -96,9 +99,11 @@ class Concurrency(InstrumentCalls):
         return self._kept(Speedup(call))
 
     def scaling(self, function: Callable[..., Any], *args: Any, **options: Any) -> Efficiency:
-        """Return the efficiency at several counts of workers, speedup divided by workers; compare it with ``>=``.
+        """Return the lowest efficiency at several counts of workers; compare it with ``>=``.
 
         ``assert concurrency.scaling(fetch, url, threads=(1, 2, 4)) >= 0.7``
+
+        Efficiency is the speedup divided by the number of workers: 1.0 is perfect, 1/N no gain.
 
         With ``workers=``, ``function`` makes a pool of its own, of as many workers as its last argument says, and each
         size is compared with the first: ``assert concurrency.scaling(fetch_all, workers=(1, 3, 10, 20)) >= 0.7`` calls
@@ -121,11 +126,12 @@ class Concurrency(InstrumentCalls):
 
         ``assert concurrency.gil_hold(parse, text) <= "5ms"``
 
-        One CPU is enough. The right side is a number of seconds, or text.
+        A hold lasts from acquiring the GIL (global interpreter lock) to releasing it voluntarily. One CPU is enough.
+        The right side is a number of seconds, or text: 1 ms or more. Without a GIL, the test is skipped.
 
         :param function: a plain function, called with ``args``. For an ``async def``, use :meth:`loop_block`.
         :param options: ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
-        :raises BadArgument: an option has no meaning.
+        :raises BadArgument: an option has no meaning, or the function is an ``async def``.
         """
         return self._kept(GilHold(self._call("gil_hold", gil_released.KIND, GilHold, function, args, options)))
 
@@ -133,11 +139,12 @@ class Concurrency(InstrumentCalls):
         """Return the longest time for which an async call keeps its event loop from running; compare it with ``<=``.
 
         ``assert concurrency.loop_block(handler, request) <= "50ms"``, and in a test that runs on an event loop
-        ``assert await concurrency.loop_block(handler, request).at_most("50ms")``.
+        ``assert await concurrency.loop_block(handler, request).at_most("50ms")``. The right side is a number of
+        seconds, or text: 5 ms or more.
 
         :param function: an ``async def``, called with ``args``. For a plain function, use :meth:`gil_hold`.
         :param options: ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
-        :raises BadArgument: an option has no meaning.
+        :raises BadArgument: an option has no meaning, or the function is a plain one.
         """
         return self._kept(LoopBlock(self._call("loop_block", nonblocking.KIND, LoopBlock, function, args, options)))
 
@@ -157,9 +164,10 @@ class Concurrency(InstrumentCalls):
         event loops. In a test that runs on an event loop, both may be ``async def``: they are measured on
         that loop, and the answer is awaited: ``assert await concurrency.compare(one_by_one, gathered).at_least(4)``.
 
-        :param same_result: also require that both return equal values.
+        :param same_result: also require that both return equal values; the comparison raises an ``AssertionError`` if
+            they differ, and ``BadArgument`` if they cannot be compared.
         :param options: ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
-        :raises BadArgument: an option has no meaning.
+        :raises BadArgument: an option has no meaning, or the functions are not both plain or both ``async def``.
         """
         name = "concurrency.compare"
         refuse_nested(name)
@@ -202,7 +210,7 @@ class Concurrency(InstrumentCalls):
 
         :param options: ``threads=4`` (or ``tasks=4``), which show whether waits overlap or are serialized;
             ``setup=``, ``margin=``, ``max_time=`` and ``undecided=``, as :meth:`speedup` takes them.
-        :raises BadArgument: an option has no meaning.
+        :raises BadArgument: an option has no meaning, or, at the comparison, the name is not a bound type.
         """
         refuse_nested("concurrency.bound")
         arguments = keywords.read("concurrency.bound", (), options, placement.overlap_parsers(), calls=True)
@@ -235,8 +243,9 @@ class Concurrency(InstrumentCalls):
         measured on a separate loop.
 
         :param options: one or several of ``threads=``, ``processes=``, ``tasks=``, ``interpreters=`` and ``executor=``
-            with ``workers=``; ``max_time=``, in seconds or as text; ``setup=``.
+            with ``workers=``; ``max_time=``, for each of them in seconds or as text; ``setup=``; ``leftovers=``.
         :raises BadArgument: an option has no meaning.
+        :raises ExpectationNotMet: with ``leftovers="fail"``, the call has left something running.
         """
         return measuring.figures_of(function, args, options, self._circumstances)
 

@@ -56,7 +56,10 @@ class BoundFinding(Compared):
 
     @property
     def kind(self) -> str:
-        """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``; the likeliest of them if it is undecided."""
+        """``"io"``, ``"cpu"``, ``"mixed"`` or ``"serialized"``; the likeliest of them if it is undecided.
+
+        ``"unknown"`` if nothing could be measured here.
+        """
         self._tell()
         bound = self._measured().bound
         return bound.kind if bound is not None else "unknown"

@@ -36,6 +36,8 @@ class InstrumentCalls:
         :param limit: prove both sides of a limit: that many are inside at once (``meet`` is this number if it is not
             given), and never more. Those that have met stay inside for 0.1 s, in which one too many would be seen.
         :param timeout: seconds, or text such as ``"30s"``: how long each waits for the others.
+        :raises ExpectationNotMet: an ``AssertionError``, at entering or at the end of the test: too few have met, or
+            more than the limit were inside.
         :raises BadArgument: an argument has no meaning; or at entering: twice in one worker, by ``with`` in the
             thread of an event loop, inside a measured body, in another test than the one that made it.
 
@@ -61,6 +63,7 @@ class InstrumentCalls:
         of these took part), the test is undecided at its end.
 
         :param max_block: seconds, or text such as ``"20ms"``; 5 ms or more.
+        :raises ExpectationNotMet: an ``AssertionError``, at the end of the block: the loop was blocked for longer.
         :raises BadArgument: ``max_block`` has no meaning; or at entering, no event loop runs there.
 
         ::
@@ -73,7 +76,10 @@ class InstrumentCalls:
         return self._instruments.nonblocking(max_block)
 
     def pause(self) -> contextlib.AbstractContextManager[None]:
-        """Return a ``with`` block that may block its event loop under ``--concurrency-max-block`` and nonblocking()."""
+        """Return a ``with`` block that may block its event loop under ``--concurrency-max-block`` and nonblocking().
+
+        It excepts the blocks of the thread that enters it, and does nothing where no loop is watched.
+        """
         return pause()
 
     def watch(self, name: str) -> CallWatch:
