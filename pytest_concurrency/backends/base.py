@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import BlockProbe, Sample
-from pytest_concurrency.core.units import duration
 from pytest_concurrency.machine.stack_locations import Place
 from pytest_concurrency.probes.helper_threads import UsedCpu
+from pytest_concurrency.verdicts import worker_errors
+from pytest_concurrency.verdicts.causes import Cause
 
 
 class WorkerGroup(abc.ABC):
@@ -114,16 +115,22 @@ class Raised(Exception):
 
 
 class Hung(WorkerLost):
-    """Workers that did not answer in time; the message shows where each of them is."""
+    """Workers that did not answer in time; the message shows where each of them is.
 
-    def __init__(self, backend: str, workers: int, deadline: float, places: list[str], hint: str = "") -> None:
+    ``cause`` is why, if that is known, and ``note`` says what becomes of them.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        workers: int,
+        deadline: float,
+        places: list[str],
+        cause: Cause | None = None,
+        note: str = "",
+    ) -> None:
         self.places = places
-        who = "the worker" if workers == 1 else f"some of {workers} workers"
-        lines = "\n".join(f"  worker {index + 1}: {place}" for index, place in enumerate(places))
-        super().__init__(
-            f"{backend}: {who} did not answer within {duration(deadline)}. Where each is:\n{lines}"
-            + (f"\n{hint}" if hint else "")
-        )
+        super().__init__(worker_errors.hung(backend, workers, deadline, places, cause, note))
 
 
 _NO_FOLDER = "Set TMPDIR to a folder that can be written to, or use --concurrency-start-method=spawn, which needs none."

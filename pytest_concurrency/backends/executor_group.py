@@ -32,6 +32,7 @@ from pytest_concurrency.core.units import duration
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.helper_threads import UsedCpu
+from pytest_concurrency.verdicts import worker_errors
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -43,11 +44,6 @@ _TRIES = 4  # for a batch whose workers were late, or did not all take part
 _GOODBYE = 1.0  # seconds that a hanging body gets to end when its worker group is closed
 _LATE = 0.0005  # seconds after the common start at which a worker may still begin
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
-_FORKED = (
-    "This pool forks its workers from the test process. Threads of that are missing in them: what the body gives to a "
-    "pool of threads that was used before is never done, and a lock that such a thread held stays locked. Make the "
-    "executor with mp_context=multiprocessing.get_context('forkserver')."
-)
 
 
 class ExecutorWorkers(WorkerGroup):
@@ -252,7 +248,8 @@ class ExecutorWorkers(WorkerGroup):
     def _hung(self, futures: Sequence[Future[Report]], workers: int, deadline: float) -> Hung:
         """Return an error with the stack location of each part, and cancel parts that have not begun."""
         found = []
-        hint = _FORKED if start_method_of(self._pool.executor) == "fork" else ""
+        cause = worker_errors.FORKED if start_method_of(self._pool.executor) == "fork" else None
+        note = ""
         for index, future in enumerate(futures):
             if future.done():
                 found.append("finished")
@@ -265,9 +262,9 @@ class ExecutorWorkers(WorkerGroup):
                 found.append("no answer")  # its stack is in another process or interpreter
             else:
                 found.append(stack_locations.describe(stands))
-                hint = hung.STAYS
+                note = hung.STAYS
             self._hanging[index] = future, found[-1]
-        return Hung(self._backend, workers, deadline, found, hint)
+        return Hung(self._backend, workers, deadline, found, cause, note)
 
     def _pack(self) -> None:
         """Serialize the body from now on, because some worker is outside of this interpreter."""
@@ -294,7 +291,7 @@ class ExecutorWorkers(WorkerGroup):
             raise WorkerLost(f"{self._backend}: worker {index + 1} of {workers} answered {report!r:.200}")
         answer = report.answer
         if answer is not None and answer.kind == "lost":
-            raise load_error(answer, f"{self._backend} worker {index + 1}", self._body.label)
+            raise load_error(answer, f"{self._backend} worker {index + 1}", self._body)
         if answer is not None and answer.kind == "raised":
             raise Raised(exception_of(answer), self._backend, index, workers)
         return report

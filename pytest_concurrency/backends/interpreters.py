@@ -56,7 +56,7 @@ class InterpreterWorkers(PipeWorkers):
         self._ends: list[Future[None]] = []
         given: dict[str, Any] = {
             "path": tuple(sys.path),
-            "packed": pack(body),
+            "packed": pack(body, "a subinterpreter"),
             "modules": pickle.dumps(session_modules(root)),
             "state": pack_state(),
         }
@@ -65,7 +65,7 @@ class InterpreterWorkers(PipeWorkers):
             self._start(index, count, given)
 
         def refusal(index: int, answer: Answer) -> Exception:
-            return load_error(answer, f"{self.backend} worker {index + 1}", body.label)
+            return load_error(answer, f"{self.backend} worker {index + 1}", body)
 
         self._open(count, start, refusal)
 
@@ -120,7 +120,7 @@ class InterpreterWorkers(PipeWorkers):
     def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         return ["no answer" if index in waited_for else "finished" for index in range(workers)]
 
-    def _hint(self) -> str:
+    def _note_on_hung(self) -> str:
         return hung.STAYS
 
 

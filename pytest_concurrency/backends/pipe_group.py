@@ -125,7 +125,8 @@ class PipeWorkers(WorkerGroup):
             patience = end - CLOCKS.wall()
             if patience <= 0:
                 self._lost = True
-                raise Hung(self.backend, workers, deadline, self._stack_location(set(missing), workers), self._hint())
+                places = self._stack_location(set(missing), workers)
+                raise Hung(self.backend, workers, deadline, places, note=self._note_on_hung())
             ready = self._watch.wait(missing, min(patience, _LOOK))
             for index in missing:
                 if index in ready:
@@ -138,8 +139,8 @@ class PipeWorkers(WorkerGroup):
                     raise self._lose(index, workers)
         return [answers[index] for index in range(workers)]
 
-    def _hint(self) -> str:
-        """Return advice for the message about workers that hang."""
+    def _note_on_hung(self) -> str:
+        """Return what the message about workers that hang says of what becomes of them."""
         return ""
 
     def _receive(self, index: int, workers: int) -> Answer | None:

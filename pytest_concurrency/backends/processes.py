@@ -25,13 +25,14 @@ from pytest_concurrency.backends.fork_only import (
 )
 from pytest_concurrency.backends.pipe_group import PipeWorkers
 from pytest_concurrency.backends.process_main import WorkItem
-from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_state, session_modules
+from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_state, place_of, session_modules
 from pytest_concurrency.backends.start_methods import choose_start_method
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
+from pytest_concurrency.verdicts import worker_errors
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -73,7 +74,7 @@ class ProcessWorkers(PipeWorkers):
             self.note += f"; the workers share {shared}"
         self._processes: list[BaseProcess] = []
         self._resources = contextlib.ExitStack()
-        packed = b"" if method == "fork" else pack(body)
+        packed = b"" if method == "fork" else pack(body, by_fork=True)
         state = b"" if method == "fork" else pack_state(environment=True)
         self._stack_files = self._make_stack_files(count)
 
@@ -81,9 +82,8 @@ class ProcessWorkers(PipeWorkers):
             self._start(body, index, count, method, packed, state, modules)
 
         def refusal(index: int, answer: Answer) -> Exception:
-            return WorkerLost(
-                f"worker process {index + 1} could not load {body.label} ({self.note}). In the worker:\n{answer.text}"
-            )
+            who, place = f"worker process {index + 1}", place_of(body)
+            return WorkerLost(worker_errors.not_loaded(who, body.label, answer.text, place, self.note))
 
         self._open(count, start, refusal)
 

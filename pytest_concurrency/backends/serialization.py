@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import io
 import os
 import pickle
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any, Literal
 
 from pytest_concurrency.backends.batch import current_worker, jobs_of
@@ -28,6 +29,8 @@ from pytest_concurrency.backends.fork_only import open_connection
 from pytest_concurrency.core.errors import CannotMeasure, NotPicklable, WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body, Reading
+from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.verdicts import worker_errors
 
 # Where a test session found its modules: {dotted name: (file, folders of a package)}.
 Modules = Mapping[str, "tuple[str | None, tuple[str, ...]]"]
@@ -45,22 +48,34 @@ class Answer:
     left: tuple[Leftover, ...] = ()  # what the body has left running in the worker's process or interpreter
 
 
-def pack(body: Body) -> bytes:
+def pack(body: Body, receiver: str = "a worker process", by_fork: bool = False) -> bytes:
     """Return the body as bytes for another process.
 
+    :param receiver: the kind of worker, for the message of an error.
+    :param by_fork: whether the user could have the workers forked instead, which need no bytes.
     :raises NotPicklable: names the fixture or argument that cannot be sent, or the body itself.
     """
     try:
         return _dumps(jobs_of(body))
     except Exception as error:
-        raise NotPicklable(_blame(body, error)) from error
+        what, reason, peer = _blame(body, error)
+        why = worker_errors.not_picklable(what, receiver, str(reason), place_of(body), peer, by_fork)
+        raise NotPicklable(why) from error
 
 
-def _blame(body: Body, error: Exception) -> str:
-    cure = (
-        "Make the value inside the body, pass something that can be pickled (a path, a URL), "
-        "or use --concurrency-start-method=fork where the platform has it"
-    )
+def place_of(body: Body) -> str:
+    """Return the first line of the body's function; empty if that is unknown, or not in the author's code."""
+    function: Any = body.function
+    with contextlib.suppress(ValueError):  # it claims to wrap itself
+        function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType) or not stack_locations.is_authors(code.co_filename):
+        return ""
+    return stack_locations.describe([(code.co_filename, code.co_firstlineno, code.co_name)])
+
+
+def _blame(body: Body, error: Exception) -> tuple[str, Exception, str]:
+    """Return what cannot be pickled, why, and the peer of the open connection that it contains, if there is one."""
     named = [(f"fixture {name!r}", value) for name, value in body.values.items()]
     named += [(f"argument {number}", value) for number, value in enumerate(body.positional, 1)]
     named.append(("setup=", body.prepare))
@@ -68,10 +83,8 @@ def _blame(body: Body, error: Exception) -> str:
         try:
             _dumps(value)
         except Exception as reason:
-            if peer := open_connection(value):  # forked workers would share the connection, so fork does not help
-                cure = f"It has an open connection to {peer}: open one in the body, or once in each worker process"
-            return f"{name} (a {type(value).__qualname__}) cannot be sent to a worker process: {reason}. {cure}."
-    return f"{body.label} cannot be sent to a worker process: {error}. {cure}."
+            return f"{name} (a {type(value).__qualname__})", reason, open_connection(value) or ""
+    return body.label, error, ""
 
 
 def pack_state(environment: bool = False) -> bytes:
@@ -248,12 +261,12 @@ def _of_the_body(frames: TracebackType | None) -> TracebackType | None:
     return first or frames
 
 
-def load_error(answer: Answer, who: str, label: str) -> CannotMeasure | NotPicklable:
+def load_error(answer: Answer, who: str, body: Body) -> CannotMeasure | NotPicklable:
     """Return the exception to raise if a worker could not load the body; ``who`` names the worker."""
     last = answer.text.strip().splitlines()[-1]
     if "does not support loading in subinterpreters" in last:
         return CannotMeasure(f"{last.partition(': ')[2] or last}, and the body needs it")
-    return NotPicklable(f"{who} cannot load {label}. In the worker:\n{answer.text}")
+    return NotPicklable(worker_errors.not_loaded(who, body.label, answer.text, place_of(body)))
 
 
 class RemoteTraceback(Exception):

@@ -37,6 +37,7 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.left_tasks import LeftTasks
 from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
+from pytest_concurrency.verdicts import worker_errors
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -51,15 +52,6 @@ _INSIDE = (
 _OUTSIDE = (
     "Let pytest-asyncio or anyio run the test (pytest.mark.asyncio, pytest.mark.anyio): then the body runs on the loop "
     "of its fixtures."
-)
-_FROZEN = (
-    "time.monotonic() stands still here, and with it the timers of asyncio. If freezegun has frozen the time, write "
-    "freeze_time(..., real_asyncio=True)."
-)
-_STILL = (
-    "The test's own event loop stands still while the concurrency fixture measures. If the body waits for something on "
-    "that loop, make it inside the measured function, or mark a test with expect_speedup, whose body runs on the "
-    "test's own loop."
 )
 
 
@@ -134,8 +126,9 @@ class TaskWorkers(WorkerGroup):
             stood = self._stack_location(workers, late.places[0])
             self._cancel()
             self._thread.recover(_CANCEL)
-            why = _FROZEN if _time_stands_still() else _STILL if self._inside else ""
-            raise Hung("tasks", workers, deadline, stood, why) from None
+            inside = worker_errors.LOOP_OF_THE_TEST if self._inside else None
+            cause = worker_errors.TIME_STANDS_STILL if _time_stands_still() else inside
+            raise Hung("tasks", workers, deadline, stood, cause) from None
         except BaseException:  # Ctrl-C, or a timeout of the test
             self._cancel()
             self._thread.recover(_CANCEL)

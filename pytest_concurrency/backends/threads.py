@@ -94,7 +94,7 @@ class ThreadWorkers(WorkerGroup):
             raise
         if not in_time:
             self._broken = True
-            raise Hung(self._backend, workers, deadline, self._stack_location(workers), STAYS)
+            raise Hung(self._backend, workers, deadline, self._stack_location(workers), note=STAYS)
         readings: list[Reading] = []
         for index in range(workers):
             answer = self._answers[index]

@@ -23,13 +23,19 @@ FAILURES = (
     "regression",
     "leftovers",
 )
-_PAGES = {"undecided": "not-green/undecided.html", "unmeasurable": "not-green/unmeasurable.html"}
+_PAGES = {
+    "undecided": "not-green/undecided.html",
+    "unmeasurable": "not-green/unmeasurable.html",
+    "hung-workers": "not-green/worker-errors.html#hung-workers",
+    "not-picklable": "not-green/worker-errors.html#not-picklable",
+    "in-flight": "howto/in-flight.html#in-flight",
+}
 
 KINDS = (*FAILURES, *_PAGES)
 
 
 def about(kind: str) -> str:
-    """Return the address for a kind of verdict: one of ``FAILURES``, undecided or unmeasurable.
+    """Return the address for a kind of verdict or error, one of ``KINDS``.
 
     It is short, so that it fits in a line of a terminal, and leads on to ``page_of(kind)``.
     """
@@ -37,5 +43,5 @@ def about(kind: str) -> str:
 
 
 def page_of(kind: str) -> str:
-    """Return where the documentation describes a kind of verdict, relative to its first page."""
+    """Return where the documentation describes a kind of verdict or error, relative to its first page."""
     return _PAGES.get(kind, f"not-green/failed.html#{kind}")

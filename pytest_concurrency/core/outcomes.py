@@ -159,7 +159,8 @@ class Finding:
     """Why a verdict is other than met, in the parts that every message and report is made of.
 
     ``kind`` names the section of the documentation about it, ``label`` the expectation as its author wrote it.
-    ``place`` is a line of code, ``evidence`` the median call of each side over ``rounds`` rounds.
+    ``place`` is a line of code, or several with a line break between them. ``evidence`` is the median call of each side
+    over ``rounds`` rounds.
     """
 
     kind: str

@@ -121,7 +121,7 @@ class Rendezvous:
         ledger = self._snapshot()
         if ledger.failure is not None or ledger.met:
             return ledger.failure
-        return shortfall.never_met(self._about(), ledger)
+        return shortfall.never_met(self._named(), ledger)
 
     def share(self) -> str:
         """Move the ledger into a file that other processes can open; return its folder."""
@@ -182,7 +182,7 @@ class Rendezvous:
                     f"{me.place}. A worker counts once: enter it in one place."
                 )
             if ledger.enter(key, me):
-                ledger.fail(shortfall.exceeded(self._about(), ledger))
+                ledger.fail(shortfall.exceeded(self._named(), ledger))
                 ledger.leave(key)
                 raise ExpectationNotMet(ledger.failure)
             return is_early
@@ -194,14 +194,14 @@ class Rendezvous:
                 if ledger.met:
                     return
                 if (why := self._hopeless(deadline, looks)) is not None:
-                    ledger.fail(shortfall.not_met(self._about(), why, ledger, self._absent(ledger)))
+                    ledger.fail(shortfall.not_met(self._named(), why, ledger, self._absent(ledger)))
                     raise ExpectationNotMet(ledger.failure)
             yield pause
             pause, looks = min(pause * 1.5, _LONGEST), looks + 1
 
     def _hopeless(self, deadline: float, looks: int) -> str | None:
         if CLOCKS.wall() >= deadline:
-            return f"within {duration(self._timeout)}"
+            return f" within {duration(self._timeout)}"
         # Only at every eighth check, because it reads the stacks of all threads.
         if looks % 8 != 7 or isinstance(self._board, FileBoard) or self._process != os.getpid():
             return None
@@ -213,7 +213,7 @@ class Rendezvous:
         since = self._alone_since = self._alone_since or CLOCKS.wall()
         if CLOCKS.wall() - since < _CERTAIN:
             return None
-        return "and cannot be: the test waits for the workers that wait here, and no other thread is left to come"
+        return ", and cannot: the test waits for the workers that wait here, and no other thread is left to come"
 
     def _hold(self) -> Iterator[float]:
         """With a limit, stay for some checks. Otherwise, a worker may leave before one too many arrives."""
@@ -224,7 +224,7 @@ class Rendezvous:
             with self._held():
                 pass
 
-    def _absent(self, ledger: Ledger) -> list[str]:
+    def _absent(self, ledger: Ledger) -> shortfall.Absent:
         """Return what is known about why the others have not arrived."""
         here = {entrant.thread for entrant in self.waiting()}
         waiting = {entrant.thread for gauge in list(_OPEN) for entrant in gauge.waiting()}
@@ -232,20 +232,20 @@ class Rendezvous:
         loop = task.get_loop() if isinstance(task, asyncio.Task) else None
         for gauge in list(_OPEN):
             if gauge is not self and (others := gauge.waiting()):
-                self._crossed.append(shortfall.crossed(others[0], gauge._about()))
-                gauge._crossed += [shortfall.crossed(me, self._about()) for me in self.waiting()[:1]]
-        return [
-            *arrivals.too_small_pools(ledger.meet, here),
-            *self._crossed[:1],
-            *arrivals.absent(self._older, waiting, self._maker, loop),
-        ]
+                self._crossed.append(shortfall.crossed(others[0], gauge._named()))
+                gauge._crossed += [shortfall.crossed(me, self._named()) for me in self.waiting()[:1]]
+        return shortfall.Absent(
+            arrivals.too_small_pools(ledger.meet, here),
+            self._crossed[:1],
+            arrivals.absent(self._older, waiting, self._maker, loop),
+        )
 
-    def _about(self) -> str:
-        return f"{self._title}, made at {self._made_at}"
+    def _named(self) -> shortfall.Named:
+        return shortfall.Named(self._title, self._made_at)
 
     def _ended(self) -> str:
         return (
-            f"{self._about()}, belongs to the test {self._label}, which has ended. Call concurrency.in_flight() in "
+            f"{self._named()}, belongs to the test {self._label}, which has ended. Call concurrency.in_flight() in "
             "each test, and let no worker outlive its test."
         )
 

@@ -12,7 +12,7 @@ _ONE_AT_A_TIME = 1.3  # at a larger speedup, "only one worker at a time gets thr
 
 
 class Cause(NamedTuple):
-    """``kind`` is one of ``addresses.FAILURES``, which names the section of the documentation about it."""
+    """``kind`` is one of ``addresses.KINDS``, which names the section of the documentation about it."""
 
     kind: str
     why: str

@@ -9,6 +9,7 @@ from pytest_concurrency.core.outcomes import Finding, Spent
 from pytest_concurrency.core.text import WIDTH, hanging, sentence, wrap
 from pytest_concurrency.core.units import count
 
+_LABEL = " " * 7  # as wide as ``Cause:`` and a space
 _MARGIN = 8  # columns that pytest puts before a failed comparison
 _GREW = 0.1  # part of a serial call's time from which a growth is marked
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
@@ -63,7 +64,13 @@ def explanation(finding: Finding) -> list[str]:
 
 
 def _wrapped(finding: Finding, width: int) -> list[str]:
-    return [row for text in lines(finding) for row in hanging(text, width, " " * 7)]
+    found = []
+    for text in lines(finding):
+        first, *others = text.split("\n")  # a place may be several lines of code, each in a line of its own
+        found += hanging(first, width, f"{_LABEL}  " if others else _LABEL)
+        for other in others:
+            found += hanging(_LABEL + other, width, f"{_LABEL}  ")
+    return found
 
 
 def in_one_line(finding: Finding) -> str:

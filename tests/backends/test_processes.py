@@ -10,6 +10,7 @@ import pytest
 from conftest import IMPORTS, REPORT, Suite, assert_other_passed, rerun, text_of
 
 from pytest_concurrency.backends import start_methods
+from pytest_concurrency.core.addresses import about
 
 METHODS = ("fork", "forkserver", "spawn")
 
@@ -133,7 +134,7 @@ def test_a_fixture_value_that_cannot_be_pickled_is_named(suite: Suite) -> None:
     text = text_of(result)
     assert "fixture 'connection' (a lock) cannot be sent to a worker process" in text
     assert "fixture 'url'" not in text
-    assert "Make the value inside the body" in text
+    assert "Try: make the value inside the body" in text
     assert "--concurrency-start-method=fork" in text
     assert "processes.py" not in text, "the plugin's own code is shown"
 
@@ -212,7 +213,7 @@ def test_what_else_cannot_be_pickled_is_named_at_the_tests_line(suite: Suite, ca
     )
     result.assert_outcomes(failed=1, passed=1)
     assert_other_passed(result)
-    assert named in text_of(result)
+    assert f"{named} to a worker process." in text_of(result)
     assert f"> assert {call} >= 1.5" in text_of(result)
 
 
@@ -237,7 +238,9 @@ def test_other():
     assert_other_passed(result)
     text = text_of(result)
     assert "worker process 1 could not load test_body" in text
-    assert "ImportError: not in a worker" in text
+    assert "Cause: ImportError: not in a worker. Where: test_suite.py:" in text
+    assert "Workers: start method spawn" in text
+    assert f"More: {about('not-picklable')}" in text
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -59,14 +60,14 @@ def hang(suite: Suite, pytester: pytest.Pytester, source: str) -> tuple[pytest.R
     assert "Exception ignored" not in result.stderr.str()
     assert "Traceback" not in result.stderr.str()
     text = text_of(result)
-    assert "some of 2 workers did not answer within 500 ms. Where each is:" in text
+    assert re.search(r"(?:1 of 2 workers did not answer|none of the 2 workers answered) within 500 ms\.", text)
     return result, text
 
 
 def test_in_a_pool_of_threads(suite: Suite, pytester: pytest.Pytester) -> None:
     source = MARKED.format(workers="executor=ThreadPoolExecutor, workers=2", imports="", statement=HANG)
     result, text = hang(suite, pytester, source)
-    result.stdout.re_match_lines([r"  worker 2: .*test_suite\.py:\d+ in test_body: .*wait\(\)  # here"])
+    assert re.search(r"Where: worker 2: test_suite\.py:\d+ in test_body: threading\.Event\(\)\.wait\(\) # here", text)
     assert "A thread that waits cannot be ended from outside" in text
     assert (
         "these still hang in a measured body, so Python exits without waiting for them (it would wait forever):" in text
@@ -108,7 +109,7 @@ def test_the_pool_is_whole():
     pytester.makeconftest(AT_THE_END)
     result = suite(POOLS + source + again, "--concurrency-max-time=0.5s", subprocess=True)
     result.assert_outcomes(failed=1, passed=2)
-    result.stdout.re_match_lines([r"E *worker 2: .*test_suite\.py:\d+ in hanging: .*while True: pass  # here"])
+    result.stdout.re_match_lines([r"E *Where: worker 2: .*test_suite\.py:\d+ in hanging: while True: pass.*"])
     assert "Python would wait" not in result.stderr.str()
 
 
@@ -130,7 +131,7 @@ def test_body(concurrency):
 """
     result = suite(POOLS + source, "--concurrency-max-time=0.5s", subprocess=True)
     result.assert_outcomes(failed=1, passed=1)
-    assert "worker 1: not begun: no worker of the pool was free" in text_of(result)
+    assert "workers 1, 2: not begun: no worker of the pool was free" in text_of(result)
 
 
 def test_under_xdist(pytester: pytest.Pytester, suite: Suite) -> None:

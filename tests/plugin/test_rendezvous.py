@@ -53,7 +53,8 @@ def test_pool(concurrency):
 """
     result = suite(USE + source, subprocess=True)
     assert_outcome(result, "test_pool", "FAILED")
-    assert "at most 1 of 2 was inside; waiting at test_suite.py" in text_of(result)
+    assert "at most 1 of 2 was inside. Cause: never arrived: 1 of 2 within 300 ms." in text_of(result)
+    assert "Where: waiting at test_suite.py" in text_of(result)
     assert_other_passed(result)
 
 

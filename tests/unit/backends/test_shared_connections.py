@@ -122,6 +122,6 @@ def test_workers_are_forked_with_a_connection_where_that_was_asked_for(connectio
 
 def test_connection_that_cannot_be_sent_is_not_advised_to_be_forked(connection: socket.socket) -> None:
     with pytest.raises(NotPicklable) as caught:
-        serialization.pack(Body(use, values={"client": Client(connection)}))
-    assert "It has an open connection to 127.0.0.1:" in str(caught.value)
+        serialization.pack(Body(use, values={"client": Client(connection)}), by_fork=True)
+    assert "it has an open connection to 127.0.0.1:" in str(caught.value)
     assert "fork" not in str(caught.value)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from pytest_concurrency.core.addresses import about
 from pytest_concurrency.core.errors import BadArgument, ExpectationNotMet
 from pytest_concurrency.instruments.boards import FileBoard
 from pytest_concurrency.instruments.ledger import Entrant, Ledger
@@ -82,8 +83,11 @@ def test_one_thread_after_the_other_fails_without_waiting_for_the_timeout(make: 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert "at most 1 of 2 was inside; waiting at " in str(seen[0])
-    assert "never arrived: 1 of 2" in str(seen[0])
+    assert str(seen[0]).startswith("concurrency.in_flight(meet=2) is not met: at most 1 of 2 was inside.\n")
+    assert "\nCause: never arrived: 1 of 2, and cannot: " in str(seen[0])
+    assert "\nWhere: waiting at " in str(seen[0])
+    assert str(seen[0]).endswith(f"\nMore:  {about('in-flight')}")
+    assert max(map(len, str(seen[0]).splitlines())) <= 80
     assert gauge.complaint() == str(seen[0])
 
 
@@ -109,7 +113,10 @@ def test_a_thread_that_was_there_before_may_still_come(make: Make) -> None:
 
 def test_a_pool_that_is_too_small_is_the_finding(make: Make) -> None:
     gauge = make(meet=3, timeout=3600)
-    with ThreadPoolExecutor(2) as pool, pytest.raises(ExpectationNotMet, match=r"ThreadPoolExecutor.* has 2 workers"):
+    with (
+        ThreadPoolExecutor(2) as pool,
+        pytest.raises(ExpectationNotMet, match=r"(?s)ThreadPoolExecutor.* has\s+2\s+workers"),
+    ):
         list(pool.map(enter, [gauge] * 3))
 
 
@@ -136,7 +143,7 @@ def test_serial_tasks_fail_by_the_timeout_and_say_who_waits_for_what(make: Make)
         lock = asyncio.Lock()
         await asyncio.gather(work(lock), work(lock))
 
-    with pytest.raises(ExpectationNotMet, match=r"within 50 ms.*task Task-\d+ is at .*async with lock"):
+    with pytest.raises(ExpectationNotMet, match=r"(?s)within 50 ms.*\n {7}task Task-\d+ is at .*async\s+with\s+lock"):
         asyncio.run(main())
     with pytest.raises(ExpectationNotMet, match="at most 1 of 2"):
         enter(gauge)
@@ -153,6 +160,7 @@ def test_crossed_gauges_name_both_places(make: Make) -> None:
         futures = [pool.submit(both, one, two), pool.submit(both, two, one)]
         failures = [str(future.exception()) for future in futures]
     assert all("which is a deadlock" in failure for failure in failures)
+    assert all("Try:   enter both in the same order." in failure for failure in failures)
 
 
 def test_limit_is_reached_and_kept(make: Make) -> None:
