@@ -32,9 +32,14 @@ def hanging(text: str, width: int, indent: str) -> list[str]:
     return in_lines(text, width, indent, first="")
 
 
+def in_one_line(text: str) -> str:
+    """Return text without line breaks and indents."""
+    return " ".join(text.split())
+
+
 def shortened(text: str, width: int) -> str:
     """Return text in one line, without what is beyond some characters."""
-    line = " ".join(text.split())
+    line = in_one_line(text)
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 

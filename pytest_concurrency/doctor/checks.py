@@ -18,6 +18,7 @@ from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError
 from pytest_concurrency.core.model import Body, Interference
 from pytest_concurrency.core.outcomes import Estimate
+from pytest_concurrency.core.text import in_one_line
 from pytest_concurrency.doctor.fitness import Checkup, Repeats, Ruling
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.engine.procedure import settle
@@ -155,7 +156,7 @@ def _control(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Esti
     except CannotMeasure:
         raise
     except (ConcurrencyError, OSError) as error:
-        return str(error), ""
+        return in_one_line(str(error)), ""
     return estimate or "no round could be read: other programs kept the machine busy", trial.note(setup)
 
 

@@ -15,6 +15,7 @@ from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import CommandError, ConcurrencyError
 from pytest_concurrency.core.model import Body, Interference
 from pytest_concurrency.core.outcomes import Arm, Bound, PerBody
+from pytest_concurrency.core.text import in_one_line
 from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.bound_type import classify, per_body
 from pytest_concurrency.engine.plan import WorkerSetup
@@ -158,7 +159,7 @@ def _side(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Side, S
     try:
         settlement = look(trial, setup, limits)
     except ConcurrencyError as error:
-        return Side(setup.backend, workers, reason=str(error)), None
+        return Side(setup.backend, workers, reason=in_one_line(str(error))), None
     except KeyboardInterrupt:
         raise
     except BaseException as error:

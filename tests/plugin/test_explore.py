@@ -61,6 +61,15 @@ def stuck_in_processes():
     LOCK.acquire(timeout=0.001) and LOCK.release()
     time.sleep(0.004)
 
+class Client:
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __call__(self):
+        time.sleep(0.004)
+
+client = Client()
+
 class Cart:
     @staticmethod
     def total():
@@ -271,6 +280,15 @@ def test_one_that_fails_in_one_backend_is_shown_in_the_others(capfd: pytest.Capt
     assert "4 threads: it raised RuntimeError, although a single call does not" in out
     assert "4 processes" in out
     assert "RuntimeError: main thread only" in err
+
+
+def test_reason_why_a_backend_cannot_run_it_is_one_paragraph(capfd: pytest.CaptureFixture[str]) -> None:
+    assert explore("shop:client", "--start-method", "spawn") == 0
+    lines = [line.strip() for line in capfd.readouterr().out.splitlines()]
+    start = next(number for number, line in enumerate(lines) if line.startswith("4 processes: "))
+    assert " ".join(lines[start : start + 3]).startswith(
+        "4 processes: shop:client cannot be sent to a worker process. Cause: it cannot be pickled: "
+    )
 
 
 def test_as_a_module_with_the_current_folder_on_the_path(tmp_path: Path) -> None:
