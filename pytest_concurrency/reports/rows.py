@@ -13,6 +13,16 @@ from pytest_concurrency.core.units import count, formatter, interval, number
 
 ORDER = ("not_met", "undecided", "unmeasurable", "met")  # the most important first
 
+_SPEEDUP = ("speedup", "speedup {}")
+# What is measured for each claim, and how a sentence says it with a figure.
+_MEASURED = {
+    "waiting": ("waiting time", "waits {} of its time"),
+    "computing": ("computing time", "computes {} of its time"),
+    "GIL": ("GIL use", "holds the GIL {} of its CPU time"),
+    "longest hold": ("longest GIL hold", "longest GIL hold {}"),
+    "longest block": ("longest event-loop block", "longest event-loop block {}"),
+}
+
 _T = TypeVar("_T")
 
 
@@ -136,6 +146,17 @@ class Row(NamedTuple):
     def figure(self) -> str:
         """``3.97x [3.91, 4.02]``; ``-`` without a figure."""
         return f"{self.bare_figure} {self.interval}".rstrip()
+
+    @property
+    def measured(self) -> str:
+        """The figure in words: ``computes 1% of its time [1, 2]``, ``speedup 3.97x [3.91, 4.02]``."""
+        if self.marker == "bound":
+            noun, phrase = "bound type", "bound type {}"
+        else:
+            noun, phrase = _MEASURED.get(self.claim, _SPEEDUP)
+        if self.value is None:
+            return f"{noun} unknown"
+        return f"{phrase.format(self.bare_figure)} {self.interval}".rstrip()
 
     @property
     def bare_figure(self) -> str:

@@ -203,7 +203,7 @@ def _some(names: Iterable[str]) -> str:
 
 
 def _line(reporter: Any, row: Row, width: int) -> None:
-    found = f"{row.expects} {row.figure}" + (f", required {row.required}" if row.required != "-" else "")
+    found = row.measured + (f", required {row.required}" if row.required != "-" else "")
     test = f"{label_of(row.verdict).upper()} {printable(row.nodeid)}"
     for text in [f"{test} {found}"] if len(test) + 1 + len(found) <= width else [test, f"  {found}"]:
         reporter.write_line(text, **{_COLORS[row.verdict]: True})

@@ -71,7 +71,7 @@ def test_a_pool_beyond_the_knee_is_not_met(suite: Suite) -> None:
     )
     result.assert_outcomes(passed=1, failed=1)
     told = text_of(result)
-    assert "NOT MET test_suite.py::test_body scaling 10.0x [10.0, 10.0], required >= 14x" in told
+    assert "NOT MET test_suite.py::test_body speedup 10.0x [10.0, 10.0], required >= 14x" in told
     assert "Cause: more than 10 workers do not help. With 1 worker the work waits 100%" in told.replace(" E ", " ")
     assert "<efficiency 1.00 with 3, 1.00 with 10, 0.50 with 20 workers" in told
 

@@ -48,7 +48,7 @@ def test_without_the_flag_what_is_not_met_has_a_line(suite: Suite) -> None:
     assert lines[1].startswith("  Cause: serialized. ")
     assert lines[2].startswith("  Where: test_suite.py:")
     assert lines[3].startswith("  More:  https://")
-    assert lines[4].startswith("UNDECIDED test_suite.py::test_undecided io_bound ")
+    assert lines[4].startswith("UNDECIDED test_suite.py::test_undecided waits ")
     assert any("raise max_time" in line for line in lines[5:])
     assert lines[-1] == "3 verdicts: 1 met, 1 not met, 1 undecided"
     assert not any("test_met" in line for line in lines)

@@ -188,6 +188,46 @@ def test_without_the_table_only_what_is_not_met_is_reported() -> None:
     assert "is not met: " not in text  # pytest shows it with the failure
 
 
+SHARE = Estimate(0.01, 0.01, 0.02, "share")
+SECONDS = Estimate(0.019, 0.018, 0.02, "seconds")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"marker": "expect_speedup", "claim": "speedup"}, "speedup 3.97x [3.91, 4.02], required >= 3x"),
+        ({"marker": "scaling", "claim": "speedup"}, "speedup 3.97x [3.91, 4.02], required >= 3x"),
+        ({"marker": "expect_io_bound", "claim": "overlap"}, "speedup 3.97x [3.91, 4.02], required overlap"),
+        (
+            {"marker": "expect_io_bound", "claim": "waiting", "estimate": SHARE, "threshold": 0.5, "unit": "share"},
+            "waits 1% of its time [1, 2], required >= 50%",
+        ),
+        (
+            {"marker": "expect_cpu_bound", "claim": "computing", "estimate": SHARE, "threshold": 0.5, "unit": "share"},
+            "computes 1% of its time [1, 2], required >= 50%",
+        ),
+        (
+            {"marker": "expect_cpu_bound", "claim": "GIL", "estimate": SHARE, "arguments": {"gil": "released"}},
+            "holds the GIL 1% of its CPU time [1, 2], required GIL released",
+        ),
+        (
+            {"marker": "gil_hold", "claim": "longest hold", "estimate": SECONDS, "threshold": 5e-3, "unit": "seconds"},
+            "longest GIL hold 19 ms [18 ms, 20 ms], required >= 5 ms",
+        ),
+        (
+            {"marker": "loop_block", "claim": "longest block", "estimate": SECONDS, "threshold": None},
+            "longest event-loop block 19 ms [18 ms, 20 ms]",
+        ),
+        ({"claim": "speedup", "estimate": None}, "speedup unknown, required >= 3x"),
+    ],
+)
+def test_line_of_a_verdict_says_what_was_measured(changes: dict[str, Any], said: str) -> None:
+    lines = shown(
+        200, full=False, records=[record.record_of("test_a.py::test_b", [outcome(verdict="not_met", **changes)])]
+    )
+    assert lines[1] == f"NOT MET test_a.py::test_b {said}"
+
+
 def test_quiet_runs_stay_quiet_unless_something_is_wrong() -> None:
     assert shown(full=False, records=RECORDS[:1], verbosity=-1) == []
     assert shown(full=False, records=RECORDS[:2], verbosity=-1) != []
