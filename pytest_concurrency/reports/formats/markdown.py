@@ -14,7 +14,7 @@ from pytest_concurrency.reports.changes_view import Compared, anchored_of, compa
 from pytest_concurrency.reports.left_by_test import MORE, LeftByTest, headline_of, left_by_test
 from pytest_concurrency.reports.page import view
 from pytest_concurrency.reports.page.explored import Explored, explored_of
-from pytest_concurrency.reports.rows import Row, label_of, rows_of, shorten, tally
+from pytest_concurrency.reports.rows import Row, amounts, label_of, rows_of, shorten, tally
 
 FOR_PEOPLE = True
 _SIGNS = {"met": "✅", "not_met": "❌", "undecided": "❔", "unmeasurable": "➖"}
@@ -52,8 +52,8 @@ def render(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iter
         yield from _compared(comparison)
     for row in notable[:_MOST_TOLD]:
         yield _told(row)
-    if len(notable) > _MOST_TOLD:
-        yield f"… and {len(notable) - _MOST_TOLD} more that are not met; the table has them.\n\n"
+    if rest := notable[_MOST_TOLD:]:
+        yield f"… and {len(rest)} more: {amounts(rest)}; see the table.\n\n"
     if rows:
         yield from _table(rows)
     yield from _left_running(left_by_test(rows))

@@ -65,6 +65,12 @@ def test_what_is_undecided_says_what_to_do() -> None:
     assert "  **Try:** run it on a quieter machine. ([more" in text_of(one(verdict="undecided"))
 
 
+def test_verdicts_beyond_the_listed_ones_are_counted_by_verdict() -> None:
+    verdicts = ["met"] * 5 + ["unmeasurable"] * 2 + ["undecided"] * 3 + ["not_met"] * 11
+    text = text_of(*(one(f"t.py::{number}", verdict=verdict) for number, verdict in enumerate(verdicts)))
+    assert "\n… and 6 more: 1 not met, 3 undecided, 2 unmeasurable; see the table.\n" in text
+
+
 HOSTILE = [
     "t.py::a|b",
     "t.py::a\\|b",
@@ -108,7 +114,7 @@ def test_a_long_run_stays_one_screen() -> None:
     text = text_of(*many)
     before = text.partition("<details>")[0]
     assert len(before.splitlines()) < 50
-    assert "and 2990 more that are not met" in before
+    assert "… and 2990 more: 2990 not met; see the table." in before
     assert "<summary>All 3000 verdicts</summary>" in text
     assert "2800 more rows are left out here" in text
     assert len(text) < 100_000
