@@ -187,8 +187,8 @@ def _dask(workers: int, around: WorkerEnvironment) -> Pool:
                 client = stack.enter_context(Client(around.dask_address, timeout=_DASK_ANSWERS, set_as_default=False))
             except (OSError, ValueError) as error:
                 raise CannotMeasure(
-                    f"no Dask scheduler answers at {around.dask_address} ({error}): "
-                    "see --concurrency-dask-address or the ini key concurrency_dask_address"
+                    f"no Dask scheduler answers at {around.dask_address} ({error})",
+                    "start it, or correct --concurrency-dask-address (ini key concurrency_dask_address).",
                 ) from None
             note = f"the Dask cluster at {around.dask_address}"
         else:
@@ -213,7 +213,8 @@ def _dask(workers: int, around: WorkerEnvironment) -> Pool:
 
 def _missing(library: str, extra: str) -> CannotMeasure:
     return CannotMeasure(
-        f'executor={extra!r} needs {library}, which is not installed: pip install "pytest-concurrency-perf[{extra}]"'
+        f"executor={extra!r} needs {library}, which is not installed",
+        f'install it: pip install "pytest-concurrency-perf[{extra}]".',
     )
 
 

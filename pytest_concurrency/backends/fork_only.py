@@ -84,8 +84,9 @@ def refuse_what_only_fork_shares(body: Body, modules: Collection[str], otherwise
     if found is not None:
         raise CannotMeasure(
             f"{body.label} uses {found.name} ({found.kind}), which only forked processes share. {otherwise}, and have "
-            f"one each: {why}. Make it in a fixture, by multiprocessing.Manager(), or use "
-            "--concurrency-start-method=fork if the other threads do no harm, as idle ones of a library like NumPy"
+            f"one each: {why}",
+            "make it in a fixture, by multiprocessing.Manager(), or use --concurrency-start-method=fork if the other "
+            "threads do no harm, as idle ones of a library like NumPy.",
         )
 
 
@@ -97,9 +98,9 @@ def refuse_shared_connections(body: Body, modules: Collection[str]) -> None:
     if found := shared_connection(body, modules):
         raise CannotMeasure(
             f"{body.label} uses {found}. Workers would be forked and share it: their requests would mix on it, or wait "
-            "for each other. Open it in the body, or by a function with functools.cache that the body calls and the "
-            "fixture does not; or use --concurrency-start-method=fork if its library opens another one in a fork by "
-            "itself"
+            "for each other",
+            "open it in the body, or by a function with functools.cache that the body calls and the fixture does not; "
+            "or use --concurrency-start-method=fork if its library opens another one in a fork by itself.",
         )
 
 

@@ -49,7 +49,10 @@ class InterpreterWorkers(PipeWorkers):
         """
         super().__init__()
         if importlib.util.find_spec("concurrent.interpreters") is None:
-            raise CannotMeasure(f"subinterpreters need Python 3.14 or later, and this is {platform.python_version()}")
+            raise CannotMeasure(
+                f"subinterpreters need Python 3.14 or later, and this is {platform.python_version()}",
+                "run it on Python 3.14 or later, or measure with processes= instead.",
+            )
         thread_clock.require()
         self._label: str = body.label
         self._threads: list[threading.Thread] = []

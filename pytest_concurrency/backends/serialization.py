@@ -265,7 +265,9 @@ def load_error(answer: Answer, who: str, body: Body) -> CannotMeasure | NotPickl
     """Return the exception to raise if a worker could not load the body; ``who`` names the worker."""
     last = answer.text.strip().splitlines()[-1]
     if "does not support loading in subinterpreters" in last:
-        return CannotMeasure(f"{last.partition(': ')[2] or last}, and the body needs it")
+        return CannotMeasure(
+            f"{last.partition(': ')[2] or last}, and the body needs it", "measure with processes= instead."
+        )
     return NotPicklable(worker_errors.not_loaded(who, body.label, answer.text, place_of(body)))
 
 

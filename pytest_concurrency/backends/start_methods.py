@@ -26,7 +26,10 @@ def choose_start_method(wanted: str) -> tuple[str, str]:
     known = multiprocessing.get_all_start_methods()
     if wanted != "auto":
         if wanted not in known:
-            raise CannotMeasure(f"start method {wanted!r} is not available here; this platform has {', '.join(known)}")
+            raise CannotMeasure(
+                f"start method {wanted!r} is not available here; this platform has {', '.join(known)}",
+                "use one of these, or auto.",
+            )
         threads = _threads_alive() if wanted == "fork" else 1
         return wanted, "asked for" + (f", though the test process has {threads} threads" if threads > 1 else "")
     safe = "forkserver" if "forkserver" in known else "spawn"

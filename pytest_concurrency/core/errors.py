@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_concurrency.core.text import sentence
+
 
 class ConcurrencyError(Exception):
     """Base class of every error that this plugin raises on purpose."""
@@ -15,7 +17,15 @@ class BadArgument(ConcurrencyError):
 
 
 class CannotMeasure(ConcurrencyError):
-    """This machine or interpreter cannot show what was asked for; becomes *unmeasurable*."""
+    """This machine or interpreter cannot show what was asked for; becomes *unmeasurable*.
+
+    ``why`` says what is missing, and ``try_next`` what to do about it; empty if nothing but another machine helps.
+    """
+
+    def __init__(self, why: str, try_next: str = "") -> None:
+        super().__init__(f"{why}. {sentence(try_next)}" if try_next else why)
+        self.why = why
+        self.try_next = try_next
 
 
 class WorkerLost(ConcurrencyError):

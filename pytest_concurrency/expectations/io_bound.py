@@ -33,8 +33,7 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
             return None
         return (
             f"it waits for {share(1 - computing)} of its time, and computes so much that it does not show whether the "
-            f"waits of {setup.who()} overlap: that takes {share(overlap.least_wait)} of waiting. Let the body do less "
-            "besides its waits, or say how much it computes with expect_cpu_bound(min_cpu=...)"
+            f"waits of {setup.who()} overlap: that takes {share(overlap.least_wait)} of waiting"
         )
 
     return Plan(setup=setup, claims=(waits, overlap), unmeasurable=unmeasurable)

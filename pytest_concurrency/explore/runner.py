@@ -12,7 +12,7 @@ from typing import Any
 from pytest_concurrency.backends import OPENERS
 from pytest_concurrency.backends.environment import WorkerEnvironment
 from pytest_concurrency.core import callables
-from pytest_concurrency.core.errors import CommandError, ConcurrencyError
+from pytest_concurrency.core.errors import CannotMeasure, CommandError, ConcurrencyError
 from pytest_concurrency.core.model import Body, Interference
 from pytest_concurrency.core.outcomes import Arm, Bound, PerBody
 from pytest_concurrency.core.text import in_one_line
@@ -158,6 +158,8 @@ def _side(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Side, S
     workers = setup.group_size
     try:
         settlement = look(trial, setup, limits)
+    except CannotMeasure as error:  # its advice is for the author of a test
+        return Side(setup.backend, workers, reason=in_one_line(error.why)), None
     except ConcurrencyError as error:
         return Side(setup.backend, workers, reason=in_one_line(str(error))), None
     except KeyboardInterrupt:

@@ -176,7 +176,7 @@ class Trial:
         try:
             settlement = self.settle(self._circumstances.extended(plan), question.limits)
         except CannotMeasure as reason:
-            return not_measured(question.label, question.marker, question.arguments, plan, str(reason)), None
+            return not_measured(question.label, question.marker, question.arguments, plan, reason), None
         lost_at = self._bench.lost_at(plan.setup) if loses_time(plan, settlement) else None
         return judge(
             question.label,

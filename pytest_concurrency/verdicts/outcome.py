@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.core import stats
+from pytest_concurrency.core.errors import CannotMeasure
 from pytest_concurrency.core.model import Interference, Interval, Round, Sample
 from pytest_concurrency.core.outcomes import Arm, Estimate, Finding, Outcome, PerBody, Point, Series
 from pytest_concurrency.core.text import sentence
@@ -43,7 +44,7 @@ def judge(
     if verdict == "not_met":
         finding = not_met.finding(label, setup, decisive, settlement, bound, lost_at, note)
     elif verdict != "met":
-        finding = undecided.finding(label, decisive.reason)
+        finding = undecided.finding(label, decisive.reason, plan.claims)
     # How long an event loop is blocked does not show which tool suits the work, so no tool is recommended.
     work, tool = "", ""
     if setup.method != "block":
@@ -90,9 +91,10 @@ def words(finding: Finding | None, extra: str = "") -> str:
     return message.render(finding, extra)
 
 
-def not_measured(label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, why: str) -> Outcome:
-    """Return the outcome of an expectation that cannot be measured here; ``why`` says what is missing."""
-    finding, setup, claim = undecided.unmeasurable(label, why), plan.setup, plan.claims[0]
+def not_measured(label: str, marker: str, arguments: Mapping[str, Any], plan: Plan, reason: CannotMeasure) -> Outcome:
+    """Return the outcome of an expectation that cannot be measured here."""
+    finding = undecided.unmeasurable(label, reason.why, reason.try_next)
+    setup, claim = plan.setup, plan.claims[0]
     return Outcome(
         marker=marker,
         arguments=dict(arguments),

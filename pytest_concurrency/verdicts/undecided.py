@@ -11,13 +11,22 @@ from pytest_concurrency.core.outcomes import Finding
 from pytest_concurrency.core.units import count, duration, formatter, number, ratio, share
 from pytest_concurrency.core.units import within as within_
 from pytest_concurrency.engine import voting
-from pytest_concurrency.engine.claims import GilClaim, margin_cut
+from pytest_concurrency.engine.claims import (
+    Claim,
+    GilClaim,
+    LongestClaim,
+    OverlapClaim,
+    ShareClaim,
+    SpeedupClaim,
+    margin_cut,
+)
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.interval_rules import hidden_computing, late_helpers, slow_cpus
 from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.rules import could_be_chance
 from pytest_concurrency.engine.settlement import BatchedCalls, Drifted, Fell, TimeRanOut, Unmeasurable
 
+_LESS_COMPUTING = "let the body compute less, or say how much it computes with expect_cpu_bound(min_cpu=...)."
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
 _STOLEN = 0.05  # CPUs worth naming
@@ -30,8 +39,13 @@ class Doubt(NamedTuple):
     try_next: str = ""
 
 
-def finding(label: str, reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None) -> Finding:
-    """Return why a claim has no verdict, and what to try."""
+def finding(
+    label: str, reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None, claims: Sequence[Claim] = ()
+) -> Finding:
+    """Return why a claim has no verdict, and what to try.
+
+    :param claims: all claims of its plan. If they are unmeasurable, they show what helps.
+    """
     if isinstance(reason, TimeRanOut):
         doubt = _time_ran_out(reason.case, reason.rounds, reason.interference, reason.site, reason.max_time)
     elif isinstance(reason, Drifted):
@@ -41,7 +55,7 @@ def finding(label: str, reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unm
     elif isinstance(reason, BatchedCalls):
         doubt = _batched(reason)
     else:
-        return unmeasurable(label, reason.why if reason is not None else "")
+        return unmeasurable(label, reason.why if reason is not None else "", _where(claims))
     return Finding("undecided", doubt.said, label, try_next=doubt.try_next)
 
 
@@ -63,11 +77,21 @@ def _batched(reason: BatchedCalls) -> Doubt:
     )
 
 
-def unmeasurable(label: str, why: str) -> Finding:
-    """Return that this machine cannot measure something, and why."""
-    return Finding(
-        "unmeasurable", why, label, try_next="run this test where it can be measured, or lower what it requires."
-    )
+def unmeasurable(label: str, why: str, try_next: str = "") -> Finding:
+    """Return that this machine cannot measure something, why, and what to do."""
+    return Finding("unmeasurable", why, label, try_next=try_next or "run this test where it can be measured.")
+
+
+def _where(claims: Sequence[Claim]) -> str:
+    """Return what makes a plan measurable that this machine cannot show."""
+    for claim in claims:
+        if isinstance(claim, OverlapClaim):
+            return _LESS_COMPUTING
+        if isinstance(claim, (ShareClaim, LongestClaim)) and claim.kind in ("cpu", "hold"):
+            return "run this test on an interpreter with the GIL."
+        if isinstance(claim, SpeedupClaim):
+            return "run this test on a machine with more CPUs, or lower what it requires."
+    return ""
 
 
 def _time_ran_out(

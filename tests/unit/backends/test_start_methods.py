@@ -90,6 +90,6 @@ def test_hang_in_a_pool_that_forks_names_the_fork() -> None:
     given = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
     body = Body(wait_for_ever)
     group = ExecutorWorkers(body, 1, "mine", Pool(given, functools.partial(executors.end, given)), Path.cwd())
-    with pytest.raises(Hung, match=r"with mp_context=multiprocessing\.get_context\('forkserver'\)"):
+    with pytest.raises(Hung, match=r"with\s+mp_context=multiprocessing\.get_context\('forkserver'\)"):
         group.run(1, 1, 0.2)
     group.close()

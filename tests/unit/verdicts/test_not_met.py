@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from pytest_concurrency.core.addresses import FAILURES
+from pytest_concurrency.core.errors import CannotMeasure
 from pytest_concurrency.core.model import BlockProbe, GilProbe, Interval, Round, VerdictName
 from pytest_concurrency.core.outcomes import Bound, Estimate, Finding, PerBody, Spent
 from pytest_concurrency.engine.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.verdicts import message, not_met
-from pytest_concurrency.verdicts.outcome import arms_of, deciding, judge
+from pytest_concurrency.verdicts.outcome import arms_of, deciding, judge, not_measured
 
 from ..make import plan, reading, round_, settlement
 
@@ -236,8 +239,36 @@ def test_the_claim_behind_the_verdict_is_the_one_that_is_reported() -> None:
 
 
 @pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        (SpeedupClaim(4, 3.0, 0.25), "run this test on a machine with more CPUs, or lower what it requires."),
+        (LongestClaim("hold", 0.005, 0.25), "run this test on an interpreter with the GIL."),
+        (ShareClaim("cpu", 0.5, 0.25), "run this test on an interpreter with the GIL."),
+        (OverlapClaim(4, 0.25), "let the body compute less"),
+    ],
+)
+def test_advice_on_what_is_unmeasurable_is_about_what_is_missing(claim: Claim, said: str) -> None:
+    ended = settlement(claim, rounds=(ROUND,), verdicts=("unmeasurable",))
+    found = judge("it", "it", {}, plan(claim), ended).finding
+    assert found is not None
+    assert found.try_next.startswith(said)
+
+
+def test_reason_of_an_error_is_not_mixed_with_its_advice() -> None:
+    reason = CannotMeasure("subinterpreters need Python 3.14", "run it on Python 3.14.")
+    found = not_measured("it", "it", {}, plan(SpeedupClaim(4, 3.0, 0.25)), reason).finding
+    assert found is not None
+    assert (found.headline, found.try_next) == ("subinterpreters need Python 3.14", "run it on Python 3.14.")
+    assert str(pickle.loads(pickle.dumps(reason))) == "subinterpreters need Python 3.14. Run it on Python 3.14."
+
+
+@pytest.mark.parametrize(
     ("verdict", "reason"),
-    [("met", ""), ("undecided", "More: https://"), ("unmeasurable", "Try: run this test where it can be measured")],
+    [
+        ("met", ""),
+        ("undecided", "More: https://"),
+        ("unmeasurable", "Try: run this test on a machine with more CPUs, or lower what it requires. More: "),
+    ],
 )
 def test_verdict_without_a_failure_has_a_reason_of_one_line(verdict: VerdictName, reason: str) -> None:
     claim = SpeedupClaim(4, 3.0, 0.25)
