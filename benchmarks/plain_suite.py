@@ -130,15 +130,26 @@ def every_second(label: str, folder: str, command: Sequence[str], name: str) -> 
     Path(folder, "conftest.py").write_text(EVERY_SECOND.replace("{name}", name))
     subprocess.run(command, check=True, env=environment(), stdout=subprocess.DEVNULL)
     lines = Path(folder, "times").read_text().splitlines()[2 * WARM_UP :]
-    rows = [tuple(map(float, line.split())) for line in lines]
-    took = statistics.mean(wall for _, wall in rows)
+    print(cost_line(label, [(float(cpu), float(wall)) for cpu, wall in map(str.split, lines)]))
+
+
+def cost_line(label: str, rows: Sequence[tuple[float, float]]) -> str:
+    """Return what the tests with a plugin take more than those without, from the CPU time and the time of each test.
+
+    The tests take turns, first one without. One pair of tests has no interval.
+    """
     more = [on - off for (off, _), (on, _) in zip(rows[::2], rows[1::2], strict=False)]
-    mean, error = statistics.mean(more), statistics.stdev(more) / len(more) ** 0.5
-    low, high = (mean + side * 1.96 * error for side in (-1, 1))
-    print(
-        f"{label}  {mean * 1e6:+.0f} us [{low * 1e6:+.0f}, {high * 1e6:+.0f}] of CPU time for a test, "
-        f"{mean / took:+.2%} [{low / took:+.2%}, {high / took:+.2%}] of its {took * 1e3:.1f} ms; {len(more)} pairs"
-    )
+    if not more:
+        return f"{label}  nothing to compare: ask for one pair of tests or more"
+    took, mean = statistics.mean(wall for _, wall in rows), statistics.mean(more)
+    cost, part = f"{mean * 1e6:+.0f} us", f"{mean / took:+.2%}"
+    if len(more) > 1:
+        error = 1.96 * statistics.stdev(more) / len(more) ** 0.5
+        low, high = mean - error, mean + error
+        cost += f" [{low * 1e6:+.0f}, {high * 1e6:+.0f}]"
+        part += f" [{low / took:+.2%}, {high / took:+.2%}]"
+    pairs = f"{len(more)} pairs" if len(more) > 1 else "1 pair, which has no interval"
+    return f"{label}  {cost} of CPU time for a test, {part} of its {took * 1e3:.1f} ms; {pairs}"
 
 
 def instructions(tests: int) -> None:
