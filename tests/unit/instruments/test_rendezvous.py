@@ -158,9 +158,9 @@ def test_crossed_gauges_name_both_places(make: Make) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(both, one, two), pool.submit(both, two, one)]
-        failures = [str(future.exception()) for future in futures]
-    assert all("which is a deadlock" in failure for failure in failures)
-    assert all("Try:   enter both in the same order." in failure for failure in failures)
+        failures = [" ".join(str(future.exception()).split()) for future in futures]
+    assert all("which is a deadlock. Where: " in failure for failure in failures)
+    assert all("Try: enter both in the same order. More: " in failure for failure in failures)
 
 
 def test_limit_is_reached_and_kept(make: Make) -> None:
