@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,7 +14,7 @@ BoundKind = Literal["io", "cpu", "mixed", "serialized"]
 # compute in parallel. ``briefly_released``: the body lets it go often and for microseconds, as SQLite does at each row,
 # so that a thread beside it can have it, and two such bodies are no faster than one (a convoy).
 GilUse = Literal["held", "released", "briefly_released", "disabled", "unknown"]
-Accounting = Literal["one", "seen", "native", "unseen", "unclear"]
+Accounting = Literal["one", "seen", "native", "helped", "unseen", "unclear"]
 VerdictName = Literal["met", "not_met", "undecided", "unmeasurable"]
 
 
@@ -65,9 +66,10 @@ class Reading:
     ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
     they wait; or others too, whose run delay is ``unseen``; or it is ``unclear`` what threads that computed beside it
-    did: work for the body, or take the GIL from it. ``ends`` says of tasks, which share a thread, when each was done.
-    ``by_index`` says that the body has asked which worker runs it, ``each`` what one body of each worker took where a
-    single worker ran the bodies of several, one after the other, in seconds.
+    did: work for the body, or take the GIL from it. A worker that others ``helped`` has a part of their run delay in
+    ``helpers_delay``, so that the workers' parts add up to all of it. ``ends`` says of tasks, which share a thread,
+    when each was done. ``by_index`` says that the body has asked which worker runs it, ``each`` what one body of each
+    worker took where a single worker ran the bodies of several, one after the other, in seconds.
     """
 
     start: float
@@ -80,6 +82,7 @@ class Reading:
     ends: tuple[float, ...] = ()
     by_index: bool = False
     each: tuple[float, ...] = ()
+    helpers_delay: float = 0.0
 
     @property
     def wall(self) -> float:
@@ -89,6 +92,11 @@ class Reading:
     def blocked(self) -> float:
         """Lifetime less CPU less run delay: waiting for something other than a CPU."""
         return max(0.0, self.wall - self.cpu - (self.delay or 0.0))
+
+    @property
+    def with_helpers(self) -> bool:
+        """Whether threads or processes other than the workers computed for the body."""
+        return self.accounting in ("helped", "unseen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,13 @@ class Sample:
     @property
     def blocked(self) -> float:
         return sum(reading.blocked for reading in self.readings)
+
+    @property
+    def helpers_delay(self) -> float:
+        """Run delay of all helpers of the workers; infinite where that of some is not known."""
+        if any(reading.accounting == "unseen" for reading in self.readings):
+            return math.inf
+        return sum(reading.helpers_delay for reading in self.readings)
 
 
 @dataclass(frozen=True, slots=True)

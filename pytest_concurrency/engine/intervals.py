@@ -42,7 +42,7 @@ def limited_speedup(round_: Round, context: Context) -> Interval | None:
     alone = readings.for_as_many_calls(round_.serial, together.loops)
     once = work(round_, context)
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
-    fastest = max(_optimistic(reading, together, alone) for reading in together.readings)
+    fastest = max(readings.optimistic_time(reading, together, alone) for reading in together.readings)
     low, high = once / max(slowest, readings.TINY), once / max(fastest, readings.TINY)
     limited = interval_rules.changed(Interval(low, high), round_, context, interval_rules.LIMITS).interval
     return Interval(min(limited.low, limited.high), max(limited.low, limited.high))
@@ -65,30 +65,16 @@ def side_by_side(sample: Sample) -> bool:
     return shared >= constants.SIDE_BY_SIDE * min(reading.wall for reading in sample.readings)
 
 
-def _lifetime(reading: Reading, together: Sample) -> tuple[float, float]:
-    """Time since the first worker started, and how much of it went by without a CPU."""
-    waited_to_start = min(reading.start - together.start, reading.late or 0.0)
-    return reading.end - together.start, (reading.delay or 0.0) + waited_to_start
-
-
 def _pessimistic(reading: Reading, together: Sample, alone: Reading) -> float:
-    lifetime, delay = _lifetime(reading, together)
+    lifetime, delay = readings.lifetime(reading, together)
     undisturbed = (
         reading.switches is not None
         and alone.switches is not None
         and reading.switches <= alone.switches
-        and reading.accounting != "unseen"
+        and not reading.with_helpers
         and side_by_side(together)
     )
     return lifetime - delay if undisturbed else lifetime
-
-
-def _optimistic(reading: Reading, together: Sample, alone: Reading) -> float:
-    lifetime, delay = _lifetime(reading, together)
-    waiting = max(0.0, lifetime - reading.cpu - delay)
-    own = min(waiting, alone.blocked)
-    others = sum(other.delay or 0.0 for other in together.readings if other is not reading)
-    return reading.cpu + own + max(0.0, waiting - own - others)
 
 
 def most_by_computing(round_: Round, context: Context) -> float:
@@ -122,7 +108,7 @@ def calls(round_: Round, workers: int) -> Calls | None:
     elif len(together.readings) < workers:
         return None
     else:
-        times = [_optimistic(reading, together, alone) for reading in together.readings]
+        times = [readings.optimistic_time(reading, together, alone) for reading in together.readings]
     each = [time / together.loops for time in times]
     usual, *others = readings.single_calls(round_.serial)
     if alone.each:  # bodies that differ are compared each with itself, as what it took more than that

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_concurrency.core.model import Reading, Round, Sample
+from pytest_concurrency.core.model import Interference, Reading, Round, Sample
 from pytest_concurrency.core.stats import mean, median
 from pytest_concurrency.engine import constants
 
@@ -15,6 +15,21 @@ TINY = 1e-9  # seconds, in place of none
 def quiet_time(reading: Reading) -> float:
     """What a single worker would have needed with a CPU to itself."""
     return max(reading.cpu + reading.blocked, TINY)
+
+
+def lifetime(reading: Reading, together: Sample) -> tuple[float, float]:
+    """Time since the first worker started, and how much of it went by without a CPU."""
+    waited_to_start = min(reading.start - together.start, reading.late or 0.0)
+    return reading.end - together.start, (reading.delay or 0.0) + waited_to_start
+
+
+def optimistic_time(reading: Reading, together: Sample, alone: Reading) -> float:
+    """What a worker would have needed at the least, if only the run delay of all workers had made it slower."""
+    seconds, delay = lifetime(reading, together)
+    waiting = max(0.0, seconds - reading.cpu - delay)
+    own = min(waiting, max(0.0, alone.blocked - alone.helpers_delay))
+    others = sum(other.delay or 0.0 for other in together.readings if other is not reading)
+    return reading.cpu + own + max(0.0, waiting - own - others)
 
 
 def body_time(round_: Round) -> float:
@@ -108,8 +123,12 @@ def readable(round_: Round) -> bool:
 
 def beside_others(round_: Round) -> bool:
     """Whether other programs may have wanted the CPUs: that is seen, or cannot be read."""
-    others = round_.interference.others
-    return others is None or others > constants.QUIET
+    return busy(round_.interference)
+
+
+def busy(interference: Interference) -> bool:
+    """The same, of any time."""
+    return interference.others is None or interference.others > constants.QUIET
 
 
 def cpu_taken(round_: Round) -> bool:
@@ -134,14 +153,9 @@ def disturbed(round_: Round, cpus: float) -> bool:
 
 
 def helpers_late(round_: Round) -> bool:
-    """Whether threads or processes that the body starts compute for it, beside other programs.
-
-    How long these were kept from their CPUs is not known.
-    """
+    """Whether threads or processes that the body starts compute for it beside other programs, and may have waited."""
     samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
-    return beside_others(round_) and any(
-        reading.accounting == "unseen" for sample in samples for reading in sample.readings
-    )
+    return beside_others(round_) and any(reading.with_helpers for sample in samples for reading in sample.readings)
 
 
 def for_as_many_calls(serial: Sample, loops: int) -> Reading:
@@ -155,6 +169,7 @@ def for_as_many_calls(serial: Sample, loops: int) -> Reading:
         cpu=reading.cpu * part,
         delay=None if reading.delay is None else reading.delay * part,
         switches=None if reading.switches is None else round(reading.switches * part),
+        helpers_delay=reading.helpers_delay * part,
         ends=(),
     )
 

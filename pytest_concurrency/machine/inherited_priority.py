@@ -10,42 +10,54 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
-from pytest_concurrency.machine import priority, task_tree
+from pytest_concurrency.machine import priority, task_tree, watchdog
 from pytest_concurrency.machine.priority import Before, Priority
 
 _LOOKS = 20  # at the end; each finds what a thread has started that the one before was about to lower
 
 
-@contextlib.contextmanager
-def raised(higher: Priority, helpers: Collection[int]) -> Iterator[None]:
-    """Give the calling thread a higher priority, and its helpers, and what they start, for the time of a batch.
+def raised(
+    higher: Priority, helpers: Collection[int], seconds: float = priority.PATIENCE
+) -> AbstractContextManager[None]:
+    """Return what gives the calling thread a higher priority, its helpers, and what they start, for one batch.
 
     Where the calling thread may not be raised so, all stay as they are: without the right to take off
     ``SCHED_RESET_ON_FORK`` once it is set, what the thread starts would have to wait for it.
 
     :param helpers: threads of this process and of its descendants that work for the batch; others are left alone.
+    :param seconds: time after which the watchdog takes real-time priority away.
     """
+    if higher.kind == "realtime":
+        watchdog.start()
+    return _raised(higher, helpers, seconds)
+
+
+@contextlib.contextmanager
+def _raised(higher: Priority, helpers: Collection[int], seconds: float) -> Iterator[None]:
     before: dict[int, Before] = {}
     # A number may have passed to a thread of another program since it was noted.
     alive = {thread for _, thread in task_tree.threads_of([os.getpid()])}
     untouched = {thread for thread in alive if priority.has(higher, thread)}
     try:
-        _raise(higher, alive.intersection(helpers), before)
-        yield
+        watched = [threading.get_native_id(), *alive.intersection(helpers)]
+        with watchdog.watching(watched, seconds, inherited=True) if higher.kind == "realtime" else nullcontext():
+            _raise(higher, watched, before)
+            yield
     finally:
         priority.give_all_back(before)
         if before:
             _lower_heirs(higher, next(iter(before.values())), untouched)
 
 
-def _raise(higher: Priority, helpers: Collection[int], before: dict[int, Before]) -> None:
-    """Raise the calling thread, and its helpers if that was possible; note in ``before`` what they had."""
-    caller = threading.get_native_id()
+def _raise(higher: Priority, threads: Sequence[int], before: dict[int, Before]) -> None:
+    """Raise the first of these, the calling one, and the others if that was possible; note what they had."""
+    caller = threads[0]
     if priority.is_realtime(os.sched_getscheduler(caller)):
         return  # as the whole session may be: everyone inherits it already
-    for thread in dict.fromkeys((caller, *helpers)):
+    for thread in dict.fromkeys(threads):
         with contextlib.suppress(OSError):  # it has ended, or it is another user's
             before[thread] = priority.give(thread, higher, inherited=True)
         if caller not in before:

@@ -8,6 +8,7 @@ Guarantees:
 
 * Threads have the priority for one batch, and get their own back whatever happens in it.
 * Nothing inherits it: threads and processes that a raised thread starts are ordinary ones (``SCHED_RESET_ON_FORK``).
+  A body that has others compute for it is the exception (:mod:`.inherited_priority`).
 * The thread that waits for the batch has it too, and so can end a batch that hangs. Where it cannot, a watchdog outside
   this process takes real-time priority away (watchdog.py). The kernel's own throttling (``sched_rt_runtime_us``) leaves
   a part of each second to ordinary threads; where it is switched off, ``auto`` takes no real-time priority.
@@ -33,7 +34,7 @@ Kind = Literal["off", "nice", "realtime"]
 
 _THROTTLING = Path("/proc/sys/kernel/sched_rt_runtime_us")
 _LOWEST_NICE = -20
-_PATIENCE = 60.0  # seconds that a batch may take by default
+PATIENCE = 60.0  # seconds that a batch may take by default
 _RIGHTS = "neither CAP_SYS_NICE nor a limit allows it"
 
 
@@ -103,7 +104,7 @@ def throttling() -> float | None:
     return 1.0 if runtime < 0 else runtime / period
 
 
-def raised(priority: Priority, threads: Iterable[int], seconds: float = _PATIENCE) -> AbstractContextManager[None]:
+def raised(priority: Priority, threads: Iterable[int], seconds: float = PATIENCE) -> AbstractContextManager[None]:
     """Return a context in which these threads, and the calling one, have a higher priority.
 
     The call starts the watchdog that real-time priority needs, if there is none yet. During a batch, the CPU time of

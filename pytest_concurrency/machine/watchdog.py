@@ -26,7 +26,7 @@ from pytest_concurrency.machine.watchdog_main import HEAD, MOST, SIZE, THREAD
 
 _START = 10.0  # seconds that the watchdog may take to start
 _SCRIPT = Path(__file__).with_name("watchdog_main.py")
-_IDLE = HEAD.pack(0.0, 0)
+_IDLE = HEAD.pack(0.0, 0, 0)
 
 
 def start() -> bool:
@@ -35,8 +35,11 @@ def start() -> bool:
 
 
 @contextlib.contextmanager
-def watching(threads: Sequence[int], seconds: float) -> Iterator[None]:
-    """Let these threads lose real-time priority if the block lasts longer than that; without a watchdog, do nothing."""
+def watching(threads: Sequence[int], seconds: float, inherited: bool = False) -> Iterator[None]:
+    """Let these threads lose real-time priority if the block lasts longer than that; without a watchdog, do nothing.
+
+    :param inherited: whether what they start may have it too, and must lose it as well.
+    """
     memory = _memory(os.getpid())
     if memory is None:
         yield
@@ -44,7 +47,7 @@ def watching(threads: Sequence[int], seconds: float) -> Iterator[None]:
     before = memory[:SIZE]  # of a batch that another one interrupts
     known = threads[:MOST]
     memory[HEAD.size : HEAD.size + THREAD.size * len(known)] = b"".join(map(THREAD.pack, known))
-    memory[: HEAD.size] = HEAD.pack(CLOCKS.wall() + seconds, len(known))
+    memory[: HEAD.size] = HEAD.pack(CLOCKS.wall() + seconds, len(known), inherited)
     try:
         yield
     finally:

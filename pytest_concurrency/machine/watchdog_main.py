@@ -11,7 +11,9 @@ import sys
 import time
 
 SIZE = 4096
-HEAD = struct.Struct("dI")  # when a batch is late, by the clock of time.monotonic(), and how many threads follow
+# When a batch is late, by the clock of time.monotonic(), how many threads follow, and whether others may have inherited
+# their priority.
+HEAD = struct.Struct("dII")
 THREAD = struct.Struct("i")
 MOST = (SIZE - HEAD.size) // THREAD.size  # threads
 LOOK = 1.0  # seconds between two looks
@@ -19,7 +21,7 @@ LOOK = 1.0  # seconds between two looks
 
 def main(memory: int, process: int) -> None:
     """Return when the process has ended; until then, give the threads of each late batch the ordinary priority."""
-    watched = os.pidfd_open(process)
+    watched, session = os.pidfd_open(process), os.getsid(process)
     for priority in (2, 1):  # above the threads that it watches, where the limit allows that
         with contextlib.suppress(PermissionError):
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
@@ -32,22 +34,52 @@ def main(memory: int, process: int) -> None:
     poll = select.poll()
     poll.register(watched, select.POLLIN)
     while not poll.poll(LOOK * 1000):
-        give_back(memory, time.monotonic())
-    give_back(memory, float("inf"))  # what was started by the process may live on
+        give_back(memory, time.monotonic(), process, session)
+    give_back(memory, float("inf"), process, session)  # what was started by the process may live on
 
 
-def give_back(memory: int, now: float) -> None:
+def give_back(memory: int, now: float, process: int, session: int) -> None:
     """Give the threads of the batch that goes on the ordinary priority, if it is late."""
     data = os.pread(memory, SIZE, 0)
-    late, count = HEAD.unpack_from(data)
+    late, count, inherited = HEAD.unpack_from(data)
     if not 0 < late < now:
         return
     for place in range(min(count, MOST)):
         (thread,) = THREAD.unpack_from(data, HEAD.size + place * THREAD.size)
-        with contextlib.suppress(OSError):  # it has ended
-            if os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_RR, os.SCHED_FIFO):
-                # Without a right, the flag cannot be taken off.
-                os.sched_setscheduler(thread, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        lower(thread)
+    if inherited:
+        for thread in heirs(process, session):
+            lower(thread)
+
+
+def lower(thread: int) -> None:
+    """Give a thread the ordinary priority if it has real-time priority."""
+    with contextlib.suppress(OSError):  # it has ended
+        if os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_RR, os.SCHED_FIFO):
+            # Without a right, the flag cannot be taken off.
+            os.sched_setscheduler(thread, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+
+
+def heirs(process: int, session: int) -> "list[int]":
+    """Return the threads that may have inherited a priority: of a process, its descendants, and its session.
+
+    What a process has started is no descendant of it any more once it was killed, but it is in its session still.
+    """
+    found: list[int] = []
+    parents: dict[int, tuple[int, int]] = {}
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{int(name)}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()  # proc_pid_stat(5), from the third field on
+            parents[int(name)] = int(fields[1]), int(fields[3])
+    for each in parents:
+        ancestor = each
+        while ancestor != process and ancestor in parents:
+            ancestor = parents[ancestor][0]
+        if each != os.getpid() and (ancestor == process or parents[each][1] == session):
+            with contextlib.suppress(OSError):
+                found += map(int, os.listdir(f"/proc/{each}/task"))
+    return found
 
 
 if __name__ == "__main__":

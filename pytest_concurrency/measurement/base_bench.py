@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable
 
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import GilProbe, Interference, Round, Sample
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled, usable_cpus
@@ -30,6 +31,7 @@ class BaseBench(ABC):
         self._leftovers = before or Leftovers()
         self._batch = batch_size.shortest()  # seconds that a batch should take
         self._number = 0  # of the latest round
+        self._busy = False  # whether other programs may have wanted the CPUs in it
         self._random = random.Random()
         self._order = RoundOrder(self._random)
         self._meter = InterferenceMeter()
@@ -122,7 +124,9 @@ class BaseBench(ABC):
         return serial(), second
 
     def _round_of(self, serial: Sample, concurrent: Sample | None) -> Round:
-        return Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
+        round_ = Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
+        self._busy = readings.beside_others(round_)
+        return round_
 
     def _lengthened(self) -> bool:
         """Double the duration of a batch, up to the longest; return whether it was shorter than that."""

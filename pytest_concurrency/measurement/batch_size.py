@@ -57,12 +57,13 @@ def joined(samples: Sequence[Sample]) -> Sample:
                 switches=_sum([reading.switches for reading in readings]),
                 accounting=max((reading.accounting for reading in readings), key=_LEAST_KNOWN.index),
                 ends=ends,
+                helpers_delay=sum(reading.helpers_delay for reading in readings),
             ),
         ),
     )
 
 
-_LEAST_KNOWN = ("one", "seen", "native", "unclear", "unseen")
+_LEAST_KNOWN = ("one", "seen", "native", "helped", "unclear", "unseen")
 
 
 def _sum(values: Sequence[_Number | None]) -> _Number | None:

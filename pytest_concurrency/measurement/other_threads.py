@@ -26,6 +26,12 @@ class Watch:
     bystanders: Mapping[int, float]
     helpers: HelperThreads
 
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.helpers.stop()
+
 
 class OtherThreads:
     """Corrects the batches of one bench for what its helpers and bystanders compute."""
@@ -35,20 +41,30 @@ class OtherThreads:
         self.bystanders: Bystanders = Bystanders(threads)
         self._background: list[float] = []  # CPUs used while no body runs, sampled when that matters
 
-    def watch(self) -> Watch:
-        """Take the readings before a batch."""
-        return Watch(self.bystanders.used(), HelperThreads(children=True))
+    def watch(self, delays: bool) -> Watch:
+        """Take the readings before a batch; ``delays``: helpers of the body that end in it report their run delay."""
+        return Watch(self.bystanders.used(), HelperThreads(children=True, delays=delays))
 
-    def judge(self, watch: Watch, sample: Sample, begun: UsedCpu | None, again: Callable[[], Sample]) -> Sample | None:
+    def judge(
+        self,
+        watch: Watch,
+        sample: Sample,
+        workers: Collection[int],
+        begun: UsedCpu | None,
+        again: Callable[[], Sample],
+        undisturbed: bool,
+    ) -> Sample | None:
         """Return a batch's sample, with the helpers' CPU time added to that of the workers.
 
+        :param workers: native ids of the workers' threads.
         :param begun: what this process had used when the batch began, if that was after :meth:`watch`.
         :param again: runs another such batch, whose readings are not used.
+        :param undisturbed: whether no other program could have taken a CPU from the workers.
         :return: None if a thread turned out to belong to the body: the batch then has to be measured once more.
         """
         theirs = self.bystanders.computed(watch.bystanders)
-        watch.helpers.finish(sample.cpu + theirs, begun)
-        credited = self._credited(sample, watch.helpers.cpu)
+        watch.helpers.finish(sample.cpu + theirs, begun, {*workers, *self.bystanders.ids})
+        credited = self._credited(sample, watch.helpers, undisturbed)
         if theirs <= 0:
             return credited
         whose = self.bystanders.ask(watch.bystanders, sample.wall, lambda: again().wall)
@@ -60,7 +76,8 @@ class OtherThreads:
             return replace(credited, readings=readings)
         return credited
 
-    def _credited(self, sample: Sample, cpu: float) -> Sample:
+    def _credited(self, sample: Sample, helpers: HelperThreads, undisturbed: bool) -> Sample:
+        cpu = helpers.cpu
         if helper_threads.credit(sample.readings, cpu) == sample.readings:
             return sample
         # CPU time that this process also uses without a body is not help. The mean of several samples counts, because
@@ -70,4 +87,4 @@ class OtherThreads:
         help_ = cpu - sample.wall * sum(self._background) / len(self._background)
         if help_ < _LEAST_HELP * cpu:
             return sample
-        return replace(sample, readings=helper_threads.credit(sample.readings, help_))
+        return replace(sample, readings=helper_threads.credit(sample.readings, help_, helpers.delay, undisturbed))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 
 from pytest_concurrency.machine import inherited_priority, priority
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.machine.priority import Priority
+from pytest_concurrency.machine.priority import PATIENCE, Priority
 from pytest_concurrency.probes import process_usage
 
 _PAUSE = 0.01  # seconds in which it shows who goes on without any batch
@@ -23,11 +23,11 @@ _NOTABLE = 0.05  # part of a pause that a thread computes which works for no bat
 class SharedPriority:
     """The priority that the batches of one bench share with all that works for them."""
 
-    def __init__(self, higher: Priority) -> None:
+    def __init__(self, higher: Priority, realtime: bool = False) -> None:
         """``higher`` is the priority of the session's batches."""
         # A nice value and not real-time priority: under its round robin, threads that share a CPU take turns of 100 ms.
         # A body that starts processes in four tasks read as 3.9x as fast, which was 2.3x.
-        self.higher: Priority = priority.choose("nice") if higher.kind == "realtime" else higher
+        self.higher: Priority = priority.choose("nice") if higher.kind == "realtime" and not realtime else higher
         self._helpers: set[int] | None = None  # None until they are known
 
     @contextlib.contextmanager
@@ -46,8 +46,17 @@ class SharedPriority:
             found -= {thread for thread, (cpu, _) in went_on if cpu > _PAUSE * _NOTABLE}
         self._helpers = found
 
-    def raised(self) -> AbstractContextManager[None]:
-        """Return what raises the calling thread and its helpers from its entry to its exit, once these are known."""
-        if self._helpers is None:
+    @property
+    def known(self) -> bool:
+        """Whether it is known which threads work for batches, or does not matter."""
+        return self.higher.kind == "off" or self._helpers is not None
+
+    def raised(self, workers: Collection[int] = (), seconds: float = PATIENCE) -> AbstractContextManager[None]:
+        """Return what raises the calling thread and its helpers from its entry to its exit, once these are known.
+
+        :param workers: native ids of further threads that run the batch.
+        :param seconds: time after which real-time priority is taken away.
+        """
+        if self.higher.kind == "off" or self._helpers is None:
             return contextlib.nullcontext()
-        return inherited_priority.raised(self.higher, self._helpers)
+        return inherited_priority.raised(self.higher, self._helpers.union(workers), seconds)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 
 from pytest_concurrency.backends import open_workers
@@ -15,15 +17,15 @@ from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body, GilProbe, Round, Sample
 from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
-from pytest_concurrency.machine import priority, topology
+from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
-from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement import batch_size, probed_batches, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
+from pytest_concurrency.measurement.batch_priority import BatchPriority
 from pytest_concurrency.measurement.left_elsewhere import told_by
 from pytest_concurrency.measurement.other_threads import OtherThreads
-from pytest_concurrency.probes import bystanders, contention_site, gil_heartbeat
+from pytest_concurrency.probes import contention_site, gil_heartbeat
 from pytest_concurrency.probes.leftovers import Leftovers
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -72,6 +74,7 @@ class WorkerBench(BaseBench):
         self._workers = 1  # of the latest setup that has several
         self._cores = topology.cores()
         self._gil = GilWatch()
+        self._priority = BatchPriority(around.priority)
         self._others = OtherThreads(self._leftovers.bystanders)
 
     def prepare(self, setup: WorkerSetup) -> None:
@@ -92,6 +95,7 @@ class WorkerBench(BaseBench):
                 self._close_group(setup.key)
                 raise
             self._warm.add(setup.key)
+            self._busy = readings.busy(self._meter.read())
         if setup.key not in self._loops and setup.method == "pair":
             # A long call is a batch of its own; calibrating would cost the time of another call.
             long = self._expected >= _LONG_BODY
@@ -111,6 +115,10 @@ class WorkerBench(BaseBench):
             return self._beside_heartbeat(setup)
         if setup.method == "block":
             return self._beside_loop_beat(setup)
+        if self._helped and self._busy and not self._priority.knows_helpers:
+            self._first_serial.clear()  # it was measured at the ordinary priority
+            with self._priority.learning():
+                self._run(setup, 1, 1)
         known = self._by_index
         round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
         if self._by_index and not known:  # the serial batch ran the first worker's body only
@@ -280,15 +288,17 @@ class WorkerBench(BaseBench):
         try:
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline, turns)
-            higher = priority.raised(*self._priority(setup.key, beside), 2 * deadline * max(1, calls))
-            watch = self._others.watch() if job == "body" and group.one_process and not beside else None
-            with higher:
+            known = group.native_ids if setup.key in self._warm else ()
+            higher = self._priority.raised(known, 2 * deadline * max(1, calls), beside, self._helped, self._busy)
+            seen = job == "body" and group.one_process and not beside
+            watch = self._others.watch(delays=self._helped and self._busy) if seen else None
+            with watch or nullcontext(), higher:
                 sizes = [(1, 1)] * calls or [(workers, loops)]
                 sample = batch_size.joined([group.run(*size, deadline, job, turns) for size in sizes])
             if watch is not None:
-                judged = self._others.judge(
-                    watch, sample, group.begun, lambda: self._run(setup, workers, loops, beside=True)
-                )
+                calm = self._busy and self._priority.undisturbed
+                again = functools.partial(self._run, setup, workers, loops, beside=True)
+                judged = self._others.judge(watch, sample, group.native_ids, group.begun, again, calm)
                 self._meter.add_own(watch.helpers.living_children)
                 if judged is None:
                     return self._run(setup, workers, loops, bodies=bodies)
@@ -300,21 +310,12 @@ class WorkerBench(BaseBench):
             raise
         # With less CPU time, a worker's start looks like help, and short bodies would never get a higher priority.
         telling = sample.cpu > batch_size.SHORTEST / 2
-        self._helped |= telling and any(reading.accounting == "unseen" for reading in sample.readings)
+        self._helped |= telling and any(reading.with_helpers for reading in sample.readings)
         used = group.workers_cpu
         self._meter.add_own(used - self._told.get(setup.key, 0.0))
         self._told[setup.key] = used
         self._by_index = self._by_index or worker_indices.depends_on_index(sample)
         return worker_indices.mean_body(sample)
-
-    def _priority(self, key: str, beside: bool) -> tuple[Priority, Sequence[int]]:
-        """Return the priority for a batch of a setup, and the threads that get it, not counting the waiting one."""
-        ids = self._groups[key][1].native_ids
-        # Only the first call shows whether the body starts threads or processes of its own. These have the ordinary
-        # priority, so a worker of a higher one that polls for their results would keep them from the CPUs.
-        if not ids or self._helped or key not in self._warm:
-            return ORDINARY, ()
-        return self._around.priority, [*ids, *(bystanders.probe_ids() if beside else ())]
 
     def _make_inputs(self, group: WorkerGroup, workers: int, deadline: float, turns: int) -> None:
         try:

@@ -33,4 +33,5 @@ def _mean(reading: Reading) -> Reading:
         cpu=reading.cpu / bodies,
         delay=None if reading.delay is None else reading.delay / bodies,
         switches=None if reading.switches is None else reading.switches // bodies,
+        helpers_delay=reading.helpers_delay / bodies,
     )

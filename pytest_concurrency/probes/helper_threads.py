@@ -1,20 +1,25 @@
 """Helpers: threads and processes other than the workers that compute for a test body.
 
-The body starts them, or hands work to them. A worker that waits for them looks idle. Their CPU time is known; how long
-they waited for a CPU is not.
+The body starts them, or hands work to them. A worker that waits for them looks idle. Their CPU time is known. How long
+they waited for a CPU is known where it was asked for, and nearly all of that CPU time is that of tasks which live on or
+have reported their end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import process_usage
 from pytest_concurrency.probes.bystanders import Bystanders
+from pytest_concurrency.probes.ended_tasks import ENDED, Task
 
 _NOTABLE = 0.1  # helpers that compute for at most this part of a batch's time are ignored
+_UNSEEN = 0.1  # part of the helpers' CPU time that may be of those whose run delay is unknown
+_END = 0.2e-3  # seconds of CPU time that a thread takes to end after it has reported that
 _PAUSE = 0.01  # seconds of one sample of what this process does while no body runs
 
 
@@ -42,29 +47,57 @@ class UsedCpu:
 
 
 class HelperThreads:
-    """Measures the CPU time of helpers from its creation to :meth:`finish`; with ``children``, of live children too."""
+    """Measures what helpers do from its creation to :meth:`finish`: their CPU time, and their run delay if asked for.
 
-    def __init__(self, children: bool) -> None:
+    Live children count with ``children``. With ``delays``, each thread that ends costs some tenths of a millisecond
+    (:mod:`.ended_tasks`), so that is for busy machines.
+    """
+
+    def __init__(self, children: bool, delays: bool = False) -> None:
         self._look = children
+        self._mark = ENDED.watch() if delays else None
+        self._ended: dict[Task, tuple[float, float]] | None = None
+        self._everyone = process_usage.everyone() if delays else {}
         self._alive = process_usage.descendants() if children else {}
         self._used, self._own = UsedCpu.now(), CLOCKS.thread_cpu()
 
-    def finish(self, workers: float = 0.0, since: UsedCpu | None = None) -> None:
+    def stop(self) -> None:
+        """Stop to note what ends, as the end of a batch does, whether it raised or not; :meth:`finish` may follow."""
+        if self._mark is not None:
+            self._ended, self._mark = ENDED.leave(self._mark), None
+
+    def finish(self, workers: float = 0.0, since: UsedCpu | None = None, aside: Collection[int] = ()) -> None:
         """Take the readings.
 
         :param workers: CPU time, in seconds, of threads that are not helpers, without the calling one.
         :param since: what had been used when the batch began, if that was after this object was created. Without it,
             what ``setup=`` computes in the threads of a pool would count as help for a body that only waits.
+        :param aside: native ids of threads that are not helpers; the calling one need not be among them.
         """
         begun = since or self._used
-        own = CLOCKS.thread_cpu() - self._own
         now = UsedCpu.now()
+        own = CLOCKS.thread_cpu() - self._own
+        everything = now.process - self._used.process - own
         threads = now.process - begun.process - own - workers
         ended = now.ended - begun.ended
         self.living_children: float = 0.0
         if self._look:
             self.living_children, ended = process_usage.children_since(self._alive, process_usage.descendants(), ended)
         self.cpu: float = max(0.0, threads) + ended + self.living_children
+        self.delay: float | None = self._delay(aside, everything + ended + self.living_children)
+
+    def _delay(self, aside: Collection[int], everything: float) -> float | None:
+        """Return the helpers' run delay in seconds; None if it is not known for too many of them.
+
+        :param everything: CPU time, in seconds, of all threads but the calling one, and of all child processes.
+        """
+        self.stop()
+        if self._ended is None:
+            return None
+        work = process_usage.Work.since(self._everyone, process_usage.everyone(), self._ended)
+        work = work.without({threading.get_native_id()})
+        unknown = everything - work.cpu - _END * len(self._ended)
+        return work.without(aside).delay if unknown <= _UNSEEN * self.cpu else None
 
 
 def watched(run: Callable[[], Reading]) -> Reading:
@@ -79,15 +112,33 @@ def watched(run: Callable[[], Reading]) -> Reading:
     return credit([reading], beside.cpu)[0]
 
 
-def credit(readings: Sequence[Reading], helpers_cpu: float) -> tuple[Reading, ...]:
-    """Add the helpers' CPU time to that of the workers, each up to the time for which it was blocked."""
+def credit(
+    readings: Sequence[Reading], helpers_cpu: float, delay: float | None = None, undisturbed: bool = False
+) -> tuple[Reading, ...]:
+    """Add the helpers' CPU time to that of the workers, each up to the time for which it did not compute itself.
+
+    While a worker waited for a CPU, its helpers may have had that CPU, or others while its helpers had another one.
+
+    :param delay: run delay of the helpers, in seconds; None if it is not known.
+    :param undisturbed: whether no other program could have taken a CPU from the workers.
+    """
     wall = max(reading.end for reading in readings) - min(reading.start for reading in readings)
     if helpers_cpu <= _NOTABLE * wall:
         return tuple(readings)
     each = helpers_cpu / len(readings)
-    return tuple(
-        replace(reading, cpu=reading.cpu + min(each, reading.blocked), accounting="unseen") for reading in readings
-    )
+    credited = []
+    for reading in readings:
+        instead = min(max(0.0, each - reading.blocked), reading.delay or 0.0)
+        credited.append(
+            replace(
+                reading,
+                cpu=reading.cpu + min(each, reading.blocked) + instead,
+                delay=None if reading.delay is None else reading.delay - instead,
+                accounting="unseen" if delay is None else "helped",
+                helpers_delay=(delay or 0.0) / len(readings) + (0.0 if undisturbed else instead),
+            )
+        )
+    return tuple(credited)
 
 
 def background(known: Bystanders) -> float:

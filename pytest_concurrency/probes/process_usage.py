@@ -1,83 +1,46 @@
 """CPU time and run-queue delay of the user's own code: of all its threads and child processes.
 
-Workers that live on (a pool made once) are read before and after; threads that start and end in between report when
-they end. Of child processes that start and end in between, only the CPU time is known.
+Workers that live on (a pool made once) are read before and after; those that start and end in between report when they
+end (:mod:`.ended_tasks`). Of what is missed there, only the CPU time is known.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from pytest_concurrency.core.model import Accounting, Reading
 from pytest_concurrency.machine import task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.thread_clock import ThreadClock, lifetime_delay, schedstat, unavailable
+from pytest_concurrency.probes.ended_tasks import ENDED, Task
+from pytest_concurrency.probes.thread_clock import ThreadClock, schedstat, unavailable
 
 __all__ = ["ProcessUsage", "unavailable"]
 
 _ASIDE = 0.01  # if other threads were active for at most this part of the time, one thread did all the work
 _UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run-queue delay is unknown
 _IDLING = 0.1  # part of the time for which unrelated native threads, such as a test runner's, may be busy
-_REAPED_TICK = 0.015  # seconds; CPU time of reaped children ticks every 10 ms, so less is no evidence
+_REAPED_TICK = 0.015  # seconds; on some systems, CPU time of ended children ticks every 10 ms: less is no evidence
 
-_Totals = dict[tuple[int, int], tuple[float, float]]  # (process, thread): CPU, run delay
-
-
-class _EndedThreads:
-    """Sums the run-queue delay of all threads that end while at least one watcher is active."""
-
-    def __init__(self) -> None:
-        self.delay = 0.0
-        self._watchers = 0
-        self._lock = threading.Lock()
-        self._original = self._replacement = threading.Thread.run
-
-    def watch(self) -> None:
-        with self._lock:
-            self._watchers += 1
-            if self._watchers == 1:
-                self._original = original = threading.Thread.run
-
-                def run(thread: threading.Thread) -> None:
-                    try:
-                        original(thread)
-                    finally:
-                        delay = lifetime_delay()
-                        with self._lock:
-                            self.delay += delay
-
-                self._replacement = threading.Thread.run = run  # type: ignore[method-assign, assignment]
-
-    def leave(self) -> None:
-        with self._lock:
-            self._watchers -= 1
-            # A library that the batch has used for the first time may have replaced it too, for longer.
-            if self._watchers == 0 and threading.Thread.run is self._replacement:
-                threading.Thread.run = self._original  # type: ignore[method-assign]
-
-
-_ENDED = _EndedThreads()
+_Totals = dict[Task, tuple[float, float]]  # CPU time and run delay
 
 
 class ProcessUsage:
     """Reads everything that this process and its children do between enter and exit.
 
-    With ``short_lived``, ``threading.Thread.run`` is replaced during that time, and threads that start and end report
-    their run-queue delay. This costs each of them some tenths of a millisecond (the kernel creates a thread's files at
-    the first access), so it is for busy machines only. Threads that native code starts, or whose class has a ``run`` of
-    its own, are missed if they end before the exit.
+    With ``short_lived``, threads and processes that start and end in that time report their run-queue delay. This costs
+    each of them some tenths of a millisecond (the kernel creates a thread's files at the first access), so it is for
+    busy machines only.
     """
 
     def __init__(self, short_lived: bool) -> None:
         self.short_lived = short_lived
 
     def __enter__(self) -> ProcessUsage:
-        if self.short_lived:
-            _ENDED.watch()
-        self._ended_before = _ENDED.delay
+        self._mark = ENDED.watch() if self.short_lived else None
         self._clock = ThreadClock()
         self._before = everyone()
         me, python = os.getpid(), {thread.native_id for thread in threading.enumerate()}
@@ -92,34 +55,65 @@ class ProcessUsage:
     ) -> None:
         own = self._clock.finish(self._begun, None)
         cpu = CLOCKS.process_cpu() - self._cpu
-        ended_delay = _ENDED.delay - self._ended_before if self.short_lived else 0.0
-        if self.short_lived:
-            _ENDED.leave()
+        ended = {} if self._mark is None else ENDED.leave(self._mark)
         self._clock.close()
         after = everyone()
-        me, main = os.getpid(), threading.get_native_id()
-        delay = 0.0
-        for who, (_, delay_after) in after.items():
-            _, delay_before = self._before.get(who, (0.0, 0.0))
-            if who != (me, main):
-                delay += max(0.0, delay_after - delay_before)
-        # No one else counts the first; of children that have ended, the run delay is not known.
-        children_cpu, unseen = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
+        work = Work.since(self._before, after, ended)
+        delay = work.without({threading.get_native_id()}).delay
+        # No one else counts the first; of children that have ended, the run delay is known if that was reported.
+        children_cpu, ended_cpu = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
+        unseen = max(0.0, ended_cpu - work.ended_children)
         self.children_cpu: float = children_cpu
         if own.delay is None:
             # Where run-queue delay cannot be read, live children cannot be read either, and may have worked.
             unseen = max(unseen, own.wall if _children_alive() else 0.0)
-        delay += ended_delay
         total = None if own.delay is None else own.delay + delay
-        whole = cpu + self.children_cpu + unseen
+        gone = max(ended_cpu, unseen)
+        whole = cpu + self.children_cpu + gone
         accounting: Accounting = "seen"
         if unseen > max(_UNSEEN * whole, _REAPED_TICK):
             accounting = "unseen"
-        elif total is not None and not unseen and max(whole - own.cpu, delay) <= _ASIDE * own.wall:
+        elif total is not None and not gone and max(whole - own.cpu, delay) <= _ASIDE * own.wall:
             accounting = "one"
         elif _worked(self._native, self._before, after, _IDLING * own.wall):
             accounting = "native"
         self.reading: Reading = Reading(own.start, own.end, whole, total, switches=own.switches, accounting=accounting)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What each thread of this process and of its descendants did in some time: CPU time and run-queue delay."""
+
+    tasks: _Totals
+    ended_children: float  # CPU time of child processes that have ended and reported it
+
+    @classmethod
+    def since(cls, before: _Totals, after: _Totals, ended: _Totals) -> Work:
+        """Return what was done between two readings of live threads; ``ended`` did so in between.
+
+        What has reported its end may still be listed for a moment, and does not count twice.
+        """
+        alive = {process for process, _ in after}
+        tasks = {
+            task: (max(0.0, cpu - known[0]), max(0.0, delay - known[1]))
+            for task, (cpu, delay) in {**ended, **after}.items()
+            for known in (before.get(task, (0.0, 0.0)),)
+        }
+        return cls(tasks, sum(tasks[task][0] for task in ended if task[0] not in alive))
+
+    @property
+    def cpu(self) -> float:
+        return sum(cpu for cpu, _ in self.tasks.values())
+
+    @property
+    def delay(self) -> float:
+        return sum(delay for _, delay in self.tasks.values())
+
+    def without(self, threads: Collection[int]) -> Work:
+        """Return the same without some threads of this process."""
+        me = os.getpid()
+        aside = {(me, thread) for thread in threads}
+        return replace(self, tasks={task: spent for task, spent in self.tasks.items() if task not in aside})
 
 
 def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals, least: float) -> bool:

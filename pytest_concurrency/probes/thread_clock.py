@@ -51,18 +51,6 @@ def require() -> None:
         )
 
 
-def lifetime_delay() -> float:
-    """Run-queue delay of the calling thread since it started, in seconds, from one read; 0 where it is unreadable."""
-    try:
-        file = os.open(_SCHEDSTAT, os.O_RDONLY)
-        try:
-            return int(os.read(file, 64).split()[1]) * 1e-9
-        finally:
-            os.close(file)
-    except (OSError, IndexError):
-        return 0.0
-
-
 def schedstat(thread: int, process: int | str = "self") -> tuple[float, float] | None:
     """Return CPU time and run-queue delay of a thread, in seconds; None if they cannot be read."""
     with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/task/{thread}/schedstat", "rb") as file:

@@ -54,5 +54,5 @@ def least_time(cpu: float, cpus: float, in_turn: float) -> float:
 
 def cpus_at_once(sample: Sample, cpus: float) -> float:
     """Return how many CPUs the workers can have used at a time: one each, unless they let others compute for them."""
-    helped = any(reading.accounting == "unseen" for reading in sample.readings)
+    helped = any(reading.with_helpers for reading in sample.readings)
     return max(1.0, cpus if helped else min(cpus, len(sample.readings)))

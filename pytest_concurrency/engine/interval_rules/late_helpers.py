@@ -1,34 +1,62 @@
-"""Threads and processes that the body starts compute for it beside other programs: how long they waited is unknown."""
+"""Threads and processes that the body starts compute for it beside other programs, and may have had no CPU."""
 
 from __future__ import annotations
 
-from pytest_concurrency.core.model import Interval, Round
+import math
+
+from pytest_concurrency.core.model import Interval, Round, Sample
 from pytest_concurrency.engine import readings
-from pytest_concurrency.engine.interval_rules.base import Change, Context, alone, least_time, work
+from pytest_concurrency.engine.interval_rules.base import (
+    Change,
+    Context,
+    alone,
+    cpus_at_once,
+    least_time,
+    together,
+    work,
+)
 from pytest_concurrency.engine.rule import Rule
 
 
 def widen_for_late_helpers(interval: Interval, round_: Round, context: Context) -> Interval:
-    """Allow for the least that a single worker needs, and for helpers that spun while others had no CPU."""
+    """Allow for all of the helpers' run delay: in the serial batch for the lower bound, in the other for the upper."""
     if not readings.helpers_late(round_):
         return interval
-    least = context.workers * _least_alone(round_, context)
-    low = interval.low * min(1.0, least / work(round_, context))
-    return Interval(low, max(interval.high, float(context.workers)))
+    once = work(round_, context)
+    low = interval.low * min(1.0, context.workers * _least_alone(round_, context) / once)
+    high = min(float(context.workers), once / _least_together(round_, context))
+    return Interval(low, max(interval.high, high))
 
 
 def _least_alone(round_: Round, context: Context) -> float:
-    """What a single worker needs at least: its helpers may have waited for a CPU all the time that it did."""
-    reading = alone(round_)
-    if reading.accounting != "unseen":
+    """What a single worker needs at least: its helpers may have waited for a CPU while it waited for them."""
+    reading, delay = alone(round_), round_.serial.helpers_delay
+    if not reading.with_helpers:
         return readings.quiet_time(reading)
-    return max(least_time(reading.cpu, context.cpus, context.in_turn.low), readings.TINY)
+    part = together(round_).loops / round_.serial.loops
+    return max(readings.quiet_time(reading) - delay * part, _computing(round_.serial, delay, context) * part)
+
+
+def _least_together(round_: Round, context: Context) -> float:
+    """What several workers need at least: all that their helpers waited for a CPU may have been one after the other."""
+    sample = together(round_)
+    if math.isinf(sample.helpers_delay):
+        return readings.TINY
+    fastest = max(readings.optimistic_time(reading, sample, alone(round_)) for reading in sample.readings)
+    return max(fastest - sample.helpers_delay, _computing(sample, sample.helpers_delay, context))
+
+
+def _computing(sample: Sample, delay: float, context: Context) -> float:
+    """What the computing takes at least, without what helpers spun for on the other CPUs while one of them had none."""
+    spun = 0.0 if math.isinf(delay) else delay * max(0.0, context.cpus - 1)
+    least = least_time(max(0.0, sample.cpu - spun), cpus_at_once(sample, context.cpus), context.in_turn.low)
+    return max(least, readings.TINY)
 
 
 RULE: Rule[Change] = Rule(
     "late-helpers",
     widen_for_late_helpers,
     failure="a pool of the body's own that had no CPU in the serial batch voted for a speedup in 7 of 7 rounds",
-    evidence="judgement: neither a bound of their run delay nor what they did meanwhile is known",
-    sentence="other threads or processes compute for the body, and how long these waited for a CPU is not known",
+    evidence="promise: a wait for a helper is longer by its run delay at most, and so is what others spin meanwhile",
+    sentence="other threads or processes compute for the body, and other programs may have kept them from the CPUs",
 )

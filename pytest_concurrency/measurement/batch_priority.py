@@ -1,0 +1,53 @@
+"""The priority of a batch of workers: theirs alone, or that of the threads and processes that a body starts, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from pytest_concurrency.machine import priority
+from pytest_concurrency.machine.priority import Priority
+from pytest_concurrency.measurement.shared_priority import SharedPriority
+from pytest_concurrency.probes import bystanders
+
+
+class BatchPriority:
+    """Raises the workers of one bench for the time of a batch."""
+
+    def __init__(self, higher: Priority) -> None:
+        self._higher = higher
+        self._shared = SharedPriority(higher, realtime=True)
+
+    @property
+    def knows_helpers(self) -> bool:
+        """Whether it is known who works for the body, or does not matter."""
+        return self._shared.known
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether no other program can take a CPU from the workers of a body with helpers."""
+        return self._shared.higher.kind == "realtime" and self.knows_helpers
+
+    def learning(self) -> AbstractContextManager[None]:
+        """Return a context in which a batch of the body shows who works for it, at the ordinary priority."""
+        return self._shared.learning()
+
+    def raised(
+        self, workers: Sequence[int], seconds: float, beside: bool, helped: bool, busy: bool
+    ) -> AbstractContextManager[None]:
+        """Return what raises the priority for one batch.
+
+        A worker of a higher priority that polls for the results of helpers would keep these from the CPUs. So they
+        have it too, where other programs run, once it is known who they are.
+
+        :param workers: native ids of the threads that run the batch; none if these have not run one before.
+        :param seconds: time after which real-time priority is taken away.
+        :param beside: whether a probe runs beside the batch.
+        :param helped: whether threads or processes that the body starts, or hands work to, compute for it.
+        :param busy: whether other programs may want the CPUs.
+        """
+        if not workers or (helped and (beside or not busy)):
+            return nullcontext()
+        if helped:
+            return self._shared.raised(workers, seconds)
+        return priority.raised(self._higher, [*workers, *(bystanders.probe_ids() if beside else ())], seconds)

@@ -1,0 +1,115 @@
+"""CPU time and run-queue delay of threads and child processes that end while they are watched.
+
+The kernel forgets both with the task. So a thread reports them itself, at the end of ``threading.Thread.run``, and
+those of a child process are read in ``os.waitpid``, between its end and the call that removes it: ``subprocess``,
+``multiprocessing`` and ``asyncio`` wait for their processes there. Both functions are replaced only while someone
+watches.
+
+Missed are threads that native code starts, or whose class has a ``run`` of its own, and processes that are waited for
+in another way. A caller finds them by the CPU time that is left over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.thread_clock import schedstat
+
+Task = tuple[int, int]  # process and thread
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What a task had used when it ended, in seconds."""
+
+    task: Task
+    cpu: float
+    delay: float
+
+
+class _EndedTasks:
+    """Notes the tasks that end while at least one watcher is active."""
+
+    def __init__(self) -> None:
+        self._ends: list[_End] = []
+        self._watchers = 0
+        self._process = 0  # a process that is forked meanwhile has the replaced functions too, and no watcher
+        self._lock = threading.Lock()
+        self._run = _Replaced(threading.Thread, "run", self._reporting_thread)
+        self._wait = _Replaced(os, "waitpid", self._reporting_wait)
+
+    def watch(self) -> int:
+        """Begin to note; return what :meth:`leave` has to be called with."""
+        with self._lock:
+            self._watchers += 1
+            if self._watchers == 1:
+                self._process = os.getpid()
+                self._run.replace()
+                self._wait.replace()
+            return len(self._ends)
+
+    def leave(self, mark: int) -> dict[Task, tuple[float, float]]:
+        """Return CPU time and run-queue delay of each task that has ended since :meth:`watch` returned ``mark``."""
+        with self._lock:
+            found = {end.task: (end.cpu, end.delay) for end in self._ends[mark:]}
+            self._watchers -= 1
+            if self._watchers == 0:
+                self._run.restore()
+                self._wait.restore()
+                self._ends.clear()
+            return found
+
+    def _reporting_thread(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def run(thread: threading.Thread) -> None:
+            try:
+                original(thread)
+            finally:
+                self._note(os.getpid(), threading.get_native_id())
+
+        return run
+
+    def _reporting_wait(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def waitpid(pid: int, options: int, /) -> tuple[int, int]:
+            if pid > 0:
+                with contextlib.suppress(OSError):  # not a child of this process: the call itself says so
+                    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | (options & os.WNOHANG)) is not None:
+                        self._note(pid, pid)
+            return original(pid, options)  # type: ignore[no-any-return]
+
+        return waitpid
+
+    def _note(self, process: int, thread: int) -> None:
+        # No lock: one that another thread holds while a process is forked stays locked in that process for ever.
+        if os.getpid() != self._process or (spent := schedstat(thread, process)) is None:
+            return
+        # The kernel's count of a running thread's CPU time lags by up to a tick.
+        cpu = CLOCKS.thread_cpu() if thread == threading.get_native_id() else spent[0]
+        self._ends.append(_End((process, thread), cpu, spent[1]))
+
+
+class _Replaced:
+    """A function of the standard library that is replaced for some time."""
+
+    def __init__(self, owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        self._owner, self._name, self._wrap = owner, name, wrap
+        self._original = self._replacement = getattr(owner, name, None)
+
+    def replace(self) -> None:
+        self._original = original = getattr(self._owner, self._name, None)
+        if original is not None:  # Windows has no os.waitid, and no run delay either
+            self._replacement = self._wrap(original)
+            setattr(self._owner, self._name, self._replacement)
+
+    def restore(self) -> None:
+        # A library that the batch has used for the first time may have replaced it too, for longer.
+        if self._original is not None and getattr(self._owner, self._name) is self._replacement:
+            setattr(self._owner, self._name, self._original)
+
+
+ENDED = _EndedTasks()
