@@ -22,9 +22,11 @@ def reading(
     late: float | None = None,
     switches: int | None = None,
     accounting: Accounting = "seen",
+    helpers_delay: float = 0.0,
 ) -> Reading:
     """A worker that computed, waited and was kept waiting for a CPU, and did nothing else."""
-    return Reading(start, start + cpu + wait + (delay or 0.0), cpu, delay, late, switches, accounting)
+    end = start + cpu + wait + (delay or 0.0)
+    return Reading(start, end, cpu, delay, late, switches, accounting, helpers_delay=helpers_delay)
 
 
 def sample(*readings: Reading, loops: int = 1) -> Sample:

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pytest_concurrency.backends.environment import WorkerEnvironment
-from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.model import Body, Interference
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.priority import ORDINARY, Priority
@@ -123,11 +125,12 @@ def note_state(seconds: float = 0.005) -> None:
         pass
 
 
-def states_in_a_round(body: Body, higher: Priority) -> list[tuple[int, int]]:
-    """Measure one round with two threads, and return the states that the body has noted."""
+def states_in_a_round(body: Body, higher: Priority, foreign: float = 0.0) -> list[tuple[int, int]]:
+    """Measure one round with two threads, beside so many busy CPUs, and return the states that the body has noted."""
     with closing(WorkerBench(body, WorkerEnvironment(Path.cwd(), priority=higher), patience=20.0)) as bench:
+        bench._meter.read = lambda: Interference(foreign)  # type: ignore[method-assign]
         setup = WorkerSetup("threads", 2)
-        bench.prepare(setup)
+        bench.round(setup)
         FOUND.clear()
         bench.round(setup)
     assert FOUND
@@ -149,14 +152,30 @@ def test_body_in_threads_has_it_in_batches_only(higher: Priority) -> None:
     assert all(is_raised(found, higher) for found in FOUND)
 
 
-def test_body_whose_own_threads_compute_is_measured_at_the_ordinary_priority(higher: Priority) -> None:
+POOL = ThreadPoolExecutor(1)
+
+
+def in_a_thread() -> None:
+    thread = threading.Thread(target=note_state)
+    thread.start()
+    thread.join()
+
+
+def in_a_lasting_pool() -> None:
+    POOL.submit(note_state).result()
+
+
+@pytest.mark.parametrize("hand_over", [in_a_thread, in_a_lasting_pool])
+@pytest.mark.parametrize("busy", [True, False], ids=["beside others", "idle"])
+def test_those_who_compute_for_a_body_share_its_priority(
+    higher: Priority, hand_over: Callable[[], None], busy: bool
+) -> None:
     def body() -> None:
         FOUND.append(state())
-        thread = threading.Thread(target=note_state)
-        thread.start()
-        thread.join()
+        hand_over()
 
-    assert not any(is_raised(found, higher) for found in states_in_a_round(Body(body), higher))
+    for found in states_in_a_round(Body(body), higher, foreign=1.0 if busy else 0.0):
+        assert is_raised(found, higher) == busy
 
 
 def test_short_body_is_not_taken_for_one_with_helpers(higher: Priority) -> None:

@@ -17,7 +17,7 @@ from pytest_concurrency.machine import priority, watchdog, watchdog_main
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the priority of threads is raised on Linux only")
 BEGIN = """
 import os, re, signal, subprocess, sys, time
-from pytest_concurrency.machine import priority
+from pytest_concurrency.machine import inherited_priority, priority
 from pytest_concurrency.probes import process_usage
 higher = priority.choose("realtime")
 """
@@ -85,6 +85,44 @@ with priority.raised(higher, [worker.pid], 600):
         os.kill(int(number), 9)
 
 
+@pytest.mark.parametrize("own_session", [False, True])
+def test_what_inherited_the_priority_loses_it_in_a_batch_that_hangs(own_session: bool) -> None:
+    source = f"""
+with inherited_priority.raised(higher, [], 0.5):
+    child = subprocess.Popen(
+        [sys.executable, "-c", "while True: pass"], stdout=subprocess.DEVNULL, start_new_session={own_session}
+    )
+    print(child.pid, os.sched_getscheduler(child.pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR, flush=True)
+    re.match("(a+)+$", "a" * 50 + "b")
+"""
+    with start(source) as process:
+        assert process.stdout is not None
+        number, raised = process.stdout.readline().split()
+        try:
+            assert raised == "True"
+            wait_for(lambda: is_ordinary(int(number)) and is_ordinary(process.pid))
+        finally:
+            os.kill(int(number), 9)
+            process.kill()
+
+
+def test_what_inherited_the_priority_loses_it_when_the_session_is_killed() -> None:
+    source = """
+with inherited_priority.raised(higher, [], 600):
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"], stdout=subprocess.DEVNULL)
+    print(child.pid, os.sched_getscheduler(child.pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with start(source) as process:
+        assert process.stdout is not None
+        number, raised = process.stdout.readline().split()
+    try:
+        assert raised == "True"
+        wait_for(lambda: is_ordinary(int(number)))
+    finally:
+        os.kill(int(number), 9)
+
+
 def test_batch_in_time_keeps_the_priority_and_no_child_process_is_seen() -> None:
     source = """
 with priority.raised(higher, [], 600):
@@ -103,7 +141,7 @@ def test_threads_are_no_longer_watched_after_their_batch() -> None:
     assert memory is not None
     with watchdog.watching([1], 600), watchdog.watching([2, 3], 600):
         assert watchdog_main.HEAD.unpack_from(memory)[1] == 2
-    assert watchdog_main.HEAD.unpack_from(memory) == (0.0, 0)
+    assert watchdog_main.HEAD.unpack_from(memory) == (0.0, 0, 0)
 
 
 def test_without_a_watchdog_a_batch_is_measured_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pytest_concurrency.probes import helper_threads
+from pytest_concurrency.probes import helper_threads, thread_clock
 
 from ..make import reading
 
@@ -28,12 +28,46 @@ def test_several_workers_share_the_help() -> None:
     assert [one.cpu for one in credited] == pytest.approx([0.005, 0.005])
 
 
-def test_the_computing_of_another_thread_is_seen_and_the_workers_is_not() -> None:
-    def compute() -> None:
-        end = time.thread_time() + 0.05
-        while time.thread_time() < end:
-            pass
+def test_worker_may_have_waited_for_a_cpu_that_its_helper_had() -> None:
+    (alone,) = helper_threads.credit([reading(0.001, 0.002, delay=0.007)], 0.008, delay=0.001)
+    assert alone.cpu == pytest.approx(0.009)
+    assert (alone.blocked, alone.delay) == pytest.approx((0.0, 0.001))
+    assert (alone.accounting, alone.helpers_delay) == ("helped", pytest.approx(0.007))
 
+
+def test_worker_that_no_program_could_disturb_has_waited_for_its_helper_only() -> None:
+    (alone,) = helper_threads.credit([reading(0.001, 0.002, delay=0.007)], 0.008, delay=0.001, undisturbed=True)
+    assert alone.cpu == pytest.approx(0.009)
+    assert alone.helpers_delay == pytest.approx(0.001)
+
+
+def test_several_workers_share_the_delay_of_helpers() -> None:
+    credited = helper_threads.credit([reading(0.001, 0.009), reading(0.001, 0.009)], 0.008, delay=0.004)
+    assert [one.helpers_delay for one in credited] == pytest.approx([0.002, 0.002])
+
+
+@pytest.mark.skipif(thread_clock.unavailable() is not None, reason="needs run delay")
+@pytest.mark.parametrize("known", [True, False], ids=["reported", "missed"])
+def test_delay_is_unknown_if_much_was_computed_by_what_has_not_reported_its_end(known: bool) -> None:
+    class Unreported(threading.Thread):
+        def run(self) -> None:
+            compute()
+
+    beside = helper_threads.HelperThreads(children=False, delays=True)
+    thread = threading.Thread(target=compute) if known else Unreported()
+    thread.start()
+    thread.join()
+    beside.finish()
+    assert (beside.delay is not None) == known
+
+
+def compute() -> None:
+    end = time.thread_time() + 0.05
+    while time.thread_time() < end:
+        pass
+
+
+def test_the_computing_of_another_thread_is_seen_and_the_workers_is_not() -> None:
     beside = helper_threads.HelperThreads(children=False)
     thread = threading.Thread(target=compute)
     thread.start()

@@ -38,6 +38,10 @@ def in_a_process() -> None:
     subprocess.run([sys.executable, "-c", COMPUTE], check=True)
 
 
+def in_an_unwatched_process() -> None:
+    os.system(f"{sys.executable} -c 'import time\nwhile time.process_time() < 0.2: pass'")
+
+
 def work_of(call: object) -> Reading:
     assert callable(call)
     with ProcessUsage(short_lived=True) as work:
@@ -47,8 +51,8 @@ def work_of(call: object) -> Reading:
 
 @pytest.mark.parametrize(
     ("call", "accounting"),
-    [(compute, "one"), (in_two_threads, "seen"), (in_a_process, "unseen")],
-    ids=["one", "seen", "unseen"],
+    [(compute, "one"), (in_two_threads, "seen"), (in_a_process, "seen"), (in_an_unwatched_process, "unseen")],
+    ids=["one", "threads", "process", "unseen"],
 )
 def test_who_took_part(call: object, accounting: str) -> None:
     assert work_of(call).accounting == accounting

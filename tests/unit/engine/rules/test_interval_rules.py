@@ -48,6 +48,24 @@ def test_late_helpers_widen_only_while_other_programs_run(beside: Interference, 
         assert found.low == pytest.approx(1.5 / 4)
 
 
+def test_known_delay_of_helpers_comes_off_the_time_that_it_may_have_lengthened() -> None:
+    helped = [reading(0.01, 0.01, accounting="helped", helpers_delay=0.001)] * 2
+    seen = round_(reading(0.01, 0.002, accounting="helped", helpers_delay=0.003), *helped, interference=BUSY)
+    found = late_helpers.RULE.apply(Interval(1.0, 1.1), seen, Context(2, 2))
+    assert found.low == pytest.approx(1.0 * 9 / 12)
+    assert found.high == pytest.approx(2 * 12 / (20 - 2))
+    in_turn = late_helpers.RULE.apply(Interval(1.0, 1.1), seen, Context(2, 2, Interval(1.0, 1.0)))
+    assert in_turn.high == pytest.approx(2 * 12 / (20 - 2))
+
+
+def test_helpers_that_waited_for_no_cpu_widen_nothing() -> None:
+    helped = [reading(0.01, 0.002, accounting="helped")] * 2
+    seen = round_(reading(0.01, 0.002, accounting="helped"), *helped, interference=BUSY)
+    limited = intervals.limited_speedup(seen, Context(2, 2))
+    assert limited is not None
+    assert intervals.widened_speedup(limited, seen, Context(2, 2)).steps == ()
+
+
 def test_slow_cpus_excuse_no_more_than_computing_grew() -> None:
     grown = round_(reading(0.01), reading(0.015), reading(0.015))
     assert slow_cpus.RULE.apply(Interval(1.0, 1.0), grown, Context(2, 2, slower=1.2)).high == pytest.approx(1.2)
@@ -77,6 +95,11 @@ def test_answered_waits_may_have_been_waiting() -> None:
 def test_hidden_computing_may_be_all_of_a_wait() -> None:
     handed = round_(reading(0.002, 0.008, accounting="unseen"), interference=BUSY)
     assert hidden_computing.RULE.apply(Interval(0.2, 0.2), handed, Context()) == Interval(0.2, 1.0)
+
+
+def test_hidden_computing_is_no_more_than_helpers_waited() -> None:
+    handed = round_(reading(0.002, 0.008, accounting="helped", helpers_delay=0.004), interference=BUSY)
+    assert hidden_computing.RULE.apply(Interval(0.2, 0.2), handed, Context()) == Interval(0.2, pytest.approx(2 / 6))
 
 
 def test_widening_by_late_helpers_names_its_rule() -> None:

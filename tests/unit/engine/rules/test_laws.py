@@ -130,9 +130,16 @@ def test_a_discard_looks_at_one_round_only(
 @st.composite
 def busy_rounds(draw: st.DrawFn) -> Round:
     times, delays = st.floats(0.0001, 0.5), st.floats(0.0, 0.5)
-    accounting: st.SearchStrategy[Accounting] = st.sampled_from(["one", "seen", "unseen"])
+    accounting: st.SearchStrategy[Accounting] = st.sampled_from(["one", "seen", "helped", "unseen"])
     made = [
-        reading(draw(times), draw(times), draw(delays), accounting=draw(accounting), switches=draw(st.integers(0, 9)))
+        reading(
+            draw(times),
+            draw(times),
+            draw(delays),
+            accounting=draw(accounting),
+            switches=draw(st.integers(0, 9)),
+            helpers_delay=draw(delays),
+        )
         for _ in range(1 + draw(st.integers(1, 5)))
     ]
     taken, foreign = draw(st.floats(0.0, 0.5)), draw(st.floats(0.0, 4.0))
