@@ -296,8 +296,8 @@ class WorkerBench(BaseBench):
                 sizes = [(1, 1)] * calls or [(workers, loops)]
                 sample = batch_size.joined([group.run(*size, deadline, job, turns) for size in sizes])
             if watch is not None:
-                calm = self._busy and self._priority.undisturbed
                 again = functools.partial(self._run, setup, workers, loops, beside=True)
+                calm = self._busy and self._priority.undisturbed
                 judged = self._others.judge(watch, sample, group.native_ids, group.begun, again, calm)
                 self._meter.add_own(watch.helpers.living_children)
                 if judged is None:
