@@ -197,7 +197,7 @@ class Decision:
         votes = groups if len(groups) >= constants.GROUPS else self.votes
         if self.verdict in ("met", "not_met"):
             votes = self.claim.statistic.telling(votes, self.claim.met_when * (1 if self.verdict == "met" else -1))
-            # The middle of bounds that lie far apart says nothing of the figure, unless both are on one side of the cut.
+            # The middle of bounds that lie far apart says nothing of the figure, unless both are on a side of the cut.
             clear = [vote for vote in votes if vote.direction or (vote.interval and stats.close(vote.interval))]
             votes = clear if len(clear) >= constants.GROUPS else votes
         return [(vote.figure, vote.interval) for vote in votes if vote.figure is not None and vote.interval]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from pytest_concurrency.machine import priority, task_tree, watchdog
@@ -21,7 +21,7 @@ _LOOKS = 20  # at the end; each finds what a thread has started that the one bef
 
 def raised(
     higher: Priority, helpers: Collection[int], seconds: float = priority.PATIENCE
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[bool]:
     """Return what gives the calling thread a higher priority, its helpers, and what they start, for one batch.
 
     Where the calling thread may not be raised so, all stay as they are: without the right to take off
@@ -29,6 +29,8 @@ def raised(
 
     :param helpers: threads of this process and of its descendants that work for the batch; others are left alone.
     :param seconds: time after which the watchdog takes real-time priority away.
+    :return: the context's value is whether all of them have real-time priority, so that no other program can take a CPU
+        from them.
     """
     if higher.kind == "realtime":
         watchdog.start()
@@ -36,7 +38,7 @@ def raised(
 
 
 @contextlib.contextmanager
-def _raised(higher: Priority, helpers: Collection[int], seconds: float) -> Iterator[None]:
+def _raised(higher: Priority, helpers: Collection[int], seconds: float) -> Iterator[bool]:
     before: dict[int, Before] = {}
     # A number may have passed to a thread of another program since it was noted.
     alive = {thread for _, thread in task_tree.threads_of([os.getpid()])}
@@ -45,7 +47,7 @@ def _raised(higher: Priority, helpers: Collection[int], seconds: float) -> Itera
         watched = [threading.get_native_id(), *alive.intersection(helpers)]
         with watchdog.watching(watched, seconds, inherited=True) if higher.kind == "realtime" else nullcontext():
             _raise(higher, watched, before)
-            yield
+            yield all(map(priority.is_realtime, _schedulers_of(watched)))
     finally:
         priority.give_all_back(before)
         if before:
@@ -62,6 +64,13 @@ def _raise(higher: Priority, threads: Sequence[int], before: dict[int, Before]) 
             before[thread] = priority.give(thread, higher, inherited=True)
         if caller not in before:
             return
+
+
+def _schedulers_of(threads: Iterable[int]) -> Iterator[int]:
+    """Yield the scheduling policy of each of these threads that has not ended."""
+    for thread in threads:
+        with contextlib.suppress(ProcessLookupError):
+            yield os.sched_getscheduler(thread)
 
 
 def _lower_heirs(higher: Priority, ordinary: Before, untouched: Collection[int]) -> None:

@@ -23,18 +23,13 @@ class BatchPriority:
         """Whether it is known who works for the body, or does not matter."""
         return self._shared.known
 
-    @property
-    def undisturbed(self) -> bool:
-        """Whether no other program can take a CPU from the workers of a body with helpers."""
-        return self._shared.higher.kind == "realtime" and self.knows_helpers
-
     def learning(self) -> AbstractContextManager[None]:
         """Return a context in which a batch of the body shows who works for it, at the ordinary priority."""
         return self._shared.learning()
 
     def raised(
         self, workers: Sequence[int], seconds: float, beside: bool, helped: bool, busy: bool
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[bool | None]:
         """Return what raises the priority for one batch.
 
         A worker of a higher priority that polls for the results of helpers would keep these from the CPUs. So they
@@ -45,6 +40,7 @@ class BatchPriority:
         :param beside: whether a probe runs beside the batch.
         :param helped: whether threads or processes that the body starts, or hands work to, compute for it.
         :param busy: whether other programs may want the CPUs.
+        :return: the context's value is true if no other program can take a CPU from the workers and these helpers.
         """
         if not workers or (helped and (beside or not busy)):
             return nullcontext()

@@ -51,12 +51,13 @@ class SharedPriority:
         """Whether it is known which threads work for batches, or does not matter."""
         return self.higher.kind == "off" or self._helpers is not None
 
-    def raised(self, workers: Collection[int] = (), seconds: float = PATIENCE) -> AbstractContextManager[None]:
+    def raised(self, workers: Collection[int] = (), seconds: float = PATIENCE) -> AbstractContextManager[bool]:
         """Return what raises the calling thread and its helpers from its entry to its exit, once these are known.
 
         :param workers: native ids of further threads that run the batch.
         :param seconds: time after which real-time priority is taken away.
+        :return: the context's value is whether no other program can take a CPU from any of these threads.
         """
         if self.higher.kind == "off" or self._helpers is None:
-            return contextlib.nullcontext()
+            return contextlib.nullcontext(False)
         return inherited_priority.raised(self.higher, self._helpers.union(workers), seconds)

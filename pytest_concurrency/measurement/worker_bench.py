@@ -292,13 +292,12 @@ class WorkerBench(BaseBench):
             higher = self._priority.raised(known, 2 * deadline * max(1, calls), beside, self._helped, self._busy)
             seen = job == "body" and group.one_process and not beside
             watch = self._others.watch(delays=self._helped and self._busy) if seen else None
-            with watch or nullcontext(), higher:
+            with watch or nullcontext(), higher as calm:
                 sizes = [(1, 1)] * calls or [(workers, loops)]
                 sample = batch_size.joined([group.run(*size, deadline, job, turns) for size in sizes])
             if watch is not None:
                 again = functools.partial(self._run, setup, workers, loops, beside=True)
-                calm = self._busy and self._priority.undisturbed
-                judged = self._others.judge(watch, sample, group.native_ids, group.begun, again, calm)
+                judged = self._others.judge(watch, sample, group.native_ids, group.begun, again, bool(calm))
                 self._meter.add_own(watch.helpers.living_children)
                 if judged is None:
                     return self._run(setup, workers, loops, bodies=bodies)
