@@ -18,6 +18,9 @@ from pytest_concurrency.engine.interval_rules.base import (
 from pytest_concurrency.engine.rule import Rule
 
 
+_HAD_CPUS = 0.1  # part of the time for which helpers were not kept from the CPUs at the least
+
+
 def widen_for_late_helpers(interval: Interval, round_: Round, context: Context) -> Interval:
     """Allow for all of the helpers' run delay: in the serial batch for the lower bound, in the other for the upper."""
     if not readings.helpers_late(round_):
@@ -33,8 +36,8 @@ def _least_alone(round_: Round, context: Context) -> float:
     reading, delay = alone(round_), round_.serial.helpers_delay
     if not reading.with_helpers:
         return readings.quiet_time(reading)
-    part = together(round_).loops / round_.serial.loops
-    return max(readings.quiet_time(reading) - delay * part, _computing(round_.serial, delay, context) * part)
+    part, quiet = together(round_).loops / round_.serial.loops, readings.quiet_time(reading)
+    return max(quiet - delay * part, _computing(round_.serial, delay, context) * part, quiet * _HAD_CPUS)
 
 
 def _least_together(round_: Round, context: Context) -> float:
