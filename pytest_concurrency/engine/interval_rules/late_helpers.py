@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pytest_concurrency.core.model import Interval, Round, Sample
-from pytest_concurrency.engine import readings
+from pytest_concurrency.engine import constants, readings
 from pytest_concurrency.engine.interval_rules.base import (
     Change,
     Context,
@@ -16,9 +16,6 @@ from pytest_concurrency.engine.interval_rules.base import (
     work,
 )
 from pytest_concurrency.engine.rule import Rule
-
-
-_HAD_CPUS = 0.1  # part of the time for which helpers were not kept from the CPUs at the least
 
 
 def widen_for_late_helpers(interval: Interval, round_: Round, context: Context) -> Interval:
@@ -37,7 +34,7 @@ def _least_alone(round_: Round, context: Context) -> float:
     if not reading.with_helpers:
         return readings.quiet_time(reading)
     part, quiet = together(round_).loops / round_.serial.loops, readings.quiet_time(reading)
-    return max(quiet - delay * part, _computing(round_.serial, delay, context) * part, quiet * _HAD_CPUS)
+    return max(quiet - delay * part, _computing(round_.serial, delay, context) * part, quiet * constants.HAD_CPUS)
 
 
 def _least_together(round_: Round, context: Context) -> float:
