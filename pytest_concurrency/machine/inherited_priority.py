@@ -66,6 +66,17 @@ def _raise(higher: Priority, threads: Sequence[int], before: dict[int, Before]) 
             return
 
 
+def lower_orphans(higher: Priority, before: Collection[int]) -> None:
+    """Give an ordinary priority to processes that have it still and have lost the parent that they inherited it from.
+
+    :param before: threads that had lost their parents before anything was raised, and stay as they are.
+    """
+    for _, thread in task_tree.orphans():
+        if thread not in before and priority.has(higher, thread):
+            with contextlib.suppress(OSError):
+                priority.give_back(thread, Before(os.SCHED_OTHER, 0, 0))
+
+
 def _schedulers_of(threads: Iterable[int]) -> Iterator[int]:
     """Yield the scheduling policy of each of these threads that has not ended."""
     for thread in threads:

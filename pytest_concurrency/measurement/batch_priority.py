@@ -10,6 +10,10 @@ from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.shared_priority import SharedPriority
 from pytest_concurrency.probes import bystanders
 
+# Real-time priority is given up if more than this part of so many batches say nothing, as threads that compute for the
+# body waited for each other's CPUs.
+_CONTENDED, _BATCHES = 1 / 3, 8
+
 
 class BatchPriority:
     """Raises the workers of one bench for the time of a batch."""
@@ -17,6 +21,7 @@ class BatchPriority:
     def __init__(self, higher: Priority) -> None:
         self._higher = higher
         self._shared = SharedPriority(higher, realtime=True)
+        self._realtime: list[bool] = []  # of each batch at real-time priority: whether it said nothing
 
     @property
     def knows_helpers(self) -> bool:
@@ -26,6 +31,16 @@ class BatchPriority:
     def learning(self) -> AbstractContextManager[None]:
         """Return a context in which a batch of the body shows who works for it, at the ordinary priority."""
         return self._shared.learning()
+
+    def note(self, contended: bool) -> None:
+        """Note whether a batch at real-time priority said nothing, as threads had to wait for each other's CPUs."""
+        self._realtime.append(contended)
+        if len(self._realtime) >= _BATCHES and sum(self._realtime) > _CONTENDED * len(self._realtime):
+            self._shared.use_nice()
+
+    def close(self) -> None:
+        """Give the ordinary priority to what has left the session's tree of processes."""
+        self._shared.close()
 
     def raised(
         self, workers: Sequence[int], seconds: float, beside: bool, helped: bool, busy: bool

@@ -98,6 +98,7 @@ class CallableBench(BaseBench):
         return "both run in the test's own thread"
 
     def close(self) -> None:
+        self._priority.close()
         if self._control is not None:
             self._control.close()
             self._control = None

@@ -17,6 +17,7 @@ _LEAST_HELP = 0.25  # part of the other CPU time that must exceed the background
 # worker waits for a bystander half of the time, and four worker threads wait less. Without this limit, pure Python code
 # reads as 1.6x as fast in four threads.
 _CROWDED = 0.1
+_IN_TURN = 0.05  # part of a batch's time for which threads of real-time priority may have waited for each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,6 @@ class Watch:
 
     bystanders: Mapping[int, float]
     helpers: HelperThreads
-
-    def __enter__(self) -> Watch:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.helpers.stop()
 
 
 class OtherThreads:
@@ -52,19 +47,23 @@ class OtherThreads:
         workers: Collection[int],
         begun: UsedCpu | None,
         again: Callable[[], Sample],
-        undisturbed: bool,
+        realtime: bool,
     ) -> Sample | None:
         """Return a batch's sample, with the helpers' CPU time added to that of the workers.
 
         :param workers: native ids of the workers' threads.
         :param begun: what this process had used when the batch began, if that was after :meth:`watch`.
         :param again: runs another such batch, whose readings are not used.
-        :param undisturbed: whether no other program could have taken a CPU from the workers.
+        :param realtime: whether all that worked for the batch had real-time priority.
         :return: None if a thread turned out to belong to the body: the batch then has to be measured once more.
         """
         theirs = self.bystanders.computed(watch.bystanders)
-        watch.helpers.finish(sample.cpu + theirs, begun, {*workers, *self.bystanders.ids})
-        credited = self._credited(sample, watch.helpers, undisturbed)
+        watch.helpers.finish(sample.cpu + theirs, begun, workers)
+        credited = self._credited(sample, watch.helpers.cpu, watch.helpers.delay)
+        # At real-time priority, threads that share a CPU take turns of 100 ms, and not of some milliseconds. So a batch
+        # in which one of them waited for a CPU may have gone another way than on a quiet machine, and says nothing.
+        if realtime and (watch.helpers.delay or 0.0) + sample.delay > _IN_TURN * sample.wall:
+            return _unclear(credited)
         if theirs <= 0:
             return credited
         whose = self.bystanders.ask(watch.bystanders, sample.wall, lambda: again().wall)
@@ -72,19 +71,21 @@ class OtherThreads:
             return None
         notable = _CROWDED * sample.wall
         if whose == "unclear" or (gil_enabled() and theirs > notable and sample.cpu > notable):
-            readings = tuple(replace(each, accounting="unclear") for each in credited.readings)
-            return replace(credited, readings=readings)
+            return _unclear(credited)
         return credited
 
-    def _credited(self, sample: Sample, helpers: HelperThreads, undisturbed: bool) -> Sample:
-        cpu = helpers.cpu
-        if helper_threads.credit(sample.readings, cpu) == sample.readings:
-            return sample
-        # CPU time that this process also uses without a body is not help. The mean of several samples counts, because
-        # one sample may fall into the tenth of a second in which an otherwise idle thread is busy.
-        for _ in range(_FIRST_LOOKS if not self._background else len(self._background) < _LOOKS):
-            self._background.append(helper_threads.background(self.bystanders))
-        help_ = cpu - sample.wall * sum(self._background) / len(self._background)
-        if help_ < _LEAST_HELP * cpu:
-            return sample
-        return replace(sample, readings=helper_threads.credit(sample.readings, help_, helpers.delay, undisturbed))
+    def _credited(self, sample: Sample, cpu: float, delay: float | None) -> Sample:
+        help_ = cpu
+        if helper_threads.credit(sample.readings, cpu) != sample.readings:
+            # CPU time that this process also uses without a body is not help. The mean of several samples counts,
+            # because one sample may fall into the tenth of a second in which an otherwise idle thread is busy.
+            for _ in range(_FIRST_LOOKS if not self._background else len(self._background) < _LOOKS):
+                self._background.append(helper_threads.background(self.bystanders))
+            help_ = cpu - sample.wall * sum(self._background) / len(self._background)
+            help_ = help_ if help_ >= _LEAST_HELP * cpu else 0.0
+        return replace(sample, readings=helper_threads.credit(sample.readings, help_, delay))
+
+
+def _unclear(sample: Sample) -> Sample:
+    """Return a sample that says nothing."""
+    return replace(sample, readings=tuple(replace(each, accounting="unclear") for each in sample.readings))

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 
-from pytest_concurrency.machine import inherited_priority, priority
+from pytest_concurrency.machine import inherited_priority, priority, task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.priority import PATIENCE, Priority
 from pytest_concurrency.probes import process_usage
@@ -29,6 +29,7 @@ class SharedPriority:
         # A body that starts processes in four tasks read as 3.9x as fast, which was 2.3x.
         self.higher: Priority = priority.choose("nice") if higher.kind == "realtime" and not realtime else higher
         self._helpers: set[int] | None = None  # None until they are known
+        self._orphans: set[int] | None = None  # of this session before anything was raised; None until then
 
     @contextlib.contextmanager
     def learning(self) -> Iterator[None]:
@@ -60,4 +61,16 @@ class SharedPriority:
         """
         if self.higher.kind == "off" or self._helpers is None:
             return contextlib.nullcontext(False)
+        if self._orphans is None:
+            self._orphans = {thread for _, thread in task_tree.orphans()}
         return inherited_priority.raised(self.higher, self._helpers.union(workers), seconds)
+
+    def use_nice(self) -> None:
+        """Use the lowest nice value from now on, instead of real-time priority."""
+        self.close()
+        self.higher = priority.choose("nice")
+
+    def close(self) -> None:
+        """Give the ordinary priority to processes that have it still and are no descendants of this one any more."""
+        if self._orphans is not None:
+            inherited_priority.lower_orphans(self.higher, self._orphans)

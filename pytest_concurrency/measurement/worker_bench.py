@@ -118,7 +118,7 @@ class WorkerBench(BaseBench):
         if self._helped and self._busy and not self._priority.knows_helpers:
             self._first_serial.clear()  # it was measured at the ordinary priority
             with self._priority.learning():
-                self._run(setup, 1, 1)
+                self._run(setup, setup.group_size, 1)
         known = self._by_index
         round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
         if self._by_index and not known:  # the serial batch ran the first worker's body only
@@ -239,6 +239,7 @@ class WorkerBench(BaseBench):
     def close(self) -> None:
         for key in list(self._groups):
             self._close_group(key)
+        self._priority.close()
         forget_inputs()
 
     def _close_group(self, key: str) -> None:
@@ -292,16 +293,18 @@ class WorkerBench(BaseBench):
             higher = self._priority.raised(known, 2 * deadline * max(1, calls), beside, self._helped, self._busy)
             seen = job == "body" and group.one_process and not beside
             watch = self._others.watch(delays=self._helped and self._busy) if seen else None
-            with watch or nullcontext(), higher as calm:
+            with watch.helpers if watch else nullcontext(), higher as realtime:
                 sizes = [(1, 1)] * calls or [(workers, loops)]
                 sample = batch_size.joined([group.run(*size, deadline, job, turns) for size in sizes])
             if watch is not None:
                 again = functools.partial(self._run, setup, workers, loops, beside=True)
-                judged = self._others.judge(watch, sample, group.native_ids, group.begun, again, bool(calm))
+                judged = self._others.judge(watch, sample, group.native_ids, group.begun, again, bool(realtime))
                 self._meter.add_own(watch.helpers.living_children)
                 if judged is None:
                     return self._run(setup, workers, loops, bodies=bodies)
                 sample = judged
+                if realtime:
+                    self._priority.note(contended=sample.readings[0].accounting == "unclear")
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.thread_clock import schedstat
+from pytest_concurrency.probes.thread_clock import unavailable
 
 Task = tuple[int, int]  # process and thread
 
@@ -44,8 +45,10 @@ class _EndedTasks:
         self._run = _Replaced(threading.Thread, "run", self._reporting_thread)
         self._wait = _Replaced(os, "waitpid", self._reporting_wait)
 
-    def watch(self) -> int:
-        """Begin to note; return what :meth:`leave` has to be called with."""
+    def watch(self) -> int | None:
+        """Begin to note; return what :meth:`leave` has to be called with, or None if nothing can be noted here."""
+        if unavailable() is not None or not hasattr(os, "waitid"):
+            return None
         with self._lock:
             self._watchers += 1
             if self._watchers == 1:
@@ -76,9 +79,11 @@ class _EndedTasks:
 
     def _reporting_wait(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def waitpid(pid: int, options: int, /) -> tuple[int, int]:
-            if pid > 0:
+            # With another option, it may not wait for an end. A handler of SIGCHLD may call waitpid itself, between the
+            # two calls, and take the process's exit code.
+            if pid > 0 and not options & ~os.WNOHANG and not callable(signal.getsignal(signal.SIGCHLD)):
                 with contextlib.suppress(OSError):  # not a child of this process: the call itself says so
-                    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | (options & os.WNOHANG)) is not None:
+                    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | options) is not None:
                         self._note(pid, pid)
             return original(pid, options)  # type: ignore[no-any-return]
 
@@ -86,11 +91,23 @@ class _EndedTasks:
 
     def _note(self, process: int, thread: int) -> None:
         # No lock: one that another thread holds while a process is forked stays locked in that process for ever.
-        if os.getpid() != self._process or (spent := schedstat(thread, process)) is None:
+        if os.getpid() != self._process or (spent := _schedstat(process, thread)) is None:
             return
         # The kernel's count of a running thread's CPU time lags by up to a tick.
         cpu = CLOCKS.thread_cpu() if thread == threading.get_native_id() else spent[0]
         self._ends.append(_End((process, thread), cpu, spent[1]))
+
+
+def _schedstat(process: int, thread: int) -> tuple[float, float] | None:
+    """Return CPU time and run-queue delay of a task, in seconds, without ``open``, which a body may have replaced."""
+    with contextlib.suppress(OSError, ValueError):
+        file = os.open(f"/proc/{process}/task/{thread}/schedstat", os.O_RDONLY)
+        try:
+            cpu, delay, _ = os.read(file, 64).split()
+        finally:
+            os.close(file)
+        return int(cpu) * 1e-9, int(delay) * 1e-9
+    return None
 
 
 class _Replaced:
@@ -101,14 +118,13 @@ class _Replaced:
         self._original = self._replacement = getattr(owner, name, None)
 
     def replace(self) -> None:
-        self._original = original = getattr(self._owner, self._name, None)
-        if original is not None:  # Windows has no os.waitid, and no run delay either
-            self._replacement = self._wrap(original)
-            setattr(self._owner, self._name, self._replacement)
+        self._original = original = getattr(self._owner, self._name)
+        self._replacement = self._wrap(original)
+        setattr(self._owner, self._name, self._replacement)
 
     def restore(self) -> None:
         # A library that the batch has used for the first time may have replaced it too, for longer.
-        if self._original is not None and getattr(self._owner, self._name) is self._replacement:
+        if getattr(self._owner, self._name) is self._replacement:
             setattr(self._owner, self._name, self._original)
 
 

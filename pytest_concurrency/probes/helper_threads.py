@@ -18,8 +18,8 @@ from pytest_concurrency.probes.bystanders import Bystanders
 from pytest_concurrency.probes.ended_tasks import ENDED, Task
 
 _NOTABLE = 0.1  # helpers that compute for at most this part of a batch's time are ignored
-_UNSEEN = 0.1  # part of the helpers' CPU time that may be of those whose run delay is unknown
-_END = 0.2e-3  # seconds of CPU time that a thread takes to end after it has reported that
+_UNSEEN = 0.05  # part of the helpers' CPU time that may be of those whose run delay is unknown
+_END = 0.2e-3  # seconds of CPU time that a thread takes to end after it has reported that, up to the same part
 _PAUSE = 0.01  # seconds of one sample of what this process does while no body runs
 
 
@@ -55,14 +55,19 @@ class HelperThreads:
 
     def __init__(self, children: bool, delays: bool = False) -> None:
         self._look = children
-        self._mark = ENDED.watch() if delays else None
+        self._delays = delays
+        self._mark: int | None = None
         self._ended: dict[Task, tuple[float, float]] | None = None
         self._everyone = process_usage.everyone() if delays else {}
         self._alive = process_usage.descendants() if children else {}
         self._used, self._own = UsedCpu.now(), CLOCKS.thread_cpu()
 
-    def stop(self) -> None:
-        """Stop to note what ends, as the end of a batch does, whether it raised or not; :meth:`finish` may follow."""
+    def __enter__(self) -> HelperThreads:
+        """Note what ends in the block, which is a batch; :meth:`finish` is called after it."""
+        self._mark = ENDED.watch() if self._delays else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
         if self._mark is not None:
             self._ended, self._mark = ENDED.leave(self._mark), None
 
@@ -91,13 +96,13 @@ class HelperThreads:
 
         :param everything: CPU time, in seconds, of all threads but the calling one, and of all child processes.
         """
-        self.stop()
         if self._ended is None:
             return None
         work = process_usage.Work.since(self._everyone, process_usage.everyone(), self._ended)
         work = work.without({threading.get_native_id()})
-        unknown = everything - work.cpu - _END * len(self._ended)
-        return work.without(aside).delay if unknown <= _UNSEEN * self.cpu else None
+        most = _UNSEEN * self.cpu
+        unknown = everything - work.cpu - min(_END * len(self._ended), most)
+        return work.without(aside).delay if unknown <= most else None
 
 
 def watched(run: Callable[[], Reading]) -> Reading:
@@ -112,18 +117,15 @@ def watched(run: Callable[[], Reading]) -> Reading:
     return credit([reading], beside.cpu)[0]
 
 
-def credit(
-    readings: Sequence[Reading], helpers_cpu: float, delay: float | None = None, undisturbed: bool = False
-) -> tuple[Reading, ...]:
+def credit(readings: Sequence[Reading], helpers_cpu: float, delay: float | None = None) -> tuple[Reading, ...]:
     """Add the helpers' CPU time to that of the workers, each up to the time for which it did not compute itself.
 
     While a worker waited for a CPU, its helpers may have had that CPU, or others while its helpers had another one.
 
     :param delay: run delay of the helpers, in seconds; None if it is not known.
-    :param undisturbed: whether no other program could have taken a CPU from the workers.
     """
     wall = max(reading.end for reading in readings) - min(reading.start for reading in readings)
-    if helpers_cpu <= _NOTABLE * wall:
+    if helpers_cpu + (delay or 0.0) <= _NOTABLE * wall:
         return tuple(readings)
     each = helpers_cpu / len(readings)
     credited = []
@@ -135,7 +137,7 @@ def credit(
                 cpu=reading.cpu + min(each, reading.blocked) + instead,
                 delay=None if reading.delay is None else reading.delay - instead,
                 accounting="unseen" if delay is None else "helped",
-                helpers_delay=(delay or 0.0) / len(readings) + (0.0 if undisturbed else instead),
+                helpers_delay=(delay or 0.0) / len(readings) + instead,
             )
         )
     return tuple(credited)

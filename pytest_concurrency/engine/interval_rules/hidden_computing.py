@@ -12,14 +12,17 @@ def widen_for_hidden_computing(interval: Interval, round_: Round, context: Conte
     if not readings.helpers_late(round_):
         return interval
     reading = round_.serial.readings[0]
+    # Helpers may have computed while the worker waited for a CPU; then its other waits were for something else.
+    low = reading.cpu / max(reading.cpu + reading.blocked + (reading.delay or 0.0), readings.TINY)
     waited = max(0.0, reading.blocked - round_.serial.helpers_delay)
-    return Interval(interval.low, max(interval.high, reading.cpu / max(reading.cpu + waited, readings.TINY)))
+    high = reading.cpu / max(reading.cpu + waited, readings.TINY)
+    return Interval(min(interval.low, low), max(interval.high, high))
 
 
 RULE: Rule[Change] = Rule(
     "hidden-computing",
     widen_for_hidden_computing,
     failure="a body whose pool computed beside a busy program was called waiting, for the delay of the pool",
-    evidence="promise: what helpers waited for a CPU is part of what the worker waited for them, and no more than that",
+    evidence="judgement: a wait for a helper is longer by its run delay at most, unless it polls with long pauses",
     sentence="other threads or processes compute for the body, and other programs may have kept them from the CPUs",
 )

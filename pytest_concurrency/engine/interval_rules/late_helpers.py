@@ -24,7 +24,9 @@ def widen_for_late_helpers(interval: Interval, round_: Round, context: Context) 
         return interval
     once = work(round_, context)
     low = interval.low * min(1.0, context.workers * _least_alone(round_, context) / once)
-    high = min(float(context.workers), once / _least_together(round_, context))
+    # Where a worker waited for a CPU, its helpers may have had one, and it had to wait for them anyway.
+    most = once + context.workers * (alone(round_).delay or 0.0)
+    high = min(float(context.workers), most / _least_together(round_, context))
     return Interval(low, max(interval.high, high))
 
 
@@ -57,6 +59,6 @@ RULE: Rule[Change] = Rule(
     "late-helpers",
     widen_for_late_helpers,
     failure="a pool of the body's own that had no CPU in the serial batch voted for a speedup in 7 of 7 rounds",
-    evidence="promise: a wait for a helper is longer by its run delay at most, and so is what others spin meanwhile",
+    evidence="judgement: a wait for a helper is longer by its run delay at most, unless it polls with long pauses",
     sentence="other threads or processes compute for the body, and other programs may have kept them from the CPUs",
 )
