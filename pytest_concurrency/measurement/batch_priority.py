@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from pytest_concurrency.machine import priority
+from pytest_concurrency.machine import priority, task_tree
 from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.shared_priority import SharedPriority
-from pytest_concurrency.probes import bystanders
+from pytest_concurrency.probes.bystanders import Bystanders, probe_ids
 
 # Real-time priority is given up if more than this part of so many batches say nothing, as threads that compute for the
 # body waited for each other's CPUs.
@@ -18,8 +19,10 @@ _CONTENDED, _BATCHES = 1 / 3, 8
 class BatchPriority:
     """Raises the workers of one bench for the time of a batch."""
 
-    def __init__(self, higher: Priority) -> None:
+    def __init__(self, higher: Priority, known: Bystanders) -> None:
+        """``higher`` is the priority of the session's batches; ``known`` are threads that work for no body."""
         self._higher = higher
+        self._bystanders = known
         self._shared = SharedPriority(higher, realtime=True)
         self._realtime: list[bool] = []  # of each batch at real-time priority: whether it said nothing
 
@@ -60,5 +63,8 @@ class BatchPriority:
         if not workers or (helped and (beside or not busy)):
             return nullcontext()
         if helped:
-            return self._shared.raised(workers, seconds)
-        return priority.raised(self._higher, [*workers, *(bystanders.probe_ids() if beside else ())], seconds)
+            # Not all of a pool's threads need have worked for the batch that showed who the helpers are.
+            return self._shared.raised(
+                {*workers, *task_tree.threads_in(os.getpid())}.difference(self._bystanders.ids), seconds
+            )
+        return priority.raised(self._higher, [*workers, *(probe_ids() if beside else ())], seconds)

@@ -35,6 +35,12 @@ def next_loops(loops: int, seconds: float, batch: float) -> int:
     return min(loops * 10, max(loops + 1, math.ceil(loops * batch / seconds)))
 
 
+def sustained_loops(most: int, concurrent: Sample, seconds: float) -> int:
+    """Return how many calls make a concurrent batch last for ``seconds``: under contention, it needs fewer calls."""
+    enough = concurrent.loops * seconds / max(concurrent.wall, 1e-6)
+    return max(1, min(most, math.ceil(1.1 * enough)))
+
+
 def joined(samples: Sequence[Sample]) -> Sample:
     """Join batches of a single worker into one, as if each had begun when the one before it ended.
 

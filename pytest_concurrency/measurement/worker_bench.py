@@ -74,8 +74,8 @@ class WorkerBench(BaseBench):
         self._workers = 1  # of the latest setup that has several
         self._cores = topology.cores()
         self._gil = GilWatch()
-        self._priority = BatchPriority(around.priority)
         self._others = OtherThreads(self._leftovers.bystanders)
+        self._priority = BatchPriority(around.priority, self._others.bystanders)
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Start the workers, warm them up and find out how many calls make a batch."""
@@ -127,7 +127,8 @@ class WorkerBench(BaseBench):
             round_ = self._pair(setup, self._loops[setup.key], "body")
         self._first_serial.clear()  # serial batches of other setups are outdated by now
         if setup.sustained and round_.concurrent is not None:
-            self._sustain(setup, round_.concurrent)
+            most = self._loops[setup.key]
+            self._at_once_loops[setup.key] = batch_size.sustained_loops(most, round_.concurrent, setup.sustained)
         short = round_.serial.wall < self._target(setup) / 4 and setup.key not in self._serial_calls
         self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
         if self._short[setup.key] >= _SHORT_ROUNDS:
@@ -330,11 +331,6 @@ class WorkerBench(BaseBench):
     def _target(self, setup: WorkerSetup) -> float:
         """Seconds that a batch takes at least."""
         return max(self._batch, setup.sustained)
-
-    def _sustain(self, setup: WorkerSetup, concurrent: Sample) -> None:
-        """Size concurrent batches to last for ``sustained`` seconds: under contention, they need fewer calls."""
-        enough = concurrent.loops * setup.sustained / max(concurrent.wall, 1e-6)
-        self._at_once_loops[setup.key] = max(1, min(self._loops[setup.key], math.ceil(1.1 * enough)))
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many calls make a batch that is long enough, from measured times."""
