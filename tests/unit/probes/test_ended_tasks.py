@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -29,6 +32,7 @@ def compute() -> None:
 
 def ended_in(call: Callable[[], object]) -> dict[Task, tuple[float, float]]:
     mark = ENDED.watch()
+    assert mark is not None
     try:
         call()
     finally:
@@ -55,7 +59,9 @@ def in_a_forked_process() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "cpu"), [(in_a_thread, 0.03), (in_a_process, 0.1), (in_a_forked_process, 0.03)], ids=lambda one: str(one)
+    ("call", "cpu"),
+    [(in_a_thread, 0.03), (in_a_process, 0.1), (in_a_forked_process, 0.03)],
+    ids=["thread", "process", "forked"],
 )
 def test_what_ends_reports_its_cpu_time(call: Callable[[], object], cpu: float) -> None:
     ((_, thread), (used, delay)), *others = ended_in(call).items()
@@ -81,6 +87,8 @@ def test_process_that_is_no_child_is_refused_as_ever() -> None:
 def test_functions_are_as_before_when_no_one_watches() -> None:
     before = threading.Thread.run, os.waitpid
     first, second = ENDED.watch(), ENDED.watch()
+    assert first is not None
+    assert second is not None
     ENDED.leave(first)
     assert (threading.Thread.run, os.waitpid) != before
     ENDED.leave(second)
@@ -90,8 +98,56 @@ def test_functions_are_as_before_when_no_one_watches() -> None:
 def test_forked_process_notes_nothing_of_its_own_threads() -> None:
     def fork() -> None:
         if not (process := os.fork()):
+            before = len(ENDED._ends)
             in_a_thread()
-            os._exit(len(ENDED._ends))
+            os._exit(len(ENDED._ends) - before)
         assert os.waitpid(process, 0)[1] == 0
 
-    assert len(ended_in(fork)) == 1
+    ended_in(fork)
+
+
+def test_process_that_was_stopped_is_waited_for_as_ever() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+
+        def stop() -> None:
+            os.kill(child.pid, signal.SIGSTOP)
+            assert os.WIFSTOPPED(os.waitpid(child.pid, os.WUNTRACED)[1])
+
+        assert not ended_in(stop)
+        os.kill(child.pid, signal.SIGCONT)
+        child.communicate(b"\n")
+
+
+def test_handler_that_waits_for_processes_itself_takes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    def reap(*signal_and_frame: object) -> None:
+        with suppress(ChildProcessError):
+            taken.append(os.waitpid(-1, os.WNOHANG)[0])
+
+    before = signal.signal(signal.SIGCHLD, reap)
+    try:
+        codes: list[int] = []
+        ended_in(lambda: codes.append(subprocess.run([sys.executable, "-c", "exit(3)"], check=False).returncode))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert codes == [3]
+
+
+def test_body_that_replaces_open_is_not_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise AssertionError("it was called")
+
+    def call() -> None:
+        with monkeypatch.context() as context:
+            context.setattr(builtins, "open", refuse)
+            in_a_thread()
+
+    assert len(ended_in(call)) == 1
+
+
+def test_nothing_is_replaced_where_a_process_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "waitid")
+    before = threading.Thread.run, os.waitpid
+    assert ENDED.watch() is None
+    assert (threading.Thread.run, os.waitpid) == before
