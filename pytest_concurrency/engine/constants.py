@@ -71,7 +71,6 @@ TAKEN = 0.2
 NOTICED = 0.05
 WAITS_OFTEN = 3
 CALM = 0.05
-HAD_CPUS = 0.1
 COMPUTES = 0.1
 UNLIKE = 3.0
 OTHER_KIND = 1.25
@@ -217,8 +216,6 @@ TABLE = (
              "Times that a batch gives up its CPU, from which its run delay may be waiting for an answer."),
     Constant("CALM", "part of the time", "judgement", "replay",
              "Run delay of a batch up to which nothing was in the way."),
-    Constant("HAD_CPUS", "part of the time", "judgement", "a tenth of the time is far from any cut",
-             "For how much of a serial batch the helpers of a body were not kept from the CPUs, at the least."),
     Constant("COMPUTES", "share", "judgement", "replay",
              "Share of computing above which taken CPUs matter."),
     Constant("UNLIKE", "factor", "judgement", "above what bursts do",

@@ -13,7 +13,7 @@ from pytest_concurrency.probes.bystanders import Bystanders, probe_ids
 
 # Real-time priority is given up if more than this part of so many batches say nothing, as threads that compute for the
 # body waited for each other's CPUs.
-_CONTENDED, _BATCHES = 1 / 3, 8
+_CONTENDED, _BATCHES = 1 / 5, 5
 
 
 class BatchPriority:
@@ -36,9 +36,13 @@ class BatchPriority:
         return self._shared.learning()
 
     def note(self, contended: bool) -> None:
-        """Note whether a batch at real-time priority said nothing, as threads had to wait for each other's CPUs."""
+        """Note whether a concurrent batch at real-time priority said nothing, as threads waited for each other's CPUs.
+
+        If many do, those that remain went fast by chance.
+        """
         self._realtime.append(contended)
-        if len(self._realtime) >= _BATCHES and sum(self._realtime) > _CONTENDED * len(self._realtime):
+        often = len(self._realtime) >= _BATCHES and sum(self._realtime) > _CONTENDED * len(self._realtime)
+        if often and self._shared.higher.kind == "realtime":
             self._shared.use_nice()
 
     def close(self) -> None:

@@ -62,15 +62,14 @@ class OtherThreads:
         credited = self._credited(sample, watch.helpers.cpu, watch.helpers.delay)
         # At real-time priority, threads that share a CPU take turns of 100 ms, and not of some milliseconds. So a batch
         # in which one of them waited for a CPU may have gone another way than on a quiet machine, and says nothing.
-        if realtime and (watch.helpers.delay or 0.0) + sample.delay > _IN_TURN * sample.wall:
-            return _unclear(credited)
+        contended = realtime and (watch.helpers.delay or 0.0) + sample.delay > _IN_TURN * sample.wall
         if theirs <= 0:
-            return credited
+            return _unclear(credited) if contended else credited
         whose = self.bystanders.ask(watch.bystanders, sample.wall, lambda: again().wall)
         if whose == "the body's":
             return None
         notable = _CROWDED * sample.wall
-        if whose == "unclear" or (gil_enabled() and theirs > notable and sample.cpu > notable):
+        if contended or whose == "unclear" or (gil_enabled() and theirs > notable and sample.cpu > notable):
             return _unclear(credited)
         return credited
 

@@ -291,7 +291,8 @@ class WorkerBench(BaseBench):
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline, turns)
             known = group.native_ids if setup.key in self._warm else ()
-            higher = self._priority.raised(known, 2 * deadline * max(1, calls), beside, self._helped, self._busy)
+            busy = self._busy and group.one_process  # whether helpers in other processes waited is not known
+            higher = self._priority.raised(known, 2 * deadline * max(1, calls), beside, self._helped, busy)
             seen = job == "body" and group.one_process and not beside
             watch = self._others.watch(delays=self._helped and self._busy) if seen else None
             with watch.helpers if watch else nullcontext(), higher as realtime:
@@ -304,7 +305,7 @@ class WorkerBench(BaseBench):
                 if judged is None:
                     return self._run(setup, workers, loops, bodies=bodies)
                 sample = judged
-                if realtime:
+                if realtime and workers > 1:
                     self._priority.note(contended=sample.readings[0].accounting == "unclear")
         except (Raised, WorkerLost) as failure:
             failure.round = self._number

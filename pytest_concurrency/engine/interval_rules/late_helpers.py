@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pytest_concurrency.core.model import Interval, Round, Sample
-from pytest_concurrency.engine import constants, readings
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.interval_rules.base import (
     Change,
     Context,
@@ -35,8 +35,8 @@ def _least_alone(round_: Round, context: Context) -> float:
     reading, delay = alone(round_), round_.serial.helpers_delay
     if not reading.with_helpers:
         return readings.quiet_time(reading)
-    part, quiet = together(round_).loops / round_.serial.loops, readings.quiet_time(reading)
-    return max(quiet - delay * part, _computing(round_.serial, delay, context) * part, quiet * constants.HAD_CPUS)
+    part = together(round_).loops / round_.serial.loops
+    return max(readings.quiet_time(reading) - delay * part, _computing(round_.serial, delay, context) * part)
 
 
 def _least_together(round_: Round, context: Context) -> float:
