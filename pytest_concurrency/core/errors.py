@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.core.text import sentence
-
 
 class ConcurrencyError(Exception):
     """Base class of every error that this plugin raises on purpose."""
@@ -23,6 +21,8 @@ class CannotMeasure(ConcurrencyError):
     """
 
     def __init__(self, why: str, try_next: str = "") -> None:
+        from pytest_concurrency.core.text import sentence  # a session that measures nothing loads this module
+
         super().__init__(f"{why}. {sentence(try_next)}" if try_next else why)
         self.why = why
         self.try_next = try_next
