@@ -6,6 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 
+from pytest_concurrency.machine.watchdog_main import processes
+
 
 def threads_of(processes: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Yield process and thread of each live thread of these processes and of all that descends from them.
@@ -25,16 +27,10 @@ def orphans() -> Iterator[tuple[int, int]]:
 
     A process that was started by one that has ended since is no descendant of this process any more.
     """
-    parents: dict[int, int] = {}
-    mine = str(os.getsid(0)).encode()
-    with contextlib.suppress(OSError):
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()  # proc_pid_stat(5), from the third field on
-                if fields[3] == mine:
-                    parents[int(name)] = int(fields[1])
+    session = os.getsid(0)
+    parents = {process: parent for process, (parent, its) in processes().items() if its == session}
     for process, parent in parents.items():
-        if parent not in parents and process != os.getsid(0):
+        if parent not in parents and process != session:
             for thread in threads_in(process):
                 yield process, thread
 

@@ -66,19 +66,25 @@ def heirs(process: int, session: int) -> "list[int]":
     What a process has started is no descendant of it any more once it was killed, but it is in its session still.
     """
     found: list[int] = []
-    parents: dict[int, tuple[int, int]] = {}
-    for name in os.listdir("/proc"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            with open(f"/proc/{int(name)}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()  # proc_pid_stat(5), from the third field on
-            parents[int(name)] = int(fields[1]), int(fields[3])
-    for each in parents:
+    known = processes()
+    for each in known:
         ancestor = each
-        while ancestor != process and ancestor in parents:
-            ancestor = parents[ancestor][0]
-        if each != os.getpid() and (ancestor == process or parents[each][1] == session):
+        while ancestor != process and ancestor in known:
+            ancestor = known[ancestor][0]
+        if each != os.getpid() and (ancestor == process or known[each][1] == session):
             with contextlib.suppress(OSError):
                 found += map(int, os.listdir(f"/proc/{each}/task"))
+    return found
+
+
+def processes() -> "dict[int, tuple[int, int]]":
+    """Return the parent and the session of each process of the machine (proc_pid_stat(5)); empty without ``/proc``."""
+    found: dict[int, tuple[int, int]] = {}
+    with contextlib.suppress(OSError):
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()  # from the third one on
+                found[int(name)] = int(fields[1]), int(fields[3])
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_concurrency.backends.base import WorkerGroup
 from pytest_concurrency.backends.batch import refuse_coroutine
 from pytest_concurrency.core.model import Round, Sample
-from pytest_concurrency.engine import constants
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.cpus import gil_enabled
@@ -108,8 +108,7 @@ class CallableBench(BaseBench):
         return self._time(which, max(1, min(loops, _MOST_LOOPS)))
 
     def _time(self, which: int, loops: int) -> Sample:
-        others = self._meter.read().others
-        usage = ProcessUsage(short_lived=others is None or others > constants.QUIET)
+        usage = ProcessUsage(short_lived=readings.busy(self._meter.read()))
         self._run(which, loops, usage)
         self._meter.add_own(usage.children_cpu)
         return Sample(loops, (usage.reading,))

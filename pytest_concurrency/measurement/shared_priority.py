@@ -24,9 +24,13 @@ class SharedPriority:
     """The priority that the batches of one bench share with all that works for them."""
 
     def __init__(self, higher: Priority, realtime: bool = False) -> None:
-        """``higher`` is the priority of the session's batches."""
-        # A nice value and not real-time priority: under its round robin, threads that share a CPU take turns of 100 ms.
-        # A body that starts processes in four tasks read as 3.9x as fast, which was 2.3x.
+        """``higher`` is the priority of the session's batches.
+
+        :param realtime: whether it may be real-time priority, for a bench that finds the batches in which threads had
+            to share a CPU.
+        """
+        # Under the round robin of real-time priority, threads that share a CPU take turns of 100 ms: a body that starts
+        # processes in four tasks read as 3.9x as fast, which was 2.3x.
         self.higher: Priority = priority.choose("nice") if higher.kind == "realtime" and not realtime else higher
         self._helpers: set[int] | None = None  # None until they are known
         self._orphans: set[int] | None = None  # of this session before anything was raised; None until then

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.thread_clock import unavailable
+from pytest_concurrency.probes.thread_clock import schedstat, unavailable
 
 Task = tuple[int, int]  # process and thread
 
@@ -91,23 +91,11 @@ class _EndedTasks:
 
     def _note(self, process: int, thread: int) -> None:
         # No lock: one that another thread holds while a process is forked stays locked in that process for ever.
-        if os.getpid() != self._process or (spent := _schedstat(process, thread)) is None:
+        if os.getpid() != self._process or (spent := schedstat(thread, process)) is None:
             return
         # The kernel's count of a running thread's CPU time lags by up to a tick.
         cpu = CLOCKS.thread_cpu() if thread == threading.get_native_id() else spent[0]
         self._ends.append(_End((process, thread), cpu, spent[1]))
-
-
-def _schedstat(process: int, thread: int) -> tuple[float, float] | None:
-    """Return CPU time and run-queue delay of a task, in seconds, without ``open``, which a body may have replaced."""
-    with contextlib.suppress(OSError, ValueError):
-        file = os.open(f"/proc/{process}/task/{thread}/schedstat", os.O_RDONLY)
-        try:
-            cpu, delay, _ = os.read(file, 64).split()
-        finally:
-            os.close(file)
-        return int(cpu) * 1e-9, int(delay) * 1e-9
-    return None
 
 
 class _Replaced:

@@ -58,8 +58,7 @@ class HelperThreads:
         self._delays = delays
         self._mark: int | None = None
         self._ended: dict[Task, tuple[float, float]] | None = None
-        self._everyone = process_usage.everyone() if delays else {}
-        self._alive = process_usage.descendants() if children else {}
+        self._before = self._tasks()
         self._used, self._own = UsedCpu.now(), CLOCKS.thread_cpu()
 
     def __enter__(self) -> HelperThreads:
@@ -86,20 +85,27 @@ class HelperThreads:
         threads = now.process - begun.process - own - workers
         ended = now.ended - begun.ended
         self.living_children: float = 0.0
+        after = self._tasks()
         if self._look:
-            self.living_children, ended = process_usage.children_since(self._alive, process_usage.descendants(), ended)
+            self.living_children, ended = process_usage.children_since(self._before, after, ended)
         self.cpu: float = max(0.0, threads) + ended + self.living_children
-        self.delay: float | None = self._delay(aside, everything + ended + self.living_children)
+        self.delay: float | None = self._delay(after, aside, everything + ended + self.living_children)
 
-    def _delay(self, aside: Collection[int], everything: float) -> float | None:
+    def _tasks(self) -> dict[Task, tuple[float, float]]:
+        """Return CPU time and run delay of the live threads that matter: all of them, or those of child processes."""
+        if self._delays:
+            return process_usage.everyone()
+        return process_usage.descendants() if self._look else {}
+
+    def _delay(self, after: dict[Task, tuple[float, float]], aside: Collection[int], everything: float) -> float | None:
         """Return the helpers' run delay in seconds; None if it is not known for too many of them.
 
+        :param after: the live threads at the end.
         :param everything: CPU time, in seconds, of all threads but the calling one, and of all child processes.
         """
         if self._ended is None:
             return None
-        work = process_usage.Work.since(self._everyone, process_usage.everyone(), self._ended)
-        work = work.without({threading.get_native_id()})
+        work = process_usage.Work.since(self._before, after, self._ended).without({threading.get_native_id()})
         most = _UNSEEN * self.cpu
         unknown = everything - work.cpu - min(_END * len(self._ended), most)
         return work.without(aside).delay if unknown <= most else None

@@ -68,10 +68,19 @@ with priority.raised(higher, [], 0.5):
     wait_for(lambda: not watchdogs_of(process.pid))
 
 
-def test_worker_process_loses_the_priority_when_the_session_is_killed() -> None:
-    source = """
+NAMED = """
 worker = subprocess.Popen([sys.executable, "-c", "while True: pass"], stdout=subprocess.DEVNULL)
 with priority.raised(higher, [worker.pid], 600):
+"""
+STARTED = """
+with inherited_priority.raised(higher, [], 600):
+    worker = subprocess.Popen([sys.executable, "-c", "while True: pass"], stdout=subprocess.DEVNULL)
+"""
+
+
+@pytest.mark.parametrize("raise_worker", [NAMED, STARTED], ids=["named", "started in the batch"])
+def test_worker_process_loses_the_priority_when_the_session_is_killed(raise_worker: str) -> None:
+    source = f"""{raise_worker}
     print(worker.pid, os.sched_getscheduler(worker.pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -104,23 +113,6 @@ with inherited_priority.raised(higher, [], 0.5):
         finally:
             os.kill(int(number), 9)
             process.kill()
-
-
-def test_what_inherited_the_priority_loses_it_when_the_session_is_killed() -> None:
-    source = """
-with inherited_priority.raised(higher, [], 600):
-    child = subprocess.Popen([sys.executable, "-c", "while True: pass"], stdout=subprocess.DEVNULL)
-    print(child.pid, os.sched_getscheduler(child.pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR, flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    with start(source) as process:
-        assert process.stdout is not None
-        number, raised = process.stdout.readline().split()
-    try:
-        assert raised == "True"
-        wait_for(lambda: is_ordinary(int(number)))
-    finally:
-        os.kill(int(number), 9)
 
 
 def test_batch_in_time_keeps_the_priority_and_no_child_process_is_seen() -> None:
