@@ -183,6 +183,10 @@ class GilProbe:
 
     ``surely_held`` and ``perhaps_held`` bound the CPU time in which the GIL could not be had,
     ``longest`` bounds the longest single hold; ``where`` is the place in the code at its end.
+
+    ``least_beside_others`` is the lower bound of the longest hold where other programs run, in seconds; None if it is
+    the same. It leaves out the time in which another thread of the process, that may have held the GIL, had no CPU.
+    ``others_cpu`` is the CPU time of the process's other threads, in seconds.
     """
 
     window: float
@@ -197,6 +201,8 @@ class GilProbe:
     coverage: float = 0.0
     # How many of the beats found the GIL taken, however short the wait for it was; None where that cannot be read.
     taken: int | None = None
+    least_beside_others: float | None = None
+    others_cpu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +212,15 @@ class BlockProbe:
     The lower bound leaves out the time in which the loop's thread had no CPU. ``where`` is the place
     in the code that kept the loop from running, if it was caught; ``idle`` says that it was none: the loop had
     nothing to run, and could not go on.
+
+    ``least_beside_others`` and ``others_cpu`` are what they are for :class:`GilProbe`.
     """
 
     longest: Interval
     where: str | None = None
     idle: bool = False
+    least_beside_others: float | None = None
+    others_cpu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

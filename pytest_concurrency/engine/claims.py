@@ -262,8 +262,11 @@ class LongestClaim:
         if probe is None or not readings.readable(round_):
             return Vote(0)
         cut = margin_cut(self.margin)
+        low = probe.longest.low
+        if probe.least_beside_others is not None and readings.beside_others(round_):
+            low = probe.least_beside_others
         # A CPU that was taken away is no run delay, and looks like a long hold.
-        low = probe.longest.low - readings.taken_seconds(round_)
+        low -= readings.taken_seconds(round_)
         longest = Interval(max(low, 1e-6), max(probe.longest.high, 1e-6))
         vote = cast(longest, cut, round_.serial.wall)
         if longest.low - constants.SIGHTING_RESOLUTION > cut and round_.serial.readings[0].delay is not None:

@@ -45,6 +45,10 @@ class BatchPriority:
         if often and self._shared.higher.kind == "realtime":
             self._shared.use_nice()
 
+    def use_nice(self) -> None:
+        """Share no real-time priority with helpers: a probe could wait for a CPU for a whole time slice of 100 ms."""
+        self._shared.use_nice()
+
     def close(self) -> None:
         """Give the ordinary priority to what has left the session's tree of processes."""
         self._shared.close()
@@ -64,7 +68,7 @@ class BatchPriority:
         :param busy: whether other programs may want the CPUs.
         :return: the context's value is true if no other program can take a CPU from the workers and these helpers.
         """
-        if not workers or (helped and (beside or not busy)):
+        if not workers or (helped and (not busy or (beside and self._shared.higher.kind == "realtime"))):
             return nullcontext()
         if helped:
             # Not all of a pool's threads need have worked for the batch that showed who the helpers are.

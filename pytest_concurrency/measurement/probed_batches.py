@@ -40,6 +40,11 @@ def beside_loop_heartbeat(
     if probe is not None:
         # While bystanders were active, they may have held the GIL, which the loop needs too. Without this, an
         # exporter's thread that computes for 60 ms reads as a block of the loop.
-        least = probe.longest.low - growth(active, bystanders.active())
-        probe = replace(probe, longest=replace(probe.longest, low=max(0.0, least)))
+        theirs = growth(active, bystanders.active())
+        least = probe.least_beside_others
+        probe = replace(
+            probe,
+            longest=replace(probe.longest, low=max(0.0, probe.longest.low - theirs)),
+            least_beside_others=None if least is None else max(0.0, least - theirs),
+        )
     return sample, probe

@@ -26,6 +26,7 @@ from pytest_concurrency.measurement.batch_priority import BatchPriority
 from pytest_concurrency.measurement.left_elsewhere import told_by
 from pytest_concurrency.measurement.other_threads import OtherThreads
 from pytest_concurrency.probes import contention_site, gil_heartbeat
+from pytest_concurrency.probes.ended_tasks import ENDED
 from pytest_concurrency.probes.leftovers import Leftovers
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -33,6 +34,7 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _LONG_BODY = 0.5  # seconds; a longer call is a batch of its own, without calibration
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _SHORT_ROUNDS = 3  # short rounds in a row before a batch is sized again: where calls vary, one may be short by chance
+_NOTABLE = 0.001  # seconds that other threads compute beside a probe, and may hold the GIL; less is this plugin's own
 _PATIENCE = 20  # workers are given up after this many times the expected time of a batch
 
 
@@ -111,14 +113,14 @@ class WorkerBench(BaseBench):
         self.prepare(setup)
         self._number += 1
         self._in_threads = self._groups[setup.key][1].one_interpreter
-        if setup.method == "hold":
-            return self._beside_heartbeat(setup)
-        if setup.method == "block":
-            return self._beside_loop_beat(setup)
         if self._helped and self._busy and not self._priority.knows_helpers:
             self._first_serial.clear()  # it was measured at the ordinary priority
+            if setup.method != "pair":
+                self._priority.use_nice()
             with self._priority.learning():
                 self._run(setup, setup.group_size, 1)
+        if setup.method != "pair":
+            return self._longest(setup)
         known = self._by_index
         round_ = self._pair(setup, self._loops[setup.key], "body", self._first_serial.pop(setup.key, None))
         if self._by_index and not known:  # the serial batch ran the first worker's body only
@@ -129,7 +131,7 @@ class WorkerBench(BaseBench):
         if setup.sustained and round_.concurrent is not None:
             most = self._loops[setup.key]
             self._at_once_loops[setup.key] = batch_size.sustained_loops(most, round_.concurrent, setup.sustained)
-        short = round_.serial.wall < self._target(setup) / 4 and setup.key not in self._serial_calls
+        short = round_.serial.wall < max(self._batch, setup.sustained) / 4 and setup.key not in self._serial_calls
         self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
         if self._short[setup.key] >= _SHORT_ROUNDS:
             # The body is much faster now than when its batch was sized: a cache has become warm.
@@ -137,20 +139,23 @@ class WorkerBench(BaseBench):
             del self._loops[setup.key]
         return round_
 
-    def _beside_heartbeat(self, setup: WorkerSetup) -> Round:
+    def _longest(self, setup: WorkerSetup) -> Round:
         """Probe one call, not a batch: calls one after the other would read as one long hold."""
-        ident = self._groups[setup.key][1].idents[0]
-        sample, probe = self._probe_hold(setup, 1, longest=True)
-        if self._hold_at is None and probe.longest.low > gil_heartbeat.NOTABLE:
-            self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), ident)
-        probe = replace(probe, where=self._hold_at or probe.where)
-        return Round(self._number, sample, interference=self._meter.read(), gil=probe, has_gil=gil_enabled())
-
-    def _beside_loop_beat(self, setup: WorkerSetup) -> Round:
-        sample, probe = probed_batches.beside_loop_heartbeat(
-            lambda: self._run(setup, 1, 1, "beat"), lambda: self._groups[setup.key][1].block, self._others.bystanders
-        )
-        return Round(self._number, sample, interference=self._meter.read(), block=probe, has_gil=gil_enabled())
+        gil, block, (_, group) = None, None, self._groups[setup.key]
+        with ENDED.watching(self._busy):
+            if setup.method == "hold":
+                sample, gil = self._probe_hold(setup, 1, longest=True)
+            else:
+                sample, block = probed_batches.beside_loop_heartbeat(
+                    lambda: self._run(setup, 1, 1, "beat"), lambda: group.block, self._others.bystanders
+                )
+        if gil is not None:
+            if self._hold_at is None and gil.longest.low > gil_heartbeat.NOTABLE:
+                self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), group.idents[0])
+            gil = replace(gil, where=self._hold_at or gil.where)
+        probe = gil or block
+        self._helped |= probe is not None and probe.others_cpu > _NOTABLE
+        return Round(self._number, sample, None, self._meter.read(), gil, block, gil_enabled())
 
     def control(self, setup: WorkerSetup) -> Round:
         """Measure one round of the reference workload, which is known to run in parallel."""
@@ -255,19 +260,17 @@ class WorkerBench(BaseBench):
         """Run one worker (unless ``serial`` was just measured) and several, one right after the other."""
         workers = setup.workers
         at_once = self._at_once_loops.get(setup.key, loops) if job == "body" else loops
+        serial_loops = self._serial_calls.get(setup.key, loops) if job == "body" else loops
         if workers is None:
             return self._round_of(serial or self._run(setup, 1, loops, job), None)
         return self._round_of(
             *self._ordered(
-                lambda: self._serial(setup, loops, job),
+                lambda: self._run(setup, 1, serial_loops, job),
                 lambda: self._run(setup, workers, at_once, job),
                 (setup.key, job),
                 measured=serial,
             )
         )
-
-    def _serial(self, setup: WorkerSetup, loops: int, job: str) -> Sample:
-        return self._run(setup, 1, self._serial_calls.get(setup.key, loops) if job == "body" else loops, job)
 
     def _run(
         self,
@@ -329,10 +332,6 @@ class WorkerBench(BaseBench):
             raised.hint = "in the function given as setup="
             raise
 
-    def _target(self, setup: WorkerSetup) -> float:
-        """Seconds that a batch takes at least."""
-        return max(self._batch, setup.sustained)
-
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many calls make a batch that is long enough, from measured times."""
         loops = 1
@@ -341,7 +340,7 @@ class WorkerBench(BaseBench):
             seconds = readings.quiet_time(sample.readings[0])
             if job == "body":
                 self._expected = seconds / loops
-            batch = self._target(setup) if job == "body" else self._batch
+            batch = max(self._batch, setup.sustained) if job == "body" else self._batch
             if seconds >= 0.8 * batch:
                 if job == "body" and (loops == 1 or setup.sustained):
                     self._first_serial[setup.key] = sample

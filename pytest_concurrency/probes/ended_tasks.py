@@ -15,7 +15,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,21 @@ class _EndedTasks:
                 self._wait.restore()
                 self._ends.clear()
             return found
+
+    @contextlib.contextmanager
+    def watching(self, wanted: bool) -> Iterator[None]:
+        """Note the tasks that end in the block, if ``wanted``, for :meth:`threads`."""
+        mark = self.watch() if wanted else None
+        try:
+            yield
+        finally:
+            if mark is not None:
+                self.leave(mark)
+
+    def threads(self) -> dict[int, tuple[float, float]]:
+        """Return CPU time and run-queue delay of each thread of this process that has ended while someone watched."""
+        me = os.getpid()
+        return {end.task[1]: (end.cpu, end.delay) for end in list(self._ends) if end.task[0] == me}
 
     def _reporting_thread(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def run(thread: threading.Thread) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
+from pytest_concurrency.probes.process_threads import ProcessThreads
 from pytest_concurrency.probes.thread_clock import ThreadClock, active_of, growth
 
 # Switch interval, in seconds, that ends a longer hold, so that watchdogs and Ctrl-C work. A longer hold reads as this.
@@ -73,11 +75,14 @@ class Wakeups:
 
     ``coarse`` is how late sleeps always are here, measured where the run-queue delay cannot be read. ``others`` is how
     many seconds threads that do not belong to the body were running or ready to run, and may have held the GIL.
+    ``cpu`` and ``delay`` are the CPU time and the run-queue delay, in seconds, of all threads that may hold it.
     """
 
     beats: tuple[Wakeup, ...]
     coarse: float = 0.0
     others: float = 0.0
+    cpu: float = 0.0
+    delay: float = 0.0
 
 
 class Heartbeat:
@@ -100,6 +105,7 @@ class Heartbeat:
         self._thread.start()
         self._beating.wait(_PATIENCE)
         self._active = active_of(self._others)
+        self._threads = ProcessThreads()
 
     @property
     def place(self) -> str | None:
@@ -121,7 +127,15 @@ class Heartbeat:
         self._stopping.set()
         active = growth(self._active, active_of(self._others))
         self._thread.join(_PATIENCE)
-        return Wakeups(tuple(self._beats), max((beat.late for beat in self._tried), default=0.0), active)
+        self._threads.read()
+        probe = {self._thread.native_id or 0}
+        return Wakeups(
+            tuple(self._beats),
+            max((beat.late for beat in self._tried), default=0.0),
+            active,
+            self._threads.cpu(probe),
+            self._threads.delay(0.0, math.inf, probe),
+        )
 
     def _live(self) -> None:
         clock = ThreadClock()
@@ -186,7 +200,7 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
 def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> GilProbe:
     """Return bounds of the part of the body's CPU time in which the GIL was not available (pure)."""
     slack = max(_SLACK, beside.coarse)
-    surely = perhaps = least = most = witnessed = alert = total = 0.0
+    surely = perhaps = least = beside_others = most = witnessed = alert = total = 0.0
     seen = taken = 0
     unseen = released = 0.0
     for beat in beside.beats:
@@ -212,6 +226,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         perhaps += min(waited, computed) if waited > _SLACK else 0.0
         # A hold without computing (a wait that keeps the GIL) shows only in how long the probe thread waited.
         least = max(least, sure, waited - slack - (reading.delay or 0.0))
+        beside_others = max(beside_others, sure, waited - slack - beside.delay)
         # While the probe thread had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
         if beat.delay < _ALERT:
@@ -219,7 +234,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
     if _waits_soon(reading) and released < _REPRESENTS * reading.cpu:
         perhaps += unseen
     # While other threads were active, they may have held the GIL. Without this, their holds count as the body's.
-    least, surely = max(0.0, least - beside.others), max(0.0, surely - beside.others)
+    least, beside_others, surely = (max(0.0, bound - beside.others) for bound in (least, beside_others, surely))
     return GilProbe(
         window=reading.wall,
         cpu=reading.cpu,
@@ -231,6 +246,8 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         beats=seen,
         where=place,
         taken=None if any(beat.switches is None for beat in beside.beats) else taken,
+        least_beside_others=min(least, beside_others),
+        others_cpu=max(0.0, beside.cpu - reading.cpu),
     )
 
 

@@ -2,18 +2,20 @@
 
 The callback runs in the loop's own thread, so its lateness can be compared with the run-queue delay of that thread: the
 body is not blamed if the machine was busy with something else. A watcher thread reads the stack of the loop's thread
-when a callback is overdue, to show where the loop is blocked.
+when a callback is overdue, to show where the loop is blocked. It reads the run-queue delay of all other threads, too:
+one that holds the GIL and waits for a CPU keeps the loop waiting.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pytest_concurrency.core.model import BlockProbe, Interval
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.process_threads import ProcessThreads
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 _BEAT = 0.002  # seconds from one callback to the next
@@ -36,25 +38,40 @@ class Timers(Protocol):
     def call_later(self, delay: float, callback: Callable[[], None], /) -> _Handle: ...
 
 
+class _Gap(NamedTuple):
+    """The time between two callbacks, of which the loop could not run for ``blocked`` seconds or more."""
+
+    start: float
+    end: float
+    blocked: float
+    computed: float  # CPU time of the loop's thread in it, in seconds
+
+    def least(self, delay: float) -> float:
+        """Return how long the loop was blocked at least, in seconds, if all of this delay was of GIL holders."""
+        return min(self.blocked, max(self.blocked - delay, self.computed - _BEAT - _SLACK))
+
+
 class LoopHeartbeat:
     """Runs the callback from enter to exit, which must both be called in the loop's thread."""
 
     def __init__(self, loop: Timers) -> None:
         self._loop = loop
-        self._least = self._most = 0.0
+        self._gaps: list[_Gap] = []
+        self._most = 0.0
         self._seen = 0.0  # longest time, in seconds, that the watcher has seen a callback overdue
         self._stood: tuple[stack_locations.Place, ...] = ()
         self._stop = threading.Event()
 
     def __enter__(self) -> LoopHeartbeat:
         self._clock = ThreadClock()
-        self._last = CLOCKS.wall()
+        self._others = ProcessThreads()
+        self._start = CLOCKS.wall()
         self._watcher = threading.Thread(
             target=self._watch, args=(threading.get_ident(),), name="concurrency-loop-watcher", daemon=True
         )
         self._watcher.start()
         # Read the clocks after the start: start() waits until the thread has had a CPU, and would count as a block.
-        self._last_delay, self._last = self._clock.delay(), CLOCKS.wall()
+        self._cpu, self._delay, self._start = CLOCKS.thread_cpu(), self._clock.delay(), CLOCKS.wall()
         self._handle = self._loop.call_later(_BEAT, self._beat)
         return self
 
@@ -63,31 +80,43 @@ class LoopHeartbeat:
         self._note()
         self._stop.set()
         self._watcher.join(1.0)
+        self._others.read()
         self._clock.close()
 
     def result(self) -> BlockProbe:
         """Return bounds of the longest block, and where it was."""
-        longest = Interval(self._least, max(self._least, self._most))
+        low = max((gap.blocked for gap in self._gaps), default=0.0)
+        beside_others = max((gap.least(self._others.delay(gap.start, gap.end)) for gap in self._gaps), default=0.0)
         idle = stack_locations.in_poll(self._stood)
-        return BlockProbe(longest, None if idle else stack_locations.in_body(self._stood), idle)
+        return BlockProbe(
+            Interval(low, max(low, self._most)),
+            None if idle else stack_locations.in_body(self._stood),
+            idle,
+            max(0.0, beside_others),
+            self._others.cpu({self._watcher.native_id or 0}),
+        )
 
     def _beat(self) -> None:
         self._note()
         self._handle = self._loop.call_later(_BEAT, self._beat)
 
     def _note(self) -> None:
-        # The delay is read before and after the wall clock. Otherwise, delay that falls between two readings would be
-        # part of the gap but not of the run-queue delay, and look like a block.
-        before, now, delay = self._clock.delay(), CLOCKS.wall(), self._clock.delay()
-        gap = now - self._last
-        waited = 0.0 if delay is None or self._last_delay is None else delay - self._last_delay
-        self._most = max(self._most, gap)
-        self._least = max(self._least, gap - waited - _BEAT - _SLACK)
-        self._last, self._last_delay = now, before
+        # The delay is read outside of the gap, and what falls between two readings is subtracted: delay at the gap's
+        # end would look like a block otherwise. Each reading gives up the GIL. With threads that compute in Python, it
+        # takes as long to get that back as the loop itself waits for it, and would count as well.
+        end, cpu = CLOCKS.wall(), CLOCKS.thread_cpu()
+        delay = self._clock.delay()
+        start = CLOCKS.wall()
+        waited = 0.0 if delay is None or self._delay is None else delay - self._delay
+        self._most = max(self._most, start - self._start)
+        if (blocked := end - self._start - waited - _BEAT - _SLACK) > 0:
+            self._gaps.append(_Gap(self._start, end, blocked, cpu - self._cpu))
+        self._start, self._delay, self._cpu = start, delay, cpu
 
     def _watch(self, ident: int) -> None:
         while not self._stop.wait(_OVERDUE / 2):
-            overdue = CLOCKS.wall() - self._last
+            overdue = CLOCKS.wall() - self._start
             if overdue > max(_OVERDUE, self._seen):
                 self._seen = overdue
                 self._stood = stack_locations.of_thread(ident) or ()
+            self._others.read()  # after the look, as each reading gives up the GIL
