@@ -75,14 +75,14 @@ class Wakeups:
 
     ``coarse`` is how late sleeps always are here, measured where the run-queue delay cannot be read. ``others`` is how
     many seconds threads that do not belong to the body were running or ready to run, and may have held the GIL.
-    ``cpu`` and ``delay`` are the CPU time and the run-queue delay, in seconds, of all threads that may hold it.
+    ``all_cpu`` and ``all_delay`` are the CPU time and the run-queue delay, in seconds, of all threads that may hold it.
     """
 
     beats: tuple[Wakeup, ...]
     coarse: float = 0.0
     others: float = 0.0
-    cpu: float = 0.0
-    delay: float = 0.0
+    all_cpu: float = 0.0
+    all_delay: float = 0.0
 
 
 class Heartbeat:
@@ -226,7 +226,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         perhaps += min(waited, computed) if waited > _SLACK else 0.0
         # A hold without computing (a wait that keeps the GIL) shows only in how long the probe thread waited.
         least = max(least, sure, waited - slack - (reading.delay or 0.0))
-        beside_others = max(beside_others, sure, waited - slack - beside.delay)
+        beside_others = max(beside_others, sure, waited - slack - beside.all_delay)
         # While the probe thread had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
         if beat.delay < _ALERT:
@@ -247,7 +247,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         where=place,
         taken=None if any(beat.switches is None for beat in beside.beats) else taken,
         least_beside_others=min(least, beside_others),
-        others_cpu=max(0.0, beside.cpu - reading.cpu),
+        others_cpu=max(0.0, beside.all_cpu - reading.cpu),
     )
 
 

@@ -135,6 +135,19 @@ def test_the_longest_stretch_votes(kind: str, low: float, high: float, direction
     assert LongestClaim("block" if kind == "hold" else "hold", 0.05, 0.25).vote(measured, None, KNOWN).direction == 0
 
 
+@pytest.mark.parametrize(("foreign", "direction"), [(0.0, 1), (1.0, 0)])
+@pytest.mark.parametrize("kind", ["hold", "block"])
+def test_thread_without_a_cpu_may_have_held_the_gil_beside_others(kind: str, foreign: float, direction: int) -> None:
+    longest, least = Interval(0.2, 0.21), 0.02
+    measured = round_(
+        reading(0.3),
+        gil=GilProbe(0.3, 0.3, 0.3, 0.3, longest, 10, least_beside_others=least) if kind == "hold" else None,
+        block=BlockProbe(longest, least_beside_others=least) if kind == "block" else None,
+        interference=Interference(foreign, 0.0, 0.0),
+    )
+    assert LongestClaim(kind, 0.05, 0.25).vote(measured, None, KNOWN).direction == direction
+
+
 @pytest.mark.parametrize(
     ("gil", "one_interpreter", "alone"), [("held", True, True), ("held", False, False), ("released", True, False)]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -125,11 +126,15 @@ def note_state(seconds: float = 0.005) -> None:
         pass
 
 
-def states_in_a_round(body: Body, higher: Priority, foreign: float = 0.0) -> list[tuple[int, int]]:
-    """Measure one round with two threads, beside so many busy CPUs, and return the states that the body has noted."""
+TWO_THREADS = WorkerSetup("threads", 2)
+
+
+def states_in_a_round(
+    body: Body, higher: Priority, foreign: float = 0.0, setup: WorkerSetup = TWO_THREADS
+) -> list[tuple[int, int]]:
+    """Measure rounds beside so many busy CPUs, and return the states that the body has noted in the last one."""
     with closing(WorkerBench(body, WorkerEnvironment(Path.cwd(), priority=higher), patience=20.0)) as bench:
         bench._meter.read = lambda: Interference(foreign)  # type: ignore[method-assign]
-        setup = WorkerSetup("threads", 2)
         bench.round(setup)
         FOUND.clear()
         bench.round(setup)
@@ -176,6 +181,34 @@ def test_those_who_compute_for_a_body_share_its_priority(
 
     for found in states_in_a_round(Body(body), higher, foreign=1.0 if busy else 0.0):
         assert is_raised(found, higher) == busy
+
+
+def hands_over() -> None:
+    FOUND.append(state())
+    in_a_lasting_pool()
+
+
+async def hands_over_on_a_loop() -> None:
+    FOUND.append(state())
+    await asyncio.get_running_loop().run_in_executor(POOL, note_state)
+
+
+@pytest.mark.parametrize(
+    ("body", "setup"),
+    [
+        (hands_over, WorkerSetup("threads", method="hold")),
+        (hands_over_on_a_loop, WorkerSetup("tasks", method="block")),
+    ],
+    ids=["beside a GIL probe", "beside a loop probe"],
+)
+def test_helpers_beside_a_probe_share_a_nice_value(
+    higher: Priority, body: Callable[[], object], setup: WorkerSetup
+) -> None:
+    """One that holds the GIL and has no CPU makes others wait, and would count as a longer hold or block."""
+    # At real-time priority, a probe that shares a CPU with helpers would wait for whole time slices of 100 ms.
+    expected = priority.choose("nice")
+    for found in states_in_a_round(Body(body), higher, 1.0, setup):
+        assert is_raised(found, expected)
 
 
 def test_short_body_is_not_taken_for_one_with_helpers(higher: Priority) -> None:

@@ -79,6 +79,20 @@ def test_a_wait_that_keeps_the_gil_shows_as_a_hold() -> None:
     assert probe.surely_held == 0
 
 
+def test_thread_that_holds_the_gil_without_a_cpu_holds_it_no_longer_beside_others() -> None:
+    late = beats(0.06, late=0.06, computed=0.0, switches=2)
+    probe = heard(0.0, 0.06, late, all_cpu=0.02, all_delay=0.04)
+    assert probe.longest.low > 0.05
+    assert probe.least_beside_others == pytest.approx(0.02, abs=0.001)
+    assert probe.others_cpu == pytest.approx(0.02)
+
+
+def test_what_the_worker_computed_under_the_gil_is_a_hold_beside_others_too() -> None:
+    late = beats(0.06, late=0.06, computed=0.06, switches=2)
+    probe = heard(0.06, 0.0, late, all_cpu=0.06, all_delay=0.04)
+    assert probe.least_beside_others == pytest.approx(probe.longest.low)
+
+
 def test_beats_outside_of_the_body_say_nothing_of_it() -> None:
     before = Wakeup(due=-1.0, late=0.5, delay=0.0, cpu=0.4)
     after = Wakeup(due=1.0, late=0.5, delay=0.0, cpu=0.4)
