@@ -19,8 +19,4 @@ def gap(case: Case, load: str) -> str:
     hands_over = any(isinstance(part, Handed) for part in recipe.parts)
     if case.marker == "expect_cpu_bound" and hands_over and load != "idle":
         return "beside other programs, helpers may compute too little to be noticed, and their delay counts as waiting"
-    if case.marker == "expect_nonblocking" and hands_over and load != "idle":
-        return "a thread that holds the GIL may have no CPU, and all of the loop's wait for it counts as a block"
-    if case.marker == "expect_gil_released" and hands_over:
-        return "the GIL that several helpers hold one after the other is taken for one hold"
     return ""

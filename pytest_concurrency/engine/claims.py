@@ -263,7 +263,7 @@ class LongestClaim:
             return Vote(0)
         cut = margin_cut(self.margin)
         low = probe.longest.low
-        if probe.least_beside_others is not None and readings.beside_others(round_):
+        if probe.least_beside_others is not None and round_.has_gil and readings.beside_others(round_):
             low = probe.least_beside_others
         # A CPU that was taken away is no run delay, and looks like a long hold.
         low -= readings.taken_seconds(round_)

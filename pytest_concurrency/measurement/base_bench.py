@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
 
 from pytest_concurrency.core.leftovers import Leftover
-from pytest_concurrency.core.model import GilProbe, Interference, Round, Sample
+from pytest_concurrency.core.model import BlockProbe, GilProbe, Interference, Round, Sample
 from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -123,8 +123,14 @@ class BaseBench(ABC):
         second = concurrent()
         return serial(), second
 
-    def _round_of(self, serial: Sample, concurrent: Sample | None) -> Round:
-        round_ = Round(self._number, serial, concurrent, self._meter.read(), has_gil=gil_enabled())
+    def _round_of(
+        self,
+        serial: Sample,
+        concurrent: Sample | None = None,
+        gil: GilProbe | None = None,
+        block: BlockProbe | None = None,
+    ) -> Round:
+        round_ = Round(self._number, serial, concurrent, self._meter.read(), gil, block, gil_enabled())
         self._busy = readings.beside_others(round_)
         return round_
 

@@ -45,16 +45,12 @@ class BatchPriority:
         if often and self._shared.higher.kind == "realtime":
             self._shared.use_nice()
 
-    def use_nice(self) -> None:
-        """Share no real-time priority with helpers: a probe could wait for a CPU for a whole time slice of 100 ms."""
-        self._shared.use_nice()
-
     def close(self) -> None:
         """Give the ordinary priority to what has left the session's tree of processes."""
         self._shared.close()
 
     def raised(
-        self, workers: Sequence[int], seconds: float, beside: bool, helped: bool, busy: bool
+        self, workers: Sequence[int], seconds: float, probed: bool, helped: bool, busy: bool
     ) -> AbstractContextManager[bool | None]:
         """Return what raises the priority for one batch.
 
@@ -63,16 +59,15 @@ class BatchPriority:
 
         :param workers: native ids of the threads that run the batch; none if these have not run one before.
         :param seconds: time after which real-time priority is taken away.
-        :param beside: whether a probe runs beside the batch.
+        :param probed: whether a probe of the GIL or of an event loop watches the batch.
         :param helped: whether threads or processes that the body starts, or hands work to, compute for it.
         :param busy: whether other programs may want the CPUs.
         :return: the context's value is true if no other program can take a CPU from the workers and these helpers.
         """
-        if not workers or (helped and (not busy or (beside and self._shared.higher.kind == "realtime"))):
+        if not workers or (helped and not busy):
             return nullcontext()
         if helped:
             # Not all of a pool's threads need have worked for the batch that showed who the helpers are.
-            return self._shared.raised(
-                {*workers, *task_tree.threads_in(os.getpid())}.difference(self._bystanders.ids), seconds
-            )
-        return priority.raised(self._higher, [*workers, *(probe_ids() if beside else ())], seconds)
+            threads = {*workers, *task_tree.threads_in(os.getpid())}.difference(self._bystanders.ids)
+            return self._shared.raised(threads, seconds, probed)
+        return priority.raised(self._higher, [*workers, *(probe_ids() if probed else ())], seconds)

@@ -46,5 +46,6 @@ def beside_loop_heartbeat(
             probe,
             longest=replace(probe.longest, low=max(0.0, probe.longest.low - theirs)),
             least_beside_others=None if least is None else max(0.0, least - theirs),
+            others_cpu=max(0.0, probe.others_cpu - bystanders.computed(before)),
         )
     return sample, probe

@@ -31,7 +31,8 @@ class SharedPriority:
         """
         # Under the round robin of real-time priority, threads that share a CPU take turns of 100 ms: a body that starts
         # processes in four tasks read as 3.9x as fast, which was 2.3x.
-        self.higher: Priority = priority.choose("nice") if higher.kind == "realtime" and not realtime else higher
+        self._nice: Priority = priority.choose("nice") if higher.kind == "realtime" else higher
+        self.higher: Priority = higher if realtime else self._nice
         self._helpers: set[int] | None = None  # None until they are known
         self._orphans: set[int] | None = None  # of this session before anything was raised; None until then
 
@@ -56,25 +57,32 @@ class SharedPriority:
         """Whether it is known which threads work for batches, or does not matter."""
         return self.higher.kind == "off" or self._helpers is not None
 
-    def raised(self, workers: Collection[int] = (), seconds: float = PATIENCE) -> AbstractContextManager[bool]:
+    def raised(
+        self, workers: Collection[int] = (), seconds: float = PATIENCE, probed: bool = False
+    ) -> AbstractContextManager[bool]:
         """Return what raises the calling thread and its helpers from its entry to its exit, once these are known.
 
         :param workers: native ids of further threads that run the batch.
         :param seconds: time after which real-time priority is taken away.
+        :param probed: whether a probe watches the batch. It never gets real-time priority: a thread that holds the GIL
+            could wait for a whole turn of another one.
         :return: the context's value is whether no other program can take a CPU from any of these threads.
         """
-        if self.higher.kind == "off" or self._helpers is None:
+        higher = self._nice if probed else self.higher
+        if higher.kind == "off" or self._helpers is None:
             return contextlib.nullcontext(False)
         if self._orphans is None:
             self._orphans = {thread for _, thread in task_tree.orphans()}
-        return inherited_priority.raised(self.higher, self._helpers.union(workers), seconds)
+        return inherited_priority.raised(higher, self._helpers.union(workers), seconds)
 
     def use_nice(self) -> None:
         """Use the lowest nice value from now on, instead of real-time priority."""
         self.close()
-        self.higher = priority.choose("nice")
+        self.higher = self._nice
 
     def close(self) -> None:
         """Give the ordinary priority to processes that have it still and are no descendants of this one any more."""
         if self._orphans is not None:
-            inherited_priority.lower_orphans(self.higher, self._orphans)
+            for higher in {self.higher, self._nice}:
+                if higher.kind != "off":
+                    inherited_priority.lower_orphans(higher, self._orphans)

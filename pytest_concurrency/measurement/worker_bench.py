@@ -115,8 +115,6 @@ class WorkerBench(BaseBench):
         self._in_threads = self._groups[setup.key][1].one_interpreter
         if self._helped and self._busy and not self._priority.knows_helpers:
             self._first_serial.clear()  # it was measured at the ordinary priority
-            if setup.method != "pair":
-                self._priority.use_nice()
             with self._priority.learning():
                 self._run(setup, setup.group_size, 1)
         if setup.method != "pair":
@@ -142,7 +140,7 @@ class WorkerBench(BaseBench):
     def _longest(self, setup: WorkerSetup) -> Round:
         """Probe one call, not a batch: calls one after the other would read as one long hold."""
         gil, block, (_, group) = None, None, self._groups[setup.key]
-        with ENDED.watching(self._busy):
+        with ENDED.watching():
             if setup.method == "hold":
                 sample, gil = self._probe_hold(setup, 1, longest=True)
             else:
@@ -155,7 +153,7 @@ class WorkerBench(BaseBench):
             gil = replace(gil, where=self._hold_at or gil.where)
         probe = gil or block
         self._helped |= probe is not None and probe.others_cpu > _NOTABLE
-        return Round(self._number, sample, None, self._meter.read(), gil, block, gil_enabled())
+        return self._round_of(sample, gil=gil, block=block)
 
     def control(self, setup: WorkerSetup) -> Round:
         """Measure one round of the reference workload, which is known to run in parallel."""
@@ -262,7 +260,7 @@ class WorkerBench(BaseBench):
         at_once = self._at_once_loops.get(setup.key, loops) if job == "body" else loops
         serial_loops = self._serial_calls.get(setup.key, loops) if job == "body" else loops
         if workers is None:
-            return self._round_of(serial or self._run(setup, 1, loops, job), None)
+            return self._round_of(serial or self._run(setup, 1, loops, job))
         return self._round_of(
             *self._ordered(
                 lambda: self._run(setup, 1, serial_loops, job),
@@ -295,7 +293,8 @@ class WorkerBench(BaseBench):
                 self._make_inputs(group, workers, deadline, turns)
             known = group.native_ids if setup.key in self._warm else ()
             busy = self._busy and group.one_process  # whether helpers in other processes waited is not known
-            higher = self._priority.raised(known, 2 * deadline * max(1, calls), beside, self._helped, busy)
+            longest = 2 * deadline * max(1, calls)
+            higher = self._priority.raised(known, longest, beside or job == "beat", self._helped, busy)
             seen = job == "body" and group.one_process and not beside
             watch = self._others.watch(delays=self._helped and self._busy) if seen else None
             with watch.helpers if watch else nullcontext(), higher as realtime:

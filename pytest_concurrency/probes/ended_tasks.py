@@ -69,9 +69,9 @@ class _EndedTasks:
             return found
 
     @contextlib.contextmanager
-    def watching(self, wanted: bool) -> Iterator[None]:
-        """Note the tasks that end in the block, if ``wanted``, for :meth:`threads`."""
-        mark = self.watch() if wanted else None
+    def watching(self) -> Iterator[None]:
+        """Note the tasks that end in the block, for :meth:`threads`."""
+        mark = self.watch()
         try:
             yield
         finally:

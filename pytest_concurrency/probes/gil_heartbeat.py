@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
-from pytest_concurrency.probes.process_threads import ProcessThreads
+from pytest_concurrency.probes.process_threads import ProcessThreads, all_but_the_most_active, cpu_by_thread
 from pytest_concurrency.probes.thread_clock import ThreadClock, active_of, growth
 
 # Switch interval, in seconds, that ends a longer hold, so that watchdogs and Ctrl-C work. A longer hold reads as this.
@@ -55,7 +54,8 @@ class Wakeup:
     ``late`` is the wake-up latency, ``delay`` the part of that in which the probe thread had no CPU, ``cpu`` the CPU
     time of the watched thread from before the sleep until the probe thread had the GIL. ``switches`` counts how often
     the probe thread gave up its CPU: once to sleep, and once more if it found the GIL taken. After a single switch, a
-    wake-up is late for another reason than the GIL.
+    wake-up is late for another reason than the GIL. ``in_turn`` is the CPU time of all threads but the most active one:
+    they may have held the GIL one after the other.
     """
 
     due: float
@@ -63,6 +63,7 @@ class Wakeup:
     delay: float
     cpu: float | None
     switches: int | None = None
+    in_turn: float = 0.0
 
     @property
     def found_taken(self) -> bool:
@@ -75,7 +76,7 @@ class Wakeups:
 
     ``coarse`` is how late sleeps always are here, measured where the run-queue delay cannot be read. ``others`` is how
     many seconds threads that do not belong to the body were running or ready to run, and may have held the GIL.
-    ``all_cpu`` and ``all_delay`` are the CPU time and the run-queue delay, in seconds, of all threads that may hold it.
+    ``all_cpu`` and ``all_delay`` are the CPU time and the run-queue delay, in seconds, of all threads that do.
     """
 
     beats: tuple[Wakeup, ...]
@@ -127,14 +128,13 @@ class Heartbeat:
         self._stopping.set()
         active = growth(self._active, active_of(self._others))
         self._thread.join(_PATIENCE)
-        self._threads.read()
-        probe = {self._thread.native_id or 0}
+        self._threads.finish({self._thread.native_id or 0, *self._others})
         return Wakeups(
             tuple(self._beats),
             max((beat.late for beat in self._tried), default=0.0),
             active,
-            self._threads.cpu(probe),
-            self._threads.delay(0.0, math.inf, probe),
+            self._threads.cpu,
+            self._threads.delay,
         )
 
     def _live(self) -> None:
@@ -154,16 +154,20 @@ class Heartbeat:
 
     def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Wakeup:
         cpu = watched_cpu() if watched_cpu else 0.0
+        each, own, process = cpu_by_thread(), CLOCKS.thread_cpu(), CLOCKS.process_cpu()
         delay = clock.delay() or 0.0
         switches = clock.switches()
         due = CLOCKS.wall() + _BEAT
         CLOCKS.sleep(_BEAT)
         late = CLOCKS.wall() - due
-        # Read the stack immediately: the next system call lets the body continue, often to its end.
+        # Look immediately: the next system call lets the body continue, often to its end.
         stood = self._look() if late > max(self._longest, 4 * _SLACK) else ()
+        process, own = CLOCKS.process_cpu() - process, CLOCKS.thread_cpu() - own
+        in_turn = all_but_the_most_active(each, cpu_by_thread(), process - own) if late > NOTABLE else 0.0
         delay = (clock.delay() or 0.0) - delay
         switched = None if switches is None else (clock.switches() or 0) - switches
-        beat = Wakeup(due, late, delay, watched_cpu() - cpu if watched_cpu else None, switched)
+        computed = watched_cpu() - cpu if watched_cpu else None
+        beat = Wakeup(due, late, delay, computed, switched, in_turn)
         if stood and beat.found_taken and late - delay > max(self._longest, 4 * _SLACK):
             self._longest = late - delay
             self._stood = stood
@@ -225,8 +229,9 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         surely += sure
         perhaps += min(waited, computed) if waited > _SLACK else 0.0
         # A hold without computing (a wait that keeps the GIL) shows only in how long the probe thread waited.
-        least = max(least, sure, waited - slack - (reading.delay or 0.0))
-        beside_others = max(beside_others, sure, waited - slack - beside.all_delay)
+        longest = waited - slack - beat.in_turn
+        least = max(least, sure, longest - (reading.delay or 0.0))
+        beside_others = max(beside_others, sure, longest - beside.all_delay)
         # While the probe thread had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
         if beat.delay < _ALERT:

@@ -2,12 +2,16 @@
 
 The callback runs in the loop's own thread, so its lateness can be compared with the run-queue delay of that thread: the
 body is not blamed if the machine was busy with something else. A watcher thread reads the stack of the loop's thread
-when a callback is overdue, to show where the loop is blocked. It reads the run-queue delay of all other threads, too:
-one that holds the GIL and waits for a CPU keeps the loop waiting.
+when a callback is overdue, to show where the loop is blocked.
+
+Another thread that holds the GIL and waits for a CPU keeps the loop waiting. While its thread waits for the GIL, it
+wakes up once in each switch interval, so its voluntary context switches bound for how long it may have done that.
 """
 
 from __future__ import annotations
 
+import math
+import sys
 import threading
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -39,16 +43,15 @@ class Timers(Protocol):
 
 
 class _Gap(NamedTuple):
-    """The time between two callbacks, of which the loop could not run for ``blocked`` seconds or more."""
+    """The time between two callbacks, or while one read the clocks: how long the loop could not run, in seconds."""
 
-    start: float
-    end: float
     blocked: float
-    computed: float  # CPU time of the loop's thread in it, in seconds
+    computed: float  # of that, by its own thread
+    for_gil: float  # the longest time for which it may have waited for the GIL
 
     def least(self, delay: float) -> float:
         """Return how long the loop was blocked at least, in seconds, if all of this delay was of GIL holders."""
-        return min(self.blocked, max(self.blocked - delay, self.computed - _BEAT - _SLACK))
+        return min(self.blocked, max(self.blocked - min(delay, self.for_gil), self.computed))
 
 
 class LoopHeartbeat:
@@ -71,7 +74,9 @@ class LoopHeartbeat:
         )
         self._watcher.start()
         # Read the clocks after the start: start() waits until the thread has had a CPU, and would count as a block.
-        self._cpu, self._delay, self._start = CLOCKS.thread_cpu(), self._clock.delay(), CLOCKS.wall()
+        self._cpu, self._switches = CLOCKS.thread_cpu(), self._clock.switches() or 0
+        self._read, self._delay = 0.0, self._clock.delay() or 0.0
+        self._earlier, self._start = self._delay, CLOCKS.wall()
         self._handle = self._loop.call_later(_BEAT, self._beat)
         return self
 
@@ -80,20 +85,20 @@ class LoopHeartbeat:
         self._note()
         self._stop.set()
         self._watcher.join(1.0)
-        self._others.read()
+        self._others.finish({self._watcher.native_id or 0})
         self._clock.close()
 
     def result(self) -> BlockProbe:
         """Return bounds of the longest block, and where it was."""
         low = max((gap.blocked for gap in self._gaps), default=0.0)
-        beside_others = max((gap.least(self._others.delay(gap.start, gap.end)) for gap in self._gaps), default=0.0)
+        beside_others = max((gap.least(self._others.delay) for gap in self._gaps), default=0.0)
         idle = stack_locations.in_poll(self._stood)
         return BlockProbe(
             Interval(low, max(low, self._most)),
             None if idle else stack_locations.in_body(self._stood),
             idle,
-            max(0.0, beside_others),
-            self._others.cpu({self._watcher.native_id or 0}),
+            beside_others,
+            self._others.cpu,
         )
 
     def _beat(self) -> None:
@@ -103,15 +108,20 @@ class LoopHeartbeat:
     def _note(self) -> None:
         # The delay is read outside of the gap, and what falls between two readings is subtracted: delay at the gap's
         # end would look like a block otherwise. Each reading gives up the GIL. With threads that compute in Python, it
-        # takes as long to get that back as the loop itself waits for it, and would count as well.
-        end, cpu = CLOCKS.wall(), CLOCKS.thread_cpu()
-        delay = self._clock.delay()
+        # takes as long to get that back as the loop itself waits for it. So the reading is a gap of its own.
+        end, cpu, switches = CLOCKS.wall(), CLOCKS.thread_cpu(), self._clock.switches()
+        delay = self._clock.delay() or 0.0
         start = CLOCKS.wall()
-        waited = 0.0 if delay is None or self._delay is None else delay - self._delay
         self._most = max(self._most, start - self._start)
-        if (blocked := end - self._start - waited - _BEAT - _SLACK) > 0:
-            self._gaps.append(_Gap(self._start, end, blocked, cpu - self._cpu))
-        self._start, self._delay, self._cpu = start, delay, cpu
+        for_gil = math.inf if switches is None else (switches - self._switches) * sys.getswitchinterval()
+        computed = cpu - self._cpu
+        gaps = (
+            _Gap(end - self._start - (delay - self._delay) - _BEAT - _SLACK, computed - _BEAT - _SLACK, for_gil),
+            _Gap(self._read - (delay - self._earlier) - _SLACK, 0.0, math.inf),
+        )
+        self._gaps += [gap for gap in gaps if gap.blocked > 0]
+        self._read, self._earlier = start - end, self._delay
+        self._start, self._delay, self._cpu, self._switches = start, delay, cpu, switches or 0
 
     def _watch(self, ident: int) -> None:
         while not self._stop.wait(_OVERDUE / 2):
@@ -119,4 +129,3 @@ class LoopHeartbeat:
             if overdue > max(_OVERDUE, self._seen):
                 self._seen = overdue
                 self._stood = stack_locations.of_thread(ident) or ()
-            self._others.read()  # after the look, as each reading gives up the GIL

@@ -1,67 +1,86 @@
-"""CPU time and run-queue delay of this process's threads, read again and again while a batch runs.
+"""CPU time and run-queue delay of all threads of this process, beside a probe of the GIL or of an event loop.
 
-Two readings bound what an interval of time between them contained of both.
+A thread that holds the GIL and waits for a CPU keeps all other Python threads waiting.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import threading
-from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+import time
+from collections.abc import Collection, Mapping
 
 from pytest_concurrency.machine import task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.ended_tasks import ENDED
 from pytest_concurrency.probes.thread_clock import schedstat, unavailable
 
-
-class _Reading(NamedTuple):
-    """What each thread had spent, at some time between ``begun`` and ``ended``."""
-
-    begun: float
-    ended: float
-    spent: Mapping[int, tuple[float, float]]  # CPU time and run-queue delay, in seconds
+_UNSEEN = 0.005  # seconds; the kernel's count of a running thread's CPU time lags by up to a tick, which is 4 or 10 ms
 
 
 class ProcessThreads:
-    """All threads of this process but the calling one; the first reading is taken at once.
+    """All threads of this process but the calling one, from its creation to :meth:`finish`, in the same thread.
 
-    A thread that starts and ends between two readings is missed, unless it reports its end (:mod:`.ended_tasks`).
+    A thread that ends meanwhile is seen if it reports that (:mod:`.ended_tasks`).
     """
 
     def __init__(self) -> None:
-        self._own = threading.get_native_id()
-        self._readings: list[_Reading] = []
-        self.read()
+        # Read now, as this opens a file: later, a test body may have replaced ``open``.
+        self._is_readable = unavailable() is None
+        self._before = self._spent()
+        self._own, self._process = CLOCKS.thread_cpu(), CLOCKS.process_cpu()
 
-    def read(self) -> None:
-        """Take a reading."""
-        begun = CLOCKS.wall()
-        spent = dict(self._readings[-1].spent) if self._readings else {}  # what has ended does not count as less
-        if unavailable() is None:
-            for thread in task_tree.threads_in(os.getpid()):
-                if thread != self._own and (found := schedstat(thread)) is not None:
-                    spent[thread] = found
-            spent.update(ENDED.threads())
-        self._readings.append(_Reading(begun, CLOCKS.wall(), spent))
+    def finish(self, aside: Collection[int]) -> None:
+        """Take the readings.
 
-    def cpu(self, aside: Collection[int]) -> float:
-        """Return the CPU time of all threads up to the last reading, in seconds, without that of some."""
-        return sum(cpu for cpu, _ in _growth(self._readings[0], self._readings[-1], aside))
-
-    def delay(self, start: float, end: float, aside: Collection[int] = ()) -> float:
-        """Return for how many seconds threads waited for a CPU, at most, between two times of the wall clock.
-
-        The end may be after the last reading, which then counts.
+        :param aside: native ids of threads that do not count.
         """
-        before = [reading for reading in self._readings if reading.ended <= start] or self._readings[:1]
-        after = [reading for reading in self._readings if reading.begun >= end] or self._readings[-1:]
-        return sum(delay for _, delay in _growth(before[-1], after[0], aside))
+        own, process = CLOCKS.thread_cpu() - self._own, CLOCKS.process_cpu() - self._process
+        seen = left_out = delay = 0.0
+        for thread, (cpu, waited) in self._spent().items():
+            cpu_before, waited_before = self._before.get(thread, (0.0, 0.0))
+            seen += max(0.0, cpu - cpu_before)
+            if thread in aside:
+                left_out += max(0.0, cpu - cpu_before)
+            else:
+                delay += max(0.0, waited - waited_before)
+        self.cpu: float = max(0.0, process - own - left_out)
+        """CPU time, in seconds."""
+        self.delay: float = delay if process - own - seen <= _UNSEEN else math.inf
+        """Run-queue delay, in seconds; infinite if a thread that has ended may have had any."""
+
+    def _spent(self) -> dict[int, tuple[float, float]]:
+        if not self._is_readable:
+            return {}
+        me = threading.get_native_id()
+        live = {thread: spent for thread in task_tree.threads_in(os.getpid()) if (spent := schedstat(thread))}
+        return {thread: spent for thread, spent in {**ENDED.threads(), **live}.items() if thread != me}
 
 
-def _growth(before: _Reading, after: _Reading, aside: Collection[int]) -> Iterator[tuple[float, float]]:
-    for thread, (cpu, delay) in after.spent.items():
-        if thread not in aside:
-            cpu_before, delay_before = before.spent.get(thread, (0.0, 0.0))
-            yield cpu - cpu_before, delay - delay_before
+def cpu_by_thread() -> dict[int, float]:
+    """Return the CPU time, in seconds, that each Python thread has used, and those that have reported their end.
+
+    Unlike reading a file, this keeps the GIL. It is empty on a platform without the clock of another thread.
+    """
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return {}
+    used = {thread: cpu for thread, (cpu, _) in ENDED.threads().items()}
+    for thread in threading.enumerate():
+        # A thread that Python has not started may be gone. To ask for the clock of such a one can crash Python.
+        if isinstance(thread, threading._DummyThread) or thread.ident is None or thread.native_id is None:
+            continue
+        with contextlib.suppress(OSError):
+            used[thread.native_id] = time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+    return used
+
+
+def all_but_the_most_active(before: Mapping[int, float], after: Mapping[int, float], total: float) -> float:
+    """Return the CPU time, in seconds, that all threads but one have used, if it is the one that has used most (pure).
+
+    :param total: what all threads have used. If it is more than ``after`` shows, the rest was a single thread, too.
+    """
+    each = [max(0.0, cpu - before.get(thread, 0.0)) for thread, cpu in after.items()]
+    each.append(max(0.0, total - sum(each)))
+    return sum(each) - max(each)

@@ -135,15 +135,18 @@ def test_the_longest_stretch_votes(kind: str, low: float, high: float, direction
     assert LongestClaim("block" if kind == "hold" else "hold", 0.05, 0.25).vote(measured, None, KNOWN).direction == 0
 
 
-@pytest.mark.parametrize(("foreign", "direction"), [(0.0, 1), (1.0, 0)])
+@pytest.mark.parametrize(("foreign", "has_gil", "direction"), [(0.0, True, 1), (1.0, True, 0), (1.0, False, 1)])
 @pytest.mark.parametrize("kind", ["hold", "block"])
-def test_thread_without_a_cpu_may_have_held_the_gil_beside_others(kind: str, foreign: float, direction: int) -> None:
+def test_thread_without_a_cpu_may_have_held_the_gil_beside_others(
+    kind: str, foreign: float, has_gil: bool, direction: int
+) -> None:
     longest, least = Interval(0.2, 0.21), 0.02
     measured = round_(
         reading(0.3),
         gil=GilProbe(0.3, 0.3, 0.3, 0.3, longest, 10, least_beside_others=least) if kind == "hold" else None,
         block=BlockProbe(longest, least_beside_others=least) if kind == "block" else None,
         interference=Interference(foreign, 0.0, 0.0),
+        has_gil=has_gil,
     )
     assert LongestClaim(kind, 0.05, 0.25).vote(measured, None, KNOWN).direction == direction
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from ..make import reading
 BEAT = 0.0005
 
 
-def beats(seconds: float, late: float, delay: float = 0.0, computed: float | None = None, **more: int) -> list[Wakeup]:
+def beats(seconds: float, late: float, delay: float = 0.0, computed: float | None = None, **more: Any) -> list[Wakeup]:
     """Beats from 0 to ``seconds``, all as late."""
     found, now = [], 0.0
     while now < seconds:
@@ -91,6 +93,13 @@ def test_what_the_worker_computed_under_the_gil_is_a_hold_beside_others_too() ->
     late = beats(0.06, late=0.06, computed=0.06, switches=2)
     probe = heard(0.06, 0.0, late, all_cpu=0.06, all_delay=0.04)
     assert probe.least_beside_others == pytest.approx(probe.longest.low)
+
+
+def test_threads_that_hold_the_gil_one_after_the_other_hold_it_no_longer_than_one_of_them() -> None:
+    late = beats(0.06, late=0.06, computed=0.0, switches=2, in_turn=0.03)
+    probe = heard(0.0, 0.06, late)
+    assert probe.longest.low == pytest.approx(0.03, abs=0.001)
+    assert probe.longest.high >= 0.06
 
 
 def test_beats_outside_of_the_body_say_nothing_of_it() -> None:
