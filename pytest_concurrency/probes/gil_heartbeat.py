@@ -55,7 +55,8 @@ class Wakeup:
     time of the watched thread from before the sleep until the probe thread had the GIL. ``switches`` counts how often
     the probe thread gave up its CPU: once to sleep, and once more if it found the GIL taken. After a single switch, a
     wake-up is late for another reason than the GIL. ``in_turn`` is the CPU time of all threads but the most active one:
-    they may have held the GIL one after the other.
+    they may have held the GIL one after the other. ``holds`` is how many holds it waited for, as far as known: the
+    thread that gives up the GIL wakes the probe thread, and may have taken it again by then.
     """
 
     due: float
@@ -64,6 +65,7 @@ class Wakeup:
     cpu: float | None
     switches: int | None = None
     in_turn: float = 0.0
+    holds: int = 1
 
     @property
     def found_taken(self) -> bool:
@@ -160,14 +162,18 @@ class Heartbeat:
         due = CLOCKS.wall() + _BEAT
         CLOCKS.sleep(_BEAT)
         late = CLOCKS.wall() - due
+        after = clock.switches()
         # Look immediately: the next system call lets the body continue, often to its end.
         stood = self._look() if late > max(self._longest, 4 * _SLACK) else ()
         process, own = CLOCKS.process_cpu() - process, CLOCKS.thread_cpu() - own
         in_turn = all_but_the_most_active(each, cpu_by_thread(), process - own) if late > NOTABLE else 0.0
         delay = (clock.delay() or 0.0) - delay
-        switched = None if switches is None else (clock.switches() or 0) - switches
+        switched = None if switches is None or after is None else after - switches
         computed = watched_cpu() - cpu if watched_cpu else None
-        beat = Wakeup(due, late, delay, computed, switched, in_turn)
+        # One wait for the GIL takes one or two switches, for its condition and for the mutex of that. A wait that is
+        # longer than the switch interval takes more: at least one in each of these intervals.
+        holds = 1 if switched is None or late >= self._interval else max(1, (switched - 1) // 2)
+        beat = Wakeup(due, late, delay, computed, switched, in_turn, holds)
         if stood and beat.found_taken and late - delay > max(self._longest, 4 * _SLACK):
             self._longest = late - delay
             self._stood = stood
@@ -229,9 +235,9 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         surely += sure
         perhaps += min(waited, computed) if waited > _SLACK else 0.0
         # A hold without computing (a wait that keeps the GIL) shows only in how long the probe thread waited.
-        longest = waited - slack - beat.in_turn
-        least = max(least, sure, longest - (reading.delay or 0.0))
-        beside_others = max(beside_others, sure, longest - beside.all_delay)
+        longest = min(waited - slack - beat.in_turn, (waited - slack) / beat.holds)
+        least = max(least, sure / beat.holds, longest - (reading.delay or 0.0))
+        beside_others = max(beside_others, sure / beat.holds, longest - beside.all_delay)
         # While the probe thread had no CPU, or slept, it could not see a hold.
         most = max(most, waited + beat.delay)
         if beat.delay < _ALERT:

@@ -102,6 +102,14 @@ def test_threads_that_hold_the_gil_one_after_the_other_hold_it_no_longer_than_on
     assert probe.longest.high >= 0.06
 
 
+@pytest.mark.parametrize("computed", [0.0, 0.06], ids=["in helpers", "in the worker"])
+def test_gil_that_is_let_go_and_taken_again_is_held_for_a_part_of_the_wait(computed: float) -> None:
+    late = beats(0.06, late=0.06, computed=computed, switches=7, holds=3)
+    probe = heard(computed, 0.06 - computed, late)
+    assert probe.longest.low == pytest.approx(0.02, abs=0.001)
+    assert probe.longest.high >= 0.06
+
+
 def test_beats_outside_of_the_body_say_nothing_of_it() -> None:
     before = Wakeup(due=-1.0, late=0.5, delay=0.0, cpu=0.4)
     after = Wakeup(due=1.0, late=0.5, delay=0.0, cpu=0.4)
