@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from generated import truth
-from generated.recipes import Compute, Recipe, duration, flat
+from generated.recipes import Compute, Recipe, Wait, duration, flat
 from generated.truth import Range
 
 FACTOR = 1.4
 UNKNOWN = 0.0002  # seconds of computing that a call may take beside what its recipe says
+AWAITING = 0.0005  # seconds of computing that an event loop may take for one wait: 0.29 ms for asyncio.sleep(0.01)
 OVERLAPS, QUEUES = 0.85, 1.15  # part of the workers, and speedup, from which waits certainly overlap, or do not
 LEAST = 1.05  # no one expects a smaller speedup
 
@@ -95,8 +96,10 @@ def _overlaps(recipe: Recipe, true: Range) -> Iterator[Case]:
 
 def _shares(recipe: Recipe) -> Iterator[Case]:
     found = truth.cpu_share(recipe)
-    aside = UNKNOWN / duration(recipe.parts)
-    true = Range(max(0.0, found.low - aside), min(1.0, found.high + aside))
+    seconds = duration(recipe.parts)
+    waits = sum(isinstance(part, Wait) for part in flat(recipe.parts)) if recipe.backend == "tasks" else 0
+    high = min(1.0, found.high + (UNKNOWN + AWAITING * waits) / seconds)
+    true = Range(max(0.0, found.low - UNKNOWN / seconds), high)
     waiting = Range(1 - true.high, 1 - true.low)
     if recipe.varies or recipe.vary == "index":
         return
