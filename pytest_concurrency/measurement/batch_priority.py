@@ -59,7 +59,7 @@ class BatchPriority:
 
         :param workers: native ids of the threads that run the batch; none if these have not run one before.
         :param seconds: time after which real-time priority is taken away.
-        :param probed: whether a probe of the GIL or of an event loop watches the batch.
+        :param probed: whether a thread of this plugin, or a beat of its own on an event loop, observes the batch.
         :param helped: whether threads or processes that the body starts, or hands work to, compute for it.
         :param busy: whether other programs may want the CPUs.
         :return: the context's value is true if no other program can take a CPU from the workers and these helpers.

@@ -64,8 +64,8 @@ class SharedPriority:
 
         :param workers: native ids of further threads that run the batch.
         :param seconds: time after which real-time priority is taken away.
-        :param probed: whether a probe watches the batch. It never gets real-time priority: a thread that holds the GIL
-            could wait for a whole turn of another one.
+        :param probed: whether a probe observes the batch. Such a batch never gets real-time priority: a thread that
+            holds the GIL could wait for a whole turn of another one, which is 100 ms.
         :return: the context's value is whether no other program can take a CPU from any of these threads.
         """
         higher = self._nice if probed else self.higher

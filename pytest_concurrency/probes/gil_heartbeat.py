@@ -22,7 +22,7 @@ from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
-from pytest_concurrency.probes.process_threads import ProcessThreads, all_but_the_most_active, cpu_by_thread
+from pytest_concurrency.probes.process_threads import ProcessThreads, cpu_by_thread, in_turn
 from pytest_concurrency.probes.thread_clock import ThreadClock, active_of, growth
 
 # Switch interval, in seconds, that ends a longer hold, so that watchdogs and Ctrl-C work. A longer hold reads as this.
@@ -39,6 +39,7 @@ _WAITS = 0.05  # share of blocked time above which a body alternates between com
 _THROUGHOUT = 0.8  # a body that computed for this part of a probe interval also computed at the end of the interval
 _REPRESENTS = 0.15  # part of the CPU time that such intervals must cover; those in which a wait begins make up to 0.1
 _TIME_SLICE = 0.01  # longest time, in seconds, that Linux lets a thread compute while another one wants its CPU
+_HELP = 0.001  # seconds that other threads compute beside a body; less is this plugin's own
 _TRIES = 3  # trial wake-ups, which show how late sleeps are where the run-queue delay cannot be read
 
 
@@ -54,9 +55,9 @@ class Wakeup:
     ``late`` is the wake-up latency, ``delay`` the part of that in which the probe thread had no CPU, ``cpu`` the CPU
     time of the watched thread from before the sleep until the probe thread had the GIL. ``switches`` counts how often
     the probe thread gave up its CPU: once to sleep, and once more if it found the GIL taken. After a single switch, a
-    wake-up is late for another reason than the GIL. ``in_turn`` is the CPU time of all threads but the most active one:
-    they may have held the GIL one after the other. ``holds`` is how many holds it waited for, as far as known: the
-    thread that gives up the GIL wakes the probe thread, and may have taken it again by then.
+    wake-up is late for another reason than the GIL. ``in_turn`` is the CPU time of threads that may have held the GIL
+    one after the other. ``holds`` is how many holds it waited for, estimated from how often it woke up: the thread that
+    gives up the GIL wakes the probe thread, and may have taken it again by then.
     """
 
     due: float
@@ -95,6 +96,7 @@ class Heartbeat:
         self._watched = watched
         self._interval, self._usual = switch_interval, sys.getswitchinterval()
         self._others = others
+        self._measures_longest = switch_interval >= _PATIENCE
         self._beats: list[Wakeup] = []
         self._tried: list[Wakeup] = []
         self._active: dict[int, float] = {}
@@ -156,7 +158,8 @@ class Heartbeat:
 
     def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Wakeup:
         cpu = watched_cpu() if watched_cpu else 0.0
-        each, own, process = cpu_by_thread(), CLOCKS.thread_cpu(), CLOCKS.process_cpu()
+        each = cpu_by_thread() if self._measures_longest else {}
+        own, process = CLOCKS.thread_cpu(), CLOCKS.process_cpu()
         delay = clock.delay() or 0.0
         switches = clock.switches()
         due = CLOCKS.wall() + _BEAT
@@ -165,15 +168,15 @@ class Heartbeat:
         after = clock.switches()
         # Look immediately: the next system call lets the body continue, often to its end.
         stood = self._look() if late > max(self._longest, 4 * _SLACK) else ()
-        process, own = CLOCKS.process_cpu() - process, CLOCKS.thread_cpu() - own
-        in_turn = all_but_the_most_active(each, cpu_by_thread(), process - own) if late > NOTABLE else 0.0
+        total = CLOCKS.process_cpu() - process - (CLOCKS.thread_cpu() - own)
+        others = in_turn(each, cpu_by_thread(), total, late) if self._measures_longest and late > NOTABLE else 0.0
         delay = (clock.delay() or 0.0) - delay
         switched = None if switches is None or after is None else after - switches
         computed = watched_cpu() - cpu if watched_cpu else None
         # One wait for the GIL takes one or two switches, for its condition and for the mutex of that. A wait that is
         # longer than the switch interval takes more: at least one in each of these intervals.
         holds = 1 if switched is None or late >= self._interval else max(1, (switched - 1) // 2)
-        beat = Wakeup(due, late, delay, computed, switched, in_turn, holds)
+        beat = Wakeup(due, late, delay, computed, switched, others, holds)
         if stood and beat.found_taken and late - delay > max(self._longest, 4 * _SLACK):
             self._longest = late - delay
             self._stood = stood
@@ -246,6 +249,10 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         perhaps += unseen
     # While other threads were active, they may have held the GIL. Without this, their holds count as the body's.
     least, beside_others, surely = (max(0.0, bound - beside.others) for bound in (least, beside_others, surely))
+    others_cpu = max(0.0, beside.all_cpu - reading.cpu)
+    # Where other threads compute, the one that holds the GIL may have the CPU that the probe thread waits for. What
+    # that does not see is not left to chance then.
+    covered = alert if others_cpu <= _HELP else 0.0
     return GilProbe(
         window=reading.wall,
         cpu=reading.cpu,
@@ -253,12 +260,12 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         perhaps_held=max(surely, perhaps),
         longest=Interval(least, max(least, _upper(reading, most, seen))),
         witnessed=witnessed + _BEAT,
-        coverage=alert / total if total else 0.0,
+        coverage=covered / total if total else 0.0,
         beats=seen,
         where=place,
         taken=None if any(beat.switches is None for beat in beside.beats) else taken,
         least_beside_others=min(least, beside_others),
-        others_cpu=max(0.0, beside.all_cpu - reading.cpu),
+        others_cpu=others_cpu,
     )
 
 

@@ -5,7 +5,8 @@ body is not blamed if the machine was busy with something else. A watcher thread
 when a callback is overdue, to show where the loop is blocked.
 
 Another thread that holds the GIL and waits for a CPU keeps the loop waiting. While its thread waits for the GIL, it
-wakes up once in each switch interval, so its voluntary context switches bound for how long it may have done that.
+wakes up once in each switch interval, so its voluntary context switches bound for how long it may have done that. Each
+wait of its own is such a switch, too, and makes that bound longer.
 """
 
 from __future__ import annotations

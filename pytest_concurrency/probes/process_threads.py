@@ -8,15 +8,20 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import sys
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from pytest_concurrency.machine import task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.ended_tasks import ENDED
 from pytest_concurrency.probes.thread_clock import schedstat, unavailable
 
+_SCHEDULED = 6  # the clock of a thread's CPU time, in the ids of clocks (Linux, include/linux/posix-timers_types.h)
+_MOST = 50  # threads whose clocks are read in 0.1 ms
+_THROUGHOUT = 0.9  # a thread that computed for this part of a wait for the GIL did not wait for it in turn with others
+_clock_gettime: Callable[[int], float] = getattr(time, "clock_gettime", lambda clock: 0.0)  # a body may replace it
 _UNSEEN = 0.005  # seconds; the kernel's count of a running thread's CPU time lags by up to a tick, which is 4 or 10 ms
 
 
@@ -59,28 +64,39 @@ class ProcessThreads:
         return {thread: spent for thread, spent in {**ENDED.threads(), **live}.items() if thread != me}
 
 
-def cpu_by_thread() -> dict[int, float]:
+def cpu_by_thread() -> dict[int, float] | None:
     """Return the CPU time, in seconds, that each Python thread has used, and those that have reported their end.
 
-    Unlike reading a file, this keeps the GIL. It is empty on a platform without the clock of another thread.
+    Unlike reading a file, this keeps the GIL. It is empty where the clock of another thread cannot be read. The result
+    is None if there are so many threads that reading all clocks would take too long.
     """
-    if not hasattr(time, "pthread_getcpuclockid"):
+    if sys.platform != "linux":
         return {}
+    if threading.active_count() > _MOST:
+        return None
     used = {thread: cpu for thread, (cpu, _) in ENDED.threads().items()}
-    for thread in threading.enumerate():
-        # A thread that Python has not started may be gone. To ask for the clock of such a one can crash Python.
-        if isinstance(thread, threading._DummyThread) or thread.ident is None or thread.native_id is None:
-            continue
+    for thread in [thread.native_id for thread in threading.enumerate() if thread.native_id]:
+        # time.pthread_getcpuclockid() would crash Python if the thread has ended since.
         with contextlib.suppress(OSError):
-            used[thread.native_id] = time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+            used[thread] = _clock_gettime(~thread << 3 | _SCHEDULED)
     return used
 
 
-def all_but_the_most_active(before: Mapping[int, float], after: Mapping[int, float], total: float) -> float:
-    """Return the CPU time, in seconds, that all threads but one have used, if it is the one that has used most (pure).
+def in_turn(
+    before: Mapping[int, float] | None, after: Mapping[int, float] | None, total: float, seconds: float
+) -> float:
+    """Return the CPU time, in seconds, of threads that may have held the GIL before or after the longest hold (pure).
 
-    :param total: what all threads have used. If it is more than ``after`` shows, the rest was a single thread, too.
+    The longest hold is that of a thread that ran throughout, if there is one, else that of the most active thread.
+
+    :param before: CPU time by thread at the beginning of a wait for the GIL, which took ``seconds``.
+    :param after: the same at its end.
+    :param total: CPU time of all threads in it. If the others explain less, the rest counts as that of one thread.
     """
+    if before is None or after is None:
+        return total
     each = [max(0.0, cpu - before.get(thread, 0.0)) for thread, cpu in after.items()]
     each.append(max(0.0, total - sum(each)))
+    if max(each) >= _THROUGHOUT * seconds:
+        return sum(cpu for cpu in each if cpu < _THROUGHOUT * seconds)
     return sum(each) - max(each)

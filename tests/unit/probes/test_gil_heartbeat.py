@@ -110,6 +110,13 @@ def test_gil_that_is_let_go_and_taken_again_is_held_for_a_part_of_the_wait(compu
     assert probe.longest.high >= 0.06
 
 
+def test_probe_thread_without_a_cpu_may_miss_the_same_hold_of_a_helper_each_time() -> None:
+    quiet = beats(0.1, late=0.0001, computed=0.0, switches=1)
+    starved = Wakeup(0.1, 0.03, delay=0.01, cpu=0.0, switches=2)
+    assert heard(0.0, 0.13, [*quiet, starved]).coverage > 0.6
+    assert heard(0.0, 0.13, [*quiet, starved], all_cpu=0.03).coverage == 0.0
+
+
 def test_beats_outside_of_the_body_say_nothing_of_it() -> None:
     before = Wakeup(due=-1.0, late=0.5, delay=0.0, cpu=0.4)
     after = Wakeup(due=1.0, late=0.5, delay=0.0, cpu=0.4)
