@@ -49,7 +49,7 @@ MOST_LINES = 350  # in a file
 MOST_LINES_OF_PLUGIN = 250
 # Each module of these folders stands for itself, apart from what its siblings share ...
 SHARED = {
-    "probes": {"thread_clock", "ended_tasks"},
+    "probes": {"thread_clock", "ended_tasks", "process_threads"},
     "backends": {
         "base",
         "batch",
