@@ -6,7 +6,7 @@ An entry is removed when its kind is mended; nothing is added without a sentence
 from __future__ import annotations
 
 from generated.cases import Case
-from generated.recipes import Handed
+from generated.recipes import Compute, Handed
 
 RATIOS = ("expect_speedup", "expect_scaling")
 
@@ -19,4 +19,8 @@ def gap(case: Case, load: str) -> str:
     hands_over = any(isinstance(part, Handed) for part in recipe.parts)
     if case.marker == "expect_cpu_bound" and hands_over and load != "idle":
         return "beside other programs, helpers may compute too little to be noticed, and their delay counts as waiting"
+    within = [part for helper in recipe.parts if isinstance(helper, Handed) for part in helper.parts]
+    briefly = any(isinstance(part, Compute) and part.how == "briefly" for part in within)
+    if case.marker == "expect_gil_released" and briefly and load != "idle":
+        return "helpers that give up the GIL for microseconds have it again before the probe has a CPU"
     return ""
