@@ -133,27 +133,30 @@ class Hung(WorkerLost):
         super().__init__(worker_errors.hung(backend, workers, deadline, places, cause, note))
 
 
-_NO_FOLDER = "Set TMPDIR to a folder that can be written to, or use --concurrency-start-method=spawn, which needs none."
+_NO_FOLDER = "set TMPDIR to a folder that can be written to, or use --concurrency-start-method=spawn, which needs none."
 _CURES = {
-    errno.EMFILE: "This process has as many files open as it may. Raise the limit (ulimit -n), ask for fewer workers, "
-    "or look for a test that leaves files open.",
-    errno.ENFILE: "The system has as many files open as it may. Ask for fewer workers.",
-    errno.EAGAIN: "The system gives no more processes or threads. Raise the limit (ulimit -u), or ask for fewer.",
-    errno.ENOMEM: "There is not enough memory. Ask for fewer workers.",
-    errno.ENOSPC: "A file system is full. Make room in the folder for temporary files, or set TMPDIR to another.",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), ask for fewer workers, or look for a test that leaves "
+    "files open.",
+    errno.ENFILE: "ask for fewer workers, or end programs that have many files open.",
+    errno.EAGAIN: "raise the limit of processes and threads (ulimit -u), or ask for fewer workers.",
+    errno.ENOMEM: "ask for fewer workers, or free some memory.",
+    errno.ENOSPC: "make room in the folder for temporary files, or set TMPDIR to another one.",
     errno.EROFS: _NO_FOLDER,
     errno.EACCES: _NO_FOLDER,
     errno.ENOENT: _NO_FOLDER,
-    errno.ENAMETOOLONG: "Set TMPDIR to a folder with a shorter name, or use --concurrency-start-method=spawn.",
+    errno.ENAMETOOLONG: "set TMPDIR to a folder with a shorter name, or use --concurrency-start-method=spawn.",
 }
 
 
-def not_started(error: Exception) -> str:
-    """Say why a worker could not be started, and what to do."""
+def not_started(headline: str, error: Exception, note: str = "") -> WorkerLost:
+    """Return an error that says what could not be started, why, and what to do.
+
+    :param note: how the workers are started.
+    """
     number = getattr(error, "errno", None)
     if isinstance(error, RuntimeError) and "thread" in str(error):
         number = errno.EAGAIN
     if "AF_UNIX path too long" in str(error):
         number = errno.ENAMETOOLONG
-    cure = _CURES.get(number or 0, "Ask for fewer workers, or look at what the machine is short of.")
-    return f"{error or type(error).__qualname__}.\n{cure}"
+    cure = _CURES.get(number or 0, "ask for fewer workers, or look for what the machine is short of.")
+    return WorkerLost(worker_errors.lost(headline, error, try_next=cure, note=note))

@@ -44,6 +44,8 @@ _TRIES = 4  # for a batch whose workers were late, or did not all take part
 _GOODBYE = 1.0  # seconds that a hanging body gets to end when its worker group is closed
 _LATE = 0.0005  # seconds after the common start at which a worker may still begin
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
+_BROKEN = "look for os._exit, a crash in native code, a memory limit, a lost connection, or a pool that was shut down."
+_AS_IT_IS = "wrap the executor in one that calls each submitted function, and returns a future with its result."
 
 
 class ExecutorWorkers(WorkerGroup):
@@ -139,9 +141,10 @@ class ExecutorWorkers(WorkerGroup):
             overlapping = executor_task.overlapping(reports)
             missed = overlapping < workers <= self.at_once
             if missed and attempt == _TRIES:
-                raise WorkerLost(
-                    f"{self._backend}: {workers} workers ran at the same time before, and only {overlapping} do "
-                    "now. Was one lost, or is the pool used by something else?"
+                raise self._lost(
+                    f"{workers} workers ran at the same time before, but now only {overlapping}.",
+                    "a worker has ended, or something else uses the pool",
+                    "look for what ends a worker of the pool, or give the test a pool of its own.",
                 )
             if missed:
                 self._lead = min(2 * self._lead, _LONGEST_LEAD)
@@ -220,7 +223,7 @@ class ExecutorWorkers(WorkerGroup):
         reports = [self._report(future, index, workers) for index, future in enumerate(futures)]
         if any(report.answer is None for report in reports):
             if self._work_item.packed is not None:
-                raise WorkerLost(f"{self._backend}: a worker has lost the body that was sent to it")
+                raise self._lost("a worker has lost the body that was sent to it.", "", _AS_IT_IS)
             self._pack()
             return self._send(workers, loops, deadline, job, turns)
         self._last = reports
@@ -237,11 +240,12 @@ class ExecutorWorkers(WorkerGroup):
         except KeyboardInterrupt:  # Ctrl-C can arrive here, too, and is not an error of the executor
             raise
         except BaseException as error:
-            raise WorkerLost(self._broken(error)) from None
+            raise self._lost("the executor has failed.", error, _BROKEN) from None
         if not isinstance(future, Future):
-            raise WorkerLost(
-                f"{self._backend}: submit() of the executor returned {future!r:.100}, and a concurrent.futures.Future "
-                "is needed. Wrap the executor in one whose submit() returns such a future."
+            raise self._lost(
+                "the executor's submit() did not return a concurrent.futures.Future.",
+                f"it returned {future!r:.100}",
+                "wrap the executor in one whose submit() returns such a future.",
             )
         return future
 
@@ -285,10 +289,14 @@ class ExecutorWorkers(WorkerGroup):
         except CancelledError as cancelled:
             error = cancelled
         if error is not None:
-            raise WorkerLost(f"worker {index + 1} of {workers}: {self._broken(error)}") from None
+            raise self._lost(f"the executor has failed (worker {index + 1} of {workers}).", error, _BROKEN) from None
         report = future.result()
         if not isinstance(report, Report):
-            raise WorkerLost(f"{self._backend}: worker {index + 1} of {workers} answered {report!r:.200}")
+            raise self._lost(
+                f"worker {index + 1} of {workers} sent something that is not an answer.",
+                f"the result of its future is {report!r:.100}",
+                _AS_IT_IS,
+            )
         answer = report.answer
         if answer is not None and answer.kind == "lost":
             raise load_error(answer, f"{self._backend} worker {index + 1}", self._body)
@@ -296,12 +304,8 @@ class ExecutorWorkers(WorkerGroup):
             raise Raised(exception_of(answer), self._backend, index, workers)
         return report
 
-    def _broken(self, error: BaseException) -> str:
-        name = type(error).__name__
-        return (
-            f"{self._backend}: the executor has failed ({name}: {error}). Look for os._exit, a crash in native code, "
-            "a memory limit, a lost connection, or an executor that was shut down."
-        )
+    def _lost(self, headline: str, cause: str | BaseException, try_next: str) -> WorkerLost:
+        return WorkerLost(worker_errors.lost(f"{self._backend}: {headline}", cause, try_next=try_next))
 
     def _record_times(self, reports: Sequence[Report], sent: float, received: Sequence[float]) -> None:
         """Update the lead, the clock offsets of other hosts and the CPU time of processes after a batch."""

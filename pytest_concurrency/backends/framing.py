@@ -13,6 +13,7 @@ _MARK = b"\x93pcp"  # what a body writes into this pipe by mistake is unlikely t
 _HEAD = struct.Struct("!4sI")
 _PIECE = 1 << 16
 _LONGEST = 1 << 28  # bytes
+_SHOWN = 16  # bytes of what is not an answer: 16 times \x00 fit into a line of the message
 
 
 class Garbage(Exception):
@@ -49,7 +50,7 @@ class Inbox:
             raise EOFError
         self._bytes += piece
         if not self._bytes.startswith(_MARK[: len(self._bytes)]):
-            raise Garbage(repr(bytes(self._bytes[:60])))
+            raise Garbage(repr(bytes(self._bytes[:_SHOWN])))
         if len(self._bytes) < _HEAD.size:
             return None
         _, size = _HEAD.unpack_from(self._bytes)

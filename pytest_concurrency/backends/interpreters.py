@@ -17,12 +17,13 @@ from typing import Any
 
 from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.base import not_started
-from pytest_concurrency.backends.pipe_group import PipeWorkers
+from pytest_concurrency.backends.pipe_group import CLOSES_FILES, PipeWorkers
 from pytest_concurrency.backends.serialization import Answer, load_error, pack, pack_state, session_modules
 from pytest_concurrency.core.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
+from pytest_concurrency.verdicts import worker_errors
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -100,9 +101,7 @@ class InterpreterWorkers(PipeWorkers):
                 thread.start()
                 unless_started.pop_all()
         except (OSError, RuntimeError) as error:
-            raise WorkerLost(
-                f"interpreters: worker {index + 1} of {count} could not be started: {not_started(error)}"
-            ) from None
+            raise not_started(f"interpreters: worker {index + 1} of {count} could not be started.", error) from None
         self._threads.append(thread)
         self._ends.append(end)
 
@@ -115,10 +114,9 @@ class InterpreterWorkers(PipeWorkers):
 
     def _removed(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
         self._threads[index].join(_CLOSING)
-        why = ""
-        if self._ends[index].done() and (error := self._ends[index].exception()):
-            why = f" ({type(error).__name__}: {error})"
-        return WorkerLost(f"interpreters: worker {index + 1} of {workers} ended {when}{why}.")
+        error = self._ends[index].exception() if self._ends[index].done() else None
+        headline = f"interpreters: worker {index + 1} of {workers} ended {when}."
+        return WorkerLost(worker_errors.lost(headline, error or "", try_next=CLOSES_FILES))
 
     def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         return ["no answer" if index in waited_for else "finished" for index in range(workers)]

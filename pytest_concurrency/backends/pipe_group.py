@@ -12,17 +12,21 @@ from typing import ClassVar
 from pytest_concurrency.backends import pipe_main
 from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
 from pytest_concurrency.backends.batch import LEFT_BEHIND, SAYING_SO
-from pytest_concurrency.backends.framing import Inbox, Watch
+from pytest_concurrency.backends.framing import Garbage, Inbox, Watch
 from pytest_concurrency.backends.serialization import Answer, exception_of
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.verdicts import worker_errors
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _START = 60.0  # seconds that a worker gets to import the test's modules
 _LOOK = 1.0  # seconds without an answer after which the session checks that the workers are alive
+# What to try about a lost worker.
+CLOSES_FILES = "look for code in the body that closes file descriptors that it has not opened."
+_WRITES_FILES = "look for code in the body that writes to file descriptors that it has not opened."
 
 
 class PipeWorkers(WorkerGroup):
@@ -155,10 +159,11 @@ class PipeWorkers(WorkerGroup):
             answer = error
         if not isinstance(answer, Answer):
             self._lost = True
-            raise WorkerLost(
-                f"{self.backend}: worker {index + 1} of {workers} sent something that is not an answer "
-                f"({answer!s:.200}). Does the body write to file descriptors that it did not open?"
-            )
+            cause = f"it sent {answer!s:.100}"
+            if isinstance(answer, Exception) and not isinstance(answer, Garbage):  # its bytes could not be unpickled
+                cause = worker_errors.described(answer)
+            headline = f"{self.backend}: worker {index + 1} of {workers} sent something that is not an answer."
+            raise WorkerLost(worker_errors.lost(headline, cause, try_next=_WRITES_FILES))
         return answer
 
     def _lose(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:

@@ -23,7 +23,7 @@ from pytest_concurrency.backends.fork_only import (
     refuse_what_only_fork_shares,
     shared_connection,
 )
-from pytest_concurrency.backends.pipe_group import PipeWorkers
+from pytest_concurrency.backends.pipe_group import CLOSES_FILES, PipeWorkers
 from pytest_concurrency.backends.process_main import WorkItem
 from pytest_concurrency.backends.serialization import Answer, Modules, pack, pack_state, place_of, session_modules
 from pytest_concurrency.backends.start_methods import choose_start_method
@@ -41,9 +41,9 @@ _CLOSING = 0.5  # seconds between asking, terminating and killing
 _CLOSING_IDLE = 5.0  # the same for workers that are known to be idle
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.01  # seconds between checks whether a process has ended
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
-_CRASHED = "That is a crash in native code: an extension module, or ctypes, in what the body calls."
-_EXITED = "Look for os._exit, or for a library that ends the process, in what the body calls."
-_KILLED = "Look for a memory limit (the system kills what uses too much), or for what sends signals."
+_CRASHED = "look for the error in native code that the body calls: an extension module, or ctypes."
+_EXITED = "look for os._exit, or for a library that ends the process, in what the body calls."
+_KILLED = "look for a memory limit (the system kills a process that exceeds it), or for what sends signals."
 
 
 class _Starter(Protocol):
@@ -139,8 +139,8 @@ class ProcessWorkers(PipeWorkers):
                 process.start()
             self._processes.append(process)
         except (OSError, EOFError, RuntimeError) as error:
-            raise WorkerLost(
-                f"processes: worker {index + 1} of {count} could not be started ({self.note}): {not_started(error)}"
+            raise not_started(
+                f"processes: worker {index + 1} of {count} could not be started.", error, self.note
             ) from None
         finally:
             if theirs is not None:
@@ -161,7 +161,7 @@ class ProcessWorkers(PipeWorkers):
         if code is None and _state(process) == "ended":  # only the fork server knows its exit status
             how, look = "ended", _EXITED
         elif code is None:
-            how, look = "closed its pipe", "Does the body close file descriptors that it did not open?"
+            how, look = "closed its pipe", CLOSES_FILES
         elif code < 0:
             name = _signal_name(-code)
             how = f"was killed by {name}"
@@ -169,9 +169,8 @@ class ProcessWorkers(PipeWorkers):
         else:
             how = f"exited with status {code}"
             look = _EXITED
-        place = _place(self._stack_files[index])
-        stood = "" if place is None else f", at {place}"
-        return WorkerLost(f"processes: worker {index + 1} of {workers} {how} {when}{stood}.\n{look}")
+        headline = f"processes: worker {index + 1} of {workers} {how} {when}."
+        return WorkerLost(worker_errors.lost(headline, place=_place(self._stack_files[index]) or "", try_next=look))
 
     def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
         if hasattr(signal, "SIGUSR1"):

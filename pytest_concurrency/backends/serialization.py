@@ -286,6 +286,12 @@ def exception_of(answer: Answer) -> BaseException:
             error = pickle.loads(answer.error)
     if not isinstance(error, BaseException):
         last = answer.text.strip().splitlines()[-1]
-        error = WorkerLost(f"the body raised an exception that cannot be pickled: {last}")
+        error = WorkerLost(
+            worker_errors.lost(
+                "the body raised an exception that cannot be pickled.",
+                last,
+                try_next="catch it in the body, or raise one that can be pickled and unpickled.",
+            )
+        )
     error.__cause__ = RemoteTraceback(answer.text)
     return error

@@ -42,7 +42,6 @@ from pytest_concurrency.verdicts import worker_errors
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _CANCEL = 1.0  # seconds that cancelled tasks get to end
-_LOOP_IS_OURS = "It runs all tasks of the measurement: leave it running, and close only loops that the body has made."
 
 _FOREIGN = "measuring ran this on an event loop of its own, and it uses something that another loop has made. "
 _INSIDE = (
@@ -188,7 +187,7 @@ class TaskWorkers(WorkerGroup):
         if self._loop is None:
             self._loop = self._new_loop()
         if self._loop.is_closed():
-            raise WorkerLost(f"tasks: the event loop was closed between two batches. {_LOOP_IS_OURS}")
+            raise _without_loop("tasks: the event loop was closed between two batches.")
         asyncio.set_event_loop(self._loop)
         self._pending = pending = self._loop.create_task(job())
         try:
@@ -196,7 +195,7 @@ class TaskWorkers(WorkerGroup):
         except RuntimeError:
             if pending.done():
                 raise
-            raise WorkerLost(f"tasks: the body stopped its event loop. {_LOOP_IS_OURS}") from None
+            raise _without_loop("tasks: the body stopped its event loop.") from None
         finally:
             self._pending = None
 
@@ -205,7 +204,7 @@ class TaskWorkers(WorkerGroup):
             loop = asyncio.new_event_loop()
         except OSError as error:
             hung.let_go_of_half_made_loop(error)
-            raise WorkerLost(f"tasks: the event loop could not be made: {not_started(error)}") from None
+            raise not_started("tasks: the event loop could not be made.", error) from None
         loop.set_exception_handler(self._take_unhandled)
         return loop
 
@@ -310,6 +309,16 @@ class TaskWorkers(WorkerGroup):
             asyncio.set_event_loop(None)
             loop.close()
             hung.let_go_of_tasks(loop)  # tasks that did not end when they were cancelled
+
+
+def _without_loop(headline: str) -> WorkerLost:
+    return WorkerLost(
+        worker_errors.lost(
+            headline,
+            "all tasks of the measurement run on this loop",
+            try_next="leave it running. A body may stop and close loops that it has made itself.",
+        )
+    )
 
 
 def _in_a_loop() -> bool:

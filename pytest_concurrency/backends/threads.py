@@ -16,6 +16,7 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
 from pytest_concurrency.probes.thread_clock import ThreadClock
+from pytest_concurrency.verdicts import worker_errors
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -53,8 +54,8 @@ class ThreadWorkers(WorkerGroup):
             self.close()
             if not isinstance(error, RuntimeError):  # "can't start new thread"
                 raise
-            raise WorkerLost(
-                f"{backend}: worker {len(self._threads) + 1} of {count} could not be started: {not_started(error)}"
+            raise not_started(
+                f"{backend}: worker {len(self._threads) + 1} of {count} could not be started.", error
             ) from None
 
     @property
@@ -142,11 +143,13 @@ class ThreadWorkers(WorkerGroup):
 
     def _ended(self, index: int, workers: int) -> WorkerLost:
         self._broken = True
-        end = self._ends[index]
         return WorkerLost(
-            f"{self._backend}: worker {index + 1} of {workers} was ended from outside, while it waited for work, by "
-            f"{type(end).__name__}{f': {end}' if str(end) else ''}.\n"
-            "Look for what raises exceptions in other threads: PyThreadState_SetAsyncExc, a library for time limits."
+            worker_errors.lost(
+                f"{self._backend}: worker {index + 1} of {workers} was ended from outside while it waited for work.",
+                self._ends[index] or "",
+                try_next="look for what raises exceptions in other threads: a library for time limits, or a call of "
+                "PyThreadState_SetAsyncExc.",
+            )
         )
 
     def _live(self, index: int) -> None:

@@ -26,6 +26,7 @@ FAILURES = (
 _PAGES = {
     "undecided": "not-green/undecided.html",
     "unmeasurable": "not-green/unmeasurable.html",
+    "lost-workers": "not-green/worker-errors.html#lost-workers",
     "hung-workers": "not-green/worker-errors.html#hung-workers",
     "not-picklable": "not-green/worker-errors.html#not-picklable",
     "in-flight": "howto/in-flight.html#in-flight",

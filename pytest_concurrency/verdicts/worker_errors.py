@@ -1,4 +1,4 @@
-"""The messages about workers that hang, and about code and values that workers cannot receive (pure)."""
+"""The messages about workers that are lost or hang, and about what workers cannot receive (pure)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pytest_concurrency.core.units import duration
 from pytest_concurrency.verdicts import message
 from pytest_concurrency.verdicts.causes import Cause
 
+LOST = "lost-workers"
 HUNG = "hung-workers"
 NOT_PICKLABLE = "not-picklable"
 FINISHED = "finished"  # the place of a worker that has answered
 _MOST = 8  # places in a message
-_LONGEST = 300  # characters of an error of the pickling library, which may contain the repr of a value
+_LONGEST = 300  # characters of an error in a message, which may contain the repr of a value
 
 FORKED = Cause(
     HUNG,
@@ -33,6 +34,32 @@ LOOP_OF_THE_TEST = Cause(
     "if the body waits for something on that loop, make it inside the measured function, or mark a test with "
     "expect_speedup, whose body runs on the test's own loop.",
 )
+
+
+def lost(headline: str, cause: str | BaseException = "", place: str = "", try_next: str = "", note: str = "") -> str:
+    """Return the message about a worker that died, could not start, or sent something that is not an answer.
+
+    :param cause: why, if that is known: a clause, or an exception.
+    :param place: the line of code that the worker was running; empty if that is unknown.
+    :param note: how the workers were started.
+    """
+    finding = Finding(
+        kind=LOST,
+        headline=headline,
+        cause=message.sentence_end(
+            shortened(described(cause) if isinstance(cause, BaseException) else cause, _LONGEST)
+        ),
+        place=place,
+        try_next=try_next,
+        certainty=_started(note),
+    )
+    return message.render(finding)
+
+
+def described(error: BaseException) -> str:
+    """``RuntimeError: can't start new thread``; the name alone if the exception has no text."""
+    name, text = type(error).__name__, str(error)
+    return f"{name}: {text}" if text else name
 
 
 def hung(
@@ -147,6 +174,10 @@ def not_loaded(who: str, label: str, traceback: str, place: str, note: str = "")
         cause=message.sentence_end(shortened(lines[-1] if lines else "unknown", _LONGEST)),
         place=place,
         try_next="let the modules that the body needs be imported without an error in a new interpreter.",
-        certainty=f"Workers: {note}." if note else "",
+        certainty=_started(note),
     )
     return message.render(finding, f"In the worker:\n{traceback.rstrip()}")
+
+
+def _started(note: str) -> str:
+    return f"Workers: {note}." if note else ""

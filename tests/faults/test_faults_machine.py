@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 import shutil
 import subprocess
@@ -96,22 +97,25 @@ def test_processes_without_file_descriptors(suite: Suite, pytester: pytest.Pytes
     result = suite(source + next_body(PROCESSES), REPORT, "--concurrency-start-method=fork", subprocess=True)
     text = assert_one_pays(result, pytester)
     assert "processes: worker " in text
-    assert "of 8 could not be started (start method fork: asked for): [Errno 24] Too many open files" in text
-    assert "Raise the limit (ulimit -n)" in text
+    assert "of 8 could not be started. Cause: OSError: [Errno 24] Too many open files" in text
+    assert "Try: raise the limit of open files (ulimit -n)" in text
+    assert "Workers: start method fork: asked for." in text
     assert "processes.py" not in text, "the plugin's own code is shown"
 
 
 def test_processes_of_a_server_without_file_descriptors(suite: Suite, pytester: pytest.Pytester) -> None:
     source = FEW_FILES.format(more=9, backend="processes", define="def", wait="time.sleep(0.004)")
     result = suite(source + next_body(PROCESSES), REPORT, "--concurrency-start-method=forkserver", subprocess=True)
-    assert "could not be started (start method forkserver: asked for)" in assert_one_pays(result, pytester)
+    text = assert_one_pays(result, pytester)
+    assert "could not be started. Cause: " in text
+    assert "Workers: start method forkserver: asked for." in text
 
 
 def test_an_event_loop_without_file_descriptors(suite: Suite, pytester: pytest.Pytester) -> None:
     source = FEW_FILES.format(more=2, backend="tasks", define="async def", wait="await asyncio.sleep(0.004)")
     result = suite(source + next_body(TASKS), REPORT, subprocess=True)
     text = assert_one_pays(result, pytester)
-    assert "tasks: the event loop could not be made: [Errno 24] Too many open files" in text
+    assert "tasks: the event loop could not be made. Cause: OSError: [Errno 24] Too many open files" in text
     assert "tasks.py" not in text
     assert "BaseEventLoop.__del__" not in text
 
@@ -286,5 +290,5 @@ def test_a_server_needs_a_folder_for_its_socket(pytester: pytest.Pytester) -> No
         pytester, read_only, next_body(THREADS) + next_body(PROCESSES).replace("_next", "_body"), *options
     )
     text = assert_one_pays(result, pytester)
-    assert "processes: worker 1 of 2 could not be started (start method forkserver: asked for): [Errno" in text
-    assert "Set TMPDIR to a folder that can be written to" in text
+    assert re.search(r"processes: worker 1 of 2 could not be started\. Cause: \w+: \[Errno", text)
+    assert "Try: set TMPDIR to a folder that can be written to" in text

@@ -64,16 +64,16 @@ def _no_process_is_left() -> object:
     assert left == []
 
 
-CRASH = "That is a crash in native code"
+CRASH = "Try: look for the error in native code"
 DEATHS = {
-    "sigkill": ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL", "Look for a memory limit"),
-    "exit_7": ("os._exit(7)", "exited with status 7", "Look for os._exit"),
-    "exit_0": ("os._exit(0)", "exited with status 0", "Look for os._exit"),
+    "sigkill": ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL", "Try: look for a memory limit"),
+    "exit_7": ("os._exit(7)", "exited with status 7", "Try: look for os._exit"),
+    "exit_0": ("os._exit(0)", "exited with status 0", "Try: look for os._exit"),
     "sigsegv": ("ctypes.string_at(0)", "was killed by SIGSEGV", CRASH),
     "sigabrt": ("os.abort()", "was killed by SIGABRT", CRASH),
-    "closed": ("os.closerange(3, 256); time.sleep(60)", "closed its pipe", "Does the body close file descriptors"),
+    "closed": ("os.closerange(3, 256); time.sleep(60)", "closed its pipe", "in the body that closes file descriptors"),
     # What it leaves holds its end of the pipe open.
-    "child": ("os.fork() or time.sleep(15); os._exit(3)", "exited with status 3", "Look for os._exit"),
+    "child": ("os.fork() or time.sleep(15); os._exit(3)", "exited with status 3", "Try: look for os._exit"),
 }
 
 
@@ -124,8 +124,8 @@ def test_no_memory_left(suite: Suite, pytester: pytest.Pytester) -> None:
 def test_garbage_in_the_pipe(suite: Suite, pytester: pytest.Pytester, garbage: str) -> None:
     result = suite(fault(f"[os.write(number, {garbage}) for number in sockets()]"), REPORT)
     text = assert_one_pays(result, pytester)
-    assert "processes: worker 3 of 4 sent something that is not an answer (" in text
-    assert "Does the body write to file descriptors that it did not open?" in text
+    assert "processes: worker 3 of 4 sent something that is not an answer. Cause: " in text
+    assert "in the body that writes to file descriptors that it has not opened." in text
 
 
 SILENT = {
@@ -216,5 +216,5 @@ def test_body():
         subprocess=True,
     )
     text = assert_one_pays(result, pytester)
-    assert "processes: worker 3 of 4 could not be started (start method fork: asked for): [Errno 11]" in text
-    assert "Raise the limit (ulimit -u)" in text
+    assert "processes: worker 3 of 4 could not be started. Cause: BlockingIOError: [Errno 11]" in text
+    assert "raise the limit of processes and threads (ulimit -u)" in text

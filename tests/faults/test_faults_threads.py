@@ -67,7 +67,7 @@ def test_body(concurrency_worker):
         REPORT,
     )
     text = assert_one_pays(result, pytester)
-    assert "threads: worker 3 of 4 was ended from outside, while it waited for work, by SystemError" in text
+    assert "threads: worker 3 of 4 was ended from outside while it waited for work. Cause: SystemError. Try: " in text
     assert "while measuring: " in text
     assert "threads.py" not in text, "the plugin's own code is shown"
 
@@ -152,7 +152,7 @@ def test_body():
         REPORT,
     )
     text = assert_one_pays(result, pytester)
-    assert "threads: worker 3 of 4 could not be started: can't start new thread" in text
+    assert "threads: worker 3 of 4 could not be started. Cause: RuntimeError: can't start new thread. Try: " in text
     assert "ask for fewer" in text
     assert [thread for thread in threading.enumerate() if thread.name.startswith("concurrency-")] == []
 
