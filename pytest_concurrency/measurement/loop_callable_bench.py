@@ -10,13 +10,13 @@ from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
-from pytest_concurrency.core.units import duration
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.probes.left_tasks import LeftTasks
 from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.process_usage import ProcessUsage
+from pytest_concurrency.verdicts import worker_errors
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _CANCEL = 1.0  # seconds that a cancelled call gets to end
@@ -115,9 +115,6 @@ class LoopCallableBench(CallableBench):
             raise
         except Hung as hung:
             worker.recover(_CANCEL)
-            lost = WorkerLost(
-                f"{_NAMES[which]} had not ended after {duration(deadline)}; the event loop stood at {hung.places[0]}. "
-                "Find out what it waits for, or raise max_time if it takes that long."
-            )
+            lost = WorkerLost(worker_errors.hung_callable(_NAMES[which], deadline, hung.places[0]))
             lost.round = self._number
             raise lost from None

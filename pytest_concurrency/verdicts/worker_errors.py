@@ -85,6 +85,23 @@ def hung(
     return message.render(finding)
 
 
+def hung_callable(name: str, deadline: float, place: str) -> str:
+    """Return the message about one of two callables that did not end within ``deadline`` seconds.
+
+    :param name: names it: ``the candidate``.
+    :param place: where the event loop is, which may be in the code that runs it.
+    """
+    cause = _guess(1, 1)
+    finding = Finding(
+        kind=cause.kind,
+        headline=f"{name} had not ended after {duration(deadline)}.",
+        cause=cause.why,
+        place=f"the event loop is at {place}",
+        try_next="find out what the callable waits for. If a call needs longer, raise max_time.",
+    )
+    return message.render(finding)
+
+
 def _who(missing: int, workers: int) -> str:
     if workers == 1:
         return "the worker did not answer within"

@@ -15,6 +15,7 @@ from pytest_concurrency.backends.base import Raised
 from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop
 from pytest_concurrency.backends.current_worker import CurrentWorker
 from pytest_concurrency.backends.environment import WorkerEnvironment
+from pytest_concurrency.core.addresses import about
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, Reading, Sample
 from pytest_concurrency.engine.plan import WorkerSetup
@@ -133,8 +134,12 @@ def test_a_callable_that_hangs_is_cancelled_and_reported() -> None:
             cancelled.append(True)
             raise
 
-    with pytest.raises(WorkerLost, match="the baseline had not ended after 300 ms"):
+    with pytest.raises(WorkerLost) as lost:
         on_loop(lambda bench: bench.prepare(SETUP), hang, short, patience=0.3)
+    headline, _, *others = str(lost.value).splitlines()
+    assert headline == "the baseline had not ended after 300 ms."
+    assert [line[:7] for line in others if line[:1].strip()] == ["Cause: ", "Where: ", "Try:   ", "More:  "]
+    assert others[-1] == f"More:  {about('hung-workers')}"
     assert cancelled == [True]
 
 
