@@ -98,7 +98,7 @@ def test_a_worker_that_is_lost_in_a_round_fails_its_test(pytester: pytest.Pytest
         f"--concurrency-dask-address={cluster.address}",
     )
     result.assert_outcomes(failed=1)
-    assert "dask: 2 workers ran at the same time before, and only 1 do now" in text_of(result)
+    assert "dask: 2 workers ran at the same time before, but now only 1." in text_of(result)
 
 
 def test_no_scheduler_at_the_address_is_unmeasurable(pytester: pytest.Pytester) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -100,7 +99,7 @@ def test_threads_hold_the_gil_in_turn_unless_they_run_throughout(
     assert in_turn(before, after, total, 1.0) == others
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs the clocks of other threads")
+@pytest.mark.skipif(not cpu_by_thread(), reason="needs the clocks of other threads")
 def test_cpu_time_of_a_thread_is_that_of_its_own_clock() -> None:
     used, end = threading.Event(), threading.Event()
     own: list[float] = []
