@@ -28,13 +28,13 @@ from pytest_concurrency.measurement.other_threads import OtherThreads
 from pytest_concurrency.probes import contention_site, gil_heartbeat
 from pytest_concurrency.probes.ended_tasks import ENDED
 from pytest_concurrency.probes.leftovers import Leftovers
+from pytest_concurrency.probes.process_threads import HELP
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _LONG_BODY = 0.5  # seconds; a longer call is a batch of its own, without calibration
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _SHORT_ROUNDS = 3  # short rounds in a row before a batch is sized again: where calls vary, one may be short by chance
-_NOTABLE = 0.001  # seconds that other threads compute beside a probe, and may hold the GIL; less is this plugin's own
 _PATIENCE = 20  # workers are given up after this many times the expected time of a batch
 
 
@@ -152,7 +152,7 @@ class WorkerBench(BaseBench):
                 self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), group.idents[0])
             gil = replace(gil, where=self._hold_at or gil.where)
         probe = gil or block
-        self._helped |= probe is not None and probe.others_cpu > _NOTABLE
+        self._helped |= probe is not None and probe.others_cpu > HELP
         return self._round_of(sample, gil=gil, block=block)
 
     def control(self, setup: WorkerSetup) -> Round:

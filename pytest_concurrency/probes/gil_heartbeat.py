@@ -22,7 +22,7 @@ from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
-from pytest_concurrency.probes.process_threads import ProcessThreads, cpu_by_thread, in_turn
+from pytest_concurrency.probes.process_threads import HELP, ProcessThreads, cpu_by_thread, in_turn
 from pytest_concurrency.probes.thread_clock import ThreadClock, active_of, growth
 
 # Switch interval, in seconds, that ends a longer hold, so that watchdogs and Ctrl-C work. A longer hold reads as this.
@@ -39,7 +39,6 @@ _WAITS = 0.05  # share of blocked time above which a body alternates between com
 _THROUGHOUT = 0.8  # a body that computed for this part of a probe interval also computed at the end of the interval
 _REPRESENTS = 0.15  # part of the CPU time that such intervals must cover; those in which a wait begins make up to 0.1
 _TIME_SLICE = 0.01  # longest time, in seconds, that Linux lets a thread compute while another one wants its CPU
-_HELP = 0.001  # seconds that other threads compute beside a body; less is this plugin's own
 _TRIES = 3  # trial wake-ups, which show how late sleeps are where the run-queue delay cannot be read
 
 
@@ -252,7 +251,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
     others_cpu = max(0.0, beside.all_cpu - reading.cpu)
     # Where other threads compute, the one that holds the GIL may have the CPU that the probe thread waits for. What
     # that does not see is not left to chance then.
-    covered = alert if others_cpu <= _HELP else 0.0
+    covered = alert if others_cpu <= HELP else 0.0
     return GilProbe(
         window=reading.wall,
         cpu=reading.cpu,

@@ -15,9 +15,11 @@ from collections.abc import Callable, Collection, Mapping
 
 from pytest_concurrency.machine import task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.ended_tasks import ENDED
+from pytest_concurrency.probes.ended_tasks import ENDED, Task
+from pytest_concurrency.probes.process_usage import Work
 from pytest_concurrency.probes.thread_clock import schedstat, unavailable
 
+HELP = 0.001  # seconds that other threads compute beside a probe, and may hold the GIL; less is this plugin's own
 _SCHEDULED = 6  # the clock of a thread's CPU time, in the ids of clocks (Linux, include/linux/posix-timers_types.h)
 _MOST = 50  # threads whose clocks are read in 0.1 ms
 _THROUGHOUT = 0.9  # a thread that computed for this part of a wait for the GIL did not wait for it in turn with others
@@ -43,25 +45,19 @@ class ProcessThreads:
         :param aside: native ids of threads that do not count.
         """
         own, process = CLOCKS.thread_cpu() - self._own, CLOCKS.process_cpu() - self._process
-        seen = left_out = delay = 0.0
-        for thread, (cpu, waited) in self._spent().items():
-            cpu_before, waited_before = self._before.get(thread, (0.0, 0.0))
-            seen += max(0.0, cpu - cpu_before)
-            if thread in aside:
-                left_out += max(0.0, cpu - cpu_before)
-            else:
-                delay += max(0.0, waited - waited_before)
-        self.cpu: float = max(0.0, process - own - left_out)
+        seen = Work.since(self._before, self._spent(), {}).without({threading.get_native_id()})
+        work = seen.without(aside)
+        self.cpu: float = max(0.0, process - own - (seen.cpu - work.cpu))
         """CPU time, in seconds."""
-        self.delay: float = delay if process - own - seen <= _UNSEEN else math.inf
+        self.delay: float = work.delay if process - own - seen.cpu <= _UNSEEN else math.inf
         """Run-queue delay, in seconds; infinite if a thread that has ended may have had any."""
 
-    def _spent(self) -> dict[int, tuple[float, float]]:
+    def _spent(self) -> dict[Task, tuple[float, float]]:
         if not self._is_readable:
             return {}
-        me = threading.get_native_id()
-        live = {thread: spent for thread in task_tree.threads_in(os.getpid()) if (spent := schedstat(thread))}
-        return {thread: spent for thread, spent in {**ENDED.threads(), **live}.items() if thread != me}
+        me = os.getpid()
+        live = {thread: spent for thread in task_tree.threads_in(me) if (spent := schedstat(thread))}
+        return {(me, thread): spent for thread, spent in {**ENDED.threads(), **live}.items()}
 
 
 def cpu_by_thread() -> dict[int, float] | None:

@@ -73,6 +73,7 @@ PARTS = {
     "executor_group": {"executor_task", "executors", "fork_only"},
     "executors": {"start_methods"},
     "helper_threads": {"process_usage", "bystanders"},
+    "process_threads": {"process_usage"},
     "leftovers": {"creation_sites", "process_usage", "bystanders"},
     "left_tasks": {"leftovers"},
     "environment": {"borrowed_loop"},
