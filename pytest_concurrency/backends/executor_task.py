@@ -32,6 +32,7 @@ from pytest_concurrency.backends.serialization import (
 from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import usable_cpus
+from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
 from pytest_concurrency.probes.helper_threads import UsedCpu, watched
 from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.thread_clock import ThreadClock
@@ -145,7 +146,11 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
         call = jobs.get(work_item.job, _idle)
         run = functools.partial(run_batch, call, work_item.loops, clock, idle_delay, bodies)
         with nullcontext() if left is None or work_item.job != "body" else left.first_call():
-            reading = watched(run) if _has_a_process_to_itself(work_item) else run()
+            if _has_a_process_to_itself(work_item):
+                with FULL_COLLECTIONS.postponed():
+                    reading = watched(run)
+            else:
+                reading = run()
         answer = Answer("reading", replace(reading, by_index=reading.by_index or input_by_index))
     except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
         answer = raised(error)

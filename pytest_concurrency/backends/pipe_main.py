@@ -21,6 +21,7 @@ from pytest_concurrency.backends.serialization import (
     unpack,
 )
 from pytest_concurrency.core.model import Reading
+from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
 from pytest_concurrency.probes.helper_threads import UsedCpu
 from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.thread_clock import ThreadClock
@@ -72,7 +73,8 @@ def serve(
                 continue
             bodies = bodies_of(index, workers, backend, turns)
             try:
-                with leftovers.first_call() if job == "body" else contextlib.nullcontext():
+                record = leftovers.first_call() if job == "body" else contextlib.nullcontext()
+                with record, FULL_COLLECTIONS.postponed():
                     reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies))
                 message = _packed(reading, UsedCpu.now().total if own_process else 0.0)
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too

@@ -14,6 +14,7 @@ from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.cpus import gil_enabled
+from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.shared_priority import SharedPriority
@@ -120,7 +121,7 @@ class CallableBench(BaseBench):
     def _run(self, which: int, loops: int, usage: ProcessUsage) -> None:
         """Call one of the two ``loops`` times, and let ``usage`` read what that took."""
         call, answer = self._calls[which], None
-        with self._raised(usage), usage:
+        with FULL_COLLECTIONS.postponed(), self._raised(usage), usage:
             for _ in range(loops):
                 answer = call()
         refuse_coroutine(answer)

@@ -11,6 +11,7 @@ from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoop
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.probes.left_tasks import LeftTasks
@@ -74,7 +75,7 @@ class LoopCallableBench(CallableBench):
         call = self._calls[which]
 
         async def batch() -> None:
-            with self._recording(), self._raised(usage), usage:
+            with self._recording(), FULL_COLLECTIONS.postponed(), self._raised(usage), usage:
                 for _ in range(loops):
                     await call()
 

@@ -20,6 +20,7 @@ from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
+from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
 from pytest_concurrency.measurement import batch_size, probed_batches, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.batch_priority import BatchPriority
@@ -297,7 +298,8 @@ class WorkerBench(BaseBench):
             higher = self._priority.raised(known, longest, beside or job == "beat", self._helped, busy)
             seen = job == "body" and group.one_process and not beside
             watch = self._others.watch(delays=self._helped and self._busy) if seen else None
-            with watch.helpers if watch else nullcontext(), higher as realtime:
+            helpers = watch.helpers if watch else nullcontext()
+            with FULL_COLLECTIONS.postponed(), helpers, higher as realtime:
                 sizes = [(1, 1)] * calls or [(workers, loops)]
                 sample = batch_size.joined([group.run(*size, deadline, job, turns) for size in sizes])
             if watch is not None:

@@ -56,6 +56,34 @@ def test_it(concurrency_worker):
     assert all(arm["blocked"][0] < 0.05 * arm["workers"] for arm in record["arms"])
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_full_collections_wait_for_the_end_of_a_batch(pytester: pytest.Pytester, place: str) -> None:
+    result = run(
+        pytester,
+        f"""
+import gc
+
+@pytest.mark.expect_speedup({place}, at_least=1.5)
+@pytest.mark.expect_io_bound(threads=2)
+def test_it(concurrency_worker):
+    if concurrency_worker.backend != "serial":
+        wait()
+
+def wait():
+    if gc.get_threshold()[2] < 1_000_000:
+        raise RuntimeError("a full collection may start here")
+    time.sleep(0.01)
+
+def test_callables(concurrency):
+    assert concurrency.speedup(wait, threads=2) >= 1.5
+
+def test_afterwards():
+    assert gc.get_threshold()[2] < 1_000_000
+""",
+    )
+    result.assert_outcomes(passed=3)
+
+
 def test_setup_of_tasks(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
