@@ -216,22 +216,26 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
     seen = taken = 0
     unseen = released = 0.0
     for beat in beside.beats:
-        waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
-        if waited <= -_BEAT or beat.due > reading.end:
+        # Before and after the body, ``setup=`` and other code of the worker compute. Without this limit, their holds
+        # would count as the body's.
+        inside = min(beat.due + beat.late, reading.end) - max(beat.due - _BEAT, reading.start)
+        if inside <= 0 or beat.due > reading.end:
             continue
+        waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
+        delay = min(beat.delay, inside)
         seen += 1
         taken += beat.found_taken
-        total += _BEAT + beat.late
+        total += inside
         if beat.delay < _ALERT:
-            alert += _BEAT + beat.late
-        computed = max(0.0, waited) if beat.cpu is None else beat.cpu
+            alert += inside
+        computed = max(0.0, waited) if beat.cpu is None else min(beat.cpu, inside)
         unseen += min(beat.delay, computed) if beat.delay >= _PROMPT else 0.0
         if not beat.found_taken:
             released += computed if beat.delay < _PROMPT and computed >= _THROUGHOUT * (_BEAT + beat.late) else 0.0
-            most = max(most, beat.delay)
+            most = max(most, delay)
             continue
         waited = max(0.0, waited - beat.delay)
-        computed = waited if beat.cpu is None else beat.cpu
+        computed = waited if beat.cpu is None else computed
         # While the probe thread slept, or had the GIL but no CPU, the body's computing was not a hold.
         sure = max(0.0, computed - _BEAT - beat.delay - slack)
         surely += sure
@@ -241,9 +245,9 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         least = max(least, sure / beat.holds, longest - (reading.delay or 0.0))
         beside_others = max(beside_others, sure / beat.holds, longest - beside.all_delay)
         # While the probe thread had no CPU, or slept, it could not see a hold.
-        most = max(most, waited + beat.delay)
+        most = max(most, waited + delay)
         if beat.delay < _ALERT:
-            witnessed = max(witnessed, waited + beat.delay)
+            witnessed = max(witnessed, waited + delay)
     if _waits_soon(reading) and released < _REPRESENTS * reading.cpu:
         perhaps += unseen
     # While other threads were active, they may have held the GIL. Without this, their holds count as the body's.

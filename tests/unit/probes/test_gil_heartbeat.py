@@ -124,6 +124,15 @@ def test_beats_outside_of_the_body_say_nothing_of_it() -> None:
     assert (probe.beats, probe.surely_held, probe.perhaps_held) == (0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.02])
+def test_setup_that_ends_as_the_body_begins_is_no_hold(delay: float) -> None:
+    setup = Wakeup(due=-0.04, late=0.0401, delay=delay, cpu=0.04, switches=2)
+    probe = heard(0.0, 0.01, [setup, *beats(0.01, late=0.0001, computed=0.0, switches=1)])
+    assert probe.longest.low == probe.surely_held == 0.0
+    assert probe.longest.high < 0.002
+    assert probe.witnessed < 0.002
+
+
 def test_without_a_beat_a_hold_is_at_most_the_body() -> None:
     probe = heard(0.01, 0.02, [], delay=0.5)
     assert probe.beats == 0
@@ -155,6 +164,7 @@ def test_bounds_are_in_order(cpu: float, wait: float, found: list[Wakeup]) -> No
     probe = heard(cpu, wait, found)
     assert 0 <= probe.surely_held <= probe.perhaps_held
     assert 0 <= probe.longest.low <= probe.longest.high
+    assert probe.longest.low <= cpu + wait
     assert 0 <= probe.beats <= len(found)
 
 
