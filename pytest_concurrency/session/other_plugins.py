@@ -12,14 +12,16 @@ _BENCHMARK = (
     "{} can be used once in a test, and a measured body runs many times. Measure each in a separate test, or use the "
     "fixture concurrency together with {}"
 )
-# Fixtures that a measured body cannot use, because it runs many times and in several workers at once.
+# Fixtures that a measured body cannot use, because it runs many times and in several workers at once: the packages that
+# define them, and the reason. A fixture of the same name in another package or in a test file is another one.
 _ONCE = {
-    "benchmark": _BENCHMARK.format("pytest-benchmark", "benchmark"),
-    "benchmark_weave": _BENCHMARK.format("pytest-benchmark", "benchmark_weave"),
-    "codspeed_benchmark": _BENCHMARK.format("pytest-codspeed", "codspeed_benchmark"),
+    "benchmark": (("pytest_benchmark", "pytest_codspeed"), _BENCHMARK.format("pytest-benchmark", "benchmark")),
+    "benchmark_weave": (("pytest_benchmark",), _BENCHMARK.format("pytest-benchmark", "benchmark_weave")),
+    "codspeed_benchmark": (("pytest_codspeed",), _BENCHMARK.format("pytest-codspeed", "codspeed_benchmark")),
     "subtests": (
+        ("_pytest", "pytest_subtests"),
         "each run of a measured body would report its subtests again. Parametrize the test instead, or use the fixture "
-        "concurrency inside `with subtests.test():`"
+        "concurrency inside `with subtests.test():`",
     ),
 }
 
@@ -56,8 +58,9 @@ def why_not(item: pytest.Function, once: bool = False) -> str | None:
             "matter, and leave the property unmarked"
         )
     for name in inspect.signature(item.obj).parameters:
-        if name in _ONCE:
-            return f"it asks for the fixture {name}: {_ONCE[name]}"
+        packages, reason = _ONCE.get(name, ((), ""))
+        if _is_fixture_of(item, name, packages):
+            return f"it asks for the fixture {name}: {reason}"
     return None if once else next(_conflicts(item), None)
 
 
@@ -92,12 +95,22 @@ def why_not_timed(item: pytest.Item) -> str | None:
 def _is_rolled_back(item: pytest.Function) -> bool:
     """Whether pytest-django undoes at the end of the test what it has written."""
     marker = item.get_closest_marker("django_db")
-    if marker is None and "db" not in item.fixturenames:
+    if marker is None and not _is_fixture_of(item, "db", ("pytest_django",)):
         return False
     arguments = dict(zip(("transaction", "reset_sequences"), marker.args, strict=False)) if marker else {}
     arguments.update(marker.kwargs if marker else {})
     is_transactional = arguments.get("transaction") or arguments.get("reset_sequences")
     return not is_transactional and _TRANSACTIONAL.isdisjoint(item.fixturenames)
+
+
+def _is_fixture_of(item: pytest.Function, name: str, packages: Iterable[str]) -> bool:
+    """Whether a test uses the fixture of this name that one of the packages defines."""
+    definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
+    return bool(definitions) and _package_of(definitions[-1].func) in packages
+
+
+def _package_of(function: object) -> str:
+    return (getattr(function, "__module__", None) or "").partition(".")[0]
 
 
 class _Every(Container[str]):

@@ -102,6 +102,21 @@ def test_a_transaction_that_is_rolled_back_cannot_be_measured(suite: Suite, pyte
     assert "Write @pytest.mark.django_db(transaction=True), or ask for transactional_db" in text_of(result)
 
 
+def test_a_fixture_that_is_only_named_like_one_of_django_is_measured(suite: Suite, pytester: pytest.Pytester) -> None:
+    source = """
+@pytest.fixture
+def db(tmp_path):
+    return tmp_path / "own.db"
+
+@pytest.mark.expect_io_bound
+def test_body(db):
+    time.sleep(0.01)
+"""
+    pytester.makepyfile(their_settings=SETTINGS, their_urls=URLS)
+    result = suite(source, *plugin("django"), "--ds=their_settings", subprocess=True)
+    assert_outcome(result, "test_body", "PASSED")
+
+
 def test_github_shows_the_failure_at_the_test(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     result = suite(LOCKED, *plugin("pytest_github_actions_annotate_failures"), subprocess=True)

@@ -358,6 +358,19 @@ def test_sizes(subtests, concurrency):
         assert "Parametrize the test instead" in text_of(result)
 
 
+def test_a_fixture_that_is_only_named_like_one_of_pytest_is_measured(suite: Suite) -> None:
+    source = """
+@pytest.fixture
+def subtests():
+    return 0.01
+
+@pytest.mark.expect_io_bound
+def test_body(subtests):
+    time.sleep(subtests)
+"""
+    assert_outcome(suite(source), "test_body", "PASSED")
+
+
 class TestOptionsOfPytest:
     def test_pdb(self, suite: Suite, pytester: pytest.Pytester) -> None:
         raises = "@pytest.mark.expect_io_bound\ndef test_raises():\n    amount = 41\n    raise ValueError(amount)\n"
