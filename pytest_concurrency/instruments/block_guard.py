@@ -19,8 +19,8 @@ _TO_DO = (
     "asyncio.to_thread() (computing under the GIL: into a process)."
 )
 _SKIPS_WAITS = (
-    "the event loop skips waits (looptime or another clock of its own), so that blocks after the first wait cannot be "
-    "seen. Guard the block in a test on the machine's clock; with looptime, @pytest.mark.looptime(False)"
+    "the timers of the event loop fire at once (it has a clock of its own, which skips waits), so that later blocks "
+    "cannot be seen. Guard the block in a test on the machine's clock"
 )
 
 __tracebackhide__ = True  # without this, pytest shows a failure in this module, not at the user's block

@@ -15,8 +15,6 @@ from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 from pytest_concurrency.machine.clocks import CLOCKS
 
-_REST = 1.0  # seconds without a loop after which the watcher's thread sleeps; to wake it up costs more than to sample
-
 
 class _Run:
     """One run of a loop. It is made in the loop's thread."""
@@ -49,8 +47,6 @@ class LateStart:
         self._watcher = watcher
         self._make = make
         self._runs: dict[int, _Run] = {}  # by the ident of the loop's thread
-        self._is_watched = False
-        self._last = 0.0
 
     def covers(self, ident: int) -> bool:
         """Whether a run of a loop in that thread is followed."""
@@ -62,13 +58,11 @@ class LateStart:
         run = _Run(loop)
         around = self._runs.get(run.ident)  # a loop may run within another one of its thread (nest_asyncio)
         self._runs[run.ident] = run
-        if not self._is_watched:
-            self._is_watched = True
-            self._last = run.begun
-            self._watcher.add(self)
+        self._watcher.add(self)
         try:
             yield
         finally:
+            self._watcher.discard(self)
             if around is None:
                 del self._runs[run.ident]
             else:
@@ -80,8 +74,8 @@ class LateStart:
 
     def look(self, now: float, period: float) -> float:
         """Give a monitor to each loop that has run for a period. The watcher's thread calls this."""
-        for run in list(self._runs.values()):
-            self._last = now
+        runs = list(self._runs.values())
+        for run in runs:
             if run.monitor is None and now - run.begun >= period:
                 monitor = self._make()
                 monitor.prepare(run.ident, run.native_id)
@@ -91,7 +85,4 @@ class LateStart:
                     self._watcher.discard(monitor)
                 with contextlib.suppress(RuntimeError):  # the loop is closed
                     run.loop.call_soon_threadsafe(run.start)
-        if now - self._last > _REST:
-            self._is_watched = False
-            self._watcher.discard(self)
-        return period
+        return period if any(run.monitor is None for run in runs) else 3 * period

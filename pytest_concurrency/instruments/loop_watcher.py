@@ -10,6 +10,8 @@ from typing import Protocol
 from pytest_concurrency.instruments.stall_clock import StallClock
 from pytest_concurrency.machine.clocks import CLOCKS
 
+_REST = 1.0  # seconds with nothing to watch after which the thread sleeps; to wake it up costs more than to let it look
+_IDLE = 2  # periods between two looks while there is nothing to watch; what is added then is late after 3.6 of them
 _STEAL_AGE = 0.1  # seconds between two readings of steal time; older steal time cannot explain a late loop
 _STEAL_KEPT = 64  # readings; with fewer, a long block would begin before the first one, and steal would be missed
 
@@ -22,7 +24,7 @@ class Watched(Protocol):
 
 
 class LoopWatcher:
-    """Samples every ``period`` seconds while there is something to watch; otherwise its thread sleeps.
+    """Samples loops that are late every ``period`` seconds; after a while with nothing to watch, its thread sleeps.
 
     The thread is not in ``threading.enumerate()``, because tests count the threads there. Starting it does not wait.
     """
@@ -33,12 +35,14 @@ class LoopWatcher:
         self._wake = threading.Event()
         self._ended = False
         self._runs = False
+        self._used = CLOCKS.wall()  # when there was last something to watch
         self.cpu: float = 0.0  # seconds that its thread has computed
         self._steal = [(CLOCKS.wall(), stolen())]  # the last readings of steal time, oldest first
         self.stalls: StallClock = StallClock()
 
     def add(self, watched: Watched) -> None:
         """Watch an object from now on."""
+        self._used = CLOCKS.wall()
         self._watched.append(watched)
         if not self._runs:
             self._runs = True
@@ -69,14 +73,17 @@ class LoopWatcher:
     def _watch(self) -> None:
         pause = self._period
         while not self._ended:
-            if not self._watched:
+            if not self._watched and CLOCKS.wall() - self._used > _REST:
                 self._wake.clear()
                 if not self._watched and not self._ended:  # unless add() has run just before clear()
                     self._wake.wait()
-                continue
             now = self.stalls.sleep(pause)
-            # A loop that has just had a beat cannot be late for a while, so it is not sampled in each period.
-            pause = max(self._period, min((each.look(now, self._period) for each in list(self._watched)), default=0.0))
+            watched = list(self._watched)
+            if watched:
+                self._used = now
+            # A loop that has just waited cannot be late for a while, so it is not sampled in each period.
+            late_in = min((each.look(now, self._period) for each in watched), default=_IDLE * self._period)
+            pause = max(self._period, late_in)
             self.stalls.woke(now)
             if now - self._steal[-1][0] > _STEAL_AGE:
                 self._steal = [*self._steal[1 - _STEAL_KEPT :], (now, stolen())]

@@ -23,6 +23,7 @@ _SCHEDSTAT = "/proc/thread-self/schedstat"
 _DISABLE = "PYTEST_CONCURRENCY_NO_RUN_DELAY"
 
 _closing = threading.Lock()
+_has_schedstat: list[bool] = []  # not empty once the file was readable: each thread's clock asks
 
 # wall, run delay, voluntary switches, CPU
 Stamp = tuple[float, "float | None", "int | None", float]
@@ -32,12 +33,17 @@ def unavailable() -> str | None:
     """Return why the run-queue delay cannot be read here, or None if it can."""
     if os.environ.get(_DISABLE):
         return f"run delay is switched off by {_DISABLE}"
+    if _has_schedstat:
+        return None
     try:
         with open(_SCHEDSTAT, "rb") as file:
             fields = file.read().split()
     except OSError:
         return f"run delay needs Linux with {_SCHEDSTAT}"
-    return None if len(fields) == 3 and fields[2] != b"0" else "the kernel keeps no scheduler statistics"
+    if len(fields) != 3 or fields[2] == b"0":
+        return "the kernel keeps no scheduler statistics"
+    _has_schedstat.append(True)
+    return None
 
 
 def require() -> None:

@@ -103,13 +103,13 @@ def test_a_loop_that_skips_waits_is_not_measured(suite: Suite, pytester: pytest.
         assert_outcome(result, name, "PASSED")
 
 
-def test_a_block_that_skipped_waits_hide_is_undecided(suite: Suite) -> None:
-    options = (*plugin("asyncio"), *ASYNCIO, *plugin("looptime_plugin"), "-rs", "-k", "block or thread")
+def test_blocks_are_seen_where_waits_are_skipped(suite: Suite) -> None:
+    options = (*plugin("asyncio"), *ASYNCIO, *plugin("looptime_plugin"), "-k", "block or thread")
     result = suite(SKIPPED_WAITS, *options, subprocess=True)
-    assert_outcome(result, "test_blocks_at_once", "FAILED")
-    for name in ("test_blocks_later", "test_waits_for_a_thread"):
-        assert_outcome(result, name, "SKIPPED")
-    assert "undecided: the event loop skips waits" in text_of(result)
+    for name in ("test_blocks_at_once", "test_blocks_later"):
+        assert_outcome(result, name, "FAILED")
+    assert_outcome(result, "test_waits_for_a_thread", "PASSED")
+    assert text_of(result).count("time.sleep(0.5); expected at most 20 ms") == 2
 
 
 def test_the_mock_clock_of_trio_is_not_measured(suite: Suite) -> None:

@@ -5,6 +5,7 @@ A separate plugin, which only sessions with that option have.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
 from typing import Any
 
@@ -40,6 +41,11 @@ class LoopGuard:
         self._is_off_for_markers = settings.disable
         self._allow: list[str] = [line for line in config.getini("concurrency_max_block_allow") if line]
         self._loops = LoopWatch(self._limit)
+        self._loops.is_on = False
+        self._patch = contextlib.ExitStack()
+        # Once for all tests: each change of a class makes its methods slow for a while, and some versions of Python in
+        # the end stop caching them.
+        self._patch.enter_context(self._loops.patched())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -47,10 +53,12 @@ class LoopGuard:
         if self._is_measured(item):
             return (yield)
         exempt = _reason(item)
+        self._loops.is_on = True
         try:
-            with self._loops.patched(), self._loops.body_of(item):
+            with self._loops.body_of(item):
                 answer = yield
         finally:
+            self._loops.is_on = False
             found = self._loops.take()
             module = str(item.location[0]).replace("\\", "/")
             exempt = exempt or next((line for line in self._allow if block_list.matches(module, line)), None)
@@ -80,6 +88,7 @@ class LoopGuard:
         return report
 
     def pytest_unconfigure(self) -> None:
+        self._patch.close()
         self._loops.close()
 
     def _is_measured(self, item: pytest.Item) -> bool:

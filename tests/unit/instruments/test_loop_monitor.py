@@ -68,15 +68,60 @@ def monitor(machine: Machine) -> Iterator[LoopMonitor]:
 
 def test_a_lost_cpu_between_two_readings_is_no_block(machine: Machine, monitor: LoopMonitor) -> None:
     machine.is_busy = True
-    monitor.note(0.0)
-    monitor.note(0.0)
+    monitor.beat(0.0)
+    monitor.beat(0.0)
     assert monitor.blocks == []
 
 
 def test_a_wait_without_run_queue_delay_is_a_block(machine: Machine, monitor: LoopMonitor) -> None:
     machine.now += 1.0
-    monitor.note(0.0)
+    monitor.beat(0.0)
     assert [round(block.high) for block in monitor.blocks] == [1]
+
+
+def test_a_wait_is_no_block(machine: Machine, monitor: LoopMonitor) -> None:
+    for _ in range(3):
+        monitor.waits()
+        machine.now += 1.0
+        monitor.resumes()
+    assert monitor.blocks == []
+
+
+def test_what_runs_between_two_waits_is_a_block(machine: Machine, monitor: LoopMonitor) -> None:
+    monitor.waits()
+    machine.now += 10.0
+    monitor.resumes()
+    machine.now += 1.0
+    monitor.waits()
+    (block,) = monitor.blocks
+    assert 0.99 < block.low <= block.high < 1.01
+
+
+def test_many_short_gaps_are_no_block(machine: Machine, monitor: LoopMonitor) -> None:
+    for _ in range(1000):
+        machine.now += LIMIT / 2
+        monitor.waits()
+        monitor.resumes()
+    assert monitor.blocks == []
+
+
+def test_a_gap_has_no_more_than_what_was_read_since_it_began(machine: Machine, monitor: LoopMonitor) -> None:
+    monitor.waits()
+    machine.now += 0.001  # so short that the readings before it are taken
+    monitor.resumes()
+    machine.now += LIMIT + 0.0005
+    monitor.waits()
+    assert all(block.low < LIMIT for block in monitor.blocks)
+
+
+def test_a_loop_that_wakes_up_late_is_not_surely_blocked(machine: Machine, monitor: LoopMonitor) -> None:
+    monitor.waits()
+    due = machine.now + 5.0
+    machine.now += 6.0
+    monitor.resumes(due)
+    (block,) = monitor.blocks
+    assert block.low == 0.0
+    assert 0.99 < block.high < 1.01
 
 
 def test_a_frame_that_is_gone_does_not_end_the_watcher(monitor: LoopMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
