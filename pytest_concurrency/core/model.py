@@ -213,12 +213,14 @@ class BlockProbe:
     in the code that kept the loop from running, if it was caught; ``idle`` says that it was none: the loop had
     nothing to run, and could not go on.
 
+    ``besides_gil`` is the longest time in which it surely did not wait for the GIL, but was blocked all the same.
     ``least_beside_others`` and ``others_cpu`` are what they are for :class:`GilProbe`.
     """
 
     longest: Interval
     where: str | None = None
     idle: bool = False
+    besides_gil: float = 0.0
     least_beside_others: float | None = None
     others_cpu: float = 0.0
 

@@ -41,11 +41,11 @@ def beside_loop_heartbeat(
         # While bystanders were active, they may have held the GIL, which the loop needs too. Without this, an
         # exporter's thread that computes for 60 ms reads as a block of the loop.
         theirs = growth(active, bystanders.active())
-        least = probe.least_beside_others
+        least, besides = probe.least_beside_others, probe.besides_gil
         probe = replace(
             probe,
-            longest=replace(probe.longest, low=max(0.0, probe.longest.low - theirs)),
-            least_beside_others=None if least is None else max(0.0, least - theirs),
+            longest=replace(probe.longest, low=max(besides, probe.longest.low - theirs)),
+            least_beside_others=None if least is None else max(besides, least - theirs),
             others_cpu=max(0.0, probe.others_cpu - bystanders.computed(before)),
         )
     return sample, probe

@@ -51,7 +51,7 @@ class _Gap(NamedTuple):
     for_gil: float  # the longest time for which it may have waited for the GIL
 
     def least(self, delay: float) -> float:
-        """Return how long the loop was blocked at least, in seconds, if all of this delay was of GIL holders."""
+        """Return how long the loop was blocked at least, in seconds, if others held the GIL for ``delay`` meanwhile."""
         return min(self.blocked, max(self.blocked - min(delay, self.for_gil), self.computed))
 
 
@@ -91,13 +91,15 @@ class LoopHeartbeat:
 
     def result(self) -> BlockProbe:
         """Return bounds of the longest block, and where it was."""
-        low = max((gap.blocked for gap in self._gaps), default=0.0)
-        beside_others = max((gap.least(self._others.delay) for gap in self._gaps), default=0.0)
+        low, besides_gil, beside_others = (
+            max((gap.least(delay) for gap in self._gaps), default=0.0) for delay in (0.0, math.inf, self._others.delay)
+        )
         idle = stack_locations.in_poll(self._stood)
         return BlockProbe(
             Interval(low, max(low, self._most)),
             None if idle else stack_locations.in_body(self._stood),
             idle,
+            max(0.0, besides_gil),
             beside_others,
             self._others.cpu,
         )
