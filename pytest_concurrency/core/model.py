@@ -213,7 +213,7 @@ class BlockProbe:
     in the code that kept the loop from running, if it was caught; ``idle`` says that it was none: the loop had
     nothing to run, and could not go on.
 
-    ``besides_gil`` is the longest time in which it surely did not wait for the GIL, but was blocked all the same.
+    ``besides_gil`` is the longest time in which it cannot have waited for the GIL, but was blocked all the same.
     ``least_beside_others`` and ``others_cpu`` are what they are for :class:`GilProbe`.
     """
 

@@ -30,6 +30,7 @@ _LESS_COMPUTING = "let the body compute less, or say how much it computes with e
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
 _STOLEN = 0.05  # CPUs worth naming
+_MANY = 0.1  # part of the rounds in which a rule must have applied to be worth naming
 
 
 class Doubt(NamedTuple):
@@ -107,7 +108,10 @@ def _time_ran_out(
             f"{within}: there was time for only {count(len(rounds), 'round')} of {duration(stats.median(walls))}"
         )
         if sum(walls) < max_time / 2:
-            return Doubt(f"{there_was}, and starting the workers and warming them up took the rest", "raise max_time.")
+            return Doubt(
+                f"{there_was}, and the start of the workers, calls to warm up, and pauses took the rest",
+                "raise max_time.",
+            )
         return Doubt(there_was, "raise max_time, or make the body shorter.")
     above = sum(vote.direction > 0 for vote in case.votes)
     below = sum(vote.direction < 0 for vote in case.votes)
@@ -149,7 +153,7 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
     together, say = voting.pooled(case.votes), formatter(case.claim.unit)
     if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
         yield Doubt(f"all rounds pooled give {say(together)}, because a few calls take most of the time")
-    late = case.trace[late_helpers.RULE.name] or case.trace[hidden_computing.RULE.name]
+    late = max(case.trace[late_helpers.RULE.name], case.trace[hidden_computing.RULE.name]) > _MANY * len(case.votes)
     if late:
         yield Doubt(late_helpers.RULE.sentence)
     same_work = "make every call do the same work"

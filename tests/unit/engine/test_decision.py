@@ -8,6 +8,7 @@ from pytest_concurrency.core.model import Interference, Interval
 from pytest_concurrency.engine.chance import Calls
 from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupClaim, half, margin_cut
 from pytest_concurrency.engine.decision import Decision
+from pytest_concurrency.engine.interval_rules import late_helpers
 from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.settlement import TimeRanOut
 from pytest_concurrency.engine.spread import spread_of
@@ -157,6 +158,15 @@ def test_a_body_that_varies_by_itself_is_reported_as_why_it_is_undecided() -> No
     said = said_of(TimeRanOut(case, [round_(reading(wait=0.01))] * 12, Interference(), CpuSite(2, True, True), 1.0))
     assert "The calls vary in duration (a rate limit, or extra work at every n-th call)" in said
     assert "raise max_time" in said
+
+
+@pytest.mark.parametrize(("times", "is_named"), [(1, False), (6, True)])
+def test_a_rule_is_named_if_it_applied_to_many_rounds(times: int, is_named: bool) -> None:
+    case = Decision(CLAIM)
+    for number in range(20):
+        case.take(replace(SILENT, widened_by=late_helpers.RULE.name) if number < times else SILENT)
+    said = said_of(TimeRanOut(case, [round_(reading(wait=0.01))] * 20, Interference(), CpuSite(2, True, True), 1.0))
+    assert ("compute for the body" in said) == is_named
 
 
 def never(frequency: int, rounds: int = 400) -> Decision:
