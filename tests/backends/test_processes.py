@@ -286,8 +286,9 @@ import sys
 
 @pytest.mark.expect_speedup(processes=2, at_least=1.1, undecided="pass", max_time="2s")
 def test_body():
-    program = subprocess.Popen([sys.executable, "-S", "-c", "import time; print(flush=True); time.sleep(60)"],
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    # One long sleep could begin just after the signal, and Python would handle it only after the sleep.
+    code = "import time; print(flush=True); [time.sleep(0.05) for _ in range(1000)]"
+    program = subprocess.Popen([sys.executable, "-S", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     program.stdout.readline()
     program.send_signal(signal.SIGINT)
     assert program.wait(30) != 0
