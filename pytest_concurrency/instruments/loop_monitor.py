@@ -21,7 +21,7 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
 
 _LATE = 0.45  # fraction of the limit: if the last beat is older than this, the watcher takes samples
-_AGE = 0.002  # seconds; a gap begins with older readings than its own, as reading takes longer than most gaps
+_AGE = 0.125  # fraction of the limit; readings this old serve for a new gap, as reading takes longer than most gaps
 _MONITORS: dict[int, LoopMonitor] = {}  # by the ident of the loop's thread
 
 
@@ -144,7 +144,7 @@ class LoopMonitor:
             self._began = due
             self.beat(now - due)
         else:
-            if now - self._last.after > _AGE:
+            if now - self._last.after > _AGE * self._limit:
                 self._last = self._stamp()
                 now = self._last.after
             self._began = self._late_since = now
