@@ -51,6 +51,24 @@ def chance(rounds: Sequence[Calls]) -> float:
     return min(1.0, by_ranks(latest), by_repetition(latest))
 
 
+def drawn_at_most(rounds: Sequence[Calls]) -> float:
+    """Return an upper bound of the speedup that draws from the distribution of all these calls have.
+
+    Infinite with too few rounds for a bound. A group of rounds at a time is left out (the delete-a-group jackknife:
+    Shao and Tu, *The Jackknife and Bootstrap*, 1995), so rare long calls that some groups have and others lack make the
+    bound high.
+    """
+    if len(rounds) < 2 * constants.JACKKNIFE_GROUPS:
+        return math.inf
+    groups = constants.JACKKNIFE_GROUPS
+    without = [
+        _drawn([calls for number, calls in enumerate(rounds) if number % groups != each]) for each in range(groups)
+    ]
+    middle = stats.mean(without)
+    error = math.sqrt((groups - 1) / groups * sum((each - middle) ** 2 for each in without))
+    return middle + constants.JACKKNIFE_ERRORS * error
+
+
 def drawn(rounds: Sequence[Calls]) -> float:
     """Return the speedup that draws from all of these calls would have: with a queue that is more than it is, not less.
 
@@ -59,10 +77,12 @@ def drawn(rounds: Sequence[Calls]) -> float:
     """
     latest = rounds[-constants.LATEST_ROUNDS :]
     serial = [time for calls in latest for time in calls.serial]
-    if max(serial) <= constants.OTHER_CALLS * min(serial):
-        return math.inf
-    pool = sorted(serial + [time for calls in latest for time in calls.concurrent])
-    workers, size = latest[0].workers or len(latest[0].concurrent), len(pool)
+    return math.inf if max(serial) <= constants.OTHER_CALLS * min(serial) else _drawn(latest)
+
+
+def _drawn(rounds: Sequence[Calls]) -> float:
+    pool = sorted(time for calls in rounds for time in (*calls.serial, *calls.concurrent))
+    workers, size = rounds[0].workers or len(rounds[0].concurrent), len(pool)
     longest = sum(
         time * ((rank / size) ** workers - ((rank - 1) / size) ** workers) for rank, time in enumerate(pool, 1)
     )

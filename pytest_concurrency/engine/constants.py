@@ -40,6 +40,8 @@ OTHER_CALLS = 1.25
 LATEST_ROUNDS = 40
 LEFT_OUT = 6
 CHANCE = 3e-4
+JACKKNIFE_GROUPS = 12
+JACKKNIFE_ERRORS = 5.5
 REFUTES = 24
 LOOKS = 32
 LOOKING = 0.15
@@ -154,6 +156,10 @@ TABLE = (
              "Serial calls that may be left out as long ones, each at a part of the error."),
     Constant("CHANCE", "probability", "promise", "tests/unit/engine/test_chance.py",
              "How often rounds of calls that merely differ may look slow concurrently."),
+    Constant("JACKKNIFE_GROUPS", "groups", "judgement", "a Student distribution of 11 degrees of freedom",
+             "Groups of rounds that are left out in turn, for the error of what draws would come to."),
+    Constant("JACKKNIFE_ERRORS", "standard errors", "source", "Student's t for 11 degrees of freedom, one in 10,000",
+             "Standard errors from what draws would come to, to its upper bound."),
     Constant("REFUTES", "rounds", "judgement", "one in twenty would have shown",
              "Rounds without, after which one in which it seemed to happen counts as an error."),
     Constant("LOOKS", "rounds", "judgement", "a call in twenty shows with 80%",

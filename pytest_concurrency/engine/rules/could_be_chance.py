@@ -16,7 +16,8 @@ def could_be_chance(leaning: Leaning, side: int) -> bool:
         return False
     if side > 0:
         return chance.drawn(rounds) < leaning.votes[-1].cut
-    return chance.chance(rounds) > constants.CHANCE
+    # Draws that would be too slow themselves are no excuse.
+    return chance.chance(rounds) > constants.CHANCE and chance.drawn_at_most(rounds) >= leaning.votes[-1].cut
 
 
 RULE = VetoRule(

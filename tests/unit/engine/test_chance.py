@@ -84,6 +84,26 @@ def test_what_draws_would_come_to() -> None:
     assert chance.drawn(lucky) < 2.4
 
 
+@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("name", WAYS)
+def test_what_draws_come_to_at_most_is_seldom_too_low(name: str, workers: int) -> None:
+    rng, draw = random.Random(name), WAYS[name]
+    together = [[draw(rng) for _ in range(workers)] for _ in range(20_000)]
+    truth = sum(map(sum, together)) / sum(map(max, together))
+    lower = 0
+    for _ in range(300):
+        series = [Calls(draw(rng), tuple(draw(rng) for _ in range(workers))) for _ in range(rng.randint(24, 60))]
+        lower += chance.drawn_at_most(series) < 0.9 * truth
+    assert lower == 0
+
+
+def test_what_draws_come_to_at_most_is_known_after_some_rounds() -> None:
+    rng = random.Random(3)
+    series = [Calls(rng.expovariate(1), tuple(rng.expovariate(1) for _ in range(4))) for _ in range(100)]
+    assert chance.drawn_at_most(series[:20]) == math.inf
+    assert 1.92 < chance.drawn_at_most(series) < 2.5
+
+
 def test_draws_are_of_all_workers_where_only_the_first_are_listed() -> None:
     listed = (0.010,) * 32
     seen = [Calls(alone, listed, workers=100) for alone in (0.010, 0.014, 0.010)]
