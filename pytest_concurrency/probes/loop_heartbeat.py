@@ -25,6 +25,8 @@ from pytest_concurrency.probes.thread_clock import ThreadClock
 
 _BEAT = 0.002  # seconds from one callback to the next
 _OVERDUE = 0.01  # seconds without a callback after which the watcher reads the stack
+_WAKE = 0.001  # seconds by which each wait for the GIL may be longer than the switch interval
+_SPINS = 0.001  # seconds; with a shorter switch interval, a thread that waits for the GIL may compute all the time
 _SLACK = 0.0005  # seconds for the timer resolution and the loop's own work
 
 
@@ -116,8 +118,10 @@ class LoopHeartbeat:
         delay = self._clock.delay() or 0.0
         start = CLOCKS.wall()
         self._most = max(self._most, start - self._start)
-        for_gil = math.inf if switches is None else (switches - self._switches) * sys.getswitchinterval()
-        computed = cpu - self._cpu
+        interval = sys.getswitchinterval()
+        is_bounded = switches is not None and interval >= _SPINS
+        for_gil = ((switches or 0) - self._switches) * (interval + _WAKE) if is_bounded else math.inf
+        computed = cpu - self._cpu if interval >= _SPINS else 0.0
         gaps = (
             _Gap(end - self._start - (delay - self._delay) - _BEAT - _SLACK, computed - _BEAT - _SLACK, for_gil),
             _Gap(self._read - (delay - self._earlier) - _SLACK, 0.0, math.inf),

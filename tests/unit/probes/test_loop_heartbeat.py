@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import types
 from collections.abc import Callable
 
 import pytest
@@ -121,7 +122,24 @@ def test_loop_that_slept_did_not_wait_for_the_gil(machine: Machine) -> None:
         machine.others_delay = math.inf
         loop.fire()
     found = beat.result()
-    assert found.least_beside_others == found.besides_gil == pytest.approx(0.09 - 0.0025)
+    assert found.least_beside_others == found.besides_gil == pytest.approx(0.088 - 0.0025)
+
+
+def test_with_a_short_switch_interval_waiting_for_the_gil_is_computing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_heartbeat, "sys", types.SimpleNamespace(getswitchinterval=lambda: 1e-5))
+    loop = Loop()
+    with LoopHeartbeat(loop) as beat:
+        machine.now += 0.1
+        machine.cpu += 0.1
+        machine.switches += 2
+        machine.others_delay = 0.1
+        loop.fire()
+    found = beat.result()
+    assert found.longest.low == pytest.approx(0.1 - 0.0025)
+    assert found.least_beside_others is not None
+    assert max(found.least_beside_others, found.besides_gil) <= 0.0
 
 
 def test_what_the_loop_itself_computes_is_a_block_whatever_others_wait_for(machine: Machine) -> None:
