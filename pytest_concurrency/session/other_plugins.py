@@ -105,8 +105,12 @@ def _is_rolled_back(item: pytest.Function) -> bool:
 
 def _is_fixture_of(item: pytest.Function, name: str, packages: Iterable[str]) -> bool:
     """Whether a test uses the fixture of this name that one of the packages defines."""
-    definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
-    return bool(definitions) and _package_of(definitions[-1].func) in packages
+    for definition in reversed(item._fixtureinfo.name2fixturedefs.get(name, ())):
+        if _package_of(definition.func) in packages:
+            return True
+        if name not in definition.argnames:  # otherwise, it uses the one that it overrides
+            return False
+    return False
 
 
 def _package_of(function: object) -> str:

@@ -358,6 +358,22 @@ def test_sizes(subtests, concurrency):
         assert "Parametrize the test instead" in text_of(result)
 
 
+@pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="pytest has subtests from version 9 on")
+def test_a_fixture_that_overrides_one_of_pytest_and_uses_it_is_an_error(suite: Suite) -> None:
+    source = """
+@pytest.fixture
+def subtests(subtests):
+    return subtests
+
+@pytest.mark.expect_io_bound
+def test_body(subtests):
+    time.sleep(0.01)
+"""
+    result = suite(source)
+    assert_outcome(result, "test_body", "ERROR")
+    assert "it asks for the fixture subtests" in text_of(result)
+
+
 def test_a_fixture_that_is_only_named_like_one_of_pytest_is_measured(suite: Suite) -> None:
     source = """
 @pytest.fixture
