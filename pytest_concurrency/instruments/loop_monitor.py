@@ -194,8 +194,16 @@ class LoopMonitor:
         collecting, stack = COLLECTOR_CLOCK.called(self._ident, last.after)
         if collecting < high / 2:
             stack = self._stack()
+            if self._was_waiting():
+                low = 0.0  # code has replaced what tells of the loop's waits
         where = stack_locations.describe(stack) if stack_locations.authors(stack) is not None else None
         self.blocks.append(Block(low, high, where, stack, block_reading.causes(gap, collecting)))
+
+    def _was_waiting(self) -> bool:
+        """Whether most samples show the loop waiting for events."""
+        samples = list(self._places.items())
+        waiting = sum(times for stack, times in samples if stack_locations.in_poll(stack))
+        return 2 * waiting > sum(times for _, times in samples)
 
     def _stack(self) -> tuple[stack_locations.Place, ...]:
         """Return a stack at the line of the author's code that most samples show; empty if there are no samples."""

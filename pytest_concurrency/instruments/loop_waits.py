@@ -93,7 +93,7 @@ class _Beats:
 
 
 class _SelectorWaits:
-    """Waits in the selector of a loop. They are known exactly, and telling of them wakes up no thread."""
+    """Waits in the selector of a loop. They are known exactly, and no thread is woken up for them."""
 
     def __init__(self, monitor: Monitor, beat: float, loop: asyncio.AbstractEventLoop) -> None:
         self.monitor = monitor
@@ -117,11 +117,16 @@ class _SelectorWaits:
     def is_current(self) -> bool:
         if self._needs_beats:
             return self._beats.is_current()
-        return self._loop._selector is self._hook.selector
+        return self._loop._selector is self._hook.selector and self._hook.is_installed()
 
     def _check(self) -> None:
         """Take a timer if the loop waits elsewhere, as the loops of some GUI toolkits do."""
         if not self.was_called:
+            self.need_beats()
+
+    def need_beats(self) -> None:
+        """Take a timer from now on."""
+        if not self._needs_beats:
             self._hook.discard(self)
             self._needs_beats = True
             self.idle = self._beats.idle
@@ -146,15 +151,24 @@ class _SelectHook:
         return found if isinstance(found, cls) else cls(selector)
 
     def __call__(self, timeout: float | None = None) -> Any:
-        for each in self._drivers:
+        drivers = self._drivers
+        for each in drivers:
             each.was_called = True
             each.monitor.waits()
         due = None if timeout is None or not self._is_own else CLOCKS.wall() + max(0.0, timeout)
         try:
             return self._select(timeout)
-        finally:
+        except Exception:
             for each in self._drivers:
+                each.need_beats()  # qtinter's selector raises one, and its loop waits in Qt then
+            raise
+        finally:
+            for each in drivers:
                 each.monitor.resumes(due)
+
+    def is_installed(self) -> bool:
+        """Whether the selector still has this in place of its method."""
+        return vars(self.selector).get("select") is self
 
     def add(self, driver: _SelectorWaits) -> None:
         """Tell a driver of all waits from now on."""
@@ -163,7 +177,7 @@ class _SelectHook:
     def discard(self, driver: _SelectorWaits) -> None:
         """Tell a driver nothing more. After the last one, put the method back, unless it has been replaced since."""
         self._drivers = tuple(each for each in self._drivers if each is not driver)
-        if self._drivers or vars(self.selector).get("select") is not self:
+        if self._drivers or not self.is_installed():
             return
         if self._is_own:
             del self.selector.select

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import sys
 import threading
 import types
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
+from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import thread_clock
 
@@ -122,6 +124,20 @@ def test_a_loop_that_wakes_up_late_is_not_surely_blocked(machine: Machine, monit
     (block,) = monitor.blocks
     assert block.low == 0.0
     assert 0.99 < block.high < 1.01
+
+
+def test_a_loop_that_was_seen_to_wait_was_not_surely_blocked(
+    machine: Machine, monitor: LoopMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code may replace what tells of the loop's waits."""
+    poll = (selectors.__file__, 1, "select")
+    monkeypatch.setattr(stack_locations, "of_thread", lambda _: (poll, (__file__, 1, "test")))
+    machine.now += 1.0
+    for _ in range(3):
+        monitor.look(machine.now, 0.01)
+    monitor.waits()
+    (block,) = monitor.blocks
+    assert (block.low, block.where) == (0.0, None)
 
 
 def test_a_frame_that_is_gone_does_not_end_the_watcher(monitor: LoopMonitor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,39 @@ def test_a_method_that_is_replaced_later_stays(loop: asyncio.AbstractEventLoop) 
     assert 0 < told == len(heard.told)
 
 
+def test_a_selector_that_raises_needs_beats(loop: asyncio.AbstractEventLoop) -> None:
+    """That of qtinter raises an exception to wait in Qt's loop instead."""
+
+    class Yields(Exception):
+        pass
+
+    def waits_in_qt(timeout: float | None) -> Any:
+        raise Yields
+
+    selector = selector_of(loop)
+    selector.select = waits_in_qt
+    heard, made = started(loop)
+    with pytest.raises(Yields):
+        loop.run_forever()
+    assert heard.told == ["waits", "resumes"]
+    assert made.idle == BEAT
+    assert selector.select is waits_in_qt
+    made.stop()
+
+
+def test_an_interrupt_while_the_loop_waits_ends_the_wait(loop: asyncio.AbstractEventLoop) -> None:
+    def interrupted(timeout: float | None) -> Any:
+        raise KeyboardInterrupt
+
+    selector_of(loop).select = interrupted
+    heard, made = started(loop)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_forever()
+    assert heard.told == ["waits", "resumes"]
+    assert made.idle == 0.0
+    made.stop()
+
+
 def test_a_wait_in_another_selector_may_not_have_been_told(loop: Any) -> None:
     _, made = started(loop)
     selector = loop._selector
