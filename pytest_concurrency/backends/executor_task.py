@@ -149,6 +149,7 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
             if _has_a_process_to_itself(work_item):
                 with FULL_COLLECTIONS.postponed():
                     reading = watched(run)
+                FULL_COLLECTIONS.catch_up()
             else:
                 reading = run()
         answer = Answer("reading", replace(reading, by_index=reading.by_index or input_by_index))

@@ -76,6 +76,7 @@ def serve(
                 record = leftovers.first_call() if job == "body" else contextlib.nullcontext()
                 with record, FULL_COLLECTIONS.postponed():
                     reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies))
+                FULL_COLLECTIONS.catch_up()
                 message = _packed(reading, UsedCpu.now().total if own_process else 0.0)
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
                 try:

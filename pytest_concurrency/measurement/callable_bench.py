@@ -124,6 +124,7 @@ class CallableBench(BaseBench):
         with FULL_COLLECTIONS.postponed(), self._raised(usage), usage:
             for _ in range(loops):
                 answer = call()
+        FULL_COLLECTIONS.catch_up()
         refuse_coroutine(answer)
 
     def _raised(self, usage: ProcessUsage) -> AbstractContextManager[bool]:

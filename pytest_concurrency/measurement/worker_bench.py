@@ -298,8 +298,7 @@ class WorkerBench(BaseBench):
             higher = self._priority.raised(known, longest, beside or job == "beat", self._helped, busy)
             seen = job == "body" and group.one_process and not beside
             watch = self._others.watch(delays=self._helped and self._busy) if seen else None
-            helpers = watch.helpers if watch else nullcontext()
-            with FULL_COLLECTIONS.postponed(), helpers, higher as realtime:
+            with FULL_COLLECTIONS.postponed(), watch.helpers if watch else nullcontext(), higher as realtime:
                 sizes = [(1, 1)] * calls or [(workers, loops)]
                 sample = batch_size.joined([group.run(*size, deadline, job, turns) for size in sizes])
             if watch is not None:
@@ -316,6 +315,7 @@ class WorkerBench(BaseBench):
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:
                 failure.hint = used_up(loops)
             raise
+        FULL_COLLECTIONS.catch_up()
         # With less CPU time, a worker's start looks like help, and short bodies would never get a higher priority.
         telling = sample.cpu > batch_size.SHORTEST / 2
         self._helped |= telling and any(reading.with_helpers for reading in sample.readings)
