@@ -15,6 +15,8 @@ from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 from pytest_concurrency.machine.clocks import CLOCKS
 
+_REST = 3  # periods between two looks if all loops have a monitor; a new one is not late before 3.6 of them
+
 
 class _Run:
     """One run of a loop. It is made in the loop's thread."""
@@ -85,4 +87,4 @@ class LateStart:
                     self._watcher.discard(monitor)
                 with contextlib.suppress(RuntimeError):  # the loop is closed
                     run.loop.call_soon_threadsafe(run.start)
-        return period if any(run.monitor is None for run in runs) else 3 * period
+        return period if any(run.monitor is None for run in runs) else _REST * period

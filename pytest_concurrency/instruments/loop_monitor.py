@@ -22,7 +22,7 @@ from pytest_concurrency.probes import thread_clock
 
 _LATE = 0.45  # fraction of the limit: if the last beat is older than this, the watcher takes samples
 _AGE = 0.125  # fraction of the limit; readings this old serve for a new gap, as reading takes longer than most gaps
-_MONITORS: dict[int, LoopMonitor] = {}  # by the ident of the loop's thread
+_MONITORS: dict[int, list[LoopMonitor]] = {}  # by the ident of the loop's thread; they may end in any order
 
 
 class _Stamp(NamedTuple):
@@ -77,8 +77,7 @@ class LoopMonitor:
         """Start in the thread of the running loop, or in the thread of the given loop, which may be about to run."""
         COLLECTOR_CLOCK.start()
         self._clock = thread_clock.ThreadClock()
-        self._outer = _MONITORS.get(self._ident)
-        _MONITORS[self._ident] = self
+        _MONITORS.setdefault(self._ident, []).append(self)
         self._driver = loop_waits.driver(self, self._beat, loop)
         if self._is_prepared:
             self.beat(0.0)
@@ -96,10 +95,9 @@ class LoopMonitor:
         self._driver.stop()
         self._late_since = None
         self._watcher.discard(self)
-        if self._outer is None:
-            _MONITORS.pop(self._ident, None)
-        else:
-            _MONITORS[self._ident] = self._outer
+        _MONITORS[self._ident].remove(self)
+        if not _MONITORS[self._ident]:
+            del _MONITORS[self._ident]
         self._clock.close()
         COLLECTOR_CLOCK.stop()
 
@@ -225,6 +223,7 @@ def monitored() -> bool:
 @contextlib.contextmanager
 def pause() -> Iterator[None]:
     """Ignore event-loop blocks of this thread during the ``with`` block. Without a monitored loop, do nothing."""
-    monitor = _MONITORS.get(threading.get_ident())
-    with contextlib.nullcontext() if monitor is None else monitor.paused():
+    with contextlib.ExitStack() as stack:
+        for monitor in _MONITORS.get(threading.get_ident(), ()):
+            stack.enter_context(monitor.paused())
         yield

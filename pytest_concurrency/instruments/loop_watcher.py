@@ -11,7 +11,7 @@ from pytest_concurrency.instruments.stall_clock import StallClock
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _REST = 1.0  # seconds with nothing to watch after which the thread sleeps; to wake it up costs more than to let it look
-_IDLE = 2  # periods between two looks while there is nothing to watch; what is added then is late after 3.6 of them
+_IDLE = 2  # periods between two looks while there is nothing to watch; a new loop is not late before 3.6 of them
 _STEAL_AGE = 0.1  # seconds between two readings of steal time; older steal time cannot explain a late loop
 _STEAL_KEPT = 64  # readings; with fewer, a long block would begin before the first one, and steal would be missed
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pytest_concurrency.instruments.collector_clock import COLLECTOR_CLOCK
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
@@ -49,6 +50,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(CLOCKS, "thread_cpu", lambda: 0.0)
     monkeypatch.setattr(CLOCKS, "process_cpu", lambda: 0.0)
     monkeypatch.setattr(thread_clock, "ThreadClock", lambda: machine)
+    # Collections of earlier tests are at times of the real clock, which are all later than those of this one.
+    monkeypatch.setattr(COLLECTOR_CLOCK, "called", lambda *_: (0.0, ()))
     return machine
 
 
