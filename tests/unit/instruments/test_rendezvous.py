@@ -171,9 +171,19 @@ def test_limit_is_reached_and_kept(make: Make) -> None:
 
 
 def test_one_more_than_the_limit_is_seen(make: Make) -> None:
-    gauge = make(limit=3)
+    gauge, exceeded = make(limit=3), threading.Event()
+
+    def stay(_: int) -> None:
+        try:
+            with gauge:
+                if gauge.peak == 4:
+                    exceeded.set()
+                exceeded.wait(30)  # otherwise, those inside may have left before the fourth enters
+        finally:
+            exceeded.set()
+
     with ThreadPoolExecutor(4) as pool, pytest.raises(ExpectationNotMet, match="4 were inside at one moment"):
-        list(pool.map(enter, [gauge] * 4))
+        list(pool.map(stay, range(4)))
     assert "is exceeded" in (gauge.complaint() or "")
 
 
