@@ -69,6 +69,7 @@ class _Beats:
         self._handle: Any = None
         self._last = 0.0
         self._quick = 0
+        self.waits = False  # whether the loop waits, until the first beat
 
     def start(self) -> None:
         self._last = CLOCKS.wall()
@@ -79,12 +80,16 @@ class _Beats:
             self._handle.cancel()
 
     def is_current(self) -> bool:
-        return not self._monitor.skips_waits
+        return not (self._monitor.skips_waits or self.waits)
 
     def _beat(self) -> None:
         last, self._last = self._last, CLOCKS.wall()
         self._quick = self._quick + 1 if self._last - last < self.idle / 4 else 0
-        self._monitor.beat(self.idle)
+        if self.waits:
+            self.waits = False
+            self._monitor.resumes()
+        else:
+            self._monitor.beat(self.idle)
         if self._quick >= _VIRTUAL:
             self._monitor.skips_waits = True
             self._monitor.waits()
@@ -122,14 +127,15 @@ class _SelectorWaits:
     def _check(self) -> None:
         """Take a timer if the loop waits elsewhere, as the loops of some GUI toolkits do."""
         if not self.was_called:
-            self.need_beats()
+            self.need_beats(waits=False)
 
-    def need_beats(self) -> None:
-        """Take a timer from now on."""
+    def need_beats(self, waits: bool) -> None:
+        """Take a timer from now on; ``waits`` says whether the loop waits now."""
         if not self._needs_beats:
             self._hook.discard(self)
             self._needs_beats = True
             self.idle = self._beats.idle
+            self._beats.waits = waits
             self._beats.start()
 
 
@@ -157,14 +163,18 @@ class _SelectHook:
             each.monitor.waits()
         due = None if timeout is None or not self._is_own else CLOCKS.wall() + max(0.0, timeout)
         try:
-            return self._select(timeout)
+            found = self._select(timeout)
         except Exception:
-            for each in self._drivers:
-                each.need_beats()  # qtinter's selector raises one, and its loop waits in Qt then
-            raise
-        finally:
             for each in drivers:
-                each.monitor.resumes(due)
+                each.need_beats(waits=True)  # qtinter's selector raises one, and its loop waits in Qt then
+            raise
+        except BaseException:
+            for each in drivers:
+                each.monitor.resumes()
+            raise
+        for each in drivers:
+            each.monitor.resumes(due)
+        return found
 
     def is_installed(self) -> bool:
         """Whether the selector still has this in place of its method."""

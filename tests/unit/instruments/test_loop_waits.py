@@ -124,13 +124,19 @@ def test_a_selector_that_raises_needs_beats(loop: asyncio.AbstractEventLoop) -> 
         raise Yields
 
     selector = selector_of(loop)
+    own = selector.select
     selector.select = waits_in_qt
     heard, made = started(loop)
     with pytest.raises(Yields):
         loop.run_forever()
-    assert heard.told == ["waits", "resumes"]
+    assert heard.told == ["waits"]
     assert made.idle == BEAT
+    assert not made.is_current()
     assert selector.select is waits_in_qt
+    selector.select = own
+    run(loop, 3 * BEAT)
+    assert heard.told[:3] == ["waits", "resumes", f"beat {BEAT}"]
+    assert made.is_current()
     made.stop()
 
 
