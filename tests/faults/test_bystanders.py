@@ -93,6 +93,29 @@ def test_own_pool(number):
     )
 
 
+@pytest.mark.parametrize("priority", ["auto", "off"])
+def test_setup_that_holds_the_gil_is_no_hold_of_the_body(
+    suite: Suite, pytester: pytest.Pytester, priority: str
+) -> None:
+    suite(
+        """
+def make():
+    return sum(range(2_000_000))  # one call that keeps the GIL
+
+@pytest.mark.expect_gil_released(max_hold="5ms", setup=make)
+def test_body(concurrency_worker):
+    time.sleep(0.012)
+
+def test_asks(concurrency):
+    concurrency.gil_hold(lambda made: time.sleep(0.012), setup=make) <= "5ms"
+""",
+        REPORT,
+        f"--concurrency-priority={priority}",
+    )
+    verdicts = {record["expectations"][0]["verdict"] for record in records(pytester)}
+    assert verdicts <= {"met", "undecided"}, "a busy machine may leave it undecided"
+
+
 def test_busy_thread_of_the_session_makes_python_code_no_faster(suite: Suite, pytester: pytest.Pytester) -> None:
     """A single worker waits for its GIL half of the time, four workers a fifth of it."""
     suite(
