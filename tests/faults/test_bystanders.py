@@ -107,7 +107,7 @@ def test_body(concurrency_worker):
     time.sleep(0.012)
 
 def test_asks(concurrency):
-    concurrency.gil_hold(lambda made: time.sleep(0.012), setup=make) <= "5ms"
+    assert concurrency.gil_hold(lambda made: time.sleep(0.012), setup=make) <= "5ms"
 """,
         REPORT,
         f"--concurrency-priority={priority}",

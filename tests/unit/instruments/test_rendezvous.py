@@ -128,7 +128,7 @@ def test_a_worker_that_raises_frees_the_others(make: Make) -> None:
             raise OSError
         enter(gauge)
 
-    with ThreadPoolExecutor(3) as pool, pytest.raises(ExpectationNotMet, match="[12] of 3 w(as|ere) inside"):
+    with ThreadPoolExecutor(3) as pool, pytest.raises(ExpectationNotMet, match=r"[12] of 3 w(as|ere) inside"):
         list(pool.map(work, range(3)))
 
 
