@@ -21,6 +21,7 @@ from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.worker_bench import WorkerBench
 from pytest_concurrency.probes.leftovers import Leftovers
+from pytest_concurrency.verdicts import worker_errors
 from pytest_concurrency.verdicts.outcome import combine, judge, loses_time, not_measured
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -198,9 +199,11 @@ def with_note(raised: Raised) -> BaseException:
         return WorkerLost(f"{error}\n{where}")
     if isinstance(error, KeyboardInterrupt):
         # Ctrl-C interrupts the session's main thread. This exception comes from the body, and must not end the session.
-        return WorkerLost(
-            f"the body raised KeyboardInterrupt{f': {error}' if str(error) else ''}\n{where}"
-        ).with_traceback(error.__traceback__)
+        text = worker_errors.lost(
+            f"the body raised {worker_errors.described(error)}",
+            try_next="raise another exception in the body; Ctrl-C reaches the session and not its workers.",
+        )
+        return WorkerLost(f"{text}\n{where}").with_traceback(error.__traceback__)
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, list):
         notes.append(where)
