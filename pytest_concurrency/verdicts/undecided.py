@@ -108,10 +108,8 @@ def _time_ran_out(
             f"{within}: there was time for only {count(len(rounds), 'round')} of {duration(stats.median(walls))}"
         )
         if sum(walls) < max_time / 2:
-            return Doubt(
-                f"{there_was}, and the start of the workers, calls to warm up, and pauses took the rest",
-                "raise max_time.",
-            )
+            rest = "the start of the workers, setup=, calls to warm up, and pauses took the rest"
+            return Doubt(f"{there_was}, and {rest}", "raise max_time.")
         return Doubt(there_was, "raise max_time, or make the body shorter.")
     above = sum(vote.direction > 0 for vote in case.votes)
     below = sum(vote.direction < 0 for vote in case.votes)
