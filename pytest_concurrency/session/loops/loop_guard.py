@@ -5,7 +5,6 @@ A separate plugin, which only sessions with that option have.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Generator
 from typing import Any
 
@@ -42,10 +41,7 @@ class LoopGuard:
         self._allow: list[str] = [line for line in config.getini("concurrency_max_block_allow") if line]
         self._loops = LoopWatch(self._limit)
         self._loops.is_on = False
-        self._patch = contextlib.ExitStack()
-        # Once for all tests: each change of a class makes its methods slow for a while, and some versions of Python in
-        # the end stop caching them.
-        self._patch.enter_context(self._loops.patched())
+        self._loops.start()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -88,7 +84,6 @@ class LoopGuard:
         return report
 
     def pytest_unconfigure(self) -> None:
-        self._patch.close()
         self._loops.close()
 
     def _is_measured(self, item: pytest.Item) -> bool:

@@ -50,14 +50,13 @@ class LoopWatch:
         """Return the CPU time, in seconds, that watching has taken in a thread of its own."""
         return self._watcher.cpu
 
-    def close(self) -> None:
-        """End what watches."""
-        self._watcher.close()
+    def start(self) -> None:
+        """Watch the loops of asyncio that start before :meth:`close`.
 
-    @contextlib.contextmanager
-    def patched(self) -> Iterator[None]:
-        """Watch the loops of asyncio that start in this context."""
-        run_forever = _SYNC_LOOPS.run_forever
+        Call it once for all tests: each change of a class makes its methods slow for a while, and some versions of
+        Python in the end stop caching them.
+        """
+        self._run_forever = run_forever = _SYNC_LOOPS.run_forever
         watch = self
 
         @functools.wraps(run_forever)
@@ -81,10 +80,11 @@ class LoopWatch:
                 monitor.stop()
 
         _SYNC_LOOPS.run_forever = watched  # type: ignore[assignment,method-assign]
-        try:
-            yield
-        finally:
-            _SYNC_LOOPS.run_forever = run_forever  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        """End what watches."""
+        _SYNC_LOOPS.run_forever = self._run_forever  # type: ignore[method-assign]
+        self._watcher.close()
 
     @contextlib.contextmanager
     def body_of(self, item: pytest.Item) -> Iterator[None]:

@@ -44,9 +44,8 @@ class SurveyReader:
         # With --concurrency-max-block, the blocks are those that the guard finds.
         self._loops = None if settings.max_block else LoopWatch(_BLOCK, late=True)
         self._clock = PhaseClock() if self._loops is None else PhaseClock(self._loops.cpu)
-        self._patch = contextlib.ExitStack()
         if self._loops is not None:
-            self._patch.enter_context(self._loops.patched())
+            self._loops.start()
         self._measured_items: set[pytest.Item] = set()
         self._process: Process | None = None
         self._spent = values.NO_TIME  # by all tests
@@ -128,7 +127,6 @@ class SurveyReader:
         session.config.workeroutput[ATTRIBUTE] = {"process": process, "fit": fit}  # type: ignore[attr-defined]
 
     def pytest_unconfigure(self) -> None:
-        self._patch.close()
         if self._loops is not None:
             self._loops.close()
         self._clock.close()
