@@ -68,8 +68,7 @@ class LoopMonitor:
         collected = COLLECTOR_CLOCK.spent(ident)
         process = CLOCKS.process_cpu() - self._watcher.cpu
         now = CLOCKS.wall()
-        self._last = _Stamp(now, delay, cpu, process, collected, self._seen, now)
-        self._began = self._late_since = now
+        self._begin(_Stamp(now, delay, cpu, process, collected, self._seen, now))
         self._is_prepared = True
         self._watcher.add(self)
 
@@ -83,8 +82,7 @@ class LoopMonitor:
             self.beat(0.0)
         else:
             self._watcher.add(self)
-            self._last = self._stamp()
-            self._began = self._late_since = self._last.after
+            self._begin(self._stamp())
         self._driver.start()
         return self
 
@@ -121,8 +119,7 @@ class LoopMonitor:
         if now.before - self._began > self._limit and not self._paused:
             self._keep(last, now, idle)
         self._forget()
-        self._last = now
-        self._began = self._late_since = now.after
+        self._begin(now)
 
     def waits(self) -> None:
         """End the current gap, and begin none until :meth:`resumes`, because the loop waits for events."""
@@ -141,10 +138,9 @@ class LoopMonitor:
         if due is not None and now - due > self._limit:
             self._began = due
             self.beat(now - due)
+        elif now - self._last.after > _AGE * self._limit:
+            self._begin(self._stamp())
         else:
-            if now - self._last.after > _AGE * self._limit:
-                self._last = self._stamp()
-                now = self._last.after
             self._began = self._late_since = now
 
     def look(self, now: float, period: float) -> float:
@@ -158,6 +154,11 @@ class LoopMonitor:
         if stack := stack_locations.of_thread(self._ident):
             self._places[stack] += 1
         return period
+
+    def _begin(self, stamp: _Stamp) -> None:
+        """Begin a gap at these readings."""
+        self._last = stamp
+        self._began = self._late_since = stamp.after
 
     def _forget(self) -> None:
         """Drop the samples of the gap that has ended."""

@@ -131,12 +131,11 @@ class _SelectorWaits:
 
     def need_beats(self, waits: bool) -> None:
         """Take a timer from now on; ``waits`` says whether the loop waits now."""
-        if not self._needs_beats:
-            self._hook.discard(self)
-            self._needs_beats = True
-            self.idle = self._beats.idle
-            self._beats.waits = waits
-            self._beats.start()
+        self._hook.discard(self)
+        self._needs_beats = True
+        self.idle = self._beats.idle
+        self._beats.waits = waits
+        self._beats.start()
 
 
 class _SelectHook:
