@@ -65,6 +65,7 @@ STEADY = 0.85
 DRIFTS = 2.0
 FALLS = 1.3
 TELLING = 9
+SWINGS = 3.0
 HINGES = 0.3
 DELIVERED = 0.75
 QUIET = 0.25
@@ -206,6 +207,8 @@ TABLE = (
              "Factor by which a figure must fall to matter."),
     Constant("TELLING", "rounds", "judgement", "follows from DRIFTS and thirds of rounds",
              "Rounds in which a drift by that factor shows at the latest, if it goes on as it began."),
+    Constant("SWINGS", "seconds", "judgement", "a latency that swung within 1 s looked like a drift in its first half",
+             "Time for which what looks like a drift is watched before it undoes a verdict."),
     Constant("HINGES", "share", "judgement", "replay",
              "Share of computing above which a slow figure hangs on the CPUs."),
     Constant("DELIVERED", "part of the CPUs", "judgement", "replay",

@@ -191,7 +191,7 @@ class _Loop:
         if len(self._rounds) == self._plan.most_rounds:
             return True
         # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
-        if not self._plan.answered([case.verdict for case in self._cases]) or self._may_drift():
+        if not self._plan.answered([case.verdict for case in self._cases]) or self._unsure_of_drift():
             return False
         return ratio is None or not ratio.imprecise or self._measured() >= constants.REFINING
 
@@ -200,8 +200,13 @@ class _Loop:
         samples = [sample for round_ in self._rounds for sample in (round_.serial, round_.concurrent)]
         return sum(sample.wall for sample in samples if sample is not None)
 
-    def _may_drift(self) -> bool:
-        return self._plan.setup.method == "pair" and drift.may_drift(self._rounds)
+    def _unsure_of_drift(self) -> bool:
+        """Whether more rounds tell a drift from a body's chance, or from a latency that rises and falls again."""
+        if self._plan.setup.method != "pair":
+            return False
+        if drift.factor(self._rounds) is not None:
+            return self._bench.now() - self._measuring < constants.SWINGS
+        return drift.may_drift(self._rounds)
 
     def _prepare_next(self, fresh: bool, bad: bool) -> None:
         """After a bad round beside interference wait, longer each time, so that a burst of it passes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from dataclasses import replace
 from typing import Any
@@ -451,6 +452,16 @@ def test_a_verdict_does_not_wait_for_a_body_that_has_warmed_up() -> None:
     settlement = end(changing(1 / 1.3, until=4), SpeedupClaim(4, 1.2, 0.25))
     assert settlement.verdict == "met"
     assert len(settlement.rounds) <= 9
+
+
+@pytest.mark.parametrize(("lock", "verdict"), [(0.0, "met"), (1.0, "not_met")])
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
+def test_a_latency_that_rises_and_falls_again_is_no_drift(lock: float, verdict: str, phase: float) -> None:
+    def swinging(bench: ScriptedBench) -> ScriptedBody:
+        return ScriptedBody(wait=0.01 * (1 + 0.5 * math.sin(math.tau * (bench.now() + phase))), lock=lock)
+
+    settlement = end(ScriptedBench(swinging), SpeedupClaim(4, 1.5, 0.25))
+    assert settlement.verdict == verdict
 
 
 def test_max_time_ends_the_wait_for_a_drift() -> None:
