@@ -42,7 +42,7 @@ class SimulatedBench(Workers):
             self.warm = True
             self._run(setup, setup.group_size, 1)
         if "body" not in self.loops and setup.method == "pair":
-            self.loops["body"] = 1 if self.serial_calls else self._calibrate(setup, "body")
+            self.loops["body"] = 1 if "body" in self.single_calls else self._calibrate(setup, "body")
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         return CpuSite(float(CPUS), True, not own_gil(self.recipe), CPUS)
@@ -58,7 +58,7 @@ class SimulatedBench(Workers):
             return Round(self.number, sample, interference=self._read(), block=block)
         serial, self.first = self.first, None
         round_ = self._pair(setup, self.loops["body"], "body", serial)
-        self.short = self.short + 1 if round_.serial.wall < self.batch / 4 and not self.serial_calls else 0
+        self.short = self.short + 1 if round_.serial.wall < self.batch / 4 and "body" not in self.single_calls else 0
         if self.short >= SHORT_ROUNDS:
             del self.loops["body"]
         return round_
@@ -92,14 +92,12 @@ class SimulatedBench(Workers):
             return False
         longer = self.loops.get("body", 1) > 1
         self.loops["body"] = 1
-        self.serial_calls = 1 if self.recipe.setup or self.by_index else serial_calls
+        self.single_calls.make("body", None if self.recipe.setup or self.by_index else serial_calls)
         return longer
 
     def stagger(self, setup: WorkerSetup) -> None:
-        if self.serial_calls:
-            if some := self.rng.randint(0, 2):
-                self._run(setup, 1, some)
-        elif some := self.rng.randint(0, setup.workers or 1):
+        most = 1 if "body" in self.single_calls else setup.workers or 1
+        if not self.single_calls.vary("body") and (some := self.rng.randint(0, most)):
             self._run(setup, some, 1)
 
     def note(self, setup: WorkerSetup) -> str:
@@ -124,9 +122,9 @@ class SimulatedBench(Workers):
         return Round(self.number, serial, concurrent, self._read())
 
     def _serial(self, setup: WorkerSetup, loops: int, job: str) -> Sample:
-        if job != "body" or not self.serial_calls:
+        if job != "body" or "body" not in self.single_calls:
             return self._run(setup, 1, loops, job)
-        return joined([self._run(setup, 1, 1, job) for _ in range(self.serial_calls)])
+        return joined([self._run(setup, 1, 1, job) for _ in range(self.single_calls.next("body", loops))])
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         loops = 1

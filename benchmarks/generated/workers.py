@@ -20,6 +20,7 @@ from pytest_concurrency.core.model import Interference, Reading, Sample
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.measurement import batch_size, worker_indices
 from pytest_concurrency.measurement.ordering import RoundOrder
+from pytest_concurrency.measurement.single_calls import SingleCalls
 from pytest_concurrency.probes import helper_threads
 
 REFERENCE = 0.00035  # seconds that the reference workload computes, GIL released
@@ -37,7 +38,7 @@ class Workers:
         self.everywhere: dict[object, Resource] = {}
         self.loops: dict[str, int] = {}
         self.first: Sample | None = None
-        self.serial_calls = 0  # in a round of batches of one call; 0 for batches of several
+        self.single_calls = SingleCalls(rng)
         self.expected = 0.0  # seconds of a call
         self.short = 0  # rounds in a row with a batch much shorter than it was sized
         self.batch = batch_size.SHORTEST

@@ -95,7 +95,7 @@ class BaseBench(ABC):
 
     @abstractmethod
     def stagger(self, setup: WorkerSetup) -> None:
-        """Make some calls that are not measured: a slow n-th call could otherwise hit the same batch in every round."""
+        """Make some calls more, measured or not: a slow n-th call could otherwise hit the same batch in every round."""
 
     @abstractmethod
     def note(self, setup: WorkerSetup) -> str:

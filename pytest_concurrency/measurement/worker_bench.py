@@ -26,6 +26,7 @@ from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.batch_priority import BatchPriority
 from pytest_concurrency.measurement.left_elsewhere import told_by
 from pytest_concurrency.measurement.other_threads import OtherThreads
+from pytest_concurrency.measurement.single_calls import SingleCalls
 from pytest_concurrency.probes import contention_site, gil_heartbeat
 from pytest_concurrency.probes.ended_tasks import ENDED
 from pytest_concurrency.probes.leftovers import Leftovers
@@ -66,7 +67,6 @@ class WorkerBench(BaseBench):
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._at_once_loops: dict[str, int] = {}  # of concurrent batches that must last for some time
-        self._serial_calls: dict[str, int] = {}  # in a round's serial run, where each batch is a single call
         self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
         self._first_serial: dict[str, Sample] = {}  # the serial batch that sizing has measured, for the next round
         self._warm: set[str] = set()
@@ -76,6 +76,7 @@ class WorkerBench(BaseBench):
         self._by_index = False  # whether the body depends on the index of its worker
         self._workers = 1  # of the latest setup that has several
         self._cores = topology.cores()
+        self._single_calls = SingleCalls(self._random)
         self._gil = GilWatch()
         self._others = OtherThreads(self._leftovers.bystanders)
         self._priority = BatchPriority(around.priority, self._others.bystanders)
@@ -102,7 +103,7 @@ class WorkerBench(BaseBench):
         if setup.key not in self._loops and setup.method == "pair":
             # A long call is a batch of its own; calibrating would cost the time of another call.
             long = self._expected >= _LONG_BODY
-            self._loops[setup.key] = 1 if long or setup.key in self._serial_calls else self._calibrate(setup, "body")
+            self._loops[setup.key] = 1 if long or setup.key in self._single_calls else self._calibrate(setup, "body")
 
     def site(self, setup: WorkerSetup) -> CpuSite:
         group = self._groups[setup.key][1]
@@ -130,7 +131,7 @@ class WorkerBench(BaseBench):
         if setup.sustained and round_.concurrent is not None:
             most = self._loops[setup.key]
             self._at_once_loops[setup.key] = batch_size.sustained_loops(most, round_.concurrent, setup.sustained)
-        short = round_.serial.wall < max(self._batch, setup.sustained) / 4 and setup.key not in self._serial_calls
+        short = round_.serial.wall < max(self._batch, setup.sustained) / 4 and setup.key not in self._single_calls
         self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
         if self._short[setup.key] >= _SHORT_ROUNDS:
             # The body is much faster now than when its batch was sized: a cache has become warm.
@@ -220,17 +221,14 @@ class WorkerBench(BaseBench):
         self._loops[setup.key] = 1
         # An input from setup= serves one batch, and bodies that depend on their worker's index all run in each batch.
         one_batch = self._body.prepare is not None or self._by_index
-        self._serial_calls[setup.key] = 1 if one_batch else serial_calls
+        self._single_calls.make(setup.key, None if one_batch else serial_calls)
         return longer
 
     def stagger(self, setup: WorkerSetup) -> None:
-        """Let a random number of workers make an extra call: a slow n-th call must not always be in the same batch."""
+        """Make a random number of calls more: a slow n-th call must not always be in the same batch."""
         self.prepare(setup)
-        if setup.key in self._serial_calls:
-            # Concurrent calls that vary and wait for each other would take as long as a whole round.
-            if some := self._random.randint(0, 2):
-                self._run(setup, 1, some)
-        elif some := self._random.randint(0, setup.workers or 1):
+        most = 1 if setup.key in self._single_calls else setup.workers or 1
+        if not self._single_calls.vary(setup.key) and (some := self._random.randint(0, most)):
             self._run(setup, some, 1)
 
     def note(self, setup: WorkerSetup) -> str:
@@ -259,7 +257,7 @@ class WorkerBench(BaseBench):
         """Run one worker (unless ``serial`` was just measured) and several, one right after the other."""
         workers = setup.workers
         at_once = self._at_once_loops.get(setup.key, loops) if job == "body" else loops
-        serial_loops = self._serial_calls.get(setup.key, loops) if job == "body" else loops
+        serial_loops = self._single_calls.next(setup.key, loops) if job == "body" else loops
         if workers is None:
             return self._round_of(serial or self._run(setup, 1, loops, job))
         return self._round_of(
@@ -287,7 +285,7 @@ class WorkerBench(BaseBench):
         group = self._groups[setup.key][1]
         alone = workers == 1 and job == "body"
         turns = (bodies or setup.group_size) if alone and self._by_index else 1
-        calls = loops if alone and not self._by_index and setup.key in self._serial_calls else 0  # each a batch
+        calls = loops if alone and not self._by_index and setup.key in self._single_calls else 0  # each a batch
         deadline = max(self._patience, _PATIENCE * self._expected * loops * max(workers, turns))
         try:
             if self._body.prepare is not None and job != "control":

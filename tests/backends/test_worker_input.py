@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from conftest import ALONE, text_of
+
+from pytest_concurrency.backends.batch import current_input
+from pytest_concurrency.backends.environment import WorkerEnvironment
+from pytest_concurrency.core.model import Body
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.measurement.worker_bench import WorkerBench
 
 PLACES = [
     "threads=2",
@@ -159,6 +167,23 @@ def test_it():
     )
     result.assert_outcomes(failed=1)
     assert "OSError: no more input" in text_of(result)
+
+
+def test_each_input_of_calls_that_vary_is_used_once() -> None:
+    """Calls between the rounds got one input for two of them."""
+
+    def work() -> None:
+        time.sleep(current_input().pop())
+
+    body = Body(work, prepare=lambda: [0.002])
+    setup = WorkerSetup("threads", 2)
+    environment = WorkerEnvironment(Path.cwd(), "fork")
+    with closing(WorkerBench(body, environment, patience=20.0, expected=1.0)) as bench:
+        bench.round(setup)
+        bench.one_call(setup, 3)
+        for _ in range(8):
+            bench.stagger(setup)
+            assert bench.round(setup).serial.loops == 1
 
 
 def test_body_that_uses_up_its_input_gets_a_hint(pytester: pytest.Pytester) -> None:

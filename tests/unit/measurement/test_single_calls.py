@@ -1,0 +1,34 @@
+"""How many calls a serial run makes where calls vary."""
+
+from __future__ import annotations
+
+import random
+
+from pytest_concurrency.measurement.single_calls import SingleCalls
+
+
+def test_a_serial_run_makes_the_calls_that_it_was_given_until_they_vary() -> None:
+    calls = SingleCalls(random.Random(1))
+    assert "threads" not in calls
+    assert (calls.next("threads", 7), calls.vary("threads")) == (7, False)
+    calls.make("threads", 3)
+    assert "threads" in calls
+    assert [calls.next("threads", 7) for _ in range(3)] == [3, 3, 3]
+
+
+def test_calls_that_vary_keep_no_step_with_the_rounds() -> None:
+    calls = SingleCalls(random.Random(1))
+    calls.make("threads", 3)
+    seen = []
+    for _ in range(50):
+        assert calls.vary("threads")
+        seen.append(calls.next("threads", 7))
+    assert set(seen) == {3, 4, 5}
+    assert calls.next("threads", 7) == 3, "only the next round makes more"
+
+
+def test_an_input_that_serves_one_batch_is_called_once() -> None:
+    calls = SingleCalls(random.Random(1))
+    calls.make("threads", None)
+    assert not calls.vary("threads")
+    assert calls.next("threads", 7) == 1
