@@ -5,8 +5,6 @@ It sizes batches, alternates the two sides and reads counters as the real bench 
 
 from __future__ import annotations
 
-import itertools
-
 from generated import machine as m
 from generated.machine import Program, Thread
 from generated.programs import Beat
@@ -124,7 +122,7 @@ class SimulatedBench(Workers):
     def _serial(self, setup: WorkerSetup, loops: int, job: str) -> Sample:
         if job != "body" or "body" not in self.single_calls:
             return self._run(setup, 1, loops, job)
-        return joined([self._run(setup, 1, 1, job) for _ in range(self.single_calls.next("body", loops))])
+        return batch_size.joined([self._run(setup, 1, 1, job) for _ in range(self.single_calls.next("body", loops))])
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         loops = 1
@@ -217,24 +215,3 @@ class SimulatedBench(Workers):
         low = max(0.0, bounds[0] - (machine.spent_by("bystander") - bystanders))
         sample = self._credited(Sample(1, tuple(found)), self._helpers() - before)
         return sample, BlockProbe(Interval(low, max(low, bounds[1])))
-
-
-def joined(samples: list[Sample]) -> Sample:
-    """Batches of a single worker as one, as if each had begun when the one before it ended."""
-    readings = [sample.readings[0] for sample in samples]
-    first = readings[0]
-    if len(readings) == 1:
-        return samples[0]
-    ends = tuple(first.start + seconds for seconds in itertools.accumulate(reading.wall for reading in readings))
-    known = first.delay is not None
-    whole = Reading(
-        first.start,
-        ends[-1],
-        sum(reading.cpu for reading in readings),
-        sum(reading.delay or 0.0 for reading in readings) if known else None,
-        first.late,
-        sum(reading.switches or 0 for reading in readings) if known else None,
-        max((reading.accounting for reading in readings), key=("one", "seen", "native", "unclear", "unseen").index),
-        ends,
-    )
-    return Sample(sum(sample.loops for sample in samples), (whole,))

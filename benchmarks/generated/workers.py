@@ -25,6 +25,7 @@ from pytest_concurrency.probes import helper_threads
 
 REFERENCE = 0.00035  # seconds that the reference workload computes, GIL released
 WINDOW, TICK = 0.1, 0.01  # seconds of a window of interference, and of the kernel's ticks
+CROWDED = 0.1  # part of a batch's time
 BETWEEN = 0.0004  # seconds between two batches
 
 
@@ -70,6 +71,7 @@ class Workers:
         if self.recipe.setup and job == "body":
             self._make_inputs(workers)
         before = [self._helpers(index) for index in range(workers)]
+        bystanders = self.machine.spent_by("bystander")
         bodies = [[index] for index in range(workers)]
         if workers == 1 and job == "body" and self.by_index:
             bodies = [list(range(setup.group_size))]
@@ -77,7 +79,7 @@ class Workers:
             readings = self._tasks(bodies, loops, job)
         else:
             readings = self._threads(bodies, loops, job)
-        sample = Sample(loops, readings)
+        sample = self._beside(Sample(loops, readings), self.machine.spent_by("bystander") - bystanders)
         if job != "body":
             return sample
         helpers = [self._helpers(index) - spent for index, spent in enumerate(before)]
@@ -85,6 +87,12 @@ class Workers:
             return worker_indices.mean_body(self._credited(sample, helpers[0]))
         credited = [helper_threads.credit([reading], cpu)[0] for reading, cpu in zip(readings, helpers, strict=True)]
         return worker_indices.mean_body(replace(sample, readings=tuple(credited)))
+
+    def _beside(self, sample: Sample, computed: float) -> Sample:
+        """Tell for how long a bystander may have held the workers' GIL, where that and their computing are notable."""
+        if own_gil(self.recipe) or min(computed, sample.cpu) <= CROWDED * sample.wall:
+            return sample
+        return replace(sample, gil_taken=computed)
 
     def _make_inputs(self, workers: int) -> None:
         def make(me: Thread) -> Program:

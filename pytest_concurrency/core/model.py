@@ -65,8 +65,8 @@ class Reading:
 
     ``accounting`` says who did the work where a user's own code is read as a whole: ``one`` thread; several,
     whose run delay has been ``seen`` and is in ``delay``; among these threads of ``native`` code, which may spin while
-    they wait; or others too, whose run delay is ``unseen``; or it is ``unclear`` what threads that computed beside it
-    did: work for the body, or take the GIL from it. A worker that others ``helped`` has a part of their run delay in
+    they wait; or others too, whose run delay is ``unseen``; or it is ``unclear`` whether threads that computed beside
+    it worked for the body. A worker that others ``helped`` has a part of their run delay in
     ``helpers_delay``, so that the workers' parts add up to all of it. ``ends`` says of tasks, which share a thread,
     when each was done. ``by_index`` says that the body has asked which worker runs it, ``each`` what one body of each
     worker took where a single worker ran the bodies of several, one after the other, in seconds.
@@ -101,10 +101,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One batch: each of some workers ran the body ``loops`` times."""
+    """One batch: each of some workers ran the body ``loops`` times.
+
+    ``gil_taken`` is for how many seconds threads that do not work for the body may have held the GIL, where they did so
+    for a notable part of the batch.
+    """
 
     loops: int
     readings: tuple[Reading, ...]
+    gil_taken: float = 0.0
 
     @property
     def workers(self) -> int:

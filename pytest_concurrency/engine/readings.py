@@ -112,8 +112,7 @@ def seen_in_concurrent_only(rounds: Sequence[Round]) -> bool:
 def readable(round_: Round) -> bool:
     """Whether a round counts: run delay was read, or the machine was quiet without it.
 
-    One in which a thread computed does not, of which it is not known whether it works for the body, or which may have
-    taken the GIL from it.
+    One in which a thread computed does not, of which it is not known whether it works for the body.
     """
     samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
     if any(reading.accounting == "unclear" for sample in samples for reading in sample.readings):

@@ -66,6 +66,7 @@ def joined(samples: Sequence[Sample]) -> Sample:
                 helpers_delay=sum(reading.helpers_delay for reading in readings),
             ),
         ),
+        gil_taken=sum(sample.gil_taken for sample in samples),
     )
 
 

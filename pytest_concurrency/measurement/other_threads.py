@@ -10,12 +10,11 @@ from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.probes import helper_threads
 from pytest_concurrency.probes.bystanders import Bystanders
 from pytest_concurrency.probes.helper_threads import HelperThreads, UsedCpu
+from pytest_concurrency.probes.thread_clock import growth
 
 _FIRST_LOOKS, _LOOKS = 3, 20  # samples of what this process does while no body runs: at first, and at most
 _LEAST_HELP = 0.25  # part of the other CPU time that must exceed the background; with less, none of it counts as help
-# Bystanders that compute for more than this part of a batch's time may take the GIL from a body that computes. A single
-# worker waits for a bystander half of the time, and four worker threads wait less. Without this limit, pure Python code
-# reads as 1.6x as fast in four threads.
+# Bystanders that compute for more than this part of a batch's time may take the GIL from a body that computes.
 _CROWDED = 0.1
 _IN_TURN = 0.05  # part of a batch's time for which threads of real-time priority may have waited for each other
 
@@ -25,6 +24,7 @@ class Watch:
     """Readings of bystanders and helpers from before a batch."""
 
     bystanders: Mapping[int, float]
+    active: Mapping[int, float]  # seconds for which each of them was running or ready to run
     helpers: HelperThreads
 
 
@@ -38,7 +38,7 @@ class OtherThreads:
 
     def watch(self, delays: bool) -> Watch:
         """Take the readings before a batch; ``delays``: helpers of the body that end in it report their run delay."""
-        return Watch(self.bystanders.used(), HelperThreads(children=True, delays=delays))
+        return Watch(self.bystanders.used(), self.bystanders.active(), HelperThreads(children=True, delays=delays))
 
     def judge(
         self,
@@ -57,7 +57,7 @@ class OtherThreads:
         :param realtime: whether all that worked for the batch had real-time priority.
         :return: None if a thread turned out to belong to the body: the batch then has to be measured once more.
         """
-        theirs = self.bystanders.computed(watch.bystanders)
+        theirs, active = self.bystanders.computed(watch.bystanders), self.bystanders.active()
         watch.helpers.finish(sample.cpu + theirs, begun, workers)
         credited = self._credited(sample, watch.helpers.cpu, watch.helpers.delay)
         # At real-time priority, threads that share a CPU take turns of 100 ms, and not of some milliseconds. So a batch
@@ -68,9 +68,11 @@ class OtherThreads:
         whose = self.bystanders.ask(watch.bystanders, sample.wall, lambda: again().wall)
         if whose == "the body's":
             return None
-        notable = _CROWDED * sample.wall
-        if contended or whose == "unclear" or (gil_enabled() and theirs > notable and sample.cpu > notable):
+        if contended or whose == "unclear":
             return _unclear(credited)
+        notable = _CROWDED * sample.wall
+        if gil_enabled() and theirs > notable and sample.cpu > notable:
+            return replace(credited, gil_taken=growth(watch.active, active))
         return credited
 
     def _credited(self, sample: Sample, cpu: float, delay: float | None) -> Sample:

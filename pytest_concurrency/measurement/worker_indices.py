@@ -20,7 +20,9 @@ def depends_on_index(sample: Sample) -> bool:
 
 def mean_body(sample: Sample) -> Sample:
     """Return a sample in which one worker ran the bodies of several workers, converted into that of their mean."""
-    return replace(sample, readings=tuple(_mean(reading) for reading in sample.readings))
+    bodies = max(1, len(sample.readings[0].each))
+    readings = tuple(_mean(reading) for reading in sample.readings)
+    return replace(sample, readings=readings, gil_taken=sample.gil_taken / bodies)
 
 
 def _mean(reading: Reading) -> Reading:

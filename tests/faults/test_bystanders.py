@@ -154,6 +154,45 @@ def test_faster():
     assert faster in ("not_met", "undecided", "unmeasurable")
 
 
+def test_a_thread_that_computes_now_and_then_keeps_no_loss_undecided(suite: Suite, pytester: pytest.Pytester) -> None:
+    """What it may have held the GIL for is known, and is far less than what the speedup lacks."""
+    suite(
+        """
+@pytest.fixture(scope="module", autouse=True)
+def ticker():
+    stop = threading.Event()
+    def work():
+        while not stop.wait(0.01):
+            end = time.thread_time() + 0.002
+            while time.thread_time() < end:
+                pass
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+def compute():
+    for _ in range(500_000):
+        pass
+
+@pytest.mark.expect_speedup(threads=2, at_least=1.7)
+def test_faster():
+    compute()
+
+@pytest.mark.expect_cpu_bound(min_cpu=0.6)
+def test_computes():
+    compute()
+""",
+        REPORT,
+    )
+    verdicts = {record["nodeid"]: record["expectations"][0]["verdict"] for record in records(pytester)}
+    assert {node.partition("::")[2]: verdict for node, verdict in verdicts.items()} == {
+        "test_faster": "not_met",
+        "test_computes": "met",
+    }
+
+
 def test_body_that_polls_its_own_thread_is_probed_in_time(suite: Suite, pytester: pytest.Pytester) -> None:
     """During the probe, a thread that computes keeps the GIL for longer, and gives it up at each turn all the same."""
     suite(

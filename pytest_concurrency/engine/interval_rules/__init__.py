@@ -19,6 +19,8 @@ from pytest_concurrency.engine.interval_rules import (
     answered_waits,
     cpu_limit,
     gil_limit,
+    gil_taken,
+    gil_waits,
     hidden_computing,
     late_helpers,
     slow_cpus,
@@ -29,8 +31,8 @@ from pytest_concurrency.engine.rule import Rule
 from pytest_concurrency.engine.voting import side
 
 LIMITS: tuple[Rule[Change], ...] = (cpu_limit.RULE, gil_limit.RULE)
-RATIO_WIDENS: tuple[Rule[Change], ...] = (late_helpers.RULE, slow_cpus.RULE)
-SHARE_WIDENS: tuple[Rule[Change], ...] = (stolen_time.RULE, answered_waits.RULE, hidden_computing.RULE)
+RATIO_WIDENS: tuple[Rule[Change], ...] = (late_helpers.RULE, gil_taken.RULE, slow_cpus.RULE)
+SHARE_WIDENS: tuple[Rule[Change], ...] = (stolen_time.RULE, answered_waits.RULE, hidden_computing.RULE, gil_waits.RULE)
 
 
 Step = tuple[str, Interval]  # the name of a rule, and what it left

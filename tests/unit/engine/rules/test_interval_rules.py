@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_concurrency.core.model import Interference, Interval
+from pytest_concurrency.core.model import Interference, Interval, Round, Sample
 from pytest_concurrency.engine import intervals
 from pytest_concurrency.engine.interval_rules import (
     answered_waits,
     cpu_limit,
     gil_limit,
+    gil_taken,
+    gil_waits,
     hidden_computing,
     late_helpers,
     slow_cpus,
@@ -64,6 +66,44 @@ def test_helpers_that_waited_for_no_cpu_widen_nothing() -> None:
     limited = intervals.limited_speedup(seen, Context(2, 2))
     assert limited is not None
     assert intervals.widened_speedup(limited, seen, Context(2, 2)).steps == ()
+
+
+def beside_a_thread(serial: float, together: float) -> Round:
+    """Four workers compute under the GIL for 10 ms each, and wait for it while another thread has it."""
+    return Round(
+        1,
+        Sample(1, (reading(0.01, serial),), gil_taken=serial),
+        Sample(1, tuple(reading(0.01, 0.03 + together) for _ in range(4)), gil_taken=together),
+    )
+
+
+def test_a_thread_that_computes_all_the_time_makes_python_code_no_faster() -> None:
+    """It has the GIL half of the time beside one worker, and a fifth of it beside four, which reads as 1.6x."""
+    seen = beside_a_thread(0.01, 0.01)
+    found = intervals.speedup(seen, Context(4, 4))
+    assert found is not None
+    assert found.low == pytest.approx(0.8)
+    assert found.high >= 1.6
+
+
+def test_a_thread_that_computes_now_and_then_leaves_a_verdict() -> None:
+    seen = beside_a_thread(0.002, 0.004)
+    assert gil_taken.RULE.apply(Interval(1.0, 1.0), seen, Context(4, 4)).low == pytest.approx(10 / 12)
+    found = intervals.speedup(seen, Context(4, 4, NONE_OVERLAPS))
+    assert found is not None
+    assert (found.low, found.high) == (pytest.approx(40 / 44), pytest.approx(48 / 40))
+    alone = round_(reading(0.01), *[reading(0.01, 0.03)] * 4)
+    assert gil_taken.RULE.apply(Interval(1.0, 1.0), alone, Context(4, 4)) == Interval(1.0, 1.0)
+
+
+def test_a_wait_may_have_been_one_for_the_gil_for_as_long_as_others_may_have_had_it() -> None:
+    def share(taken: float) -> Interval:
+        seen = Round(1, Sample(1, (reading(0.01, 0.01),), gil_taken=taken), None)
+        return gil_waits.RULE.apply(Interval(0.5, 0.5), seen, Context())
+
+    assert share(0.0) == Interval(0.5, 0.5)
+    assert share(0.005) == Interval(0.5, pytest.approx(10 / 15))
+    assert share(0.05) == Interval(0.5, 1.0)
 
 
 def test_slow_cpus_excuse_no_more_than_computing_grew() -> None:

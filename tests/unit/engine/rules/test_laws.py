@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_concurrency import engine
-from pytest_concurrency.core.model import Accounting, Interference, Interval, Round
+from pytest_concurrency.core.model import Accounting, Interference, Interval, Round, Sample
 from pytest_concurrency.engine import interval_rules, readings, rules
 from pytest_concurrency.engine.chance import Calls
 from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupClaim
@@ -142,8 +142,13 @@ def busy_rounds(draw: st.DrawFn) -> Round:
         )
         for _ in range(1 + draw(st.integers(1, 5)))
     ]
-    taken, foreign = draw(st.floats(0.0, 0.5)), draw(st.floats(0.0, 4.0))
-    return round_(*made, interference=Interference(foreign, taken, 0.0))
+    taken, foreign, gil = draw(st.floats(0.0, 0.5)), draw(st.floats(0.0, 4.0)), st.floats(0.0, 0.5)
+    return Round(
+        1,
+        Sample(1, (made[0],), gil_taken=draw(gil)),
+        Sample(1, tuple(made[1:]), gil_taken=draw(gil)),
+        Interference(foreign, taken, 0.0),
+    )
 
 
 contexts = st.builds(
