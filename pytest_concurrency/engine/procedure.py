@@ -98,7 +98,7 @@ class _Loop:
         self._probe: GilProbe | None = round_.gil
         if self._probe is not None:
             self._gil.take(self._probe)
-        elif plan.needs_gil or self._wonders():
+        elif plan.needs_gil or (self._gil_matters() and (self._gil.open or self._gil.loose)):
             # Where computing and waiting calls take turns, the next one tells more, and breaks the step.
             for _ in range(2):
                 self._probe = self._bench.probe_gil()
@@ -114,13 +114,14 @@ class _Loop:
     def _update_knowledge(self) -> None:
         self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter, self._gil.held)
 
+    def _gil_matters(self) -> bool:
+        """Whether a speedup depends on who holds the GIL."""
+        computing = reference_workload.computing(self._plan.setup, self._rounds)
+        return self._plan.setup.method == "pair" and computing > constants.GIL_MATTERS
+
     def _wonders(self) -> bool:
         """Whether it matters who holds the GIL, and can still be found out."""
-        return (
-            self._plan.setup.method == "pair"
-            and self._gil.open
-            and (reference_workload.computing(self._plan.setup, self._rounds) > constants.GIL_MATTERS)
-        )
+        return self._gil.open and self._gil_matters()
 
     def _unmeasurable(self) -> str | None:
         if len(self._rounds) < 2 or (self._site.one_interpreter and self._wonders()):

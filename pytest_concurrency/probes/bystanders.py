@@ -85,7 +85,8 @@ class Bystanders:
             readings of that batch missed their part; ``unclear`` if that is still possible.
         """
         began, found = CLOCKS.wall(), False
-        while active := self._busy(before, seconds * _NOTABLE) - self._idle_never:
+        asked = active = self._busy(before, seconds * _NOTABLE) - self._idle_never
+        while active:
             for thread in active:
                 self._batches[thread] = self._batches.get(thread, 0) + 1
             pause = min(max(seconds, _PAUSE[0]), _PAUSE[1])
@@ -99,7 +100,10 @@ class Bystanders:
                 break
             before = self.used()
             seconds = batch()
-        open_ = set(self._batches) & self._threads - self._idle_never
+            active = self._busy(before, seconds * _NOTABLE) - self._idle_never
+        # Only of a thread that computed notably in this batch does it matter whose it is: the server of a fixture may
+        # have done so in the first batch, to accept connections, and hardly compute in those after it.
+        open_ = asked & self._threads - self._idle_never
         return "the body's" if found else "unclear" if open_ else "theirs"
 
     def _busy(self, before: Mapping[int, float], seconds: float) -> set[int]:

@@ -120,6 +120,18 @@ def test_it_is_unclear_whose_a_thread_is_that_computed_once(server: Server) -> N
     assert known.ids
 
 
+def test_a_batch_in_which_it_computes_next_to_nothing_asks_no_more(server: Server) -> None:
+    """Once, a fixture's server that had accepted connections in the first batch left every later one unclear."""
+    known = Bystanders([server.thread.native_id or 0])
+    before = known.used()
+    seconds = timed(server)
+    known.ask(before, seconds, lambda: time.sleep(0.01) or 0.01)  # type: ignore[func-returns-value]
+    before = known.used()
+    server.ask(0.001)
+    assert known.computed(before) > 0
+    assert known.ask(before, 0.1, lambda: timed(server)) == "theirs"
+
+
 def test_bystander_that_has_ended_takes_nothing_off_the_others() -> None:
     """Once, all that it had ever computed was taken off, and a body that waits read as one that others compute for."""
     server = Server()
