@@ -36,7 +36,7 @@ class BatchPriority:
         return self._shared.learning()
 
     def note(self, contended: bool) -> None:
-        """Note whether a concurrent batch at real-time priority said nothing, as threads waited for each other's CPUs.
+        """Note whether a batch at real-time priority said nothing, as threads waited for each other's CPUs.
 
         If many do, those that remain went fast by chance.
         """

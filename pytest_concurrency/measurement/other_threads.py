@@ -57,8 +57,9 @@ class OtherThreads:
         :param realtime: whether all that worked for the batch had real-time priority.
         :return: None if a thread turned out to belong to the body: the batch then has to be measured once more.
         """
-        theirs, active = self.bystanders.computed(watch.bystanders), self.bystanders.active()
-        watch.helpers.finish(sample.cpu + theirs, begun, workers)
+        aside = {*workers, *self.bystanders.ids}  # what a bystander waits for a CPU delays no helper
+        watch.helpers.finish(sample.cpu, begun, aside, lambda: self.bystanders.computed(watch.bystanders))
+        theirs, active = watch.helpers.beside, self.bystanders.active()
         credited = self._credited(sample, watch.helpers.cpu, watch.helpers.delay)
         # At real-time priority, threads that share a CPU take turns of 100 ms, and not of some milliseconds. So a batch
         # in which one of them waited for a CPU may have gone another way than on a quiet machine, and says nothing.

@@ -306,7 +306,7 @@ class WorkerBench(BaseBench):
                 if judged is None:
                     return self._run(setup, workers, loops, bodies=bodies)
                 sample = judged
-                if realtime and workers > 1:
+                if realtime and (workers > 1 or setup.workers is None):
                     self._priority.note(contended=sample.readings[0].accounting == "unclear")
         except (Raised, WorkerLost) as failure:
             failure.round = self._number

@@ -70,17 +70,27 @@ class HelperThreads:
         if self._mark is not None:
             self._ended, self._mark = ENDED.leave(self._mark), None
 
-    def finish(self, workers: float = 0.0, since: UsedCpu | None = None, aside: Collection[int] = ()) -> None:
+    def finish(
+        self,
+        workers: float = 0.0,
+        since: UsedCpu | None = None,
+        aside: Collection[int] = (),
+        beside: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         """Take the readings.
 
-        :param workers: CPU time, in seconds, of threads that are not helpers, without the calling one.
+        :param workers: CPU time, in seconds, of the workers' threads, without the calling one.
         :param since: what had been used when the batch began, if that was after this object was created. Without it,
             what ``setup=`` computes in the threads of a pool would count as help for a body that only waits.
         :param aside: native ids of threads that are not helpers; the calling one need not be among them.
+        :param beside: returns the CPU time, in seconds, of other threads that are not helpers.
         """
         begun = since or self._used
         now = UsedCpu.now()
         own = CLOCKS.thread_cpu() - self._own
+        # Read last: what a busy thread computes between the two readings, up to a switch interval, is no help.
+        self.beside: float = beside()
+        workers += self.beside
         everything = now.process - self._used.process - own
         threads = now.process - begun.process - own - workers
         ended = now.ended - begun.ended
@@ -155,5 +165,5 @@ def background(known: Bystanders) -> float:
     before = known.used()
     idle = HelperThreads(children=True)
     CLOCKS.sleep(_PAUSE)
-    idle.finish(known.computed(before))
+    idle.finish(beside=lambda: known.computed(before))
     return idle.cpu / (CLOCKS.wall() - began)
