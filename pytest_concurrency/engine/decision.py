@@ -150,6 +150,14 @@ class Decision:
         else:
             self.trace[rule.name] += 1
 
+    def ends_as_decided(self) -> bool:
+        """Whether the last third of the rounds is for the side of the verdict, if there is one, and none against it."""
+        if self.verdict not in ("met", "not_met"):
+            return True
+        side = self.claim.met_when * (1 if self.verdict == "met" else -1)
+        last = [vote.direction for vote in self.votes[-max(1, len(self.votes) // 3) :]]
+        return side in last and -side not in last
+
     def _inside_margin(self) -> bool:
         margin = self.claim.margin
         if len(self.votes) < constants.SETTLED or margin.low >= margin.high:

@@ -31,6 +31,8 @@ def in_turn(round_: Round, cpus: float) -> Interval | None:
     together = round_.concurrent
     if together is None or together.workers < 2 or together.cpu <= 0 or not readings.readable(round_):
         return None
+    if together.gil_taken:  # its workers may have waited for the GIL of other threads, and not for each other's
+        return None
     could = min(cpus, together.workers * readings.cpu_share(round_.serial))
     if could < _COULD:
         return None

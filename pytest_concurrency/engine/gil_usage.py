@@ -92,16 +92,4 @@ class GilUsage:
     @property
     def open(self) -> bool:
         """Whether another heartbeat may still bring an answer."""
-        return self._may_be_asked and self.answer == "unknown" and not self._only_gain_tells
-
-    @property
-    def loose(self) -> bool:
-        """Whether another heartbeat may still tell better how much of the computing holds the GIL.
-
-        One that had no CPU for most of a batch has seen that it is held, and not for how much of it.
-        """
-        return self._may_be_asked and self.answer == "held" and self.held.low < self.held.high
-
-    @property
-    def _may_be_asked(self) -> bool:
-        return self._askable and self._asked < _PROBES
+        return self._askable and self._asked < _PROBES and self.answer == "unknown" and not self._only_gain_tells

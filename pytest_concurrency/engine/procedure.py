@@ -61,6 +61,7 @@ class _Loop:
     def _forget_rounds(self) -> None:
         self._cases = [Decision(claim) for claim in self._plan.claims]
         self._rounds: list[Round] = []
+        self._drifted = False  # whether the body seemed to drift when there was a verdict
         self._measuring = self._bench.now()
 
     def run(self) -> Settlement:
@@ -98,7 +99,7 @@ class _Loop:
         self._probe: GilProbe | None = round_.gil
         if self._probe is not None:
             self._gil.take(self._probe)
-        elif plan.needs_gil or (self._gil_matters() and (self._gil.open or self._gil.loose)):
+        elif plan.needs_gil or self._wonders():
             # Where computing and waiting calls take turns, the next one tells more, and breaks the step.
             for _ in range(2):
                 self._probe = self._bench.probe_gil()
@@ -114,14 +115,13 @@ class _Loop:
     def _update_knowledge(self) -> None:
         self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter, self._gil.held)
 
-    def _gil_matters(self) -> bool:
-        """Whether a speedup depends on who holds the GIL."""
-        computing = reference_workload.computing(self._plan.setup, self._rounds)
-        return self._plan.setup.method == "pair" and computing > constants.GIL_MATTERS
-
     def _wonders(self) -> bool:
         """Whether it matters who holds the GIL, and can still be found out."""
-        return self._gil.open and self._gil_matters()
+        return (
+            self._plan.setup.method == "pair"
+            and self._gil.open
+            and (reference_workload.computing(self._plan.setup, self._rounds) > constants.GIL_MATTERS)
+        )
 
     def _unmeasurable(self) -> str | None:
         if len(self._rounds) < 2 or (self._site.one_interpreter and self._wonders()):
@@ -194,7 +194,9 @@ class _Loop:
         # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
         if not self._plan.answered([case.verdict for case in self._cases]) or self._unsure_of_drift():
             return False
-        return ratio is None or not ratio.imprecise or self._measured() >= constants.REFINING
+        return not self._phase_is_over() and (
+            ratio is None or not ratio.imprecise or self._measured() >= constants.REFINING
+        )
 
     def _measured(self) -> float:
         """Seconds that all rounds' batches have taken."""
@@ -206,8 +208,14 @@ class _Loop:
         if self._plan.setup.method != "pair":
             return False
         if drift.factor(self._rounds) is not None:
+            self._drifted = True
             return self._bench.now() - self._measuring < constants.SWINGS
         return drift.may_drift(self._rounds)
+
+    def _phase_is_over(self) -> bool:
+        """Whether a verdict may be that of a time in which the body was another one, as its drift has ended."""
+        over = self._drifted and drift.factor(self._rounds) is None
+        return over and not all(case.ends_as_decided() for case in self._cases)
 
     def _prepare_next(self, fresh: bool, bad: bool) -> None:
         """After a bad round beside interference wait, longer each time, so that a burst of it passes."""
@@ -224,6 +232,8 @@ class _Loop:
         self._separate_calls()
         if self._may_keep_step():
             self._bench.stagger(self._plan.setup)
+        if self._phase_is_over():
+            self._forget_rounds()
 
     def _separate_calls(self) -> None:
         """Make one call a batch where calls vary: the longest of some sums is nearer to the mean than that of calls."""

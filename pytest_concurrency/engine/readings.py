@@ -92,9 +92,13 @@ def mean_cpu_share(rounds: Sequence[Round]) -> float:
 
 
 def mean_cpu(rounds: Sequence[Round]) -> float:
-    """Return the CPU time of one worker's batch, over all workers of some rounds."""
+    """Return the CPU time of one worker's batch, over all workers of some rounds.
+
+    A serial run may make several such batches, each of a single call.
+    """
     samples = [sample for round_ in rounds for sample in (round_.serial, round_.concurrent) if sample is not None]
-    loops = rounds[-1].serial.loops
+    last = rounds[-1]
+    loops = min(sample.loops for sample in (last.serial, last.concurrent) if sample is not None)
     return loops * sum(sample.cpu for sample in samples) / sum(sample.workers * sample.loops for sample in samples)
 
 

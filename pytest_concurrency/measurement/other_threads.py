@@ -14,8 +14,7 @@ from pytest_concurrency.probes.thread_clock import growth
 
 _FIRST_LOOKS, _LOOKS = 3, 20  # samples of what this process does while no body runs: at first, and at most
 _LEAST_HELP = 0.25  # part of the other CPU time that must exceed the background; with less, none of it counts as help
-# Bystanders that compute for more than this part of a batch's time may take the GIL from a body that computes.
-_CROWDED = 0.1
+_CROWDED = 0.1  # part of a batch's time for which bystanders may take the GIL, and nothing is said of it
 _IN_TURN = 0.05  # part of a batch's time for which threads of real-time priority may have waited for each other
 
 
@@ -71,10 +70,12 @@ class OtherThreads:
             return None
         if contended or whose == "unclear":
             return _unclear(credited)
-        notable = _CROWDED * sample.wall
-        if gil_enabled() and theirs > notable and sample.cpu > notable:
-            return replace(credited, gil_taken=growth(watch.active, active))
-        return credited
+        taken = growth(watch.active, active)
+        if not gil_enabled() or taken <= _CROWDED * sample.wall:
+            return credited
+        # What helpers and bystanders may have delayed would add up.
+        helped = any(reading.with_helpers for reading in credited.readings)
+        return _unclear(credited) if helped else replace(credited, gil_taken=taken)
 
     def _credited(self, sample: Sample, cpu: float, delay: float | None) -> Sample:
         help_ = cpu

@@ -85,7 +85,8 @@ class Bystanders:
             readings of that batch missed their part; ``unclear`` if that is still possible.
         """
         began, found = CLOCKS.wall(), False
-        asked = active = self._busy(before, seconds * _NOTABLE) - self._idle_never
+        active = self._busy(before, seconds * _NOTABLE) - self._idle_never
+        asked = active | self._open_since(before, seconds)
         while active:
             for thread in active:
                 self._batches[thread] = self._batches.get(thread, 0) + 1
@@ -101,10 +102,18 @@ class Bystanders:
             before = self.used()
             seconds = batch()
             active = self._busy(before, seconds * _NOTABLE) - self._idle_never
-        # Only of a thread that computed notably in this batch does it matter whose it is: the server of a fixture may
-        # have done so in the first batch, to accept connections, and hardly compute in those after it.
         open_ = asked & self._threads - self._idle_never
         return "the body's" if found else "unclear" if open_ else "theirs"
+
+    def _open_since(self, before: Mapping[int, float], seconds: float) -> set[int]:
+        """Return the threads of which it is open whose they are, if these have computed notably together.
+
+        The server of a fixture may have computed in the first batch, to accept connections, and hardly in later ones.
+        """
+        unsure = self._threads.intersection(self._batches) - self._idle_never
+        used = self.used()
+        computed = sum(used[thread] - before[thread] for thread in unsure if thread in used and thread in before)
+        return unsure if computed > seconds * _NOTABLE else set()
 
     def _busy(self, before: Mapping[int, float], seconds: float) -> set[int]:
         """Return the bystanders that have computed for more than ``seconds`` since ``before``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.core.model import Interval, Round
+from pytest_concurrency.core.model import Interval, Round, Sample
 from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.interval_rules.base import (
     Change,
@@ -15,6 +15,8 @@ from pytest_concurrency.engine.interval_rules.base import (
 )
 from pytest_concurrency.engine.rule import Rule
 
+_COMPUTES = 0.1  # CPUs that a batch uses in the mean, up to which its body does not need the GIL for long
+
 
 def widen_for_the_gil_taken(interval: Interval, round_: Round, context: Context) -> Interval:
     """Take what workers may have waited for them off the serial time for the lower bound, off the other for the upper.
@@ -22,15 +24,22 @@ def widen_for_the_gil_taken(interval: Interval, round_: Round, context: Context)
     A single worker waits for such a thread half of the time, and four workers wait less, so it may look either way.
     """
     sample, serial = together(round_), alone(round_)
+    # Waits for the GIL make a batch longer, so that a body which computes may seem to do so in one of the two only.
+    if max(_computing(round_.serial), _computing(sample)) <= _COMPUTES:
+        return interval
     taken = round_.serial.gil_taken * sample.loops / round_.serial.loops
     if not taken and not sample.gil_taken:
         return interval
     quiet = readings.quiet_time(serial)
-    low = interval.low * max(serial.cpu, quiet - min(taken, serial.blocked), readings.TINY) / quiet
+    low = min(1.0, max(serial.cpu, quiet - min(taken, serial.blocked), readings.TINY) / quiet) * interval.low
     fastest = max(readings.optimistic_time(reading, sample, serial) for reading in sample.readings)
     computing = least_time(sample.cpu, cpus_at_once(sample, context.cpus), context.in_turn.low)
     least = max(fastest - sample.gil_taken, computing, readings.TINY)
     return Interval(low, max(interval.high, min(float(context.workers), work(round_, context) / least)))
+
+
+def _computing(sample: Sample) -> float:
+    return sample.cpu / max(sample.wall, readings.TINY)
 
 
 RULE: Rule[Change] = Rule(

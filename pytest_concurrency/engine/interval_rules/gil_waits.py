@@ -12,7 +12,8 @@ def widen_for_gil_waits(interval: Interval, round_: Round, context: Context) -> 
     """Allow for a wait of the worker that lasted as long as these threads may have held the GIL."""
     reading = round_.serial.readings[0]
     waited = max(0.0, reading.blocked - round_.serial.gil_taken)
-    return Interval(interval.low, max(interval.high, reading.cpu / max(reading.cpu + waited, readings.TINY)))
+    most = reading.cpu + readings.taken_seconds(round_)
+    return Interval(interval.low, max(interval.high, min(1.0, most / max(reading.cpu + waited, readings.TINY))))
 
 
 RULE: Rule[Change] = Rule(

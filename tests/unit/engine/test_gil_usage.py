@@ -27,31 +27,6 @@ def test_one_heartbeat_is_not_enough_and_a_few_are(probe: GilProbe, answer: str)
         question.take(probe)
     assert question.answer == answer
     assert not question.open
-    assert not question.loose
-
-
-def test_probes_without_a_cpu_leave_open_how_much_is_held() -> None:
-    starved = GilProbe(0.03, 0.01, 0.0065, 0.01, Interval(0.005, 0.006), 1)
-    question = GilUsage(has_gil=True)
-    for _ in range(6):
-        question.heed(IN_TURN)
-        question.take(starved)
-    assert (question.answer, question.open, question.loose) == ("held", False, True)
-    assert question.held.low == pytest.approx(0.65)
-    question.take(HELD)
-    assert not question.loose
-    assert question.held.low == 1.0
-
-
-def test_how_much_is_held_is_asked_some_times_only() -> None:
-    question = GilUsage(has_gil=True)
-    asked = 0
-    while question.open or question.loose:
-        question.heed(IN_TURN)
-        question.take(GilProbe(0.03, 0.01, 0.0065, 0.01, Interval(0.005, 0.006), 1))
-        asked += 1
-        assert asked < 50
-    assert question.answer == "held"
 
 
 def test_without_a_gil_there_is_no_question() -> None:

@@ -464,6 +464,17 @@ def test_a_latency_that_rises_and_falls_again_is_no_drift(lock: float, verdict: 
     assert settlement.verdict == verdict
 
 
+def test_a_verdict_of_a_phase_that_is_over_does_not_stand() -> None:
+    """A body that compiles in its first rounds, in turn, and then waits at once."""
+
+    def warms_up(bench: ScriptedBench) -> ScriptedBody:
+        cold = bench.rounds < 8
+        return ScriptedBody(wait=0.05 * 0.8**bench.rounds if cold else 0.008, lock=1.0 if cold else 0.0)
+
+    settlement = end(ScriptedBench(warms_up), SpeedupClaim(4, 3.0, 0.25))
+    assert settlement.verdict == "met"
+
+
 def test_max_time_ends_the_wait_for_a_drift() -> None:
     bench = ScriptedBench(lambda bench: ScriptedBody(wait=0.5 * 1.2**bench.rounds))
     settlement = end(bench, SpeedupClaim(4, 1.2, 0.25), max_time=6.0)

@@ -132,6 +132,22 @@ def test_a_batch_in_which_it_computes_next_to_nothing_asks_no_more(server: Serve
     assert known.ask(before, 0.1, lambda: timed(server)) == "theirs"
 
 
+def test_threads_that_compute_little_each_and_much_together_stay_open() -> None:
+    """Those of a pool that an earlier test has made: one of them in the first batch, and all of them in later ones."""
+    pool = [Server() for _ in range(4)]
+    known = Bystanders([server.thread.native_id or 0 for server in pool])
+    before = known.used()
+    for server in pool:
+        server.ask(0.02)
+    known.ask(before, 0.1, lambda: time.sleep(0.01) or 0.01)  # type: ignore[func-returns-value]
+    before = known.used()
+    for server in pool:
+        server.ask(0.008)
+    assert known.ask(before, 0.1, lambda: 0.1) == "unclear"
+    for server in pool:
+        server.close()
+
+
 def test_bystander_that_has_ended_takes_nothing_off_the_others() -> None:
     """Once, all that it had ever computed was taken off, and a body that waits read as one that others compute for."""
     server = Server()
