@@ -49,8 +49,8 @@ _registered_in: int | None = None  # ID of the process that registered the exit 
 def interrupt(thread: threading.Thread) -> None:
     """Raise SystemExit in a thread: at once if it computes, or when its wait ends.
 
-    Not under a trace function of CPython 3.11, such as coverage's: until the thread takes the exception, the traced
-    threads would begin one instruction again and again.
+    This does nothing under a trace function of CPython 3.11, such as coverage's: until the thread takes the exception,
+    the traced threads would begin one instruction again and again.
     """
     if sys.version_info[:2] == (3, 11) and (sys.gettrace() or threading.gettrace()):
         return

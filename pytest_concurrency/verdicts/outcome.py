@@ -276,14 +276,17 @@ def arms_of(rounds: tuple[Round, ...], setup: WorkerSetup, note: str = "") -> tu
 
 def _arm(backend: str, samples: list[Sample], note: str, tasks: int = 1) -> Arm:
     known = bool(samples) and all(reading.delay is not None for sample in samples for reading in sample.readings)
+    loops = samples[-1].loops if samples else 0
+    # Where calls vary, so does how many of them a serial run makes: each round shows what as many calls take.
+    parts = [(sample, loops / sample.loops) for sample in samples]
     return Arm(
         backend=backend,
         workers=samples[0].workers * tasks if samples else 0,
-        loops=samples[-1].loops if samples else 0,
-        wall=tuple(_tidy(sample.wall) for sample in samples),
-        cpu=tuple(_tidy(sample.cpu) for sample in samples),
-        delay=tuple(_tidy(sample.delay) for sample in samples) if known else None,
-        blocked=tuple(_tidy(sample.blocked) for sample in samples),
+        loops=loops,
+        wall=tuple(_tidy(sample.wall * part) for sample, part in parts),
+        cpu=tuple(_tidy(sample.cpu * part) for sample, part in parts),
+        delay=tuple(_tidy(sample.delay * part) for sample, part in parts) if known else None,
+        blocked=tuple(_tidy(sample.blocked * part) for sample, part in parts),
         note=note,
         body=_per_body(samples, tasks) if samples else None,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_concurrency.core.addresses import FAILURES
 from pytest_concurrency.core.errors import CannotMeasure
-from pytest_concurrency.core.model import BlockProbe, GilProbe, Interval, Round, VerdictName
+from pytest_concurrency.core.model import BlockProbe, GilProbe, Interval, Round, Sample, VerdictName
 from pytest_concurrency.core.outcomes import Bound, Estimate, Finding, PerBody, Spent
 from pytest_concurrency.engine.claims import Claim, GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
@@ -305,6 +305,16 @@ def test_the_direction_is_that_of_the_claim_behind_the_verdict() -> None:
     ended = settlement(*claims, rounds=(ROUND,), verdicts=("met", "not_met"))
     found = judge("it", "expect_speedup", {"at_least": 1.5, "at_most": 2.0}, plan(*claims), ended)
     assert (found.comparison, found.threshold) == ("<=", 2.0)
+
+
+def test_rounds_of_an_arm_show_as_many_calls_each() -> None:
+    """Where calls vary, a serial run makes more of them in some rounds than in others."""
+    rounds = tuple(Round(1, Sample(calls, (reading(0.01 * calls, 0.02 * calls),)), None) for calls in (1, 3, 2))
+    (serial,) = arms_of(rounds, WorkerSetup("threads", None))
+    assert serial.loops == 2
+    assert serial.wall == pytest.approx((0.06, 0.06, 0.06))
+    assert serial.cpu == pytest.approx((0.02, 0.02, 0.02))
+    assert serial.blocked == pytest.approx((0.04, 0.04, 0.04))
 
 
 def test_arms_keep_every_rounds_totals() -> None:
