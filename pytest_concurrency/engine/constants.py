@@ -66,6 +66,7 @@ DRIFTS = 2.0
 FALLS = 1.3
 TELLING = 9
 SWINGS = 3.0
+NEEDS_GIL = 0.1
 HINGES = 0.3
 DELIVERED = 0.75
 QUIET = 0.25
@@ -209,6 +210,8 @@ TABLE = (
              "Rounds in which a drift by that factor shows at the latest, if it goes on as it began."),
     Constant("SWINGS", "seconds", "judgement", "a latency that swung within 1 s looked like a drift in its first half",
              "Time for which what looks like a drift is watched before it undoes a verdict."),
+    Constant("NEEDS_GIL", "CPUs", "judgement", "as the part of a batch that bystanders may take",
+             "CPUs that a batch uses in the mean, up to which its body hardly waits for the GIL."),
     Constant("HINGES", "share", "judgement", "replay",
              "Share of computing above which a slow figure hangs on the CPUs."),
     Constant("DELIVERED", "part of the CPUs", "judgement", "replay",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_concurrency.core.model import Interval, Round, Sample
-from pytest_concurrency.engine import readings
+from pytest_concurrency.engine import constants, readings
 from pytest_concurrency.engine.interval_rules.base import (
     Change,
     Context,
@@ -15,8 +15,6 @@ from pytest_concurrency.engine.interval_rules.base import (
 )
 from pytest_concurrency.engine.rule import Rule
 
-_COMPUTES = 0.1  # CPUs that a batch uses in the mean, up to which its body does not need the GIL for long
-
 
 def widen_for_the_gil_taken(interval: Interval, round_: Round, context: Context) -> Interval:
     """Take what workers may have waited for them off the serial time for the lower bound, off the other for the upper.
@@ -25,7 +23,7 @@ def widen_for_the_gil_taken(interval: Interval, round_: Round, context: Context)
     """
     sample, serial = together(round_), alone(round_)
     # Waits for the GIL make a batch longer, so that a body which computes may seem to do so in one of the two only.
-    if max(_computing(round_.serial), _computing(sample)) <= _COMPUTES:
+    if max(_computing(round_.serial), _computing(sample)) <= constants.NEEDS_GIL:
         return interval
     taken = round_.serial.gil_taken * sample.loops / round_.serial.loops
     if not taken and not sample.gil_taken:
