@@ -12,6 +12,7 @@ import pkgutil
 import re
 import sys
 import tempfile
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -54,6 +55,24 @@ LOCK = threading.Lock()
 def test_body():
     with LOCK:
         time.sleep(0.004)
+"""
+
+
+def thread_beside(loop: str) -> str:
+    """Write a fixture whose thread runs this code, which looks at ``stop``, beside all tests of a module."""
+    return f"""
+@pytest.fixture(scope="module", autouse=True)
+def beside():
+    stop = threading.Event()
+
+    def work():
+{textwrap.indent(textwrap.dedent(loop).strip(), " " * 8)}
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPORT, Suite, records, records_of
+from conftest import REPORT, Suite, records, records_of, thread_beside
 
 WORK = """
 import hashlib, subprocess
@@ -134,23 +134,16 @@ def test_waits(busy):
 
 def test_pool_that_an_earlier_test_has_started_computes_for_the_body(suite: Suite, pytester: pytest.Pytester) -> None:
     """Beside a thread that computes for itself, too: each is told by when it computes."""
-    suite(
-        WORK
-        + """
-@pytest.fixture(scope="module", autouse=True)
-def exporter():
-    stop = threading.Event()
-    def export():
+    export = """
         while not stop.wait(0.07):
             until = time.perf_counter() + 0.01
             while time.perf_counter() < until:
                 hashlib.sha256(BLOCK).digest()
-    thread = threading.Thread(target=export)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-
+    """
+    suite(
+        WORK
+        + thread_beside(export)
+        + """
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.expect_cpu_bound
 def test_computes(number):

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPORT, Suite, records
+from conftest import REPORT, Suite, records, thread_beside
 
-EXPORTER = """
-import hashlib
-
-@pytest.fixture(scope="module", autouse=True)
-def exporter():
-    stop = threading.Event()
-
-    def export():
-        while not stop.wait(0.02):
-            until = time.perf_counter() + 0.02
-            while time.perf_counter() < until:
-                pass
-
-    thread = threading.Thread(target=export, daemon=True)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-
-@pytest.mark.{marker}
-{body}
-"""
+EXPORTER = thread_beside("""
+    while not stop.wait(0.02):
+        until = time.perf_counter() + 0.02
+        while time.perf_counter() < until:
+            pass
+""")
 
 BODIES = {
     "a wait": ('expect_gil_released(max_hold="5ms", max_time=2)', "def test_body():\n    time.sleep(0.05)\n"),
@@ -45,7 +29,7 @@ BODIES = {
 def test_what_another_thread_holds_is_not_the_bodys(
     suite: Suite, pytester: pytest.Pytester, marker: str, body: str
 ) -> None:
-    suite(EXPORTER.format(marker=marker, body=body), REPORT)
+    suite(f"import hashlib\n{EXPORTER}\n@pytest.mark.{marker}\n{body}", REPORT)
     assert records(pytester)[0]["expectations"][0]["verdict"] in ("met", "undecided")
 
 
@@ -118,22 +102,15 @@ def test_asks(concurrency):
 
 def test_busy_thread_of_the_session_makes_python_code_no_faster(suite: Suite, pytester: pytest.Pytester) -> None:
     """A single worker waits for its GIL half of the time, four workers a fifth of it."""
-    suite(
-        """
-@pytest.fixture(scope="module", autouse=True)
-def busy():
-    stop = threading.Event()
-    def work():
+    busy = """
         number = 0
         while not stop.is_set():
             for _ in range(1000):
                 number += 1
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-
+    """
+    suite(
+        thread_beside(busy)
+        + """
 def compute():
     number = 0
     for _ in range(300_000):
@@ -156,22 +133,15 @@ def test_faster():
 
 def test_a_thread_that_computes_now_and_then_keeps_no_loss_undecided(suite: Suite, pytester: pytest.Pytester) -> None:
     """What it may have held the GIL for is known, and is far less than what the speedup lacks."""
-    suite(
-        """
-@pytest.fixture(scope="module", autouse=True)
-def ticker():
-    stop = threading.Event()
-    def work():
+    ticks = """
         while not stop.wait(0.01):
             end = time.thread_time() + 0.002
             while time.thread_time() < end:
                 pass
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-
+    """
+    suite(
+        thread_beside(ticks)
+        + """
 def compute():
     for _ in range(500_000):
         pass
