@@ -89,8 +89,8 @@ class Workers:
         return worker_indices.mean_body(replace(sample, readings=tuple(credited)))
 
     def _beside(self, sample: Sample, computed: float) -> Sample:
-        """Tell for how long a bystander may have held the workers' GIL, where that and their computing are notable."""
-        if own_gil(self.recipe) or min(computed, sample.cpu) <= CROWDED * sample.wall:
+        """Tell for how long a bystander may have held the workers' GIL, where that is notable."""
+        if own_gil(self.recipe) or computed <= CROWDED * sample.wall:
             return sample
         return replace(sample, gil_taken=computed)
 

@@ -150,11 +150,16 @@ class Decision:
         else:
             self.trace[rule.name] += 1
 
+    @property
+    def _decided_side(self) -> int:
+        """The side of the verdict, 0 if there is none or it is undecided."""
+        return {"met": self.claim.met_when, "not_met": -self.claim.met_when}.get(self.verdict or "", 0)
+
     def ends_as_decided(self) -> bool:
         """Whether the last third of the rounds is for the side of the verdict, if there is one, and none against it."""
-        if self.verdict not in ("met", "not_met"):
+        side = self._decided_side
+        if not side:
             return True
-        side = self.claim.met_when * (1 if self.verdict == "met" else -1)
         last = [vote.direction for vote in self.votes[-max(1, len(self.votes) // 3) :]]
         return side in last and -side not in last
 
@@ -203,8 +208,8 @@ class Decision:
         """What the rounds said, in groups where they voted so and there are some."""
         groups = grouped(self.votes, self.spread)
         votes = groups if len(groups) >= constants.GROUPS else self.votes
-        if self.verdict in ("met", "not_met"):
-            votes = self.claim.statistic.telling(votes, self.claim.met_when * (1 if self.verdict == "met" else -1))
+        if side := self._decided_side:
+            votes = self.claim.statistic.telling(votes, side)
             # The middle of bounds that lie far apart says nothing of the figure, unless both are on a side of the cut.
             clear = [vote for vote in votes if vote.direction or (vote.interval and stats.close(vote.interval))]
             votes = clear if len(clear) >= constants.GROUPS else votes

@@ -40,7 +40,7 @@ def in_turn(round_: Round, cpus: float) -> Interval | None:
     def part(overlap: float) -> float:
         return min(1.0, max(0.0, (1 / overlap - 1 / could) / (1 - 1 / could)))
 
-    overlap = together.cpu / max(together.wall, readings.TINY)
+    overlap = readings.overlap(together)
     calm = (
         together.delay <= _CALM * together.wall and not readings.cpu_taken(round_) and intervals.side_by_side(together)
     )

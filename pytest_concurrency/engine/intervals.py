@@ -25,7 +25,7 @@ import math
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
 from pytest_concurrency.engine import constants, interval_rules, readings
 from pytest_concurrency.engine.chance import Calls
-from pytest_concurrency.engine.interval_rules.base import Context, least_time, work
+from pytest_concurrency.engine.interval_rules.base import Context, fastest, least_time, work
 
 
 def speedup(round_: Round, context: Context) -> Interval | None:
@@ -42,8 +42,7 @@ def limited_speedup(round_: Round, context: Context) -> Interval | None:
     alone = readings.for_as_many_calls(round_.serial, together.loops)
     once = work(round_, context)
     slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
-    fastest = max(readings.optimistic_time(reading, together, alone) for reading in together.readings)
-    low, high = once / max(slowest, readings.TINY), once / max(fastest, readings.TINY)
+    low, high = once / max(slowest, readings.TINY), once / max(fastest(round_), readings.TINY)
     limited = interval_rules.changed(Interval(low, high), round_, context, interval_rules.LIMITS).interval
     return Interval(min(limited.low, limited.high), max(limited.low, limited.high))
 

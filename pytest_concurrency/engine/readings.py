@@ -193,6 +193,11 @@ def single_calls(serial: Sample) -> tuple[float, ...]:
     return tuple((end - start) * running for start, end in zip(starts, reading.ends, strict=False))
 
 
+def overlap(sample: Sample) -> float:
+    """Return how many CPUs the workers of a batch used at a time, in the mean."""
+    return sample.cpu / max(sample.wall, TINY)
+
+
 def cpu_growth(round_: Round) -> float:
     """How many times the CPU time of a call several workers took, or the second of two callables; 1 is as much."""
     together, alone = round_.concurrent, round_.serial

@@ -22,7 +22,7 @@ _IN_TURN = 0.05  # part of a batch's time for which threads of real-time priorit
 class Watch:
     """Readings of bystanders and helpers from before a batch."""
 
-    bystanders: Mapping[int, float]
+    used: Mapping[int, float]  # CPU time of each bystander, in seconds
     active: Mapping[int, float]  # seconds for which each of them was running or ready to run
     helpers: HelperThreads
 
@@ -37,7 +37,7 @@ class OtherThreads:
 
     def watch(self, delays: bool) -> Watch:
         """Take the readings before a batch; ``delays``: helpers of the body that end in it report their run delay."""
-        return Watch(self.bystanders.used(), self.bystanders.active(), HelperThreads(children=True, delays=delays))
+        return Watch(*self.bystanders.used_and_active(), HelperThreads(children=True, delays=delays))
 
     def judge(
         self,
@@ -57,20 +57,19 @@ class OtherThreads:
         :return: None if a thread turned out to belong to the body: the batch then has to be measured once more.
         """
         aside = {*workers, *self.bystanders.ids}  # what a bystander waits for a CPU delays no helper
-        watch.helpers.finish(sample.cpu, begun, aside, lambda: self.bystanders.computed(watch.bystanders))
-        theirs, active = watch.helpers.beside, self.bystanders.active()
+        watch.helpers.finish(sample.cpu, begun, aside, lambda: self.bystanders.computed(watch.used))
         credited = self._credited(sample, watch.helpers.cpu, watch.helpers.delay)
         # At real-time priority, threads that share a CPU take turns of 100 ms, and not of some milliseconds. So a batch
         # in which one of them waited for a CPU may have gone another way than on a quiet machine, and says nothing.
         contended = realtime and (watch.helpers.delay or 0.0) + sample.delay > _IN_TURN * sample.wall
-        if theirs <= 0:
+        if watch.helpers.bystanders_cpu <= 0:
             return _unclear(credited) if contended else credited
-        whose = self.bystanders.ask(watch.bystanders, sample.wall, lambda: again().wall)
+        taken = growth(watch.active, self.bystanders.active())
+        whose = self.bystanders.ask(watch.used, sample.wall, lambda: again().wall)
         if whose == "the body's":
             return None
         if contended or whose == "unclear":
             return _unclear(credited)
-        taken = growth(watch.active, active)
         if not gil_enabled() or taken <= _CROWDED * sample.wall:
             return credited
         # What helpers and bystanders may have delayed would add up.

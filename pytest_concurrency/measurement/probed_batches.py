@@ -31,7 +31,7 @@ def beside_loop_heartbeat(
     run: Callable[[], Sample], block: Callable[[], BlockProbe | None], bystanders: Bystanders
 ) -> tuple[Sample, BlockProbe | None]:
     """Return a batch on an event loop, with the longest block of its last run, which ``block`` returns."""
-    before, active = bystanders.used(), bystanders.active()
+    before, active = bystanders.used_and_active()
     sample = run()
     if bystanders.ask(before, sample.wall, lambda: run().wall) == _THE_BODYS:
         active = bystanders.active()

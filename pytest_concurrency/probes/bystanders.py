@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.thread_clock import active_of, computed_by, growth
+from pytest_concurrency.probes.thread_clock import active_of, computed_and_active, computed_by, growth
 
 Whose = Literal["theirs", "the body's", "unclear"]
 
@@ -72,6 +72,10 @@ class Bystanders:
         """Seconds for which each of them was running or ready to run so far, and may have held the GIL."""
         return active_of(self._threads)
 
+    def used_and_active(self) -> tuple[dict[int, float], dict[int, float]]:
+        """Return both, by one reading of each thread."""
+        return computed_and_active(self._threads)
+
     def computed(self, before: Mapping[int, float]) -> float:
         """CPU time of all bystanders, in seconds, since :meth:`used` returned ``before``."""
         return growth(before, self.used())
@@ -111,9 +115,7 @@ class Bystanders:
         The server of a fixture may have computed in the first batch, to accept connections, and hardly in later ones.
         """
         unsure = self._threads.intersection(self._batches) - self._idle_never
-        used = self.used()
-        computed = sum(used[thread] - before[thread] for thread in unsure if thread in used and thread in before)
-        return unsure if computed > seconds * _NOTABLE else set()
+        return unsure if growth(before, computed_by(unsure)) > seconds * _NOTABLE else set()
 
     def _busy(self, before: Mapping[int, float], seconds: float) -> set[int]:
         """Return the bystanders that have computed for more than ``seconds`` since ``before``."""

@@ -75,7 +75,7 @@ class HelperThreads:
         workers: float = 0.0,
         since: UsedCpu | None = None,
         aside: Collection[int] = (),
-        beside: Callable[[], float] = lambda: 0.0,
+        bystanders: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Take the readings.
 
@@ -83,16 +83,15 @@ class HelperThreads:
         :param since: what had been used when the batch began, if that was after this object was created. Without it,
             what ``setup=`` computes in the threads of a pool would count as help for a body that only waits.
         :param aside: native ids of threads that are not helpers; the calling one need not be among them.
-        :param beside: returns the CPU time, in seconds, of other threads that are not helpers.
+        :param bystanders: returns the CPU time, in seconds, of the bystanders.
         """
         begun = since or self._used
         now = UsedCpu.now()
         own = CLOCKS.thread_cpu() - self._own
         # Read last: what a busy thread computes between the two readings, up to a switch interval, is no help.
-        self.beside: float = beside()
-        workers += self.beside
+        self.bystanders_cpu: float = bystanders()
         everything = now.process - self._used.process - own
-        threads = now.process - begun.process - own - workers
+        threads = now.process - begun.process - own - workers - self.bystanders_cpu
         ended = now.ended - begun.ended
         self.living_children: float = 0.0
         after = self._tasks()
@@ -165,5 +164,5 @@ def background(known: Bystanders) -> float:
     before = known.used()
     idle = HelperThreads(children=True)
     CLOCKS.sleep(_PAUSE)
-    idle.finish(beside=lambda: known.computed(before))
+    idle.finish(bystanders=lambda: known.computed(before))
     return idle.cpu / (CLOCKS.wall() - began)

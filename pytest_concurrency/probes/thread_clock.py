@@ -90,6 +90,12 @@ def active_of(threads: Collection[int]) -> dict[int, float]:
     return {thread: cpu + delay for thread, (cpu, delay) in _spent(threads).items()}
 
 
+def computed_and_active(threads: Collection[int]) -> tuple[dict[int, float], dict[int, float]]:
+    """Return what :func:`computed_by` and :func:`active_of` do, by one reading of each thread."""
+    spent = _spent(threads)
+    return {thread: cpu for thread, (cpu, _) in spent.items()}, {thread: sum(both) for thread, both in spent.items()}
+
+
 def growth(before: Mapping[int, float], after: Mapping[int, float]) -> float:
     """Return by how much these readings of threads have grown, in all.
 

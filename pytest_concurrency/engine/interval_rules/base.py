@@ -47,6 +47,18 @@ def together(round_: Round) -> Sample:
     return round_.concurrent
 
 
+def fastest(round_: Round) -> float:
+    """Seconds that the batch of several workers needed at least, if only run delay had made it slower."""
+    sample, serial = together(round_), alone(round_)
+    return max(readings.optimistic_time(reading, sample, serial) for reading in sample.readings)
+
+
+def least_computing(sample: Sample, context: Context, spun: float = 0.0) -> float:
+    """Seconds that a batch's computing takes at least, without the CPU time for which threads only ``spun``."""
+    cpus = cpus_at_once(sample, context.cpus)
+    return max(least_time(max(0.0, sample.cpu - spun), cpus, context.in_turn.low), readings.TINY)
+
+
 def least_time(cpu: float, cpus: float, in_turn: float) -> float:
     """Return what this much computing takes on so many CPUs at least, if that part of it cannot overlap."""
     return cpu * max(in_turn, 1 / max(1.0, cpus))

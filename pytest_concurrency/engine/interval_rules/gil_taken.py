@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.core.model import Interval, Round, Sample
+from pytest_concurrency.core.model import Interval, Round
 from pytest_concurrency.engine import constants, readings
 from pytest_concurrency.engine.interval_rules.base import (
     Change,
     Context,
     alone,
-    cpus_at_once,
-    least_time,
+    fastest,
+    least_computing,
     together,
     work,
 )
@@ -23,21 +23,15 @@ def widen_for_the_gil_taken(interval: Interval, round_: Round, context: Context)
     """
     sample, serial = together(round_), alone(round_)
     # Waits for the GIL make a batch longer, so that a body which computes may seem to do so in one of the two only.
-    if max(_computing(round_.serial), _computing(sample)) <= constants.NEEDS_GIL:
+    if max(readings.overlap(round_.serial), readings.overlap(sample)) <= constants.NEEDS_GIL:
         return interval
     taken = round_.serial.gil_taken * sample.loops / round_.serial.loops
     if not taken and not sample.gil_taken:
         return interval
     quiet = readings.quiet_time(serial)
-    low = min(1.0, max(serial.cpu, quiet - min(taken, serial.blocked), readings.TINY) / quiet) * interval.low
-    fastest = max(readings.optimistic_time(reading, sample, serial) for reading in sample.readings)
-    computing = least_time(sample.cpu, cpus_at_once(sample, context.cpus), context.in_turn.low)
-    least = max(fastest - sample.gil_taken, computing, readings.TINY)
+    low = min(1.0, max(serial.cpu, quiet - taken, readings.TINY) / quiet) * interval.low
+    least = max(fastest(round_) - sample.gil_taken, least_computing(sample, context))
     return Interval(low, max(interval.high, min(float(context.workers), work(round_, context) / least)))
-
-
-def _computing(sample: Sample) -> float:
-    return sample.cpu / max(sample.wall, readings.TINY)
 
 
 RULE: Rule[Change] = Rule(

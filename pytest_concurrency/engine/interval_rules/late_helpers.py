@@ -10,8 +10,8 @@ from pytest_concurrency.engine.interval_rules.base import (
     Change,
     Context,
     alone,
-    cpus_at_once,
-    least_time,
+    fastest,
+    least_computing,
     together,
     work,
 )
@@ -44,15 +44,13 @@ def _least_together(round_: Round, context: Context) -> float:
     sample = together(round_)
     if math.isinf(sample.helpers_delay):
         return readings.TINY
-    fastest = max(readings.optimistic_time(reading, sample, alone(round_)) for reading in sample.readings)
-    return max(fastest - sample.helpers_delay, _computing(sample, sample.helpers_delay, context))
+    return max(fastest(round_) - sample.helpers_delay, _computing(sample, sample.helpers_delay, context))
 
 
 def _computing(sample: Sample, delay: float, context: Context) -> float:
     """What the computing takes at least, without what helpers spun for on the other CPUs while one of them had none."""
     spun = 0.0 if math.isinf(delay) else delay * max(0.0, context.cpus - 1)
-    least = least_time(max(0.0, sample.cpu - spun), cpus_at_once(sample, context.cpus), context.in_turn.low)
-    return max(least, readings.TINY)
+    return least_computing(sample, context, spun)
 
 
 RULE: Rule[Change] = Rule(

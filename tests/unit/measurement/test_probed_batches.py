@@ -18,8 +18,8 @@ class Scripted:
     def __init__(self, seconds: float) -> None:
         self._readings = iter([{7: 0.0}, {7: seconds}])
 
-    def used(self) -> dict[int, float]:
-        return {}
+    def used_and_active(self) -> tuple[dict[int, float], dict[int, float]]:
+        return {}, self.active()
 
     def active(self) -> dict[int, float]:
         return next(self._readings)
