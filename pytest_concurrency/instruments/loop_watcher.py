@@ -11,8 +11,9 @@ from pytest_concurrency.instruments.stall_clock import StallClock
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _REST = 1.0  # seconds with nothing to watch after which the thread sleeps; to wake it up costs more than to let it look
-_IDLE = 2  # periods between two looks while there is nothing to watch; a new loop is not late before 3.6 of them
+_IDLE = 3  # periods between two looks while there is nothing to watch; a new loop is not late before 3.6 of them
 _STEAL_AGE = 0.1  # seconds between two readings of steal time; older steal time cannot explain a late loop
+_NO_STEAL_AGE = 0.5  # the same while there is none: a reading takes as much CPU time as four looks
 _STEAL_KEPT = 64  # readings; with fewer, a long block would begin before the first one, and steal would be missed
 
 
@@ -85,7 +86,8 @@ class LoopWatcher:
             late_in = min((each.look(now, self._period) for each in watched), default=_IDLE * self._period)
             pause = max(self._period, late_in)
             self.stalls.woke(now)
-            if now - self._steal[-1][0] > _STEAL_AGE:
+            (_, before), (last, steal) = self._steal[0], self._steal[-1]
+            if now - last > (_STEAL_AGE if steal > before else _NO_STEAL_AGE):
                 self._steal = [*self._steal[1 - _STEAL_KEPT :], (now, stolen())]
             self.cpu = CLOCKS.thread_cpu()
 

@@ -33,7 +33,8 @@ def until_it_has_looked(watched: Quiet, times: int) -> None:
 def test_steal_of_a_long_block_counts_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = iter(range(1_000_000))
     monkeypatch.setattr(loop_watcher, "stolen", lambda: float(next(taken)))
-    monkeypatch.setattr(loop_watcher, "_STEAL_AGE", 0.0)
+    for age in ("_STEAL_AGE", "_NO_STEAL_AGE"):
+        monkeypatch.setattr(loop_watcher, age, 0.0)
     watcher, watched = LoopWatcher(0.001), Quiet()
     begun = CLOCKS.wall()
     watcher.add(watched)
