@@ -14,7 +14,7 @@ from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _SHORT = 0.001  # seconds; whether code called a shorter collection is not checked
-_CALLS = 8  # collections that are kept of each thread
+_KEPT = 8  # collections of each kind that are kept of each thread
 
 
 class _Call(NamedTuple):
@@ -34,6 +34,7 @@ class CollectorClock:
         self._begun: dict[int, float] = {}
         self._spent: dict[int, float] = {}
         self._called: dict[int, deque[_Call]] = {}
+        self._long: dict[int, deque[tuple[float, float]]] = {}  # automatic ones: when each ended, and its seconds
 
     def start(self) -> None:
         with self._lock:
@@ -51,6 +52,10 @@ class CollectorClock:
         """Return the seconds of automatic collections in a thread."""
         return self._spent.get(ident, 0.0)
 
+    def spent_since(self, ident: int, time: float) -> float:
+        """Return the seconds of a thread's automatic collections of 1 ms or more that have ended since ``time``."""
+        return sum(seconds for end, seconds in self._long.get(ident, ()) if end > time)
+
     def called(self, ident: int, since: float) -> tuple[float, tuple[stack_locations.Place, ...]]:
         """Return the seconds of collections that a thread's code called after ``since``, and the longest's stack."""
         calls = [call for call in self._called.get(ident, ()) if call.end > since]
@@ -64,10 +69,12 @@ class CollectorClock:
         elif (begun := self._begun.pop(ident, None)) is not None:
             seconds = now - begun
             if seconds >= _SHORT and _was_called(caller := sys._getframe(0).f_back):
-                calls = self._called.setdefault(ident, deque(maxlen=_CALLS))
+                calls = self._called.setdefault(ident, deque(maxlen=_KEPT))
                 calls.append(_Call(now, seconds, tuple(stack_locations.of_frame(caller))))
             else:
                 self._spent[ident] = self._spent.get(ident, 0.0) + seconds
+                if seconds >= _SHORT:
+                    self._long.setdefault(ident, deque(maxlen=_KEPT)).append((now, seconds))
 
 
 def _was_called(frame: FrameType | None) -> bool:

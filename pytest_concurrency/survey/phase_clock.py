@@ -21,11 +21,15 @@ _STALE = 0.02  # seconds after which the run-queue delay is read again, so that 
 class PhaseClock:
     """Made, and used, in the thread that runs the tests.
 
-    :param beside: CPU time of what watches the tests in a thread of its own, in seconds so far.
+    :param beside: returns the CPU time of what watches the tests in a thread of its own, in seconds so far.
+    :param collected: returns the seconds of the automatic garbage collections of this thread since a time.
     """
 
-    def __init__(self, beside: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self, beside: Callable[[], float] = lambda: 0.0, collected: Callable[[float], float] = lambda _: 0.0
+    ) -> None:
         self._beside = beside
+        self._collected = collected
         self._clock = ThreadClock()
         self._delay = self._clock.delay()
         self._no_delay = None if self._delay is None else 0.0
@@ -42,6 +46,10 @@ class PhaseClock:
         used, between = cpu - self._cpu, now - self._at - wall
         used = max(0.0, used - between) if between < _BETWEEN else min(used, wall)
         self._cpu, self._at = cpu, now
+        # A full collection walks all objects of the suite. Without this, a test in which one happens to run is listed
+        # as one that computes for a third of a second.
+        collected = min(used, self._collected(now - wall))
+        wall, used = wall - collected, used - collected
         if (left := wall - used) < _EXPLAINED:
             if now - self._delay_at > _STALE:
                 self._delay, self._delay_at = self._clock.delay(), now

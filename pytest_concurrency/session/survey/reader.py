@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
+import threading
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from pytest_concurrency.instruments import block_list
+from pytest_concurrency.instruments.collector_clock import COLLECTOR_CLOCK
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.session import observed, selection
 from pytest_concurrency.session.controller import is_complete
@@ -43,7 +46,9 @@ class SurveyReader:
         self._boot = CLOCKS.process_cpu()
         # With --concurrency-max-block, the blocks are those that the guard finds.
         self._loops = None if settings.max_block else LoopWatch(_BLOCK, late=True)
-        self._clock = PhaseClock() if self._loops is None else PhaseClock(self._loops.cpu)
+        COLLECTOR_CLOCK.start()
+        collected = functools.partial(COLLECTOR_CLOCK.spent_since, threading.get_ident())
+        self._clock = PhaseClock(self._loops.cpu if self._loops is not None else lambda: 0.0, collected)
         if self._loops is not None:
             self._loops.start()
         self._measured_items: set[pytest.Item] = set()
@@ -130,6 +135,7 @@ class SurveyReader:
         if self._loops is not None:
             self._loops.close()
         self._clock.close()
+        COLLECTOR_CLOCK.stop()
 
     def _fit(self) -> list[str]:
         """Return which of the best candidates can have a marker: their bodies can be called again and again."""

@@ -22,12 +22,21 @@ class Machine:
         )
         monkeypatch.setattr(phase_clock, "CLOCKS", clocks)
         monkeypatch.setattr(phase_clock, "ThreadClock", lambda: SimpleNamespace(delay=lambda: self.delay))
-        self.clock = phase_clock.PhaseClock()
+        self.collections: list[tuple[float, float]] = []  # when each ended, and its seconds
+        self.clock = phase_clock.PhaseClock(collected=self._collected)
         self.looks = 0
 
     def _cpu(self) -> float:
         self.looks += 1
         return self.cpu
+
+    def _collected(self, since: float) -> float:
+        return sum(seconds for end, seconds in self.collections if end > since)
+
+    def collect(self, seconds: float) -> float:
+        self.spend(cpu=seconds)
+        self.collections.append((self.wall, seconds))
+        return seconds
 
     def spend(self, cpu: float = 0.0, blocked: float = 0.0, delay: float = 0.0, children: float = 0.0) -> float:
         wall = cpu + blocked + delay + children
@@ -86,3 +95,10 @@ def test_threads_that_compute_at_a_time_are_all_counted(machine: Machine) -> Non
     machine.wall += 1.0
     machine.cpu += 2.0
     assert machine.clock.phase(1.0).computing == pytest.approx(2.0)
+
+
+def test_collections_of_the_garbage_collector_are_in_no_phase(machine: Machine) -> None:
+    machine.collect(0.0003)
+    machine.spend(cpu=0.0002)
+    wall = machine.spend(cpu=0.001, blocked=0.01) + machine.collect(0.3)
+    assert tuple(machine.clock.phase(wall)) == pytest.approx((0.011, 0.001, 0.0, 0.0))
