@@ -30,13 +30,14 @@ _PAGES = {
     "hung-workers": "not-green/worker-errors.html#hung-workers",
     "not-picklable": "not-green/worker-errors.html#not-picklable",
     "in-flight": "howto/in-flight.html#in-flight",
+    "survey": "howto/survey.html",
 }
 
 KINDS = (*FAILURES, *_PAGES)
 
 
 def about(kind: str) -> str:
-    """Return the address for a kind of verdict or error, one of ``KINDS``.
+    """Return the address for a kind of verdict, error or report, one of ``KINDS``.
 
     It is short, so that it fits in a line of a terminal, and leads on to ``page_of(kind)``.
     """
@@ -44,5 +45,5 @@ def about(kind: str) -> str:
 
 
 def page_of(kind: str) -> str:
-    """Return where the documentation describes a kind of verdict or error, relative to its first page."""
+    """Return where the documentation describes one of ``KINDS``, relative to its first page."""
     return _PAGES.get(kind, f"not-green/failed.html#{kind}")

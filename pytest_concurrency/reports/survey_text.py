@@ -50,6 +50,7 @@ def lines_of(survey: Mapping[str, Any], width: int) -> Iterator[tuple[str, bool]
         yield "", False
     for note in view.notes:
         yield from _wrapped(note, width)
+    yield f"More: {survey_view.MORE}", False
 
 
 def _table(

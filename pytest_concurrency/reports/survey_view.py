@@ -6,10 +6,10 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_concurrency.core.addresses import DOCUMENTATION
+from pytest_concurrency.core.addresses import about
 from pytest_concurrency.core.units import count, duration, number, share
 
-MORE = f"{DOCUMENTATION}/howto/survey.html"
+MORE = about("survey")
 _LEAST = 0.005  # seconds of waiting or computing; a test with less is not listed
 _PARTS = {
     "start": "start and collection",
@@ -189,4 +189,4 @@ def _notes(survey: Mapping[str, Any]) -> Iterator[str]:
             "machine for figures to rely on. The prediction is for an idle one."
         )
     if survey["tests"]:
-        yield f"One run shows a likely bound type. To make certain, paste a marker. More: {MORE}"
+        yield "One run shows a likely bound type. To make certain, paste a marker."

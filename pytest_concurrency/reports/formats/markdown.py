@@ -224,6 +224,7 @@ def _surveyed(survey: Mapping[str, Any]) -> Iterator[str]:
     yield "\n" if found.markers else ""
     for note in found.notes:
         yield f"{_text(note)}\n\n"
+    yield f"[More about surveys]({survey_view.MORE})\n\n"
 
 
 def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]], name: Callable[[str], str]) -> Iterator[str]:

@@ -35,5 +35,6 @@ def section(environment: jinja2.Environment, run: Mapping[str, Any]) -> Markup:
         lists=[(heads, rows) for heads, rows in lists if rows],
         bars=survey_view.bars_of(survey),
         most=_MOST,
+        more=survey_view.MORE,
     )
     return Markup(text)
