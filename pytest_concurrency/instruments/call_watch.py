@@ -20,6 +20,8 @@ from pytest_concurrency.instruments.watch_targets import Target
 from pytest_concurrency.instruments.watched_calls import Call, Event
 from pytest_concurrency.machine.clocks import CLOCKS
 
+__tracebackhide__ = True  # without this, pytest shows a failure in this module, not at the user's call
+
 
 class CallWatch:
     """The calls of one function during one test. ``concurrency.watch("module:name")`` returns it.

@@ -17,6 +17,8 @@ _MISSING: Any = object()
 _SHOWN = 5
 _LARGE = 10_000  # items; larger containers are not searched, because registries of functions are smaller
 
+__tracebackhide__ = True  # without this, pytest shows a failure in this module, not at the user's call
+
 
 class Target:
     """The function behind a name, and all modules that have the function as an attribute.

@@ -180,6 +180,7 @@ def test_what_cannot_be_watched_is_reported(suite: Suite, name: str, why: str) -
     result = suite(HEAD + f"def test_body(concurrency):\n    concurrency.watch({name})\n")
     assert_outcome(result, "test_body", "FAILED")
     assert why in text_of(result)
+    assert "watch_targets.py" not in text_of(result), "the plugin's own code is shown"
     assert_other_passed(result)
 
 
