@@ -43,7 +43,8 @@ def main(connection: Connection, work_item: WorkItem) -> None:
     _end_with_the_session()
     for other in work_item.inherited:
         other.close()
-    with contextlib.ExitStack() as stack, contextlib.suppress(EOFError, OSError):  # the pipe is closed or broken
+    # The pipe is closed or broken; or the body has closed the file with the stacks too.
+    with contextlib.suppress(EOFError, OSError), contextlib.ExitStack() as stack:
         _tell_where_on_request(stack, work_item.stack_file)
         jobs = work_item.jobs or load(connection, work_item.packed, work_item.modules, work_item.state)
         if jobs is not None:
