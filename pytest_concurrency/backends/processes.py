@@ -42,7 +42,9 @@ _CLOSING_IDLE = 5.0  # the same for workers that are known to be idle
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.01  # seconds between checks whether a process has ended
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 _CRASHED = "look for the error in native code that the body calls: an extension module, or ctypes."
-_EXITED = "look for os._exit, a library that ends the process, or code that closes all its files, in what the body calls."
+_EXITED = (
+    "look for os._exit, a library that ends the process, or code that closes all its files, in what the body calls."
+)
 _KILLED = "look for a memory limit (the system kills a process that exceeds it), or for what sends signals."
 
 
