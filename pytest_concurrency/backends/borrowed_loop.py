@@ -24,6 +24,8 @@ _CALL_POLL = 0.1  # seconds between checks whether the loop has ended, while wai
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
+__tracebackhide__ = True  # without this, an exception of a body is shown below frames of this module
+
 
 class Abandoned(BaseException):
     """Ends the measuring thread, because the loop no longer runs its batches."""

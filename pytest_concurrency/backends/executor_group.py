@@ -22,7 +22,7 @@ from pytest_concurrency.backends.batch import LEFT_BEHIND, SAYING_SO, jobs_of
 from pytest_concurrency.backends.executor_task import Origin, Report, WorkItem, stack_location, work
 from pytest_concurrency.backends.executors import Pool, processes_of, start_method_of, threads_of
 from pytest_concurrency.backends.fork_only import refuse_what_only_fork_shares
-from pytest_concurrency.backends.serialization import exception_of, load_error, pack, pack_state, session_modules
+from pytest_concurrency.backends.serialization import load_error, pack, pack_state, session_modules
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
@@ -301,7 +301,7 @@ class ExecutorWorkers(WorkerGroup):
         if answer is not None and answer.kind == "lost":
             raise load_error(answer, f"{self._backend} worker {index + 1}", self._body)
         if answer is not None and answer.kind == "raised":
-            raise Raised(exception_of(answer), self._backend, index, workers)
+            raise Raised(executor_task.error_of(self._key, index, answer), self._backend, index, workers)
         return report
 
     def _lost(self, headline: str, cause: str | BaseException, try_next: str) -> WorkerLost:

@@ -24,6 +24,7 @@ from pytest_concurrency.backends.batch import (
 from pytest_concurrency.backends.serialization import (
     Answer,
     Modules,
+    exception_of,
     raised,
     take_context_variables,
     take_surroundings,
@@ -61,6 +62,10 @@ at_work: dict[tuple[str, int], int] = {}
 # While this lock is held, no thread ends its part. Without it, ExecutorWorkers.close() could interrupt a thread whose
 # part has just ended, and so whatever the pool's thread does next.
 at_work_lock: threading.Lock = threading.Lock()
+
+# What bodies of ``here`` have raised, by the key of the group and the worker's index: without it, an exception that
+# cannot be pickled would be lost, although it never left this process.
+raised_here: dict[tuple[str, int], BaseException] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,8 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
         answer = Answer("reading", replace(reading, by_index=reading.by_index or input_by_index))
     except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
         answer = raised(error)
+        if work_item.key in here:
+            raised_here[part] = error
     finally:
         with at_work_lock:
             del at_work[part]
@@ -198,6 +205,12 @@ def _known(work_item: WorkItem) -> Known | Answer | None:
     _unpacked.clear()  # only the latest body is kept
     _unpacked[work_item.key] = Known(jobs, context)
     return _unpacked[work_item.key]
+
+
+def error_of(key: str, index: int, answer: Answer) -> BaseException:
+    """Return what the body has raised in a worker: the exception itself if that is of this process, else a copy."""
+    errors = {part[1]: raised_here.pop(part) for part in list(raised_here) if part[0] == key}
+    return errors.get(index) or exception_of(answer)
 
 
 def overlapping(reports: Sequence[Report]) -> int:

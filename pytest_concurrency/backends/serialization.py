@@ -213,12 +213,51 @@ def raised(error: BaseException) -> Answer:
             "What a fixture sets it to reaches workers in other processes and interpreters if the variable is a global "
             "of a module, and the value can be pickled. Otherwise set it in the body."
         )
-    try:
-        packed = _dumps(error)
-        pickle.loads(packed)  # many exceptions can be pickled, but not unpickled
-    except Exception:
-        packed = b""
+    packed = b""
+    for form in (lambda: error, lambda: _Parts.of(error)):
+        with contextlib.suppress(Exception):
+            found = _dumps(form())
+            str(_exception_in(found))  # many exceptions can be pickled, but not unpickled
+            packed = found
+            break
     return Answer("raised", error=packed, text=text)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """An exception that cannot be unpickled, because its class takes other arguments than it hands to its base.
+
+    What cannot be pickled of it is left out.
+    """
+
+    kind: type[BaseException]
+    args: tuple[Any, ...]
+    state: dict[str, Any]
+
+    @classmethod
+    def of(cls, error: BaseException) -> _Parts:
+        args = tuple(value if _can_travel(value) else repr(value) for value in error.args)
+        return cls(type(error), args, {name: value for name, value in vars(error).items() if _can_travel(value)})
+
+    def together(self) -> BaseException:
+        """Return the exception, whose ``__init__`` is not called again."""
+        error = self.kind.__new__(self.kind)
+        error.args = self.args
+        vars(error).update(self.state)
+        return error
+
+
+def _can_travel(value: object) -> bool:
+    try:
+        pickle.loads(_dumps(value))
+    except Exception:
+        return False
+    return True
+
+
+def _exception_in(packed: bytes) -> object:
+    found = pickle.loads(packed)
+    return found.together() if isinstance(found, _Parts) else found
 
 
 def _dumps(value: Any) -> bytes:
@@ -283,7 +322,7 @@ def exception_of(answer: Answer) -> BaseException:
     error: object = None
     if answer.error:
         with contextlib.suppress(Exception):
-            error = pickle.loads(answer.error)
+            error = _exception_in(answer.error)
     if not isinstance(error, BaseException):
         last = answer.text.strip().splitlines()[-1]
         error = WorkerLost(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pytest_concurrency.core import callables
@@ -17,6 +17,8 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 Parser = Callable[[object], Any]
 
 MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000, "interpreters": 64, "workers": 512}
+# Keywords whose value None is the same as leaving them out. With a default, None would silently stand for that.
+OPTIONAL = ("at_least", "at_most", "gil", "sustained", "executor", "setup", *MOST_WORKERS)
 UNDECIDED = ("skip", "fail", "pass", "retry")
 LEFTOVERS = ("tell", "fail")
 
@@ -87,6 +89,13 @@ def short_time(value: object) -> float:
     return seconds
 
 
+def flag(value: object) -> bool:
+    """Accept True or False."""
+    if not isinstance(value, bool):
+        raise ValueError("must be True or False")
+    return value
+
+
 def one_of(*choices: str) -> Parser:
     """Accept one of these words."""
 
@@ -120,30 +129,33 @@ def read(
     given: Mapping[str, object],
     known: Mapping[str, Parser],
     calls: bool = False,
+    unlisted: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Return the parsed keywords of a marker or fixture call; the value None counts as not given.
+    """Return the parsed keywords of a marker or fixture call; None for one of ``OPTIONAL`` counts as not given.
 
     :param calls: whether a function is given that will be called, and may have keywords of its own.
+    :param unlisted: keywords that messages leave out.
     :raises BadArgument: names the keyword, what is wrong with it and which ones there are.
     """
     table = {**known, **COMMON}
+    listed = [keyword for keyword in table if keyword not in unlisted]
     if positional:
         shown = ", ".join(repr(value) for value in positional)
-        raise BadArgument(f"{name} takes keywords only, not {shown}. Its keywords: {', '.join(table)}.")
+        raise BadArgument(f"{name} takes keywords only, not {shown}. Its keywords: {', '.join(listed)}.")
     values = {}
     for keyword, value in given.items():
         if keyword not in table:
-            near = difflib.get_close_matches(keyword, table, n=1)
+            near = difflib.get_close_matches(keyword, listed, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             if calls and not near:
                 hint = f" If it is the function's own: functools.partial(function, {keyword}=...)."
-            raise BadArgument(f"{name} has no keyword {keyword!r}.{hint} Its keywords: {', '.join(table)}.")
-        if value is None:
+            raise BadArgument(f"{name} has no keyword {keyword!r}.{hint} Its keywords: {', '.join(listed)}.")
+        if value is None and keyword in OPTIONAL:
             continue
         try:
             values[keyword] = table[keyword](value)
         except ValueError as error:
             raise BadArgument(
-                f"{name}({keyword}={value!r}): {keyword} {error}. Its keywords: {', '.join(table)}."
+                f"{name}({keyword}={value!r}): {keyword} {error}. Its keywords: {', '.join(listed)}."
             ) from None
     return values

@@ -43,7 +43,8 @@ class Block:
         """Return as text how long the block took, where it was, and what else took time."""
         where = f" at {self.where}" if self.where else ", at a line that was not seen"
         besides = "".join(f"; {seconds} {name}" for name, seconds in self._besides())
-        return f"{duration(self.low)} to {duration(self.high)}{where}{besides}"
+        low, high = duration(self.low), duration(self.high)
+        return f"{low if low == high else f'{low} to {high}'}{where}{besides}"
 
     def _besides(self) -> list[tuple[str, str]]:
         return [

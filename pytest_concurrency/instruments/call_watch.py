@@ -89,6 +89,11 @@ class CallWatch:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)  # noqa: PTH108
 
+    def restore(self) -> None:
+        """Restore the original once more, after :meth:`close`: something else may have put the replacement back."""
+        if self._process == os.getpid():
+            self._target.restore()
+
     def __repr__(self) -> str:
         return f"<watch {self.name}: {len(self.calls)} calls, peak {self.peak}>"
 

@@ -38,8 +38,20 @@ class Rendezvous:
     time to arrive. Other processes get the rendezvous as an argument: pickled, or inherited by a fork.
     """
 
-    def __init__(self, title: str, meet: int, limit: int | None, timeout: float, label: str) -> None:
-        """Take arguments that the caller has checked. ``label`` names the test, and ``timeout`` is in seconds."""
+    def __init__(
+        self,
+        title: str,
+        meet: int,
+        limit: int | None,
+        timeout: float,
+        label: str,
+        in_measured_test: bool = False,
+    ) -> None:
+        """Take arguments that the caller has checked. ``label`` names the test, and ``timeout`` is in seconds.
+
+        :param in_measured_test: whether the test's own body is measured, so that it runs in a single worker first.
+        """
+        self._in_measured_test = in_measured_test
         self._title = title
         self._timeout = timeout
         self._label = label
@@ -149,7 +161,7 @@ class Rendezvous:
 
         :raises ExpectationNotMet: too few have arrived, or too many are inside.
         """
-        if current_worker.get() != ALONE:
+        if self._in_measured_test or current_worker.get() != ALONE:
             raise BadArgument(
                 f"{self._title} was entered inside a body that is being measured. Measuring also runs the body in one "
                 "worker, which would wait for others that never come. Use it in a test without a marker, and outside "
@@ -280,7 +292,7 @@ class Rendezvous:
             return ledger
 
 
-_TRAVELS = ("_title", "_timeout", "_label", "_made_at", "_process", "_maker", "_older")
+_TRAVELS = ("_in_measured_test", "_title", "_timeout", "_label", "_made_at", "_process", "_maker", "_older")
 _OPEN: weakref.WeakSet[Rendezvous] = weakref.WeakSet()
 _forks_are_watched = False
 

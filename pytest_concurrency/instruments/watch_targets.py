@@ -46,15 +46,21 @@ class Target:
                 self._set(module, alias, self.function, instead)
 
     def restore(self) -> None:
-        """Restore the original where the replacement is still in place; one that is kept elsewhere is a plain call."""
+        """Restore the original where the replacement is in place; one that is kept elsewhere is a plain call.
+
+        Where something else is in place, such as what a fixture has patched, the replacement may come back when that
+        fixture ends: call this again then.
+        """
+        elsewhere = []
         while self._replaced:
-            owner, name, before, instead = self._replaced.pop()
+            owner, name, before, instead = replaced = self._replaced.pop()
             if vars(owner).get(name, _MISSING) is not instead:
-                continue
-            if before is _MISSING:
+                elsewhere.append(replaced)
+            elif before is _MISSING:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
+        self._replaced = elsewhere[::-1]
 
     def elsewhere(self) -> list[str]:
         """Describe module attributes that contain the original, such as a dict. Calls through them are not seen."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from pytest_concurrency.backends.base import WorkerGroup
+from pytest_concurrency.backends.base import Raised, WorkerGroup
 from pytest_concurrency.backends.batch import refuse_coroutine
 from pytest_concurrency.core.model import Round, Sample
 from pytest_concurrency.engine import readings
@@ -23,6 +23,7 @@ from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _MOST_LOOPS = 100_000
+NAMES = ("the baseline", "the candidate")
 
 
 class CallableBench(BaseBench):
@@ -121,9 +122,16 @@ class CallableBench(BaseBench):
     def _run(self, which: int, loops: int, usage: ProcessUsage) -> None:
         """Call one of the two ``loops`` times, and let ``usage`` read what that took."""
         call, answer = self._calls[which], None
-        with FULL_COLLECTIONS.postponed(), self._raised(usage), usage:
-            for _ in range(loops):
-                answer = call()
+        try:
+            with FULL_COLLECTIONS.postponed(), self._raised(usage), usage:
+                for _ in range(loops):
+                    answer = call()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a skip of pytest too
+            raised = Raised(error, "callables", None, 2)
+            raised.worker, raised.round = NAMES[which], self._number
+            raise raised from None
         FULL_COLLECTIONS.catch_up()
         refuse_coroutine(answer)
 

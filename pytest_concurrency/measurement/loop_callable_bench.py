@@ -13,7 +13,7 @@ from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
 from pytest_concurrency.machine.priority import ORDINARY, Priority
-from pytest_concurrency.measurement.callable_bench import CallableBench
+from pytest_concurrency.measurement.callable_bench import NAMES, CallableBench
 from pytest_concurrency.probes.left_tasks import LeftTasks
 from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.process_usage import ProcessUsage
@@ -22,7 +22,6 @@ from pytest_concurrency.verdicts import worker_errors
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _CANCEL = 1.0  # seconds that a cancelled call gets to end
 _PATIENCE = 20  # times the expected time of a batch before it is given up
-_NAMES = ("the baseline", "the candidate")
 
 
 def bench_for(
@@ -113,10 +112,10 @@ class LoopCallableBench(CallableBench):
         except Raised as raised:
             if isinstance(raised.error, KeyboardInterrupt):
                 raise raised.error from None  # the test's loop is in the main thread, so it may be Ctrl-C
-            raised.worker, raised.round = _NAMES[which], self._number
+            raised.worker, raised.round = NAMES[which], self._number
             raise
         except Hung as hung:
             worker.recover(_CANCEL)
-            lost = WorkerLost(worker_errors.hung_callable(_NAMES[which], deadline, hung.places[0]))
+            lost = WorkerLost(worker_errors.hung_callable(NAMES[which], deadline, hung.places[0]))
             lost.round = self._number
             raise lost from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 from pytest_concurrency.core.atomic_files import check_writable, is_stream, write_whole
 from pytest_concurrency.reports import formats
+from pytest_concurrency.runs import schema
 
 _JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
+_SCHEMA = re.compile(r'\s*\{\s*"schema":\s*(\d+)')
 
 
 def check(reports: Sequence[tuple[str, str]], storage: str) -> None:
@@ -42,12 +45,17 @@ def check(reports: Sequence[tuple[str, str]], storage: str) -> None:
 
 
 def keep_out(path: Path, storage: str | Path) -> None:
-    """Refuse to write a report over a saved run.
+    """Refuse to write a report over a saved run, or over what only a newer version of this plugin can read.
 
-    :raises PermissionError: the path is in the folder of saved runs.
+    :raises PermissionError: the path is in the folder of saved runs, or names such a file.
     """
     if path.resolve().parent == Path(storage).resolve():
         raise PermissionError(f"{storage} is the folder of saved runs, which are never overwritten")
+    if path.is_file():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            found = _SCHEMA.match(file.read(200))
+        if found and schema.newer({"schema": int(found[1])}):
+            raise PermissionError(f"{path} was written by a newer version of this plugin, and is not overwritten")
 
 
 def write(

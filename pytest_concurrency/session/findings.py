@@ -83,7 +83,7 @@ class ThresholdFinding(Compared):
         spelled = f"{self._call.spelled}.{words.replace(' ', '_')}({threshold!r})"
         if not self._call.must_be_awaited:
             self._take_as_asked()
-            holds = self._taken(self._call.decide({keyword: value}, None))
+            holds = self._taken(self._call.decided({keyword: value}))
             refuse_discarded(sys._getframe(2), self._label(keyword, value))
             return self._decided(holds, words, threshold)
         if is_discarded(sys._getframe(2)):
@@ -108,7 +108,7 @@ class ThresholdFinding(Compared):
                 f"{self._call.functions}: an async def is measured on the test's own event loop, so the answer has "
                 f"to be awaited. Write assert await {self._call.spelled}.{words}({threshold!r})."
             )
-        holds = self._taken(self._call.decide({keyword: value}, None))
+        holds = self._taken(self._call.decided({keyword: value}))
         refuse_discarded(sys._getframe(2), self._label(keyword, value))
         return holds
 
@@ -254,7 +254,7 @@ class PoolScaling(Efficiency):
                     f"{self._call.functions}: an async def is measured on the test's own event loop, so it has to be "
                     f"compared and awaited before its curve is read: write assert {self.example}."
                 )
-            outcome = self._take(self._call.decide({}, None))
+            outcome = self._take(self._call.decided({}))
             self._call.follow(met(outcome))  # what was left running may fail the test
         return outcome.curve
 

@@ -171,7 +171,8 @@ class Concurrency(InstrumentCalls):
         """
         name = "concurrency.compare"
         refuse_nested(name)
-        arguments = options_of(name, options, compare.KIND, Speedup, {})
+        given = {**options, "same_result": same_result}
+        arguments = options_of(name, given, compare.KIND, Speedup, {"same_result": keywords.flag}, unlisted=("setup",))
         functions = f"{callables.name_of(baseline)}, {callables.name_of(candidate)}"
         is_async = both_alike(name, baseline, candidate)
         compare.KIND.check(name, arguments, is_async)

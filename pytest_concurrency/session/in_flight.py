@@ -14,9 +14,10 @@ __all__ = ["Gauge", "Gauges"]
 class Gauges:
     """Makes gauges, and closes those that make workers wait."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, in_measured_test: bool = False) -> None:
         self.plain: Gauge = Gauge()
         self._label = label
+        self._in_measured_test = in_measured_test
         self._meetings: list[Rendezvous] = []
 
     def make(self, meet: int | None, limit: int | None, timeout: float | str) -> Rendezvous:
@@ -34,7 +35,7 @@ class Gauges:
             seconds = parse_duration(timeout)
         except ValueError as error:
             raise BadArgument(f"{title}: timeout={error}.") from None
-        meeting = Rendezvous(title, meet or limit or 0, limit, seconds, self._label)
+        meeting = Rendezvous(title, meet or limit or 0, limit, seconds, self._label, self._in_measured_test)
         self._meetings.append(meeting)
         return meeting
 

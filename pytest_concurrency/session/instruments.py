@@ -19,14 +19,16 @@ from pytest_concurrency.session.in_flight import Gauges
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _NAME = "concurrency_perf_instruments"
 _KEY = pytest.StashKey["Instruments"]()
+_ENDED = pytest.StashKey["Instruments"]()  # until all fixtures of the test have ended
 _UNDECIDED = pytest.StashKey[Callable[[str], None]]()
 
 
 class Instruments:
     """The gauges, guards and watched functions of one test."""
 
-    def __init__(self, label: str = "this test") -> None:
-        self._gauges = Gauges(label)
+    def __init__(self, label: str = "this test", in_measured_test: bool = False) -> None:
+        """:param in_measured_test: whether the test's own body is measured, by a marker."""
+        self._gauges = Gauges(label, in_measured_test)
         self._undecided: list[str] = []
         self._watches: list[CallWatch] = []
 
@@ -72,9 +74,14 @@ class Instruments:
         finally:
             self._gauges.close()
 
+    def restore(self) -> None:
+        """Restore what another fixture has put back in place meanwhile."""
+        for watch in reversed(self._watches):
+            watch.restore()
+
 
 @contextlib.contextmanager
-def of(item: pytest.Item, undecided: Callable[[str], None]) -> Iterator[Instruments]:
+def of(item: pytest.Item, undecided: Callable[[str], None], in_measured_test: bool = False) -> Iterator[Instruments]:
     """Give a test its instruments while its fixture lives; the rest of the session pays nothing for them.
 
     :param undecided: takes why the test is undecided; it skips or fails the test, or returns if the test passes.
@@ -82,7 +89,7 @@ def of(item: pytest.Item, undecided: Callable[[str], None]) -> Iterator[Instrume
     manager = item.config.pluginmanager
     if not manager.has_plugin(_NAME):
         manager.register(EndOfBody(), _NAME)
-    made = item.stash[_KEY] = Instruments(item.nodeid)
+    made = item.stash[_KEY] = item.stash[_ENDED] = Instruments(item.nodeid, in_measured_test)
     item.stash[_UNDECIDED] = undecided
     try:
         yield made
@@ -106,6 +113,16 @@ class EndOfBody:
         if instruments.undecided:
             item.stash[_UNDECIDED](instruments.undecided[0])
         return answer
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        try:
+            return (yield)
+        finally:
+            # monkeypatch may end after the fixture, and put back what it has found: the watched function.
+            if (ended := item.stash.get(_ENDED, None)) is not None:
+                del item.stash[_ENDED]
+                ended.restore()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import pytest
 
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.backends.serialization import RemoteTraceback
 from pytest_concurrency.core import text
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.probes import tracers
@@ -137,7 +138,11 @@ class MeasuredTests:
             return
         if (why := other_plugins.why_not_timed(item)) is not None:
             pytest.fail(text.wrap(f"concurrency cannot measure in this test: {why}."), pytrace=False)
-        with self.live_line(item.config) as progress, instruments.of(item, follow_undecided) as made:
+        is_measured = bool(selection.marks_of(item)) and not self._runs_plainly(item.config)
+        with (
+            self.live_line(item.config) as progress,
+            instruments.of(item, follow_undecided, is_measured) as made,
+        ):
             asked = Concurrency(
                 items.circumstances_of(item, self._settings, progress),
                 functools.partial(_keep, item),
@@ -180,6 +185,8 @@ class MeasuredTests:
             report.sections = captured_output.shorten(report.sections)
             if call.excinfo is not None:
                 items.show_message_only(item, call.excinfo, report)
+                if isinstance(call.excinfo.value.__cause__, RemoteTraceback):
+                    items.point_at_test(item, report)  # its own traceback does not reach into the worker
         if call.when == "call":
             item.stash[PASSED] = report.passed
         if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):

@@ -52,6 +52,8 @@ def max_block(value: object) -> float:
 
 
 def _number(value: object) -> object:
+    if isinstance(value, bool):  # in a TOML file
+        return value
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -152,7 +154,7 @@ def leftovers(value: object) -> str:
 def compare_fail(value: object) -> tuple[Any, ...]:
     from pytest_concurrency.runs import allowed_loss
 
-    return allowed_loss.parse([value] if isinstance(value, str) else list(value))  # type: ignore[call-overload]
+    return allowed_loss.parse([str(one) for one in (value if isinstance(value, list) else [value])])
 
 
 def report(value: str) -> str:

@@ -281,7 +281,7 @@ def _value(config: pytest.Config, option: Option) -> Any:
 def _in_file(config: pytest.Config, option: Option) -> Any:
     """Return the value in the configuration file, which may have a type of TOML."""
     value = _from_file(config, f"concurrency_{option.name}")
-    if isinstance(value, bool) and (option.alone or not value):
+    if isinstance(value, bool) and option.alone:
         return option.alone if value else None  # true stands for the option without a value
     return ",".join(map(str, value)) if isinstance(value, list) else value
 

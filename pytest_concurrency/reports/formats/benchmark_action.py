@@ -40,7 +40,7 @@ def _extra(figure: ChartedFigure) -> str:
     """Return the lines of the chart's tooltip."""
     row = figure.row
     lines = [
-        f"{label_of(row.verdict)}, required {row.required}" if row.required != "-" else label_of(row.verdict),
+        f"{label_of(row.verdict)}, required {figure.required}" if figure.required != "-" else label_of(row.verdict),
         f"bound type: {row.bound}" if row.bound else "",
         f"{count(row.expectation['rounds'], 'round')}",
         f"Cause: {row.cause}" if row.cause else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pytest_concurrency.backends.batch import ALONE, WithInput, current_worker
@@ -36,9 +36,11 @@ def options_of(
     kind: Kind,
     finding: type[ThresholdFinding],
     known: Mapping[str, keywords.Parser],
+    unlisted: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the parsed options of a call whose threshold comes later, with a comparison.
 
+    :param unlisted: keywords that the call does not have, although all markers do.
     :raises BadArgument: an option has no meaning, or is the threshold.
     """
     thresholds = (finding.AT_LEAST, finding.AT_MOST)
@@ -49,7 +51,7 @@ def options_of(
                 f"assert {name}(...) {finding.COMPARISON}."
             )
     others = {keyword: parser for keyword, parser in known.items() if keyword not in thresholds}
-    return keywords.read(name, (), options, others, calls=True)
+    return keywords.read(name, (), options, others, calls=True, unlisted=unlisted)
 
 
 def both_alike(name: str, baseline: Callable[[], Any], candidate: Callable[[], Any]) -> bool:

@@ -72,7 +72,7 @@ class BoundFinding(Compared):
                     f"{self._call.functions} is an async def, which is measured on the test's own event loop, so the "
                     f"bound type has to be awaited: write assert {self.example}."
                 )
-            return self._take(self._call.decide({}, None))
+            return self._take(self._call.decided({}))
         return self.outcome
 
     def _tell(self) -> None:

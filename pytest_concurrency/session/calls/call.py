@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.outcomes import Outcome
+from pytest_concurrency.instruments import loop_monitor
 from pytest_concurrency.session import async_plugins
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -47,6 +48,11 @@ class Call:
         """Whether what is measured belongs on the event loop that runs at this moment."""
         return self.is_async and async_plugins.on_a_loop()
 
+    def decided(self, threshold: Mapping[str, float]) -> Outcome:
+        """Measure in the thread that calls this."""
+        with loop_monitor.pause():  # it blocks the loop of an async test, and that is no fault of the test
+            return self.decide(threshold, None)
+
     async def decided_on_loop(self, threshold: Mapping[str, float]) -> Outcome:
         """Measure on the event loop that runs this, controlled by a separate thread.
 
@@ -61,7 +67,8 @@ class Call:
             )
         self.guests.append(loop)
         try:
-            await loop.serve(lambda: found.append(self.decide(threshold, loop)))
+            with loop_monitor.pause():  # the measured function may block the loop, as its threshold says
+                await loop.serve(lambda: found.append(self.decide(threshold, loop)))
         finally:
             self.guests.remove(loop)
         return found[0]

@@ -10,6 +10,7 @@ import pytest
 from pytest_concurrency.core.errors import CannotMeasure
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.expectations import keywords, placement
+from pytest_concurrency.instruments import loop_monitor
 from pytest_concurrency.measurement.figures import Figures, measure_figures
 from pytest_concurrency.measurement.trial import SessionContext, Trial
 from pytest_concurrency.session.calls.arguments import body_of, refuse_nested
@@ -35,7 +36,7 @@ def figures_of(
     setups = [place.setup(place.size) for place in chosen]
     setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
     try:
-        with circumstances.alone(), Trial.of_body(body, circumstances, limits.max_time) as trial:
+        with loop_monitor.pause(), circumstances.alone(), Trial.of_body(body, circumstances, limits.max_time) as trial:
             figures = measure_figures(trial, setups, limits)
     except CannotMeasure as reason:
         pytest.skip(f"unmeasurable: {reason}")

@@ -43,6 +43,11 @@ class LoopGuard:
         self._loops.is_on = False
         self._loops.start()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        __tracebackhide__ = True
+        _reason(item)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         __tracebackhide__ = True
@@ -87,7 +92,7 @@ class LoopGuard:
         self._loops.close()
 
     def _is_measured(self, item: pytest.Item) -> bool:
-        """Whether a marker measures the test: then it runs many times, and expect_nonblocking measures its blocks."""
+        """Whether a marker measures the test: then it runs many times, and only expect_nonblocking tells its blocks."""
         return not self._is_off_for_markers and any(mark.name in MARKERS for mark in item.iter_markers())
 
     def _complain(self, item: pytest.Item, blocks: list[Block]) -> None:
