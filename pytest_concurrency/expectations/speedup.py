@@ -8,10 +8,12 @@ from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body
-from pytest_concurrency.core.units import count, number
+from pytest_concurrency.core.units import count, duration, number
 from pytest_concurrency.engine.plan import Plan
 from pytest_concurrency.expectations import keywords, placement
 from pytest_concurrency.expectations.base import Kind, Tolerances, speedup_plan
+
+_LEAST_ROUNDS = 2  # that are measured in any case
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -36,7 +38,13 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     place = placement.the_one(KIND.name, arguments, body.is_async)
     assert place is not None
-    setup = replace(place.setup(place.size), sustained=arguments.get("sustained", 0.0))
+    sustained = arguments.get("sustained", 0.0)
+    if (least := _LEAST_ROUNDS * 2 * sustained) > limits.max_time:
+        raise BadArgument(
+            f"{KIND.name}(sustained={duration(sustained)}): {_LEAST_ROUNDS} rounds of both sides take "
+            f"{duration(least)}, and max_time={duration(limits.max_time)} is less. Raise max_time, or lower sustained."
+        )
+    setup = replace(place.setup(place.size), sustained=sustained)
     return speedup_plan(setup, arguments.get("at_least"), arguments.get("at_most"), limits)
 
 

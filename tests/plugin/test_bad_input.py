@@ -32,6 +32,8 @@ BAD_MARKERS = {
     "min_wait too big": ("expect_io_bound(min_wait=50)", ["min_wait=50", "must be a share above 0 and at most 1"]),
     "min_cpu list": ("expect_cpu_bound(min_cpu=[0.5])", ["min_cpu=[0.5]", "must be a share above 0"]),
     "gil word": ("expect_cpu_bound(gil='maybe')", ["gil='maybe'", "must be one of 'held', 'released'"]),
+    "margin none": ("expect_io_bound(margin=None)", ["margin=None", "must be between 0.05 and 2"]),
+    "efficiency none": ("expect_scaling(efficiency=None)", ["efficiency=None", "must be a share above 0"]),
     "margin percent": (
         "expect_io_bound(margin=25)",
         ["margin=25", "must be between 0.05 and 2", "0.25 stands for 25%"],
@@ -238,6 +240,11 @@ BAD_CALLS = {
     "compare not compared": ("concurrency.compare(work, work)", ["compare it with a number"]),
     "compare unknown keyword": ("concurrency.compare(work, work, times=3) > 2", ["no keyword 'times'"]),
     "compare async def": ("concurrency.compare(awork, awork) > 2", ["awork is an async def", "asyncio.run(awork())"]),
+    "compare misspelt": (
+        "concurrency.compare(work, work, same_resul=True) > 2",
+        ["Did you mean 'same_result'?", "Its keywords: same_result, margin"],
+    ),
+    "compare same_result of text": ("concurrency.compare(work, work, same_result='no') > 2", ["must be True or False"]),
     "compare setup": ("concurrency.compare(work, work, setup=dict) > 2", ["has no setup="]),
     "threshold as keyword": (
         "concurrency.speedup(work, threads=2, at_least=2) >= 2",

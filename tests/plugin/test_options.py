@@ -131,6 +131,18 @@ def test_an_argument_taken_for_a_report_is_explained(suite: Suite) -> None:
     assert "If 'test_suite.py' is what to test, put it before --concurrency-report" in text
 
 
+@pytest.mark.parametrize("text", ['{"schema": 2, "records": []}', '{ "schema":2}\n{}\n'])
+@pytest.mark.parametrize("kind", ["json", "jsonl", "html"])
+def test_a_report_of_a_newer_version_is_not_overwritten(
+    suite: Suite, pytester: pytest.Pytester, text: str, kind: str
+) -> None:
+    (pytester.path / "out").write_text(text)
+    result = suite(COUNTED, f"--concurrency-report={kind}:out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "was written by a newer version of this plugin, and is not overwritten" in text_of(result)
+    assert (pytester.path / "out").read_text() == text
+
+
 @pytest.mark.parametrize(
     ("path", "why"),
     [("plain.txt/out.json", "plain.txt"), ("folder", "is a folder")],

@@ -133,6 +133,15 @@ def test_pool(concurrency):
     assert_other_passed(result)
 
 
+def test_body_of_a_marked_test_gets_the_same_advice_in_its_first_call(suite: Suite) -> None:
+    source = """
+@pytest.mark.expect_speedup(threads=2, at_least=1.5)
+def test_marked(concurrency):
+    use(concurrency.in_flight(meet=2, timeout="1h"))
+"""
+    assert "was entered inside a body that is being measured" in text_of(suite(USE + source))
+
+
 def test_measured_body_gets_advice_to_use_something_else(suite: Suite) -> None:
     source = """
 def test_pool(concurrency):

@@ -144,6 +144,22 @@ def test_restored():
     suite(HEAD + source).assert_outcomes(passed=3)
 
 
+@pytest.mark.parametrize("fixtures", ["monkeypatch, concurrency", "concurrency, monkeypatch"])
+def test_what_monkeypatch_puts_back_is_restored_too(suite: Suite, fixtures: str) -> None:
+    source = f"""
+def test_body({fixtures}):
+    concurrency.watch("shop:fetch")
+    monkeypatch.setattr(shop, "fetch", lambda: "patched")
+    assert shop.fetch() == "patched"
+
+def test_restored():
+    assert is_restored()
+"""
+    result = suite(HEAD + source)
+    assert_outcome(result, "test_body", "PASSED")
+    assert_outcome(result, "test_restored", "PASSED")
+
+
 def test_a_test_that_fails_restores_too(suite: Suite) -> None:
     source = """
 def test_body(concurrency, monkeypatch):

@@ -72,6 +72,27 @@ def check_surroundings(stage: str, folder: str) -> None:
     assert str(Path.cwd()) == folder
 
 
+class Refused(Exception):
+    """Takes other arguments than its base, as many exceptions of libraries do, so it cannot be unpickled."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.lock = threading.Lock()
+
+
+def refuse() -> None:
+    raise Refused(404, "gone")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_exception_keeps_its_class_and_its_attributes(place: str) -> None:
+    with pytest.raises(Raised) as caught:
+        run(*PLACES[place], refuse)
+    error = caught.value.error
+    assert (type(error), str(error), error.code) == (Refused, "404: gone", 404)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_context_variable_of_a_fixture_has_its_value_in_every_worker(user: None, place: str) -> None:
     run(*PLACES[place], check_and_set_user)

@@ -88,6 +88,8 @@ def test_benchmark_action_has_figures_of_which_more_is_better() -> None:
     }
     assert entries[1]["unit"] == "%"
     assert entries[1]["value"] == 97.0
+    of_points = {entry["name"]: entry["extra"].partition("\n")[0] for entry in entries if "scaling" in entry["name"]}
+    assert of_points["a.py::test_curve (scaling, 2 threads)"].endswith("required >= 1.4x")
     assert not any("gil_released" in entry["name"] for entry in entries), "a longer hold is no improvement"
     assert len({entry["name"] for entry in entries}) == len(entries) == 7
 
