@@ -102,6 +102,7 @@ def _packed(reading: Reading, used: float) -> bytes:
             reading.ends,
             reading.by_index,
             reading.each,
+            reading.children_cpu,
             used,
         ),
         protocol=5,
@@ -111,7 +112,7 @@ def _packed(reading: Reading, used: float) -> bytes:
 def answer_in(message: bytes) -> object:
     """Return the :class:`Answer` in a message, or any other object that the message contains."""
     value = pickle.loads(message)
-    if type(value) is tuple and len(value) == 11:
+    if type(value) is tuple and len(value) == 12:
         *reading, used = value
         return Answer("reading", Reading(*reading), used=used)
     return value

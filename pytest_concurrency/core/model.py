@@ -69,7 +69,8 @@ class Reading:
     it worked for the body. A worker that others ``helped`` has a part of their run delay in
     ``helpers_delay``, so that the workers' parts add up to all of it. ``ends`` says of tasks, which share a thread,
     when each was done. ``by_index`` says that the body has asked which worker runs it, ``each`` what one body of each
-    worker took where a single worker ran the bodies of several, one after the other, in seconds.
+    worker took where a single worker ran the bodies of several, one after the other, in seconds. ``children_cpu``
+    is what the child processes of a worker process have computed, however little.
     """
 
     start: float
@@ -82,6 +83,7 @@ class Reading:
     ends: tuple[float, ...] = ()
     by_index: bool = False
     each: tuple[float, ...] = ()
+    children_cpu: float = 0.0
     helpers_delay: float = 0.0
 
     @property

@@ -25,11 +25,27 @@ class BatchPriority:
         self._bystanders = known
         self._shared = SharedPriority(higher, realtime=True)
         self._realtime: list[bool] = []  # of each batch at real-time priority: whether it said nothing
+        self._would_starve = False  # whether workers may keep processes that they wait for from the CPUs
 
     @property
     def knows_helpers(self) -> bool:
         """Whether it is known who works for the body, or does not matter."""
         return self._shared.known
+
+    def shared(self, helped: bool) -> bool:
+        """Whether the workers may not have a higher priority than others of this session."""
+        return helped or self._would_starve
+
+    def spare_others(self) -> None:
+        """Give the workers no higher priority than all processes of this session, from now on."""
+        self._would_starve = True
+        self._shared.use_nice()
+
+    def keep_timers(self) -> None:
+        """Use no real-time priority from now on, because the kernel treats its timers in another way."""
+        if self._higher.kind == "realtime":
+            self._higher = priority.choose("nice")
+            self._shared.use_nice()
 
     def learning(self) -> AbstractContextManager[None]:
         """Return a context in which a batch of the body shows who works for it, at the ordinary priority."""
@@ -64,9 +80,10 @@ class BatchPriority:
         :param busy: whether other programs may want the CPUs.
         :return: the context's value is true if no other program can take a CPU from the workers and these helpers.
         """
-        if not workers or (helped and not busy):
+        shared = self.shared(helped)
+        if not workers or (shared and not busy):
             return nullcontext()
-        if helped:
+        if shared:
             # Not all of a pool's threads need have worked for the batch that showed who the helpers are.
             threads = {*workers, *task_tree.threads_in(os.getpid())}.difference(self._bystanders.ids)
             return self._shared.raised(threads, seconds, probed)

@@ -21,7 +21,7 @@ from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
 from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
-from pytest_concurrency.measurement import batch_size, probed_batches, worker_indices
+from pytest_concurrency.measurement import batch_size, ordinary_batch, probed_batches, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.batch_priority import BatchPriority
 from pytest_concurrency.measurement.left_elsewhere import told_by
@@ -93,8 +93,9 @@ class WorkerBench(BaseBench):
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._warm.discard(setup.key)
             try:
-                with self._leftovers.recording():
-                    self._run(setup, setup.group_size, 1)
+                first = ordinary_batch.needs_others(self._groups[setup.key][1], self._priority.spare_others)
+                with self._leftovers.recording(), first as take:
+                    take(self._run(setup, setup.group_size, 1))
             except BaseException:  # without this, its workers would stay without a warm-up
                 self._close_group(setup.key)
                 raise
@@ -115,7 +116,7 @@ class WorkerBench(BaseBench):
         self.prepare(setup)
         self._number += 1
         self._in_threads = self._groups[setup.key][1].one_interpreter
-        if self._helped and self._busy and not self._priority.knows_helpers:
+        if self._priority.shared(self._helped) and self._busy and not self._priority.knows_helpers:
             self._first_serial.clear()  # it was measured at the ordinary priority
             with self._priority.learning():
                 self._run(setup, setup.group_size, 1)
@@ -277,8 +278,11 @@ class WorkerBench(BaseBench):
         job: str = "body",
         beside: bool = False,
         bodies: int | None = None,
+        as_usual: bool = False,
     ) -> Sample:
         """Run one batch, ``beside`` a thread of this plugin, which is then not a helper of the body.
+
+        With ``as_usual``, it runs at the ordinary priority.
 
         :param bodies: if bodies differ: for how many workers a single one runs them; by default, for the setup's.
         """
@@ -290,7 +294,7 @@ class WorkerBench(BaseBench):
         try:
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline, turns)
-            known = group.native_ids if setup.key in self._warm else ()
+            known = group.native_ids if setup.key in self._warm and not as_usual else ()
             busy = self._busy and group.one_process  # whether helpers in other processes waited is not known
             longest = 2 * deadline * max(1, calls)
             higher = self._priority.raised(known, longest, beside or job == "beat", self._helped, busy)
@@ -335,13 +339,15 @@ class WorkerBench(BaseBench):
         """Return how many calls make a batch that is long enough, from measured times."""
         loops = 1
         while True:
-            sample = self._run(setup, 1, loops, job)
+            sample = self._run(setup, 1, loops, job, as_usual=loops == 1 and job == "body")
+            if loops == 1 and job == "body" and ordinary_batch.has_short_waits(sample.readings[0]):
+                self._priority.keep_timers()
             seconds = readings.quiet_time(sample.readings[0])
             if job == "body":
                 self._expected = seconds / loops
             batch = max(self._batch, setup.sustained) if job == "body" else self._batch
             if seconds >= 0.8 * batch:
-                if job == "body" and (loops == 1 or setup.sustained):
+                if job == "body" and (loops == 1 or setup.sustained) and not (loops == 1 and self._busy):
                     self._first_serial[setup.key] = sample
                 # After one short call, ten are tried, which may take far longer than a batch should.
                 return loops if seconds < 2 * batch or setup.sustained else max(1, math.ceil(loops * batch / seconds))

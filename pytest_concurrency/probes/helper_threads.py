@@ -97,7 +97,8 @@ class HelperThreads:
         after = self._tasks()
         if self._look:
             self.living_children, ended = process_usage.children_since(self._before, after, ended)
-        self.cpu: float = max(0.0, threads) + ended + self.living_children
+        self.children_cpu: float = ended + self.living_children
+        self.cpu: float = max(0.0, threads) + self.children_cpu
         self.delay: float | None = self._delay(after, aside, everything + ended + self.living_children)
 
     def _tasks(self) -> dict[Task, tuple[float, float]]:
@@ -129,7 +130,7 @@ def watched(run: Callable[[], Reading]) -> Reading:
     beside = HelperThreads(children=True)
     reading = run()
     beside.finish()
-    return credit([reading], beside.cpu)[0]
+    return replace(credit([reading], beside.cpu)[0], children_cpu=beside.children_cpu)
 
 
 def credit(readings: Sequence[Reading], helpers_cpu: float, delay: float | None = None) -> tuple[Reading, ...]:
