@@ -125,7 +125,7 @@ class ShareClaim:
         return Interval(self.threshold / (1 + self.slack), self.threshold)
 
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
-        if not readings.readable(round_):
+        if not readings.serial_readable(round_):
             return Vote(0)
         computing = readings.cpu_share(round_.serial)
         figure = max(1 - computing if self.kind == "wait" else computing, _LEAST)

@@ -118,10 +118,14 @@ def readable(round_: Round) -> bool:
 
     One in which a thread computed does not, of which it is not known whether it works for the body.
     """
-    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
-    if any(reading.accounting == "unclear" for sample in samples for reading in sample.readings):
-        return False
-    return round_.serial.readings[0].delay is not None or not beside_others(round_)
+    together = round_.concurrent.readings if round_.concurrent is not None else ()
+    return serial_readable(round_) and all(reading.accounting != "unclear" for reading in together)
+
+
+def serial_readable(round_: Round) -> bool:
+    """The same of the single worker's batch alone."""
+    reading = round_.serial.readings[0]
+    return reading.accounting != "unclear" and (reading.delay is not None or not beside_others(round_))
 
 
 def beside_others(round_: Round) -> bool:

@@ -28,8 +28,11 @@ def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:
     overlap = OverlapClaim(workers, limits.margin)
 
     def unmeasurable(rounds: Sequence[Round], known: Knowledge) -> str | None:
+        rounds = [round_ for round_ in rounds if readings.serial_readable(round_)]
+        if len(rounds) < _ENOUGH:
+            return None
         computing = readings.mean_cpu_share(rounds)
-        if len(rounds) < _ENOUGH or overlap.shows(computing) or 1 - computing < waits.threshold:
+        if overlap.shows(computing) or 1 - computing < waits.threshold:
             return None
         return (
             f"it waits for {share(1 - computing)} of its time, and computes so much that it does not show whether the "

@@ -24,7 +24,8 @@ def batched_calls(leaning: Leaning, side: int) -> bool:
     if not leaning.claim.statistic.of_times or not figures or stats.median(figures) <= margin_cut(leaning.claim.margin):
         return False
     seen = leaning.spread.seen
-    return seen > constants.UNEVEN and seen * math.sqrt(together.loops) > constants.VARIES_MUCH
+    of_calls = seen * math.sqrt(together.loops)  # if each call varies by itself
+    return seen > constants.UNEVEN and constants.VARIES_MUCH < of_calls < constants.VARIES_IMPLAUSIBLY
 
 
 RULE = VetoRule(
