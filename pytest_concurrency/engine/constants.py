@@ -21,7 +21,7 @@ LONG_BATCH_ERROR = ((1.0, 0.001), (0.2, 0.01))
 NOW_AND_THEN = (0.2, 0.05)
 VARIES = 0.2
 VARIES_MUCH = 0.5
-VARIES_IMPLAUSIBLY = 10.0
+VARIES_IMPLAUSIBLY = 3.0
 UNEVEN = 0.1
 TOO_WIDE = 0.3
 ALIKE_GROUPS = 8
@@ -121,7 +121,7 @@ TABLE = (
              "Spread from which a body is not the same from call to call."),
     Constant("VARIES_MUCH", "spread", "judgement", "calls with this spread overstate the speedup of 4 by a tenth",
              "Spread of single calls from which batches of them are no evidence of a speedup."),
-    Constant("VARIES_IMPLAUSIBLY", "spread", "judgement", "one call in 100 that takes 1,000 times as long",
+    Constant("VARIES_IMPLAUSIBLY", "spread", "judgement", "2.7: one call in ten takes 100 times as long",
              "Spread of single calls from which it is not the calls that vary, but the machine."),
     Constant("UNEVEN", "spread", "judgement", "half of VARIES",
              "Spread of batches from which the calls in them may vary."),

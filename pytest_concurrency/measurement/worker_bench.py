@@ -52,10 +52,7 @@ class WorkerBench(BaseBench):
         expected: float = 0.0,
         before: Leftovers | None = None,
     ) -> None:
-        """Start no workers yet.
-
-        :param before: created before the body was first called; None if it has not been called yet.
-        """
+        """Start no workers yet; ``before`` is from before the body's first call, or None if there was none."""
         super().__init__(before or Leftovers(around.borrowed_loop.native_id if around.borrowed_loop else None))
         self._body = body
         self._around = around
@@ -282,8 +279,7 @@ class WorkerBench(BaseBench):
     ) -> Sample:
         """Run one batch, ``beside`` a thread of this plugin, which is then not a helper of the body.
 
-        With ``as_usual``, it runs at the ordinary priority.
-
+        :param as_usual: whether it runs at the ordinary priority.
         :param bodies: if bodies differ: for how many workers a single one runs them; by default, for the setup's.
         """
         group = self._groups[setup.key][1]

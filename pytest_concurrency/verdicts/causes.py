@@ -66,7 +66,7 @@ def of_speedup(
             return Cause(
                 "serialized",
                 why,
-                "remove the lock, semaphore or pool limit, or move a blocking call into a thread (asyncio.to_thread).",
+                "remove the lock, semaphore or pool limit, or move a blocking call with asyncio.to_thread().",
             )
         return Cause("serialized", why, "remove or narrow the lock, or use a larger connection pool.")
     if bound.kind == "io":

@@ -163,7 +163,7 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
         yield Doubt(f"later rounds contradicted those before them ({count(case.contradicted, 'time')})")
     if case.spread.varies and case.claim.unit == "share":
         yield Doubt("the calls vary: some compute, and others wait", same_work)
-    elif case.spread.varies and disturbed and any(vote.apart for vote in case.votes):
+    elif case.spread.varies and disturbed and not late:
         yield Doubt(
             f"the ratio varies by {share(case.spread.seen)} from round to round, because the calls vary or because of "
             "the following"
