@@ -93,8 +93,11 @@ def _evidence(distance: float, variance: float, rounds: int) -> float:
 
 
 def figure(votes: Sequence[Vote], confidence: float = 1.96) -> tuple[float, Interval] | None:
-    """Return the ratio of means with its interval (Welch, 95%), or None of too few rounds."""
-    known = [vote for vote in votes if usable(vote)]
+    """Return the ratio of means with its interval (Welch, 95%), or None of too few rounds.
+
+    The middle of bounds that lie far apart is no figure: one bound may be next to 0, where helpers had no CPU.
+    """
+    known = [vote for vote in votes if usable(vote) and vote.interval is not None and stats.close(vote.interval)]
     if len(known) < 3:
         return None
     serial, together = serial_mean(known), concurrent_mean(known)
