@@ -210,7 +210,7 @@ def _known(work_item: WorkItem) -> Known | Answer | None:
 def error_of(key: str, index: int, answer: Answer) -> BaseException:
     """Return what the body has raised in a worker: the exception itself if that is of this process, else a copy."""
     errors = {part[1]: raised_here.pop(part) for part in list(raised_here) if part[0] == key}
-    return errors.get(index) or exception_of(answer)
+    return errors[index] if index in errors else exception_of(answer)  # it may be false, as any object
 
 
 def overlapping(reports: Sequence[Report]) -> int:
