@@ -14,10 +14,6 @@ from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 
 LEAST = 0.005  # seconds; a shorter event-loop block may end between two beats and be missed
 _BEAT = 0.002
-_TO_DO = (
-    "Something in it waits or computes without an await: await an asynchronous version of the call, or move it into "
-    "asyncio.to_thread() (computing under the GIL: into a process)."
-)
 _SKIPS_WAITS = (
     "the timers of the event loop fire at once (it has a clock of its own, which skips waits), so that later blocks "
     "cannot be seen. Guard the block in a test on the machine's clock"
@@ -43,6 +39,7 @@ class NonblockingBlock:
             raise BadArgument(
                 f"concurrency.nonblocking({max_block!r}): shorter blocks than 5ms cannot be seen. Write 5ms or more."
             )
+        self._title = f"concurrency.nonblocking({max_block!r})"
         self._undecided = undecided
         self._monitor: LoopMonitor | None = None
 
@@ -79,8 +76,7 @@ class NonblockingBlock:
         longest = max(self._monitor.blocks, key=lambda block: (block.low, block.high))
         if longest.low > self._limit:
             raise ExpectationNotMet(
-                f"the block kept its event loop from running for {longest.told()}; expected at most "
-                f"{duration(self._limit)} (max_block).\n{_TO_DO}"
+                longest.message(f"{self._title} is not met: the loop could not run for {longest.length}.")
             )
         self._undecided(
             f"the event loop was late by {longest.told()}: one run does not show whether the block's own code took "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_concurrency.core.outcomes import Finding
 from pytest_concurrency.core.units import duration, share
 from pytest_concurrency.machine.stack_locations import Place
+from pytest_concurrency.verdicts import message
 
 # Seconds of each gap that are not attributed to the code: timer resolution and the loop's own work.
 SLACK = 0.0005
@@ -39,12 +41,34 @@ class Block:
     stack: tuple[Place, ...] = ()
     causes: dict[str, float] = field(default_factory=dict)  # what else may have made it longer, in seconds
 
+    @property
+    def length(self) -> str:
+        """How long the block took, as text."""
+        low, high = duration(self.low), duration(self.high)
+        return low if low == high else f"{low} to {high}"
+
     def told(self) -> str:
         """Return as text how long the block took, where it was, and what else took time."""
         where = f" at {self.where}" if self.where else ", at a line that was not seen"
-        besides = "".join(f"; {seconds} {name}" for name, seconds in self._besides())
-        low, high = duration(self.low), duration(self.high)
-        return f"{low if low == high else f'{low} to {high}'}{where}{besides}"
+        return self.length + where + "".join(f"; {seconds} {name}" for name, seconds in self._besides())
+
+    def message(self, headline: str, exempt: str = "") -> str:
+        """Return the message of a block that was too long.
+
+        :param exempt: how the test's author can allow it.
+        """
+        cause = "something waits or computes without an await, and no other task of the loop can run meanwhile."
+        besides = " ".join(f"{seconds} {name}." for name, seconds in self._besides())
+        return message.render(
+            Finding(
+                "blocked-event-loop",
+                headline,
+                cause=f"{cause} {besides}".rstrip(),
+                place=self.where or "a line that was not seen",
+                try_next="await an asynchronous version of the call, or move it into asyncio.to_thread() (computing "
+                f"under the GIL: into a process).{exempt}",
+            )
+        )
 
     def _besides(self) -> list[tuple[str, str]]:
         return [

@@ -98,12 +98,11 @@ class LoopGuard:
     def _complain(self, item: pytest.Item, blocks: list[Block]) -> None:
         longest = max(blocks, key=lambda block: block.low)
         more = f" ({len(blocks)} such blocks, this is the longest)" if len(blocks) > 1 else ""
-        text = (
-            f"the event loop could not run for {longest.told()}{more}; --concurrency-max-block allows "
-            f"{duration(self._limit)}.\nSomething waits or computes there without an await: await an asynchronous "
-            "version of the call, or move it into asyncio.to_thread() (computing under the GIL: into a process). To "
-            f"exempt it: @pytest.mark.{MARKER}(reason), the ini key concurrency_max_block_allow, or "
-            "concurrency.pause()."
+        text = longest.message(
+            f"the event loop could not run for {longest.length}{more}; --concurrency-max-block allows "
+            f"{duration(self._limit)}.",
+            f" To exempt the test: @pytest.mark.{MARKER}(reason), the ini key concurrency_max_block_allow, or "
+            "concurrency.pause().",
         )
         if self._warns:
             item.warn(pytest.PytestWarning(text))
