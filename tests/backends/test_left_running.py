@@ -144,6 +144,7 @@ EVERYWHERE = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(("setup", "inside"), EVERYWHERE)
 def test_threads_that_stay_are_reported_with_the_line_that_starts_them(setup: WorkerSetup, inside: str) -> None:
@@ -256,6 +257,7 @@ def test_threads_of_pools_that_were_there_before_are_not_reported(hurried: None)
 
 
 @forks
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_processes_of_pools_that_were_there_before_are_not_reported(hurried: None) -> None:
     with ProcessPoolExecutor(1, mp_context=FORK) as pool:
         assert compare(lambda: pool.submit(nothing).result()) == ()

@@ -86,6 +86,7 @@ def wait_for_ever() -> None:
     threading.Event().wait()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_hang_in_a_pool_that_forks_names_the_fork() -> None:
     given = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
     body = Body(wait_for_ever)
