@@ -108,8 +108,8 @@ def test_blocks_are_seen_where_waits_are_skipped(suite: Suite) -> None:
     result = suite(SKIPPED_WAITS, *options, subprocess=True)
     for name in ("test_blocks_at_once", "test_blocks_later"):
         assert_outcome(result, name, "FAILED")
+        assert f"in {name}: time.sleep(0.5) E Try:" in text_of(result)
     assert_outcome(result, "test_waits_for_a_thread", "PASSED")
-    assert text_of(result).count("time.sleep(0.5); expected at most 20 ms") == 2
 
 
 def test_the_mock_clock_of_trio_is_not_measured(suite: Suite) -> None:
