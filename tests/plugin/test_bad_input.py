@@ -240,6 +240,10 @@ BAD_CALLS = {
     "compare not compared": ("concurrency.compare(work, work)", ["compare it with a number"]),
     "compare unknown keyword": ("concurrency.compare(work, work, times=3) > 2", ["no keyword 'times'"]),
     "compare async def": ("concurrency.compare(awork, awork) > 2", ["awork is an async def", "asyncio.run(awork())"]),
+    "sustained for too long": (
+        "concurrency.speedup(work, threads=2, sustained='4s', max_time='1s') >= 1.5",
+        ["2 rounds of both sides take 16 s", "Raise max_time, or lower sustained"],
+    ),
     "compare misspelt": (
         "concurrency.compare(work, work, same_resul=True) > 2",
         ["Did you mean 'same_result'?", "Its keywords: same_result, margin"],

@@ -354,3 +354,30 @@ def test_a_call_that_is_never_compared_follows_the_undecided_policy(suite: Suite
     result.assert_outcomes(passed=2, failed=1, errors=errors)
     said = "undecided: concurrency.speedup(sleep, ...) was never compared with anything, so nothing was measured"
     assert (said in text_of(result)) == bool(errors)
+
+
+def test_skip_in_a_worker_process_is_placed_at_the_test(suite: Suite) -> None:
+    source = """
+@pytest.mark.expect_speedup(processes=2, at_least=1.2)
+def test_body(concurrency_worker):
+    if concurrency_worker.backend != "serial":
+        pytest.skip("gone")
+"""
+    result = suite(source, "-rs")
+    assert_outcome(result, "test_body", "SKIPPED")
+    assert re.search(r"SKIPPED \[1\] test_suite\.py:\d+: gone", text_of(result))
+
+
+def test_exception_of_a_compared_function_says_which_one_and_in_which_round(suite: Suite) -> None:
+    source = """
+def test_body(concurrency):
+    calls = itertools.count()
+    def late():
+        if next(calls) > 12:
+            raise ValueError("late")
+        time.sleep(0.001)
+    assert concurrency.compare(lambda: time.sleep(0.002), late) >= 1.1
+"""
+    result = suite("import itertools\n" + source)
+    assert_outcome(result, "test_body", "FAILED")
+    assert re.search(r"ValueError: late E while measuring: the candidate, round \d+", text_of(result))
