@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pytest_concurrency.core.outcomes import Finding
 from pytest_concurrency.core.units import duration, share
 from pytest_concurrency.machine.stack_locations import Place
+from pytest_concurrency.verdicts import causes as causes_
 from pytest_concurrency.verdicts import message
 
 # Seconds of each gap that are not attributed to the code: timer resolution and the loop's own work.
@@ -57,18 +58,10 @@ class Block:
 
         :param exempt: how the test's author can allow it.
         """
-        cause = "something waits or computes without an await, and no other task of the loop can run meanwhile."
-        besides = " ".join(f"{seconds} {name}." for name, seconds in self._besides())
-        return message.render(
-            Finding(
-                "blocked-event-loop",
-                headline,
-                cause=f"{cause} {besides}".rstrip(),
-                place=self.where or "a line that was not seen",
-                try_next="await an asynchronous version of the call, or move it into asyncio.to_thread() (computing "
-                f"under the GIL: into a process).{exempt}",
-            )
-        )
+        known = causes_.of_longest("block")
+        why = " ".join([known.why, *(f"{seconds} {name}." for name, seconds in self._besides())])
+        place = self.where or "a line that was not seen"
+        return message.render(Finding(known.kind, headline, cause=why, place=place, try_next=known.try_next + exempt))
 
     def _besides(self) -> list[tuple[str, str]]:
         return [
