@@ -107,7 +107,7 @@ class Raised(Exception):
     """Carries an exception of the body out of a worker; ``index`` is None if it is not known which worker raised it."""
 
     def __init__(self, error: BaseException, backend: str, index: int | None, workers: int) -> None:
-        super().__init__(str(error))
+        super().__init__(error)  # its text is asked for later, if at all: to ask may raise
         self.error = error
         self.worker: str = f"{backend} worker {index + 1} of {workers}" if index is not None else f"{workers} {backend}"
         self.round: int | None = None

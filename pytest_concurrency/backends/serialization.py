@@ -213,14 +213,18 @@ def raised(error: BaseException) -> Answer:
             "What a fixture sets it to reaches workers in other processes and interpreters if the variable is a global "
             "of a module, and the value can be pickled. Otherwise set it in the body."
         )
-    packed = b""
-    for form in (lambda: error, lambda: _Parts.of(error)):
-        with contextlib.suppress(Exception):
-            found = _dumps(form())
-            str(_exception_in(found))  # many exceptions can be pickled, but not unpickled
-            packed = found
-            break
-    return Answer("raised", error=packed, text=text)
+    return Answer("raised", error=_packed(error), text=text)
+
+
+def _packed(error: BaseException) -> bytes:
+    """Pickle an exception, as its parts if it cannot be unpickled otherwise; empty if it cannot be sent at all."""
+    if _can_travel(error):
+        return _dumps(error)
+    with contextlib.suppress(Exception):
+        packed = _dumps(_Parts.of(error))
+        str(_exception_in(packed))  # its text may need what has been left out
+        return packed
+    return b""
 
 
 @dataclass(frozen=True)

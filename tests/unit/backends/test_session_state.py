@@ -85,12 +85,28 @@ def refuse() -> None:
     raise Refused(404, "gone")
 
 
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def refuse_silently() -> None:
+    raise Unprintable(404)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_exception_keeps_its_class_and_its_attributes(place: str) -> None:
     with pytest.raises(Raised) as caught:
         run(*PLACES[place], refuse)
     error = caught.value.error
     assert (type(error), str(error), error.code) == (Refused, "404: gone", 404)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_exception_without_a_text_keeps_its_class(place: str) -> None:
+    with pytest.raises(Raised) as caught:
+        run(*PLACES[place], refuse_silently)
+    assert type(caught.value.error) is Unprintable
 
 
 @pytest.mark.parametrize("place", PLACES)
