@@ -34,7 +34,7 @@ from pytest_concurrency.probes.process_threads import HELP
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
-_LONG_BODY = 0.5  # seconds; a longer call is a batch of its own, without calibration
+_LONG_BODY = 0.5  # seconds; a longer call is a batch of its own: calibrating would cost the time of another call
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _SHORT_ROUNDS = 3  # short rounds in a row before a batch is sized again: where calls vary, one may be short by chance
 _PATIENCE = 20  # workers are given up after this many times the expected time of a batch
@@ -99,7 +99,6 @@ class WorkerBench(BaseBench):
             self._warm.add(setup.key)
             self._busy = readings.busy(self._meter.read())
         if setup.key not in self._loops and setup.method == "pair":
-            # A long call is a batch of its own; calibrating would cost the time of another call.
             long = self._expected >= _LONG_BODY
             self._loops[setup.key] = 1 if long or setup.key in self._single_calls else self._calibrate(setup, "body")
 
@@ -333,18 +332,19 @@ class WorkerBench(BaseBench):
 
     def _calibrate(self, setup: WorkerSetup, job: str) -> int:
         """Return how many calls make a batch that is long enough, from measured times."""
-        loops = 1
+        loops, first = 1, job == "body"
         while True:
-            sample = self._run(setup, 1, loops, job, as_usual=loops == 1 and job == "body")
-            if loops == 1 and job == "body" and ordinary_batch.has_short_waits(sample.readings[0]):
+            sample = self._run(setup, 1, loops, job, as_usual=first)
+            if first and ordinary_batch.has_short_waits(sample.readings[0]):
                 self._priority.keep_timers()
             seconds = readings.quiet_time(sample.readings[0])
             if job == "body":
                 self._expected = seconds / loops
             batch = max(self._batch, setup.sustained) if job == "body" else self._batch
             if seconds >= 0.8 * batch:
-                if job == "body" and (loops == 1 or setup.sustained) and not (loops == 1 and self._busy):
+                # On a busy machine, one at the ordinary priority would be unlike those of later rounds.
+                if (first and not self._busy) or (setup.sustained and job == "body" and not first):
                     self._first_serial[setup.key] = sample
                 # After one short call, ten are tried, which may take far longer than a batch should.
                 return loops if seconds < 2 * batch or setup.sustained else max(1, math.ceil(loops * batch / seconds))
-            loops = batch_size.next_loops(loops, seconds, batch)
+            loops, first = batch_size.next_loops(loops, seconds, batch), False
