@@ -25,6 +25,7 @@ class Scheduler:
         self.cpus = [Cpu() for _ in range(cpus)]
         self.crowd = crowd
         self.spent: defaultdict[str, float] = defaultdict(float)  # CPU time by role
+        self.waited: defaultdict[str, float] = defaultdict(float)  # for a CPU, by role
         self.stolen = 0.0
         self._rng = rng
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
@@ -179,6 +180,7 @@ class Scheduler:
         cpu.current, cpu.mark, cpu.begun = thread, self.now, self.now
         thread.state, thread.cpu, thread.last_cpu = RUNNING, cpu, cpu
         thread.delay += self.now - thread.since
+        self.waited[thread.role] += self.now - thread.since
         if crowded:
             self._retime_others(cpu)
         cpu.slicing = False

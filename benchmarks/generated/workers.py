@@ -17,6 +17,7 @@ from generated.programs import Process
 from generated.recipes import Recipe
 from generated.truth import CPUS, own_gil
 from pytest_concurrency.core.model import Interference, Reading, Sample
+from pytest_concurrency.engine import readings as engine_readings
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.measurement import batch_size, worker_indices
 from pytest_concurrency.measurement.ordering import RoundOrder
@@ -71,6 +72,7 @@ class Workers:
         if self.recipe.setup and job == "body":
             self._make_inputs(workers)
         before = [self._helpers(index) for index in range(workers)]
+        waited = [self._helpers_delay(index) for index in range(workers)]
         bystanders = self.machine.spent_by("bystander")
         bodies = [[index] for index in range(workers)]
         if workers == 1 and job == "body" and self.by_index:
@@ -83,9 +85,13 @@ class Workers:
         if job != "body":
             return sample
         helpers = [self._helpers(index) - spent for index, spent in enumerate(before)]
+        delays: list[float | None] = [None] * workers
+        if self.load.reads_delay and self.last.others is not None and engine_readings.busy(self.last):
+            delays = [self._helpers_delay(index) - past for index, past in enumerate(waited)]
         if not self.many_processes:
-            return worker_indices.mean_body(self._credited(sample, helpers[0]))
-        credited = [helper_threads.credit([reading], cpu)[0] for reading, cpu in zip(readings, helpers, strict=True)]
+            return worker_indices.mean_body(self._credited(sample, helpers[0], delays[0]))
+        each = zip(readings, helpers, delays, strict=True)
+        credited = [helper_threads.credit([reading], cpu, delay)[0] for reading, cpu, delay in each]
         return worker_indices.mean_body(replace(sample, readings=tuple(credited)))
 
     def _beside(self, sample: Sample, computed: float) -> Sample:
@@ -104,20 +110,27 @@ class Workers:
 
     def _helpers(self, index: int = 0) -> float:
         """What was computed for the workers of a process, as far as its counters show."""
-        number = self._process(index).number
-        if self.many_processes:
-            return sum(self.machine.spent_by(f"{role} {number}") for role in ("helper", "child"))
-        # The server is a child of the session.
-        roles = [f"{role} {process.number}" for process in self.processes for role in ("helper", "child")]
-        return sum(self.machine.spent_by(role) for role in (*roles, "server", "bystander"))
+        bystanders = () if self.many_processes else ("bystander",)
+        return sum(self.machine.spent_by(role) for role in (*self._roles(index), *bystanders))
 
-    def _credited(self, sample: Sample, helpers: float) -> Sample:
+    def _helpers_delay(self, index: int = 0) -> float:
+        """For how long what computes for the workers of a process has waited for a CPU."""
+        return sum(self.machine.waited[role] for role in self._roles(index))
+
+    def _roles(self, index: int) -> list[str]:
+        numbers = [process.number for process in self.processes]
+        if self.many_processes:
+            return [f"{role} {self._process(index).number}" for role in ("helper", "child")]
+        # The server is a child of the session.
+        return ["server", *(f"{role} {number}" for number in numbers for role in ("helper", "child"))]
+
+    def _credited(self, sample: Sample, helpers: float, delay: float | None = None) -> Sample:
         """What helpers computed is the workers'; what the process computes without a body as well is not."""
         recipe = self.recipe
         background = {"computes": 0.15, "ticks": 0.02}.get(recipe.fixture, 0.0)
         if background * sample.wall > 0.25 * helpers:
             return sample
-        return replace(sample, readings=helper_threads.credit(sample.readings, helpers))
+        return replace(sample, readings=helper_threads.credit(sample.readings, helpers, delay))
 
     def _process(self, index: int) -> Process:
         return self.processes[index % len(self.processes)]

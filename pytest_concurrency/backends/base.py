@@ -18,6 +18,10 @@ from pytest_concurrency.verdicts.causes import Cause
 class WorkerGroup(abc.ABC):
     """A group of running workers that wait for a batch. The defaults here suit most back-ends."""
 
+    # Whether workers in other processes read how long their helpers wait for a CPU. This takes some tenths of a
+    # millisecond for each thread that ends, so it is for busy machines.
+    reads_helpers_delay: bool = False
+
     @property
     def note(self) -> str:
         """What a report says about the workers."""

@@ -86,6 +86,7 @@ class WorkItem:
     modules: Modules = field(default_factory=dict)
     path: tuple[str, ...] = ()
     turns: int = 1  # how many workers' parts this one runs, one after the other
+    helpers_delay: bool = False  # whether the run delay of its helpers is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
         with nullcontext() if left is None or work_item.job != "body" else left.first_call():
             if _has_a_process_to_itself(work_item):
                 with FULL_COLLECTIONS.postponed():
-                    reading = watched(run)
+                    reading = watched(run, work_item.helpers_delay)
                 FULL_COLLECTIONS.catch_up()
             else:
                 reading = run()

@@ -9,6 +9,7 @@ import sys
 from multiprocessing import connection
 
 from pytest_concurrency.backends.pipe_main import load, serve
+from pytest_concurrency.probes.helper_threads import with_ended_threads
 
 
 def main(handle: int, index: int, packed: bytes, modules: bytes, state: bytes) -> None:
@@ -16,7 +17,7 @@ def main(handle: int, index: int, packed: bytes, modules: bytes, state: bytes) -
     with _opened(handle) as pipe, contextlib.suppress(EOFError, OSError):  # the pipe is closed or broken
         jobs = load(pipe, packed, pickle.loads(modules), state)
         if jobs is not None:
-            serve(pipe, jobs, index, "interpreters")
+            serve(pipe, jobs, index, "interpreters", with_ended_threads)
 
 
 def _opened(handle: int) -> connection.Connection:

@@ -63,7 +63,9 @@ class PipeWorkers(WorkerGroup):
         """Run one batch on the first ``workers``; ``deadline`` is in seconds."""
         assert not self._lost, "a worker group that has lost a worker cannot be used again"
         readings: list[Reading] = []
-        for index, answer in enumerate(self._asked(workers, (job, loops, workers, turns), deadline)):
+        for index, answer in enumerate(
+            self._asked(workers, (job, loops, workers, turns, self.reads_helpers_delay), deadline)
+        ):
             if answer.kind == "raised":
                 raise Raised(exception_of(answer), self.backend, index, workers)
             assert answer.reading is not None
@@ -73,10 +75,10 @@ class PipeWorkers(WorkerGroup):
 
     def left_behind(self) -> Sequence[Leftover]:
         workers = len(self._pipes)
-        answers = self._asked(workers, (LEFT_BEHIND, 1, workers, 1), SAYING_SO)
+        answers = self._asked(workers, (LEFT_BEHIND, 1, workers, 1, False), SAYING_SO)
         return merged(leftover for answer in answers for leftover in answer.left)
 
-    def _asked(self, workers: int, task: tuple[str, int, int, int], deadline: float) -> list[Answer]:
+    def _asked(self, workers: int, task: tuple[str, int, int, int, bool], deadline: float) -> list[Answer]:
         """Send one task to the first ``workers``, and return their answers."""
         message = pickle.dumps(task)
         for index in range(workers):

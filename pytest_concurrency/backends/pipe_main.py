@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import operator
 import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -27,10 +29,13 @@ from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 Jobs = Mapping[str, Callable[[], Any]]
-Look = Callable[[Callable[[], Reading]], Reading]
+Look = Callable[[Callable[[], Reading], bool], Reading]
+
+_FIELDS = tuple(field.name for field in fields(Reading))
+_values = operator.attrgetter(*_FIELDS)
 
 
-def _plainly(run: Callable[[], Reading]) -> Reading:
+def _plainly(run: Callable[[], Reading], helpers_delay: bool) -> Reading:
     return run()
 
 
@@ -52,7 +57,8 @@ def serve(
 ) -> None:
     """Answer batches.
 
-    :param look: runs one batch, and counts the work that other threads and children of the process do for it.
+    :param look: runs one batch, and counts the work that other threads and children of the process do for it; its
+        second argument is whether it reads their run delay, too.
     :param own_process: whether all CPU time of this process is the worker's.
     :raises EOFError, OSError: the pipe is closed or broken, so no further batch can arrive.
     """
@@ -67,7 +73,7 @@ def serve(
             task = connection.recv()
             if task is None:
                 return
-            job, loops, workers, turns = task
+            job, loops, workers, turns, helpers_delay = task
             if job == LEFT_BEHIND:
                 framing.send(connection, pickle.dumps(Answer("left", left=leftovers.found())))
                 continue
@@ -75,7 +81,8 @@ def serve(
             try:
                 record = leftovers.first_call() if job == "body" else contextlib.nullcontext()
                 with record, FULL_COLLECTIONS.postponed():
-                    reading = look(functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies))
+                    run = functools.partial(run_batch, jobs[job], loops, clock, idle_delay, bodies)
+                    reading = look(run, helpers_delay)
                 FULL_COLLECTIONS.catch_up()
                 message = _packed(reading, UsedCpu.now().total if own_process else 0.0)
             except BaseException as error:  # pytest's outcomes and SystemExit are the body's answer too
@@ -90,29 +97,13 @@ def serve(
 
 def _packed(reading: Reading, used: float) -> bytes:
     """Pickle a reading as a tuple: each batch sends one, and a dataclass is slower to pickle."""
-    return pickle.dumps(
-        (
-            reading.start,
-            reading.end,
-            reading.cpu,
-            reading.delay,
-            reading.late,
-            reading.switches,
-            reading.accounting,
-            reading.ends,
-            reading.by_index,
-            reading.each,
-            reading.children_cpu,
-            used,
-        ),
-        protocol=5,
-    )
+    return pickle.dumps((*_values(reading), used), protocol=5)
 
 
 def answer_in(message: bytes) -> object:
     """Return the :class:`Answer` in a message, or any other object that the message contains."""
     value = pickle.loads(message)
-    if type(value) is tuple and len(value) == 12:
+    if type(value) is tuple and len(value) == len(_FIELDS) + 1:
         *reading, used = value
         return Answer("reading", Reading(*reading), used=used)
     return value

@@ -106,12 +106,13 @@ class Sample:
     """One batch: each of some workers ran the body ``loops`` times.
 
     ``gil_taken`` is for how many seconds threads that do not work for the body may have held the GIL, where they did so
-    for a notable part of the batch.
+    for a notable part of the batch. ``exclusive`` says that no other program could take a CPU from the workers.
     """
 
     loops: int
     readings: tuple[Reading, ...]
     gil_taken: float = 0.0
+    exclusive: bool = False
 
     @property
     def workers(self) -> int:

@@ -131,12 +131,18 @@ class ShareClaim:
         figure = max(1 - computing if self.kind == "wait" else computing, _LEAST)
         found, cut = intervals.computing_share(round_), margin_cut(self.margin)
         vote = cast(self._part(found.interval), cut, shortest_batch(round_))
-        widened_by = interval_rules.silencing(
+        widened_by, silenced = interval_rules.silencing(
             self._part(Interval(computing, computing)), [(name, self._part(each)) for name, each in found.steps], cut
         )
         whole = readings.body_time(round_)
         return replace(
-            vote, figure=figure, whole=whole, work=figure * whole, half=half(self.margin), widened_by=widened_by
+            vote,
+            figure=figure,
+            whole=whole,
+            work=figure * whole,
+            half=half(self.margin),
+            widened_by=widened_by,
+            silenced=silenced,
         )
 
     def _part(self, computing: Interval) -> Interval:
@@ -302,10 +308,11 @@ def _ratio_vote(cut: float, round_: Round, claim: SpeedupClaim | OverlapClaim, k
     """Cast a vote on a ratio of times, which may be added up over rounds."""
     context = known.context(claim.workers)
     limited = intervals.limited_speedup(round_, context)
-    interval, widened_by = limited, ""
+    interval, widened_by, silenced = limited, "", 0
     if limited is not None:
         found = intervals.widened_speedup(limited, round_, context)
-        interval, widened_by = found.interval, interval_rules.silencing(limited, found.steps, cut)
+        interval = found.interval
+        widened_by, silenced = interval_rules.silencing(limited, found.steps, cut)
     vote = cast(interval, cut, shortest_batch(round_), readings.body_time(round_), half(claim.margin))
     # What computing alone makes of it is no chance.
     computed = intervals.most_by_computing(round_, context) < cut
@@ -319,6 +326,7 @@ def _ratio_vote(cut: float, round_: Round, claim: SpeedupClaim | OverlapClaim, k
         calls=calls,
         draws=max(1, draws),
         widened_by=widened_by,
+        silenced=silenced,
     )
 
 

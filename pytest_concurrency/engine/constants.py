@@ -77,6 +77,9 @@ NOTICED = 0.05
 WAITS_OFTEN = 3
 CALM = 0.05
 COMPUTES = 0.1
+ONLY_COMPUTES = 0.9
+BURSTS = 2.0
+SILENCED = 0.5
 UNLIKE = 3.0
 OTHER_KIND = 1.25
 FIRST_WORKERS = 32
@@ -233,6 +236,12 @@ TABLE = (
              "Run delay of a batch up to which nothing was in the way."),
     Constant("COMPUTES", "share", "judgement", "replay",
              "Share of computing above which taken CPUs matter."),
+    Constant("ONLY_COMPUTES", "share", "judgement", "four processes on two CPUs: 2.6x in single calls, 3.5x in several",
+             "Share of computing from which calls in a row overlap no more than single ones."),
+    Constant("BURSTS", "factor", "judgement", "a batch is shorter than the window of a CPU reading",
+             "How many times their mean share of the CPUs other programs may use during a batch."),
+    Constant("SILENCED", "part of the votes", "judgement", "simulated waits of random length in helper threads",
+             "Silenced votes against a side, per vote for it, up to which rounds of calls that vary are a sample."),
     Constant("UNLIKE", "factor", "judgement", "above what bursts do",
              "Factor between batches of the same bodies from which one was of another kind."),
     Constant("OTHER_KIND", "factor", "judgement", "as OTHER_CALLS",

@@ -7,7 +7,8 @@ would have needed on a quiet one:
 * Pessimistic: take nothing off the time they took. A worker that queues for a lock is woken, waits for
   a CPU and finds the lock taken again, so its run delay would not have been progress. Only a worker
   that gave up its CPU no more often than the single worker did has waited for no lock and no
-  GIL: what it waited for a CPU is interference, and comes off.
+  GIL: what it waited for a CPU is interference, and comes off. Not so what workers that outnumber the CPUs may have
+  waited for each other: they would on a quiet machine, too.
 * Optimistic: take off all run delay, and from what a worker waited beyond its own waiting the
   delay of the others too, who may have held what it waited for while they had no CPU.
 
@@ -25,6 +26,7 @@ import math
 from pytest_concurrency.core.model import Interval, Reading, Round, Sample
 from pytest_concurrency.engine import constants, interval_rules, readings
 from pytest_concurrency.engine.chance import Calls
+from pytest_concurrency.engine.interval_rules import shared_cpus
 from pytest_concurrency.engine.interval_rules.base import Context, fastest, least_time, work
 
 
@@ -41,7 +43,7 @@ def limited_speedup(round_: Round, context: Context) -> Interval | None:
         return None
     alone = readings.for_as_many_calls(round_.serial, together.loops)
     once = work(round_, context)
-    slowest = max(_pessimistic(reading, together, alone) for reading in together.readings)
+    slowest = max(_pessimistic(reading, together, alone, context) for reading in together.readings)
     low, high = once / max(slowest, readings.TINY), once / max(fastest(round_), readings.TINY)
     limited = interval_rules.changed(Interval(low, high), round_, context, interval_rules.LIMITS).interval
     return Interval(min(limited.low, limited.high), max(limited.low, limited.high))
@@ -64,8 +66,7 @@ def side_by_side(sample: Sample) -> bool:
     return shared >= constants.SIDE_BY_SIDE * min(reading.wall for reading in sample.readings)
 
 
-def _pessimistic(reading: Reading, together: Sample, alone: Reading) -> float:
-    lifetime, delay = readings.lifetime(reading, together)
+def _pessimistic(reading: Reading, together: Sample, alone: Reading, context: Context) -> float:
     undisturbed = (
         reading.switches is not None
         and alone.switches is not None
@@ -73,7 +74,9 @@ def _pessimistic(reading: Reading, together: Sample, alone: Reading) -> float:
         and not reading.with_helpers
         and side_by_side(together)
     )
-    return lifetime - delay if undisturbed else lifetime
+    if undisturbed:
+        return shared_cpus.undisturbed_lifetime(reading, together, context.cpus)
+    return reading.end - together.start
 
 
 def most_by_computing(round_: Round, context: Context) -> float:

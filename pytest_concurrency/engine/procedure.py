@@ -225,7 +225,7 @@ class _Loop:
         else:
             self._pause = constants.FIRST_PAUSE
         silent = min((case.silent for case in self._cases if case.open), default=0)
-        if silent and silent % constants.ABSTAINED == 0:
+        if silent and silent % constants.ABSTAINED == 0 and self._may_lengthen():
             self._bench.lengthen(self._plan.setup)
         if fresh and self._bench.now() < self._end:
             self._bench.refresh(self._plan.setup)
@@ -234,6 +234,14 @@ class _Loop:
             self._bench.stagger(self._plan.setup)
         if self._phase_is_over():
             self._forget_rounds()
+
+    def _may_lengthen(self) -> bool:
+        """Whether longer batches have the same figure.
+
+        Several calls in a row overlap more than one call of each worker does: some wait while others compute.
+        """
+        share = readings.mean_cpu_share(self._rounds)
+        return self._rounds[-1].serial.loops > 1 or share > constants.ONLY_COMPUTES
 
     def _separate_calls(self) -> None:
         """Make one call a batch where calls vary: the longest of some sums is nearer to the mean than that of calls."""

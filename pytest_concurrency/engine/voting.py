@@ -39,6 +39,7 @@ class Vote:
     faster: float = 0.0  # seconds per body of a worker concurrently, where it took less than the serial one
     read: Interval | None = None  # what the round alone says, where the interval allows for more
     widened_by: str = ""  # the rule for which the interval reaches over the cut, if one does
+    silenced: int = 0  # the direction that the vote would have without that rule
     draws: int = 1  # serial calls behind ``work``, for each one that a worker made concurrently
     calls: Calls | None = None  # what each worker took, where calls that differ could look slow concurrently
 

@@ -25,6 +25,7 @@ class BatchPriority:
         self._bystanders = known
         self._shared = SharedPriority(higher, realtime=True)
         self._realtime: list[bool] = []  # of each batch at real-time priority: whether it said nothing
+        self.exclusive: bool = False  # whether no other program can take a CPU from the workers of the latest batch
         self._would_starve = False  # whether workers may keep processes that they wait for from the CPUs
 
     @property
@@ -81,6 +82,7 @@ class BatchPriority:
         :return: the context's value is true if no other program can take a CPU from the workers and these helpers.
         """
         shared = self.shared(helped)
+        self.exclusive = bool(workers) and not shared and self._higher.kind == "realtime"
         if not workers or (shared and not busy):
             return nullcontext()
         if shared:

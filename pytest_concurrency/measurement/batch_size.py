@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from pytest_concurrency.core.model import Reading, Sample
@@ -41,13 +42,15 @@ def sustained_loops(most: int, concurrent: Sample, seconds: float) -> int:
     return max(1, min(most, math.ceil(1.1 * enough)))
 
 
-def joined(samples: Sequence[Sample]) -> Sample:
+def joined(samples: Sequence[Sample], exclusive: bool = False) -> Sample:
     """Join batches of a single worker into one, as if each had begun when the one before it ended.
 
-    The joined reading has the end of each batch in ``ends``.
+    The joined reading has the end of each batch in ``ends``. A single batch, of any number of workers, stays as it is.
+
+    :param exclusive: whether no other program could take a CPU from the workers.
     """
     if len(samples) == 1:
-        return samples[0]
+        return replace(samples[0], exclusive=exclusive)
     readings = [sample.readings[0] for sample in samples]
     start = readings[0].start
     ends = tuple(start + seconds for seconds in itertools.accumulate(reading.wall for reading in readings))
@@ -67,6 +70,7 @@ def joined(samples: Sequence[Sample]) -> Sample:
             ),
         ),
         gil_taken=sum(sample.gil_taken for sample in samples),
+        exclusive=exclusive,
     )
 
 

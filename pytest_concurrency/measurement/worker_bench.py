@@ -293,11 +293,11 @@ class WorkerBench(BaseBench):
             busy = self._busy and group.one_process  # whether helpers in other processes waited is not known
             longest = 2 * deadline * max(1, calls)
             higher = self._priority.raised(known, longest, beside or job == "beat", self._helped, busy)
-            seen = job == "body" and group.one_process and not beside
-            watch = self._others.watch(delays=self._helped and self._busy) if seen else None
+            watch = self._others.watch(self._busy) if job == "body" and group.one_process and not beside else None
+            group.reads_helpers_delay = self._busy
             with FULL_COLLECTIONS.postponed(), watch.helpers if watch else nullcontext(), higher as realtime:
-                sizes = [(1, 1)] * calls or [(workers, loops)]
-                sample = batch_size.joined([group.run(*size, deadline, job, turns) for size in sizes])
+                batches = [group.run(*size, deadline, job, turns) for size in [(1, 1)] * calls or [(workers, loops)]]
+            sample = batch_size.joined(batches, self._priority.exclusive)
             if watch is not None:
                 again = functools.partial(self._run, setup, workers, loops, beside=True)
                 judged = self._others.judge(watch, sample, group.native_ids, group.begun, again, bool(realtime))

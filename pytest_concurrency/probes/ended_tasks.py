@@ -1,12 +1,12 @@
 """CPU time and run-queue delay of threads and child processes that end while they are watched.
 
-The kernel forgets both with the task. So a thread reports them itself, at the end of ``threading.Thread.run``, and
+The kernel forgets both with the task. So a thread reports them itself, at the end of all Python code that it runs, and
 those of a child process are read in ``os.waitpid``, between its end and the call that removes it: ``subprocess``,
 ``multiprocessing`` and ``asyncio`` wait for their processes there. Both functions are replaced only while someone
 watches.
 
-Missed are threads that native code starts, or whose class has a ``run`` of its own, and processes that are waited for
-in another way. A caller finds them by the CPU time that is left over.
+Missed are threads that native code starts, and processes that are waited for in another way. A caller finds them by the
+CPU time that is left over.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import schedstat, unavailable
 
 Task = tuple[int, int]  # process and thread
+
+# It is the same for all classes of threads; a threading.Timer has a ``run`` of its own.
+WHOLE_THREAD = "_bootstrap_inner" if hasattr(threading.Thread, "_bootstrap_inner") else "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class _EndedTasks:
         self._watchers = 0
         self._process = 0  # a process that is forked meanwhile has the replaced functions too, and no watcher
         self._lock = threading.Lock()
-        self._run = _Replaced(threading.Thread, "run", self._reporting_thread)
+        self._run = _Replaced(threading.Thread, WHOLE_THREAD, self._reporting_thread)
         self._wait = _Replaced(os, "waitpid", self._reporting_wait)
 
     def watch(self) -> int | None:

@@ -17,8 +17,9 @@ from pytest_concurrency.probes import process_usage
 from pytest_concurrency.probes.bystanders import Bystanders
 from pytest_concurrency.probes.ended_tasks import ENDED, Task
 
-_NOTABLE = 0.1  # helpers that compute for at most this part of a batch's time are ignored
+_NOTABLE = 0.1  # helpers that compute, and wait for a CPU, for at most this part of a batch's time are ignored
 _UNSEEN = 0.05  # part of the helpers' CPU time that may be of those whose run delay is unknown
+_HARDLY = 0.01  # part of a batch's time for which these may compute in any case
 _END = 0.2e-3  # seconds of CPU time that a thread takes to end after it has reported that, up to the same part
 _PAUSE = 0.01  # seconds of one sample of what this process does while no body runs
 
@@ -59,6 +60,7 @@ class HelperThreads:
         self._mark: int | None = None
         self._ended: dict[Task, tuple[float, float]] | None = None
         self._before = self._tasks()
+        self._began = CLOCKS.wall()
         self._used, self._own = UsedCpu.now(), CLOCKS.thread_cpu()
 
     def __enter__(self) -> HelperThreads:
@@ -116,21 +118,40 @@ class HelperThreads:
         if self._ended is None:
             return None
         work = process_usage.Work.since(self._before, after, self._ended).without({threading.get_native_id()})
-        most = _UNSEEN * self.cpu
+        # A body that only waits in its threads computes next to nothing there, and these may wait long for a CPU.
+        most = max(_UNSEEN * self.cpu, _HARDLY * (CLOCKS.wall() - self._began))
         unknown = everything - work.cpu - min(_END * len(self._ended), most)
         return work.without(aside).delay if unknown <= most else None
 
 
-def watched(run: Callable[[], Reading]) -> Reading:
+def watched(run: Callable[[], Reading], delays: bool = False) -> Reading:
     """Run the batch of a process's only worker, and add its helpers' CPU time to its own.
 
     Child processes count too, even those that live on. Otherwise, a body that lets a child process compute would seem
     to wait.
+
+    :param delays: whether the run delay of the helpers is read too.
     """
-    beside = HelperThreads(children=True)
-    reading = run()
+    beside = HelperThreads(children=True, delays=delays)
+    with beside:
+        reading = run()
     beside.finish()
-    return replace(credit([reading], beside.cpu)[0], children_cpu=beside.children_cpu)
+    return replace(credit([reading], beside.cpu, beside.delay)[0], children_cpu=beside.children_cpu)
+
+
+def with_ended_threads(run: Callable[[], Reading], delays: bool = False) -> Reading:
+    """Run the batch of an interpreter's only worker, and note how long its own threads that end waited for a CPU.
+
+    The test's interpreter sees the CPU time of all threads of the process, but not the end of those of another one.
+
+    :param delays: whether that run delay is read.
+    """
+    mark = ENDED.watch() if delays else None
+    try:
+        reading = run()
+    finally:
+        ended = {} if mark is None else ENDED.leave(mark)
+    return credit([reading], 0.0, sum(delay for _, delay in ended.values()))[0]
 
 
 def credit(readings: Sequence[Reading], helpers_cpu: float, delay: float | None = None) -> tuple[Reading, ...]:

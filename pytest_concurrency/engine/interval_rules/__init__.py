@@ -23,6 +23,7 @@ from pytest_concurrency.engine.interval_rules import (
     gil_waits,
     hidden_computing,
     late_helpers,
+    shared_cpus,
     slow_cpus,
     stolen_time,
 )
@@ -30,7 +31,7 @@ from pytest_concurrency.engine.interval_rules.base import Change, Context
 from pytest_concurrency.engine.rule import Rule
 from pytest_concurrency.engine.voting import side
 
-LIMITS: tuple[Rule[Change], ...] = (cpu_limit.RULE, gil_limit.RULE)
+LIMITS: tuple[Rule[Change], ...] = (cpu_limit.RULE, shared_cpus.RULE, gil_limit.RULE)
 RATIO_WIDENS: tuple[Rule[Change], ...] = (late_helpers.RULE, gil_taken.RULE, slow_cpus.RULE)
 SHARE_WIDENS: tuple[Rule[Change], ...] = (stolen_time.RULE, answered_waits.RULE, hidden_computing.RULE, gil_waits.RULE)
 
@@ -57,10 +58,10 @@ def changed(interval: Interval, round_: Round, context: Context, rules: Sequence
     return Changed(interval, tuple(steps))
 
 
-def silencing(before: Interval, steps: Sequence[Step], cut: float) -> str:
-    """Return the name of the rule for which a round is on no side of the cut any more; empty if there is none."""
+def silencing(before: Interval, steps: Sequence[Step], cut: float) -> tuple[str, int]:
+    """Return the rule for which a round is on no side of the cut any more, by name, and that side; empty if none."""
     for name, after in steps:
         if side(before, cut) and not side(after, cut):
-            return name
+            return name, side(before, cut)
         before = after
-    return ""
+    return "", 0

@@ -25,4 +25,4 @@ def test_joined_batches_know_no_more_than_the_least_known_one() -> None:
 
 
 def test_one_batch_stays_as_it_is() -> None:
-    assert joined([only := call(1.0, 0.01)]) is only
+    assert joined([only := call(1.0, 0.01)]) == only

@@ -15,7 +15,7 @@ from contextlib import suppress
 import pytest
 
 from pytest_concurrency.probes import thread_clock
-from pytest_concurrency.probes.ended_tasks import ENDED, Task
+from pytest_concurrency.probes.ended_tasks import ENDED, WHOLE_THREAD, Task
 
 pytestmark = [
     pytest.mark.skipif(thread_clock.unavailable() is not None, reason="needs run delay"),
@@ -46,6 +46,12 @@ def in_a_thread() -> None:
     thread.join()
 
 
+def in_a_timer() -> None:
+    timer = threading.Timer(0.001, compute)
+    timer.start()
+    timer.join()
+
+
 def in_a_process() -> None:
     subprocess.run([sys.executable, "-I", "-S", "-c", COMPUTE], check=True)
 
@@ -60,8 +66,8 @@ def in_a_forked_process() -> None:
 
 @pytest.mark.parametrize(
     ("call", "cpu"),
-    [(in_a_thread, 0.03), (in_a_process, 0.1), (in_a_forked_process, 0.03)],
-    ids=["thread", "process", "forked"],
+    [(in_a_thread, 0.03), (in_a_timer, 0.03), (in_a_process, 0.1), (in_a_forked_process, 0.03)],
+    ids=["thread", "timer", "process", "forked"],
 )
 def test_what_ends_reports_its_cpu_time(call: Callable[[], object], cpu: float) -> None:
     ((_, thread), (used, delay)), *others = ended_in(call).items()
@@ -85,14 +91,14 @@ def test_process_that_is_no_child_is_refused_as_ever() -> None:
 
 
 def test_functions_are_as_before_when_no_one_watches() -> None:
-    before = threading.Thread.run, os.waitpid
+    before = getattr(threading.Thread, WHOLE_THREAD), os.waitpid
     first, second = ENDED.watch(), ENDED.watch()
     assert first is not None
     assert second is not None
     ENDED.leave(first)
-    assert (threading.Thread.run, os.waitpid) != before
+    assert (getattr(threading.Thread, WHOLE_THREAD), os.waitpid) != before
     ENDED.leave(second)
-    assert (threading.Thread.run, os.waitpid) == before
+    assert (getattr(threading.Thread, WHOLE_THREAD), os.waitpid) == before
 
 
 def test_forked_process_notes_nothing_of_its_own_threads() -> None:
@@ -148,6 +154,6 @@ def test_body_that_replaces_open_is_not_disturbed(monkeypatch: pytest.MonkeyPatc
 
 def test_nothing_is_replaced_where_a_process_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "waitid")
-    before = threading.Thread.run, os.waitpid
+    before = getattr(threading.Thread, WHOLE_THREAD), os.waitpid
     assert ENDED.watch() is None
-    assert (threading.Thread.run, os.waitpid) == before
+    assert (getattr(threading.Thread, WHOLE_THREAD), os.waitpid) == before

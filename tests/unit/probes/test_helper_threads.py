@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 import time
@@ -50,19 +51,33 @@ def test_several_workers_share_the_delay_of_helpers() -> None:
 @pytest.mark.skipif(thread_clock.unavailable() is not None, reason="needs run delay")
 @pytest.mark.parametrize("known", [True, False], ids=["reported", "missed"])
 def test_delay_is_unknown_if_much_was_computed_by_what_has_not_reported_its_end(known: bool) -> None:
-    class Unreported(threading.Thread):
-        def run(self) -> None:
-            compute()
+    native_ids: list[int] = []
 
-    thread = threading.Thread(target=compute) if known else Unreported()
+    def report_and_compute() -> None:
+        native_ids.append(threading.get_native_id())
+        compute()
+
     with helper_threads.HelperThreads(children=False, delays=True) as beside:
-        thread.start()
-        thread.join()
+        if known:
+            threading.Thread(target=report_and_compute).start()
+        else:
+            _thread.start_new_thread(report_and_compute, ())  # as native code starts one
         # The kernel may list the thread for a moment after its end, and then its delay is known.
-        while thread.native_id in task_tree.threads_in(os.getpid()):
+        while not native_ids or native_ids[0] in task_tree.threads_in(os.getpid()):
             time.sleep(0.001)
     beside.finish()
     assert (beside.delay is not None) == known
+
+
+@pytest.mark.skipif(thread_clock.unavailable() is not None, reason="needs run delay")
+def test_delay_is_known_of_threads_that_hardly_compute() -> None:
+    timers = [threading.Timer(0.001, int) for _ in range(3)]
+    with helper_threads.HelperThreads(children=False, delays=True) as beside:
+        for timer in timers:
+            timer.start()
+        time.sleep(0.1)
+    beside.finish()
+    assert beside.delay is not None
 
 
 def compute() -> None:

@@ -15,6 +15,7 @@ import pytest
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import process_usage
+from pytest_concurrency.probes.ended_tasks import WHOLE_THREAD
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
 pytestmark = pytest.mark.skipif(process_usage.unavailable() is not None, reason="needs run delay")
@@ -93,13 +94,13 @@ def test_what_a_child_did_before_is_not_of_this_batch() -> None:
 
 
 def test_several_watchers_leave_threads_as_they_were() -> None:
-    run = threading.Thread.run
+    run = getattr(threading.Thread, WHOLE_THREAD)
     first, second = ProcessUsage(short_lived=True), ProcessUsage(short_lived=True)
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
     second.__exit__(None, None, None)
-    assert threading.Thread.run is run
+    assert getattr(threading.Thread, WHOLE_THREAD) is run
 
 
 def test_threads_that_python_has_not_made_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,12 +121,12 @@ def test_thread_that_ends_meanwhile_hides_no_child(monkeypatch: pytest.MonkeyPat
 
 
 def test_run_of_threads_that_a_batch_replaces_stays_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading.Thread, "run", threading.Thread.run)
-    original = threading.Thread.run
+    original = getattr(threading.Thread, WHOLE_THREAD)
+    monkeypatch.setattr(threading.Thread, WHOLE_THREAD, original)
 
     def traced(thread: threading.Thread) -> None:
         original(thread)
 
     with ProcessUsage(short_lived=True):
-        monkeypatch.setattr(threading.Thread, "run", traced)
-    assert threading.Thread.run is traced
+        monkeypatch.setattr(threading.Thread, WHOLE_THREAD, traced)
+    assert getattr(threading.Thread, WHOLE_THREAD) is traced

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_concurrency.core.model import Interference, Interval, Round, Sample
@@ -37,6 +39,43 @@ def test_gil_limit_lowers_the_lower_bound_by_what_may_hold_the_gil() -> None:
     assert found == Interval(1.0, 4.0)
     # They did all of it in the time of one, so it can be done.
     assert gil_limit.RULE.apply(Interval(1.5, 4.0), four, Context(4, 4, NONE_OVERLAPS)).high == pytest.approx(4.0)
+
+
+def four_on_two_cpus(beside: Interference, exclusive: bool = False) -> Round:
+    """Four workers that wait 10 ms and compute 10 ms on two CPUs: two of them have to wait for a CPU meanwhile."""
+    first, second = reading(0.01, 0.01, switches=1), reading(0.01, 0.01, 0.01, switches=1)
+    seen = round_(first, first, first, second, second, interference=beside)
+    return replace(seen, concurrent=replace(seen.concurrent, exclusive=exclusive))
+
+
+@pytest.mark.parametrize(("beside", "exclusive"), [(QUIET, False), (BUSY, True)])
+def test_workers_that_wait_for_each_other_are_as_fast_as_they_were_seen_to_be(
+    beside: Interference, exclusive: bool
+) -> None:
+    seen = four_on_two_cpus(beside, exclusive)
+    assert intervals.speedup(seen, Context(4, 2)) == Interval(pytest.approx(80 / 30), pytest.approx(80 / 30))
+
+
+def test_other_programs_may_have_delayed_workers_that_share_cpus() -> None:
+    found = intervals.speedup(four_on_two_cpus(BUSY), Context(4, 2))
+    assert found == Interval(pytest.approx(80 / 30), pytest.approx(4.0))
+
+
+def test_shares_of_other_programs_allow_for_more_than_was_seen() -> None:
+    seen = four_on_two_cpus(Interference(foreign=0.1))
+    assert shared_cpus.RULE.apply(Interval(3.9, 4.0), seen, Context(4, 2)).high == pytest.approx(80 / 30 / 0.8)
+
+
+def test_workers_with_a_cpu_each_wait_for_no_worker() -> None:
+    found = intervals.speedup(four_on_two_cpus(QUIET), Context(4, 4))
+    assert found == Interval(pytest.approx(4.0), pytest.approx(4.0))
+
+
+def test_hardly_any_computing_explains_no_long_wait_for_a_cpu() -> None:
+    waits = [reading(0.0001, 0.01, 0.005, switches=1)] * 4
+    found = intervals.speedup(round_(reading(0.0001, 0.01, switches=1), *waits, interference=QUIET), Context(4, 2))
+    assert found is not None
+    assert found.low == pytest.approx(4.0, rel=0.02)
 
 
 @pytest.mark.parametrize(("beside", "widened"), [(BUSY, True), (QUIET, False)])

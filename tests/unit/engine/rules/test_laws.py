@@ -194,9 +194,9 @@ def test_a_wider_share_contains_the_one_before(rule: Rule[Change], seen: Round) 
 
 def test_the_rule_that_silences_a_round_is_named() -> None:
     before, steps = Interval(2.0, 2.2), [("one", Interval(1.8, 2.2)), ("other", Interval(1.2, 2.2))]
-    assert interval_rules.silencing(before, steps, 1.5) == "other"
-    assert interval_rules.silencing(before, steps, 1.1) == ""
-    assert interval_rules.silencing(before, steps, 2.1) == ""
+    assert interval_rules.silencing(before, steps, 1.5) == ("other", 1)
+    assert interval_rules.silencing(before, steps, 1.1) == ("", 0)
+    assert interval_rules.silencing(before, steps, 2.1) == ("", 0)
 
 
 def test_the_fifteen_lines_name_modules_that_exist() -> None:

@@ -18,6 +18,7 @@ from pytest_concurrency.engine.rules.base import Leaning
 from pytest_concurrency.engine.rules.could_be_chance import could_be_chance
 from pytest_concurrency.engine.rules.drifting import drifting
 from pytest_concurrency.engine.rules.falling import falling
+from pytest_concurrency.engine.rules.one_sided import one_sided
 from pytest_concurrency.engine.rules.shares_disagree import shares_disagree
 from pytest_concurrency.engine.rules.suspicion import unrefuted
 from pytest_concurrency.engine.rules.too_little_seen import too_little_seen
@@ -61,6 +62,14 @@ def test_shares_disagree_where_few_calls_take_most_of_the_time() -> None:
     computes = Vote(-1, 4.6, 0.01, Interval(0.01, 0.01), whole=1.0)
     assert shares_disagree(leaning(*[waits] * 9, computes, claim=claim), 1)
     assert not shares_disagree(leaning(*[waits] * 9, claim=claim), 1)
+
+
+@pytest.mark.parametrize(("silenced", "held_back"), [(3, True), (1, False)])
+def test_rounds_of_random_calls_are_no_sample_if_those_against_are_silenced(silenced: int, held_back: bool) -> None:
+    fast = [figure(4.0)] * 4
+    against = [replace(figure(1.0), direction=0, silenced=-1)] * silenced
+    assert one_sided(leaning(*fast, *against, spread=Spread(0.5, 8)), 1) == held_back
+    assert not one_sided(leaning(*fast, *against, spread=Spread(0.01, 8)), 1)  # of calls that are alike, each counts
 
 
 def test_calls_that_differ_could_be_chance_and_a_queue_could_not() -> None:
