@@ -16,6 +16,7 @@ from pytest_concurrency.engine.interval_rules import (
     gil_waits,
     hidden_computing,
     late_helpers,
+    shared_cpus,
     slow_cpus,
     stolen_time,
 )
