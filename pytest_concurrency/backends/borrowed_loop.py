@@ -17,6 +17,7 @@ from typing import Any
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.originals import Event, Lock, Semaphore, Thread
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
 _CLOSING = 10.0  # seconds that the measuring thread gets to end its workers when the loop has ended
@@ -38,7 +39,7 @@ class Request:
         self.job = job
         self.cancel: Callable[[], object] | None = None  # to be called in the loop's thread
         self.answer: Reading | BaseException | None = None
-        self.answered: threading.Semaphore = threading.Semaphore(0)
+        self.answered: threading.Semaphore = Semaphore(0)
 
 
 class BorrowedLoop(ABC):
@@ -49,7 +50,7 @@ class BorrowedLoop(ABC):
 
     def __init__(self) -> None:
         """Must be called in the loop's thread, by code that runs on the loop."""
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._engine: threading.Thread | None = None
         self._current: Request | None = None
         self._abandoned = False
@@ -61,7 +62,7 @@ class BorrowedLoop(ABC):
         """Run ``work`` in a thread and its batches on this loop; if ``work`` raises an exception, raise it here."""
         __tracebackhide__ = True
         clock = ThreadClock()
-        self._engine = threading.Thread(
+        self._engine = Thread(
             target=copy_context().run, args=(self._measure, work), name="concurrency-measuring", daemon=True
         )
         self._engine.start()
@@ -124,7 +125,7 @@ class BorrowedLoop(ABC):
 
         :raises Abandoned: the loop has ended.
         """
-        done = threading.Event()
+        done = Event()
 
         def run() -> None:
             try:

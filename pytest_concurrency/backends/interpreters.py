@@ -22,6 +22,7 @@ from pytest_concurrency.backends.serialization import Answer, load_error, pack, 
 from pytest_concurrency.core.errors import CannotMeasure, WorkerLost
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import Thread
 from pytest_concurrency.probes import thread_clock
 from pytest_concurrency.verdicts import worker_errors
 
@@ -97,7 +98,7 @@ class InterpreterWorkers(PipeWorkers):
                 unless_started.callback(interpreter.close)
                 interpreter.prepare_main(handle=theirs.fileno(), index=index, **given)
                 name = f"concurrency-interpreters-{index}"
-                thread = threading.Thread(target=_live, args=(interpreter, theirs, end), name=name)
+                thread = Thread(target=_live, args=(interpreter, theirs, end), name=name)
                 thread.start()
                 unless_started.pop_all()
         except (OSError, RuntimeError) as error:

@@ -8,13 +8,13 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from pytest_concurrency.backends.pipe_main import Jobs, load, serve
 from pytest_concurrency.backends.serialization import Modules
+from pytest_concurrency.machine.originals import Thread, open_file
 from pytest_concurrency.probes.helper_threads import watched
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -74,7 +74,7 @@ def _end_with_the_session() -> None:
             fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
             return
     # This thread may cause a warning about threads in a body that forks.
-    threading.Thread(target=_end_after, args=(parent,), name="concurrency-parent", daemon=True).start()
+    Thread(target=_end_after, args=(parent,), name="concurrency-parent", daemon=True).start()
 
 
 def _kill_after_parent() -> bool:
@@ -92,7 +92,7 @@ def _end_after(parent: BaseProcess) -> None:
 def _tell_where_on_request(stack: contextlib.ExitStack, path: str) -> None:
     """Make a signal or a crash write the body's stack to a file. Without it, a crash has no location."""
     try:
-        file = stack.enter_context(open(path, "w"))  # noqa: SIM115
+        file = stack.enter_context(open_file(path, "w"))
     except OSError:
         return
     faulthandler.enable(file)

@@ -35,6 +35,7 @@ from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import BlockProbe, Body, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import Thread
 from pytest_concurrency.probes.left_tasks import LeftTasks
 from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 from pytest_concurrency.verdicts import worker_errors
@@ -163,7 +164,7 @@ class TaskWorkers(WorkerGroup):
         self._thread.close()
         if self._loop is not None and not self._loop.is_running():
             # The loop's thread was ended in the middle of a batch, so another thread has to close the loop.
-            closing = threading.Thread(target=self._end_loop, name="concurrency-tasks-closing", daemon=True)
+            closing = Thread(target=self._end_loop, name="concurrency-tasks-closing", daemon=True)
             closing.start()
             closing.join(2 * _CANCEL)
         # Without this, Python would wait forever at exit for a thread of the pool in which a call of the body hangs.

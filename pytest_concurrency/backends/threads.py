@@ -14,6 +14,7 @@ from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import Lock, Thread
 from pytest_concurrency.probes import thread_clock
 from pytest_concurrency.probes.thread_clock import ThreadClock
 from pytest_concurrency.verdicts import worker_errors
@@ -36,13 +37,13 @@ class ThreadWorkers(WorkerGroup):
         self._backend = backend
         self._task: tuple[Callable[[], Any], int, int, int] | None = None
         self._answers: list[Reading | BaseException | None] = [None] * count
-        self._start_locks = [threading.Lock() for _ in range(count)]
+        self._start_locks = [Lock() for _ in range(count)]
         self._awaited = [False] * count  # whether the running batch still waits for a worker's answer
         self._ends: list[BaseException | None] = [None] * count  # what ended a thread outside of the body
         self._clocks: list[ThreadClock | None] = [None] * count
-        self._counting = threading.Lock()
+        self._counting = Lock()
         self._open_answers = 0
-        self._all_done = threading.Lock()  # released after the last answer of a batch
+        self._all_done = Lock()  # released after the last answer of a batch
         self._broken = False
         for start_lock in (*self._start_locks, self._all_done):
             start_lock.acquire()
@@ -132,7 +133,7 @@ class ThreadWorkers(WorkerGroup):
 
     def _start(self, index: int) -> None:
         # In a copy of the test's context, the body sees what fixtures set, and its own changes do not reach the test.
-        thread = threading.Thread(
+        thread = Thread(
             target=copy_context().run,
             args=(self._live, index),
             name=f"concurrency-{self._backend}-{index}",

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 
+from pytest_concurrency.machine.originals import open_file
 from pytest_concurrency.machine.watchdog_main import processes
 
 
@@ -45,6 +46,6 @@ def threads_in(process: int) -> list[int]:
 
 def children_of(process: int, thread: int) -> list[int]:
     """Return the child processes that a thread has started; none if it has ended, or cannot be read."""
-    with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+    with contextlib.suppress(OSError, ValueError), open_file(f"/proc/{process}/task/{thread}/children", "rb") as file:
         return [int(number) for number in file.read().split()]
     return []

@@ -10,6 +10,8 @@ import struct
 import sys
 import time
 
+_open = open  # a test may replace it, in the process that imports this
+
 SIZE = 4096
 # When a batch is late, by the clock of time.monotonic(), how many threads follow, and whether others may have inherited
 # their priority.
@@ -82,7 +84,7 @@ def processes() -> "dict[int, tuple[int, int]]":
     found: dict[int, tuple[int, int]] = {}
     with contextlib.suppress(OSError):
         for name in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
+            with contextlib.suppress(OSError, IndexError), _open(f"/proc/{name}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()  # from the third one on
                 found[int(name)] = int(fields[1]), int(fields[3])
     return found

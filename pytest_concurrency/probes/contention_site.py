@@ -7,12 +7,12 @@ for the lock, with a connection pool the line that waits for a connection.
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import Event, Thread
 
 _EVERY = 0.0005  # seconds between two samples
 _MOST = 0.5  # part of the lost time that must have been lost at one line
@@ -53,7 +53,7 @@ def _looked_at(
     run: Callable[[int], object], stacks: Callable[[int], Stacks], workers: int
 ) -> dict[stack_locations.Place, float]:
     """Run a batch while sampling it, and return the seconds of all workers together at each of the author's lines."""
-    ended = threading.Event()
+    ended = Event()
     seconds: defaultdict[stack_locations.Place, float] = defaultdict(float)
 
     def look() -> None:
@@ -66,7 +66,7 @@ def _looked_at(
                     seconds[place] += now - last
             last = now
 
-    looker = threading.Thread(target=look, name="concurrency-looker", daemon=True)
+    looker = Thread(target=look, name="concurrency-looker", daemon=True)
     looker.start()
     try:
         run(workers)

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any, Literal, NamedTuple
 
 from pytest_concurrency.core import callables
-from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine import originals, stack_locations
 from pytest_concurrency.machine.stack_locations import Place
 
 # The default executor of an event loop is not recorded: it ends with its loop.
@@ -118,8 +118,8 @@ class _Recorders:
             sites.note(made)
 
     def _replace_all(self) -> None:
-        self._replace(threading.Thread, "start", before=_thread)
-        self._replace(subprocess.Popen, "__init__", after=_popen)
+        self._replace(originals.Thread, "start", before=_thread)
+        self._replace(originals.Popen, "__init__", after=_popen)
         self._replace(BaseProcess, "start", after=_process)
         self._replace(concurrent.futures.thread.ThreadPoolExecutor, "__init__", after=_pool)
         if processes := sys.modules.get("concurrent.futures.process"):

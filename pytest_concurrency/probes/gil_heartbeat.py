@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pytest_concurrency.core.model import GilProbe, Interval, Reading, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.cpus import gil_enabled
+from pytest_concurrency.machine.originals import Event, Thread
 from pytest_concurrency.probes.process_threads import HELP, ProcessThreads, cpu_by_thread, in_turn
 from pytest_concurrency.probes.thread_clock import ThreadClock, active_of, growth
 
@@ -101,9 +101,9 @@ class Heartbeat:
         self._active: dict[int, float] = {}
         self._longest = 0.0
         self._stood: tuple[stack_locations.Place, ...] = ()
-        self._stopping = threading.Event()
-        self._beating = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="concurrency-heartbeat", daemon=True)
+        self._stopping = Event()
+        self._beating = Event()
+        self._thread = Thread(target=self._live, name="concurrency-heartbeat", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

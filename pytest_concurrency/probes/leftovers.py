@@ -26,6 +26,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.core.text import shortened
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import open_file
 from pytest_concurrency.probes import bystanders, creation_sites, process_usage
 from pytest_concurrency.probes.creation_sites import CreationSites, Made
 
@@ -200,7 +201,7 @@ def _children() -> list[int]:
 
 def _command(number: int) -> str:
     """Return the command line of a process; empty if it has ended."""
-    with contextlib.suppress(OSError), open(f"/proc/{number}/cmdline", "rb") as file:
+    with contextlib.suppress(OSError), open_file(f"/proc/{number}/cmdline", "rb") as file:
         words = file.read().rstrip(b"\0").split(b"\0")
         return " ".join(os.fsdecode(word) for word in words)
     with contextlib.suppress(Exception):

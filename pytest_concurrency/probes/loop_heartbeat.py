@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 from pytest_concurrency.core.model import BlockProbe, Interval
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import Event, Thread
 from pytest_concurrency.probes.process_threads import ProcessThreads
 from pytest_concurrency.probes.thread_clock import ThreadClock
 
@@ -66,13 +67,13 @@ class LoopHeartbeat:
         self._most = 0.0
         self._seen = 0.0  # longest time, in seconds, that the watcher has seen a callback overdue
         self._stood: tuple[stack_locations.Place, ...] = ()
-        self._stop = threading.Event()
+        self._stop = Event()
 
     def __enter__(self) -> LoopHeartbeat:
         self._clock = ThreadClock()
         self._others = ProcessThreads()
         self._start = CLOCKS.wall()
-        self._watcher = threading.Thread(
+        self._watcher = Thread(
             target=self._watch, args=(threading.get_ident(),), name="concurrency-loop-watcher", daemon=True
         )
         self._watcher.start()

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from pytest_concurrency.core.errors import CannotMeasure
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import open_descriptor, open_file
 
 try:
     import resource
@@ -36,7 +37,7 @@ def unavailable() -> str | None:
     if _has_schedstat:
         return None
     try:
-        with open(_SCHEDSTAT, "rb") as file:
+        with open_file(_SCHEDSTAT, "rb") as file:
             fields = file.read().split()
     except OSError:
         return f"run delay needs Linux with {_SCHEDSTAT}"
@@ -63,7 +64,7 @@ def schedstat(thread: int, process: int | str = "self") -> tuple[float, float] |
     It does not call ``open``, which a test body that it runs beside may have replaced.
     """
     with contextlib.suppress(OSError, ValueError):
-        file = os.open(f"/proc/{process}/task/{thread}/schedstat", os.O_RDONLY)
+        file = open_descriptor(f"/proc/{process}/task/{thread}/schedstat", os.O_RDONLY)
         try:
             cpu, delay, _ = os.read(file, 64).split()
         finally:
@@ -123,7 +124,7 @@ class ThreadClock:
         self._fd = -1
         if unavailable() is None:
             with contextlib.suppress(OSError):
-                self._fd = os.open(_SCHEDSTAT, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+                self._fd = open_descriptor(_SCHEDSTAT, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         who = getattr(resource, "RUSAGE_THREAD", None)
         self._usage = resource.getrusage if who is not None and self._fd >= 0 else None
         self._who = who or 0
