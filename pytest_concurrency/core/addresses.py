@@ -10,6 +10,7 @@ FAILURES = (
     "gil",
     "one-event-loop",
     "contention",
+    "few-cpus",
     "above-at-most",
     "compare",
     "pool-scaling",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pytest_concurrency.core.outcomes import Bound
-from pytest_concurrency.core.units import share
+from pytest_concurrency.core.units import number, share
 from pytest_concurrency.verdicts import advice
 
 _ONE_AT_A_TIME = 1.3  # at a larger speedup, "only one worker at a time gets through" would be false
@@ -107,6 +107,16 @@ def of_speedup(
     )
 
 
+def of_few_cpus(bound: Bound, who: str, cpus: float) -> Cause:
+    """Return why workers that outnumber the CPUs are not faster."""
+    return Cause(
+        "few-cpus",
+        f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time, and {who} share "
+        f"{number(cpus)} CPUs.",
+        "run it on a machine with more CPUs, or require what these can give.",
+    )
+
+
 def of_share(kind: str, bound: Bound) -> Cause:
     """Return why a body waits, or computes, too little.
 
@@ -116,14 +126,14 @@ def of_share(kind: str, bound: Bound) -> Cause:
         return Cause(
             "not-waiting",
             f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time.",
-            "if it is meant to compute, use expect_cpu_bound or lower min_wait; otherwise, --concurrency-profile shows "
-            "the lines that compute.",
+            "if it is meant to compute, use expect_cpu_bound or lower min_wait; otherwise, --concurrency-profile=line "
+            "shows the lines that compute.",
         )
     return Cause(
         "not-computing",
         f"{_KINDS[bound.kind]}. The code waits {share(bound.wait_share)} of its time.",
-        "if it is meant to wait, use expect_io_bound or lower min_cpu; otherwise, --concurrency-profile shows the "
-        "lines that wait.",
+        "if it is meant to wait, use expect_io_bound or lower min_cpu; otherwise, --concurrency-profile=line shows "
+        "the lines that wait.",
     )
 
 

@@ -18,6 +18,7 @@ KINDS = {
     "mixed": "mixed (it waits and computes)",
     "serialized": "serialized (it waits, and its waits do not overlap)",
 }
+_BUSY = 0.6  # part of the CPUs' time that workers compute who have to wait for each other
 _AS_EXPECTED = ("threads", "tasks", "compare")  # how these start their workers cannot explain a figure
 PROMISE = "A healthy test fails less than once in 10,000 runs if its calls are alike or vary smoothly"
 
@@ -147,6 +148,19 @@ def _spent(side: str, samples: list[Sample], tasks: int) -> Spent:
     return Spent(side, per_body(samples, tasks))
 
 
+def _share_cpus(setup: WorkerSetup, bound: Bound, settlement: Settlement) -> bool:
+    """Whether the workers had to compute in turn, as they outnumber the CPUs, and that made them slower.
+
+    More than one CPU was busy then, so it is not the GIL that they waited for.
+    """
+    known, workers = settlement.known, setup.workers or 1
+    if setup.one_thread or workers <= known.cpus or known.cpus <= 1:
+        return False
+    together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
+    busy = sum(sample.cpu for sample in together) / max(sum(sample.wall for sample in together), 1e-9)
+    return bound.cpu_share * workers > known.cpus and busy > _BUSY * known.cpus
+
+
 def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlement) -> causes.Cause:
     claim, estimate = result.claim, result.estimate
     if isinstance(claim, GilClaim):
@@ -160,6 +174,8 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
     if setup.backend == "compare" and estimate is not None and estimate.high < 1:
         return causes.SWAPPED if claim.threshold * estimate.value <= 1 else causes.SLOWER
     speedup = estimate.value if estimate is not None else None
+    if _share_cpus(setup, bound, settlement):
+        return causes.of_few_cpus(bound, setup.who(), settlement.known.cpus)
     return causes.of_speedup(bound, setup.backend, setup.who(), settlement.known.one_interpreter, speedup)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Interference, Round
+from pytest_concurrency.core.model import Interference, Interval, Round
 from pytest_concurrency.core.outcomes import Finding
 from pytest_concurrency.core.units import count, duration, formatter, number, ratio, share
 from pytest_concurrency.core.units import within as within_
@@ -99,7 +99,7 @@ def _time_ran_out(
     case: Decision, rounds: Sequence[Round], interference: Interference, site: CpuSite, max_time: float
 ) -> Doubt:
     """Return why the rounds before ``max_time`` were not enough for a verdict."""
-    if case.verdict == "undecided":
+    if case.verdict == "undecided" or _lies_inside_margin(case):
         return _inside_margin(case)
     within = f"no verdict within {duration(max_time)} (max_time)"
     if len(rounds) < _FEW:
@@ -156,9 +156,7 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
         yield Doubt(late_helpers.RULE.sentence)
     same_work = "make every call do the same work"
     if case.held_back_by == could_be_chance.RULE.name:
-        yield Doubt(
-            "the calls vary in duration (a cache, for example), so this slowdown may be due to chance", same_work
-        )
+        yield Doubt("the calls vary in duration (a cache, for example), so this result may be due to chance", same_work)
     if case.contradicted:
         yield Doubt(f"later rounds contradicted those before them ({count(case.contradicted, 'time')})")
     if case.spread.varies and case.claim.unit == "share":
@@ -206,6 +204,15 @@ def _drifted(factor: float, rounds: int) -> Doubt:
         "has run",
         "start each call from the same state.",
     )
+
+
+def _lies_inside_margin(case: Decision) -> bool:
+    """Whether more time would hardly help: the interval of the figure is inside the margin, as most rounds are."""
+    estimate = case.estimate()
+    clear = [interval for interval in case.bounds() if stats.close(interval)]
+    if estimate is None or 2 * len(clear) < len(case.votes):
+        return False
+    return stats.inside(Interval(estimate.low, estimate.high), case.claim.margin)
 
 
 def _inside_margin(case: Decision) -> Doubt:

@@ -123,6 +123,17 @@ def finding_of(claim: Claim, setup: WorkerSetup, estimate: Estimate, round_: Rou
     return not_met.finding("expect_it(threads=4)", setup, ended.results[0], ended, BOUND, lost_at)
 
 
+def test_workers_that_outnumber_the_cpus_share_them() -> None:
+    first, second = reading(0.015, 0.014), reading(0.015, 0.014, 0.015)
+    seen = round_(reading(0.015, 0.014), first, first, second, second)
+    ended = settlement(SpeedupClaim(4, 3.6, 0.25), rounds=(seen,) * 9, estimate=Estimate(2.6, 2.6, 2.7))
+    setup = WorkerSetup("processes", 4)
+    mixed = Bound("mixed", 0.52, 0.48)
+    found = not_met.finding("expect_it()", setup, ended.results[0], ended, mixed, None)
+    assert found.kind == "few-cpus"
+    assert found.cause == "mixed. The code computes 52% of its time, and 4 processes share 2 CPUs."
+
+
 @pytest.mark.parametrize(("claim", "setup", "estimate", "headline", "kind"), CASES, ids=IDS)
 def test_headline_says_figure_interval_and_requirement(
     claim: Claim, setup: WorkerSetup, estimate: Estimate, headline: str, kind: str
