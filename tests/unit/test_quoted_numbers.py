@@ -69,8 +69,8 @@ def test_readme_quotes_verdicts_of_the_study(lines: Lines) -> None:
     text = page("README.md")
     assert f"{len(ours) - undecided(ours):,} of {len(ours):,} verdicts were decided, and none was wrong" in text
     assert (
-        f"{rate(undecided(ours), len(ours))} of the verdicts were undecided, and "
-        f"{rate(undecided(losses), len(losses))} of the runs of tests that are truly not met"
+        f"{rate(undecided(ours), len(ours))} of the verdicts were undecided, and so were "
+        f"{rate(undecided(losses), len(losses))} of those that should have been failures"
     ) in text
 
 
