@@ -10,7 +10,7 @@
 5. From its readings (wall time, CPU time, run-queue delay, switches; :mod:`.readings`) come two bounds of the figure on
    a quiet machine (:mod:`.intervals`, :mod:`.callable_intervals`), limited by what is physically possible and widened
    by what is not known (:mod:`.interval_rules`).
-6. A round that cannot be trusted gives none (the discards of :mod:`.rules`).
+6. A round that cannot be trusted gives none (:mod:`.readings`; the discards of :mod:`.rules` name the reason).
 7. A round votes if its whole interval lies on one side of the cut (:mod:`.voting`).
 8. A vote's weight is the log odds that it is right, by its distance from the cut, with a ceiling: no single round
    decides. What must never happen is weighed by the probe's own error (:mod:`.constants`, :mod:`.claims`).
@@ -21,7 +21,8 @@
 11. A side that interference can imitate, and every red one, must be confirmed by fresh workers (:mod:`.decision`).
 12. If the figure may be low for want of CPUs, a reference workload runs beside the rounds and widens their intervals
     (:mod:`.reference_workload`).
-13. A veto may hold a verdict back: too little seen, chance, shares that disagree, drift (the vetoes of :mod:`.rules`).
+13. A veto may hold a verdict back: too little seen, chance, silenced rounds, shares that disagree, a drift, a falling
+    figure, calls that were measured together (the vetoes of :mod:`.rules`).
 14. At ``max_time``, or if the figure lies inside the margin, it is undecided; if the machine cannot show it,
     unmeasurable, which comes before a slow verdict (:mod:`.procedure`).
 15. The settlement has each claim's verdict, its estimate, what is known of why there is none, and how often each rule

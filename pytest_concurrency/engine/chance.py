@@ -1,4 +1,4 @@
-"""Whether calls that merely differ could have given rounds in which company looks slow (pure).
+"""Permutation test: whether varying durations alone could explain slow concurrent runs (pure).
 
 A test body of which three calls in ten take five times as long is as quick in a concurrent run as in a serial one. Yet
 the slowest of four is often such a call when the serial one is not, and some rounds may all be like that: their times
@@ -72,8 +72,8 @@ def drawn_at_most(rounds: Sequence[Calls]) -> float:
 def drawn(rounds: Sequence[Calls]) -> float:
     """Return the speedup that draws from all of these calls would have: with a queue that is more than it is, not less.
 
-    Of as many as there are concurrently, the longest is awaited: its mean is that of a sample's maximum. Infinite where
-    serial calls do not differ: what they were compared with was no chance.
+    Of as many as there are concurrently, the longest is awaited: its mean is that of a sample's maximum. Infinite if
+    all serial calls take the same time: then chance cannot explain the difference.
     """
     latest = rounds[-constants.LATEST_ROUNDS :]
     serial = [time for calls in latest for time in calls.serial]

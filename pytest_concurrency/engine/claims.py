@@ -284,7 +284,8 @@ class LongestClaim:
             and probe.coverage >= constants.COVERED
             and probe.witnessed < cut
         ):
-            # The probe thread had no CPU for a while, and saw nothing for most of the time: not much, but a word.
+            # The probe thread had no CPU for a while, and saw nothing for most of the time. That is weak evidence, so
+            # its weight is only the log odds of the part that it has seen.
             return Vote(
                 -1,
                 log_odds(1 - constants.COVERED),
@@ -314,7 +315,7 @@ def _ratio_vote(cut: float, round_: Round, claim: SpeedupClaim | OverlapClaim, k
         interval = found.interval
         widened_by, silenced = interval_rules.silencing(limited, found.steps, cut)
     vote = cast(interval, cut, shortest_batch(round_), readings.body_time(round_), half(claim.margin))
-    # What computing alone makes of it is no chance.
+    # If the CPU time alone keeps the figure below the cut, varying durations cannot explain it.
     computed = intervals.most_by_computing(round_, context) < cut
     # Sums of so many calls are alike whatever single ones are.
     many = round_.serial.loops >= constants.MANY_CALLS and vote.batch >= constants.SUSTAINED

@@ -163,7 +163,7 @@ TABLE = (
     Constant("LEFT_OUT", "calls", "judgement", "tests/unit/engine/test_chance.py",
              "Serial calls that may be left out as long ones, each at a part of the error."),
     Constant("CHANCE", "probability", "promise", "tests/unit/engine/test_chance.py",
-             "How often rounds of calls that merely differ may look slow concurrently."),
+             "How often varying durations alone may look slow concurrently."),
     Constant("JACKKNIFE_GROUPS", "groups", "judgement", "a Student distribution of 11 degrees of freedom",
              "Groups of rounds that are left out in turn, for the error of what draws would come to."),
     Constant("JACKKNIFE_ERRORS", "standard errors", "source", "Student's t for 11 degrees of freedom, one in 10,000",

@@ -179,7 +179,7 @@ class Decision:
         return [vote.read or vote.interval for vote in self.votes]
 
     def bounds(self) -> list[Interval]:
-        """Of each round that said something."""
+        """Return the interval of each round that said something."""
         return [read for read in self.reads() if read is not None]
 
     @property

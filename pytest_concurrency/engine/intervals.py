@@ -37,7 +37,7 @@ def speedup(round_: Round, context: Context) -> Interval | None:
 
 
 def limited_speedup(round_: Round, context: Context) -> Interval | None:
-    """Return the same from what the batches took and what is physically possible, before anything is allowed for."""
+    """Return the bounds from what the batches took and what is physically possible, before anything is allowed for."""
     together = round_.concurrent
     if together is None or not readings.readable(round_) or readings.cpu_taken(round_):
         return None

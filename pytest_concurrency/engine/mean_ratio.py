@@ -39,7 +39,7 @@ def side(votes: Sequence[Vote], error_above: float, error_below: float) -> int:
         return 0
     away = math.exp(known[0].half)
     serial = serial_mean(known)
-    # A worker's wait that interference has made longer speaks for neither side: each has the bound that is against it.
+    # Each side is tested with the bound that is least in its favour, because interference may have lengthened a wait.
     for direction, error in ((1, error_above), (-1, error_below)):
         together = concurrent_mean(known, direction)
         lead = direction * (serial.value - together.value)

@@ -54,7 +54,7 @@ class _Loop:
         self._forget_rounds()
         self._gil = GilUsage(site.has_gil, site.cpus)
         self._update_knowledge()
-        # A pool that is smaller than claimed keeps a reference workload from the CPUs too, and is not the machine.
+        # Without ``usable``, a pool with fewer workers than requested reads as a machine that lacks CPUs.
         self._delivery = ReferenceRuns(self._bench, self._plan.setup, site.usable)
         self._suspects_slow_cpus = False
 
@@ -100,7 +100,7 @@ class _Loop:
         if self._probe is not None:
             self._gil.take(self._probe)
         elif plan.needs_gil or self._wonders():
-            # Where computing and waiting calls take turns, the next one tells more, and breaks the step.
+            # If computing and waiting calls alternate, a probe may always meet the waiting one, and a second the other.
             for _ in range(2):
                 self._probe = self._bench.probe_gil()
                 telling = self._probe is None or self._probe.cpu >= constants.LIKE_OTHERS * readings.mean_cpu(
@@ -191,7 +191,7 @@ class _Loop:
             return False
         if len(self._rounds) == self._plan.most_rounds:
             return True
-        # A body that is not the same from round to round has no verdict: what looks so waits until it is sure.
+        # Without this, a verdict would be given on the first rounds of a drifting body, and undone at the end.
         if not self._plan.answered([case.verdict for case in self._cases]) or self._unsure_of_drift():
             return False
         return not self._phase_is_over() and (
@@ -307,7 +307,7 @@ class _Loop:
         return Fell(before, after, len(self._rounds))
 
     def _bounds(self, case: Decision, limited: bool) -> tuple[Interval, ...]:
-        """Of each round that said something; ``limited`` by what the machine gave the reference workload."""
+        """Return the interval of each round that said something; ``limited`` by the reference workload."""
         if not limited or not case.claim.statistic.of_times:
             return tuple(case.bounds())
         return tuple(

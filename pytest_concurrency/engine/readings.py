@@ -56,13 +56,13 @@ def cpu_share(serial: Sample) -> float:
 
 
 def most_cpu_share(round_: Round) -> float:
-    """The same at most, where a CPU was taken away from what the kernel took to be running."""
+    """Upper bound of the computing share: adds time that a hypervisor or a quota took, which no run delay shows."""
     reading, taken = round_.serial.readings[0], taken_seconds(round_)
     return min(1.0, (reading.cpu + taken) / quiet_time(reading))
 
 
 def least_cpu_share(round_: Round) -> float:
-    """The same at the least, where a wait for someone else may have been read as a wait for a CPU.
+    """Lower bound of the computing share, where a wait for another process may have been read as a wait for a CPU.
 
     The other side of a connection, woken by a request, may take this worker's CPU before the worker begins to wait for
     the answer. Then the kernel takes the worker to be running, and its wait is run delay. What hardly ever gives up its
@@ -81,12 +81,12 @@ def taken_seconds(round_: Round) -> float:
 
 
 def median_cpu_share(rounds: Sequence[Round]) -> float:
-    """The same over some rounds."""
+    """Median over rounds of the computing share of a single worker's time, from 0 to 1."""
     return median([cpu_share(round_.serial) for round_ in rounds])
 
 
 def mean_cpu_share(rounds: Sequence[Round]) -> float:
-    """The same over all time of some rounds, where calls that compute and calls that wait may take turns."""
+    """Computing share of all time of some rounds, where calls that compute and calls that wait may take turns."""
     readings = [round_.serial.readings[0] for round_ in rounds]
     return min(1.0, sum(reading.cpu for reading in readings) / sum(map(quiet_time, readings)))
 
@@ -123,7 +123,7 @@ def readable(round_: Round) -> bool:
 
 
 def serial_readable(round_: Round) -> bool:
-    """The same of the single worker's batch alone."""
+    """Whether the single worker's batch counts, whatever that of several is like."""
     reading = round_.serial.readings[0]
     return reading.accounting != "unclear" and (reading.delay is not None or not beside_others(round_))
 
@@ -134,7 +134,7 @@ def beside_others(round_: Round) -> bool:
 
 
 def busy(interference: Interference) -> bool:
-    """The same, of any time."""
+    """Whether other programs may have wanted the CPUs in that time."""
     return interference.others is None or interference.others > constants.QUIET
 
 

@@ -52,7 +52,7 @@ class ReferenceRuns:
         for _ in range(times):
             round_ = self.bench.control(self.setup)
             found = intervals.speedup(round_, Context(self.setup.group_size, self.cpus))
-            found = found or Interval(_LEAST, _LEAST)  # no one can tell
+            found = found or Interval(_LEAST, _LEAST)  # the round says nothing, so nothing counts as delivered
             growth = max(1.0, readings.cpu_growth(round_))
             part = growth / (min(self.setup.group_size, self.cpus) * constants.ALL_DELIVERED)
             self.seen.append(ReferenceRun(Interval(found.low * part, found.high * part), growth))

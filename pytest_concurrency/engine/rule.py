@@ -16,4 +16,4 @@ class Rule(Generic[Function]):
     apply: Function
     failure: str  # what went wrong without it
     evidence: str  # the measurement or the source behind it
-    sentence: str  # what a user reads if it is why a verdict is undecided
+    sentence: str  # why a verdict is undecided; verdicts/undecided.py words the message

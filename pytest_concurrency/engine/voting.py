@@ -86,7 +86,7 @@ def now_and_then(votes: Sequence[Vote], side: int) -> float:
 
 
 def distance(interval: Interval, cut: float, side: int) -> float:
-    """Of the nearer bound from the cut, as a ratio."""
+    """Return how far the nearer bound is from the cut, as a ratio above 1."""
     return interval.low / cut if side > 0 else cut / max(interval.high, 1e-12)
 
 

@@ -253,8 +253,8 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
     # While other threads were active, they may have held the GIL. Without this, their holds count as the body's.
     least, beside_others, surely = (max(0.0, bound - beside.others) for bound in (least, beside_others, surely))
     others_cpu = max(0.0, beside.all_cpu - reading.cpu)
-    # Where other threads compute, the one that holds the GIL may have the CPU that the probe thread waits for. What
-    # that does not see is not left to chance then.
+    # Where other threads compute, the one that holds the GIL may have the CPU that the probe thread waits for. So
+    # it has seen nothing then: otherwise, what it missed would count as evidence that there was no hold.
     covered = alert if others_cpu <= HELP else 0.0
     return GilProbe(
         window=reading.wall,

@@ -33,7 +33,8 @@ from pytest_concurrency.engine.rules.base import Discard, Leaning, Stage, VetoRu
 from pytest_concurrency.engine.spread import Spread
 from pytest_concurrency.engine.voting import Vote
 
-# In the order in which they are asked; the first that applies is the one that is told.
+# In the order in which they are asked; the first that applies is reported. Discards name the reason of a round on which
+# no claim has voted: what silences it are ``readings.readable`` and ``readings.cpu_taken``.
 DISCARDS: tuple[Rule[Discard], ...] = (unreadable.RULE, cpu_taken.RULE)
 WEIGHS: tuple[Rule[Weigh], ...] = (varying_calls.RULE,)
 VETOES: tuple[VetoRule, ...] = (

@@ -45,7 +45,7 @@ class VetoRule(Rule[Veto]):
     """May hold a verdict back, and never makes one.
 
     ``stage`` says when it is asked: of each ``count`` that one side has won, of the ``verdict`` that follows from it,
-    or of every verdict at the ``end``, which it then undoes.
+    or of every verdict at the ``end``, which it then undoes; the side is 0 there.
     """
 
     stage: Stage = "count"

@@ -1,4 +1,4 @@
-"""Calls that merely differ could have given the same rounds.
+"""Calls of varying duration could have given the same rounds by chance.
 
 See :mod:`pytest_concurrency.engine.chance` for the test of exchangeability.
 """
@@ -10,13 +10,13 @@ from pytest_concurrency.engine.rules.base import Leaning, VetoRule
 
 
 def could_be_chance(leaning: Leaning, side: int) -> bool:
-    """Whether calls that merely differ may well have given the rounds that support this side."""
+    """Whether varying durations alone may well have given the rounds that support this side."""
     rounds = [vote.calls for vote in leaning.votes if vote.calls is not None]
     if 2 * len(rounds) <= len(leaning.votes):
         return False
     if side > 0:
         return chance.drawn(rounds) < leaning.votes[-1].cut
-    # Draws that would be too slow themselves are no excuse.
+    # If random draws would also stay below the cut, chance does not change the verdict, so it stands.
     return chance.chance(rounds) > constants.CHANCE and chance.drawn_at_most(rounds) >= leaning.votes[-1].cut
 
 
@@ -25,6 +25,6 @@ RULE = VetoRule(
     could_be_chance,
     failure="a body of which three calls in ten take five times as long was not met in one run of thirty",
     evidence="promise: 1e-4 a verdict; tests/unit/engine/test_chance.py",
-    sentence="calls that merely differ, as with a cache, could look so slow by chance",
+    sentence="the calls vary in duration, as with a cache, so this result may be due to chance",
     stage="verdict",
 )
