@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,20 @@ def test_messages_and_docstrings_have_no_unwanted_phrase() -> None:
                     for number, line, why in unwanted(node.value, EVERYWHERE)
                     if not is_excepted(path, line)
                 ]
+    assert found == []
+
+
+def test_comments_have_no_unwanted_phrase() -> None:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        with tokenize.open(path) as file:
+            comments = [token for token in tokenize.generate_tokens(file.readline) if token.type == tokenize.COMMENT]
+        found += [
+            f"{path.relative_to(ROOT)}:{comment.start[0]}: {why}"
+            for comment in comments
+            for _, line, why in unwanted(comment.string, EVERYWHERE)
+            if not is_excepted(path, line)
+        ]
     assert found == []
 
 

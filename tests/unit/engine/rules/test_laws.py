@@ -16,11 +16,10 @@ from pytest_concurrency import engine
 from pytest_concurrency.core.model import Accounting, Interference, Interval, Round, Sample
 from pytest_concurrency.engine import interval_rules, readings, rules
 from pytest_concurrency.engine.chance import Calls
-from pytest_concurrency.engine.claims import LongestClaim, ShareClaim, SpeedupClaim
+from pytest_concurrency.engine.claims import Knowledge, LongestClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.interval_rules.base import Change, Context
 from pytest_concurrency.engine.rule import Rule
-from pytest_concurrency.engine.rules.base import Leaning
 from pytest_concurrency.engine.spread import spread_of
 from pytest_concurrency.engine.voting import Vote, cast
 
@@ -91,7 +90,7 @@ def _vote(claim: object, drawn: tuple[float, float, float, float]) -> Vote:
 def test_a_veto_makes_no_verdict(
     claim: SpeedupClaim, drawn: list[tuple[float, float, float, float]], early: bool
 ) -> None:
-    """With all vetoes the verdict is the one without them, or none; it may come later."""
+    """There is no verdict for a side that no vote was for, nor one that a veto holds back."""
     case = Decision(claim)
     sides = set()
     for each in drawn:
@@ -104,25 +103,31 @@ def test_a_veto_makes_no_verdict(
             return
 
 
-@pytest.mark.parametrize("rule", rules.VETOES, ids=lambda rule: rule.name)
-@given(drawn=votes, side=st.sampled_from([-1, 1]))
-def test_a_veto_changes_nothing_that_it_is_given(
-    rule: rules.VetoRule, drawn: list[tuple[float, float, float, float]], side: int
-) -> None:
-    made = [_vote(CLAIMS[0], each) for each in drawn]
-    leaning = Leaning(CLAIMS[0], tuple(made), tuple(made), rounds=(round_(reading(wait=0.01)),), pair=True)
-    assert rule.apply(leaning, side) == rule.apply(leaning, side)
-    assert leaning.votes == tuple(made)
+def test_a_veto_is_asked_for_each_count() -> None:
+    claim = SpeedupClaim(4, 3.0, 0.25)
+    fast = cast(Interval(4.0, 4.0), 2.7, 0.02, 0.01, 0.1)
+    free, held = Decision(claim), Decision(claim)
+    always = rules.VetoRule("always", lambda leaning, side: True, "none", "judgement: none", "none")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules, "VETOES", ())
+        for _ in range(9):
+            free.take(fast)
+        patch.setattr(rules, "VETOES", (always,))
+        for _ in range(9):
+            held.take(fast)
+    assert (free.verdict, held.verdict) == ("met", None)
+    assert held.trace["always"] > 0
 
 
 @pytest.mark.parametrize("rule", rules.DISCARDS, ids=lambda rule: rule.name)
 @given(st.floats(0.0, 2.0), st.floats(0.0, 2.0), st.one_of(st.none(), st.floats(0.0, 0.01)))
-def test_a_discard_looks_at_one_round_only(
+def test_no_speedup_is_voted_on_in_a_discarded_round(
     rule: Rule[rules.Discard], foreign: float, steal: float, delay: float | None
 ) -> None:
-    seen = round_(reading(cpu=0.01, delay=delay), interference=Interference(foreign, steal, 0.0))
-    assert rule.apply(seen) == rule.apply(seen)
-    assert list(inspect.signature(rule.apply).parameters) == ["round_"]
+    alone = reading(cpu=0.01, delay=delay)
+    seen = round_(alone, *[alone] * 4, interference=Interference(foreign, steal, 0.0))
+    if rule.apply(seen):
+        assert SpeedupClaim(4, 3.0, 0.25).vote(seen, None, Knowledge(4.0)).direction == 0
     quiet = round_(reading(cpu=0.01, delay=0.0), interference=Interference(0.0, 0.0, 0.0))
     assert not rule.apply(quiet)
 
