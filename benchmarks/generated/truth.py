@@ -164,14 +164,14 @@ def longest_hold(recipe: Recipe) -> Range:
     one = [part.seconds for part in recipe.parts if isinstance(part, Compute) and part.how in ("python", "keeps")]
     inside = [part for outer in recipe.parts if isinstance(outer, Inside) for part in flat(outer.parts)]
     one += [part.seconds for part in inside if isinstance(part, Compute) and part.how in ("python", "keeps")]
-    return Range(max(one, default=0.0), _most(recipe, frees=True) * scale)
+    return Range(max(one, default=0.0), _most(recipe, frees=True) * scale * ONE_CORE)
 
 
 def longest_block(recipe: Recipe) -> Range:
     """The longest time in which a task keeps its event loop."""
     scale = recipe.factor if recipe.vary in ("cycle", "rare", "index") else 1.0
     one = [part.seconds for part in _of_the_loop(recipe.parts)]
-    return Range(max(one, default=0.0), _most(recipe, frees=False) * scale)
+    return Range(max(one, default=0.0), _most(recipe, frees=False) * scale * ONE_CORE)
 
 
 def _of_the_loop(parts: tuple[Part, ...]) -> list[Compute | Wait]:
@@ -185,8 +185,10 @@ def _of_the_loop(parts: tuple[Part, ...]) -> list[Compute | Wait]:
 
 
 def _most(recipe: Recipe, frees: bool) -> float:
-    """Everything that may be one stretch, together."""
-    parts = [part for part in flat(recipe.parts) if isinstance(part, (Compute, Wait))]
+    """Everything that may be one stretch, together: helpers may give the GIL to each other, and to no one else."""
+    handed = [part for part in recipe.parts if isinstance(part, Handed)]
+    parts = [*flat(recipe.parts), *(part for helper in handed for part in flat(helper.parts) * (helper.number - 1))]
+    parts = [part for part in parts if isinstance(part, (Compute, Wait))]
     return sum(
         part.seconds
         for part in parts
