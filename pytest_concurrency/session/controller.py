@@ -219,9 +219,7 @@ class Controller:
         waited = self._waited + sharing.waited(self._config)
         if waited >= _WORTH_SAYING:
             reporter.ensure_newline()
-            reporter.write_line(
-                f"tests waited {waited:.0f} s for other sessions or xdist workers (--concurrency-quiet-host)"
-            )
+            reporter.write_line(f"tests waited {waited:.0f} s for other sessions or workers (--concurrency-quiet-host)")
 
     def _show_kept(self, reporter: Any, kept: Kept) -> None:
         reporter.ensure_newline()

@@ -155,5 +155,6 @@ def follow_policy(outcome: Outcome, limits: Tolerances, skip: Skip) -> Any:
         return outcome.verdict == "met"
     if outcome.verdict == "unmeasurable":
         pytest.skip(f"unmeasurable: {outcome.reason}")
-    undecided.follow(limits.undecided, skip, outcome.reason)
+    shown = "" if outcome.finding is None else message.undecided(outcome.finding)
+    undecided.follow(limits.undecided, skip, outcome.reason, shown)
     return EitherWay()

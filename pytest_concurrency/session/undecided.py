@@ -11,15 +11,16 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 Skip = Callable[[str, str], NoReturn]
 
 
-def follow(policy: str, skip: Skip, reason: str) -> None:
+def follow(policy: str, skip: Skip, reason: str, message: str = "") -> None:
     """Fail or skip an undecided test; return if the policy lets it pass.
 
     :param policy: ``skip``, ``fail``, ``pass`` or ``retry``.
     :param skip: skips the test; takes the reason and the policy, which is ``skip`` or ``retry``.
+    :param message: what a failed test shows, in lines; by default, the reason.
     :raises UndecidedExpectation: the policy is ``fail``.
     """
     __tracebackhide__ = True
     if policy == "fail":
-        raise UndecidedExpectation(f"undecided: {reason}")
+        raise UndecidedExpectation(message or f"undecided: {reason}")
     if policy != "pass":
         skip(reason, policy)

@@ -37,6 +37,13 @@ def render(finding: Finding, extra: str = "") -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def undecided(finding: Finding) -> str:
+    """Return the whole message of a test that fails because it is undecided."""
+    label = f"{finding.label} is undecided" if finding.label else "undecided"
+    parts = [wrap(f"{label}: {sentence_end(finding.headline)}"), "\n".join(_wrapped(finding, WIDTH))]
+    return "\n".join([*filter(None, parts), f"More:  {about(finding.kind)}"])
+
+
 def first_line(finding: Finding) -> str:
     """``expect_speedup(threads=4) is not met: 4 threads were 1.00x ...``, in one line."""
     return f"{finding.label} is not met: {finding.headline}" if finding.label else finding.headline

@@ -348,3 +348,12 @@ def test_tasks_share_their_loops_thread() -> None:
     one, four = arms_of(rounds, WorkerSetup("tasks", 4))
     assert (one.workers, four.workers) == (1, 4)
     assert four.body == PerBody(0.044, 0.001, 0.01, 0.0)
+
+
+def test_message_of_an_undecided_test_names_what_was_asked_and_fits_80_columns() -> None:
+    why = "no verdict within 1 s (max_time): there was time for only 4 rounds of 230 ms"
+    found = Finding("undecided", why, "expect_speedup(threads=2, at_least=1.9)", try_next="raise max_time.")
+    first, *rest = message.undecided(found).splitlines()
+    assert first.startswith("expect_speedup(threads=2, at_least=1.9) is undecided: no verdict")
+    assert "Try:   raise max_time." in rest
+    assert max(map(len, (first, *rest))) < 80
