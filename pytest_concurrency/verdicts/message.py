@@ -39,7 +39,7 @@ def render(finding: Finding, extra: str = "") -> str:
 
 def undecided(finding: Finding) -> str:
     """Return the whole message of a test that fails because it is undecided."""
-    label = f"{finding.label} is undecided" if finding.label else "undecided"
+    label = f"undecided: {finding.label}" if finding.label else "undecided"
     parts = [wrap(f"{label}: {sentence_end(finding.headline)}"), "\n".join(_wrapped(finding, WIDTH))]
     return "\n".join([*filter(None, parts), f"More:  {about(finding.kind)}"])
 

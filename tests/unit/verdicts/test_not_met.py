@@ -354,6 +354,6 @@ def test_message_of_an_undecided_test_names_what_was_asked_and_fits_80_columns()
     why = "no verdict within 1 s (max_time): there was time for only 4 rounds of 230 ms"
     found = Finding("undecided", why, "expect_speedup(threads=2, at_least=1.9)", try_next="raise max_time.")
     first, *rest = message.undecided(found).splitlines()
-    assert first.startswith("expect_speedup(threads=2, at_least=1.9) is undecided: no verdict")
+    assert first.startswith("undecided: expect_speedup(threads=2, at_least=1.9): no verdict")
     assert "Try:   raise max_time." in rest
     assert max(map(len, (first, *rest))) < 80
