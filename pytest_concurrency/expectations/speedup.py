@@ -28,7 +28,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
     if least is not None and least > place.size and not isinstance(place.size, keywords.Auto):
         raise BadArgument(
             f"{name}({place.spelled}, at_least={number(least)}) can never be met: {count(place.size, 'worker')} can "
-            f"be at most {place.size} times as fast as one. Lower at_least or raise "
+            f"be at most {place.size}x as fast as one. Lower at_least or raise "
             f"{'workers' if place.executor else place.backend}."
         )
     if least is not None and most is not None and least > most:

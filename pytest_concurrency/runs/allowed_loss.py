@@ -58,8 +58,8 @@ def parse(texts: Sequence[str], figures: Sequence[str] = FIGURES) -> tuple[Allow
         match = _LIMIT.fullmatch(text)
         if match is None or match["figure"] not in figures:
             raise ValueError(
-                f"{text.strip()!r} is no limit: write FIGURE:LOSS, where FIGURE is {' or '.join(figures)} and LOSS a "
-                "part of the baseline (speedup:10%) or an amount (efficiency:0.1); several with commas between"
+                f"{text.strip()!r} is not a limit: write FIGURE:LOSS, where FIGURE is {' or '.join(figures)} and LOSS "
+                "a part of the baseline (speedup:10%) or an amount (efficiency:0.1); several with commas between"
             )
         amount = float(match["amount"]) / (100 if match["percent"] else 1)
         if amount <= 0 or (match["percent"] and amount >= 1):

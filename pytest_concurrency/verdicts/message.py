@@ -64,8 +64,8 @@ def explanation(finding: Finding) -> list[str]:
     """Return the lines below a failed comparison. pytest may show only the first ones, so what helps most is first."""
     parts = [
         "\n".join(_wrapped(finding, WIDTH - _MARGIN)),
-        evidence(finding.evidence, finding.rounds),
         about(finding.kind),
+        evidence(finding.evidence, finding.rounds),
     ]
     return [line for part in parts if part for line in part.splitlines()]
 

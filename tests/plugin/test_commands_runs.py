@@ -110,7 +110,7 @@ def test_what_cannot_be_compared(storage: store.Storage, tmp_path: Path, capsys:
     assert "fast and fast are the same run" in bad(capsys, "compare", "fast", "fast")
     assert "are the same run" in bad(capsys, "compare", "fast", ".concurrency/fast.json")
     assert "Saved there: fast, slow" in bad(capsys, "compare", "fast", "other")
-    assert "'speed:1' is no limit" in bad(capsys, "compare", "fast", "slow", "--fail", "speed:1")
+    assert "'speed:1' is not a limit" in bad(capsys, "compare", "fast", "slow", "--fail", "speed:1")
     storage.save(a_run(cpus_usable=8.0), "large")
     assert "cannot be compared: usable CPUs: 2 and 8" in bad(capsys, "compare", "fast", "large", "--fail=speedup:10%")
     assert main(["compare", "fast", "large", "--anyway"]) == 0

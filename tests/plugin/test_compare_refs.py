@@ -113,7 +113,7 @@ def test_environments_come_from_a_command(repository: Repository) -> None:
         (["--times=1", "first", "first~99"], "'first~99' is not a revision"),
         (["first", "first"], "are the same commit"),
         (["first", "same", "--times=0"], "at least one session"),
-        (["first", "same", "--fail=x"], "'x' is no limit"),
+        (["first", "same", "--fail=x"], "'x' is not a limit"),
         (["first", "same", "--setup", "echo broken setup; exit 3"], "broken setup"),
         (["first", "same", "--python", "no-such-python"], "no-such-python cannot be run"),
     ],

@@ -351,7 +351,7 @@ BAD = {
     "newer": (["--concurrency-compare=newer"], "written by a newer version"),
     "unknown figure": (
         ["--concurrency-compare-fail=time:5%"],
-        "--concurrency-compare-fail=time:5%: 'time:5%' is no limit: write FIGURE:LOSS",
+        "--concurrency-compare-fail=time:5%: 'time:5%' is not a limit: write FIGURE:LOSS",
     ),
     "no amount": (["--concurrency-compare-fail=speedup"], "FIGURE is speedup or efficiency"),
     "no percent sign": (

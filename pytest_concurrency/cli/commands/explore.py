@@ -18,7 +18,7 @@ from pytest_concurrency.cli import console
 from pytest_concurrency.cli.commands import time_of
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.core.text import bar
-from pytest_concurrency.core.units import count, duration, share
+from pytest_concurrency.core.units import duration, share
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.explore import recommend, targets
@@ -220,6 +220,6 @@ def _workers(text: str) -> tuple[int, ...]:
         counts = ()
     if not counts or not all(2 <= number <= most for number in counts):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not {count(2, 'worker')} to {most}, or several: write 4, or 2,4,8"
+            f"{text!r} is not a number of workers from 2 to {most}: write 4, or several as 2,4,8"
         )
     return counts

@@ -19,7 +19,9 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 def body_of(function: Callable[..., Any], args: tuple[Any, ...], prepare: Callable[[], Any] | None = None) -> Body:
     if not callable(function):
-        raise BadArgument(f"{function!r} cannot be called: give a function, and its arguments after it.")
+        raise BadArgument(
+            f"{function!r} cannot be called: give the function, f and not f(), and its arguments after it."
+        )
     refuse_generator(function)
     return Body(
         function if prepare is None else WithInput(function),

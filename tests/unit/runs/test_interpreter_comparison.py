@@ -110,5 +110,5 @@ def test_interval_contains_the_ratio_of_all_sessions(before: list[float], after:
 def test_a_time_is_limited_as_a_part_only() -> None:
     with pytest.raises(ValueError, match="write single:10%"):
         allowed_loss.parse(["single:0.1"], (allowed_loss.SINGLE,))
-    with pytest.raises(ValueError, match="is no limit"):
+    with pytest.raises(ValueError, match="is not a limit"):
         allowed_loss.parse(["single:10%"])

@@ -190,7 +190,7 @@ def test_what_changes_every_week_does_not_matter() -> None:
     "text", ["speed:10%", "speedup", "speedup:", "speedup:ten", "speedup:-1", "10%", "", "speedup:10%,", "time:3"]
 )
 def test_what_is_no_limit_is_reported_with_what_is(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no limit: write FIGURE:LOSS, where FIGURE is speedup or efficiency"):
+    with pytest.raises(ValueError, match=r"not a limit: write FIGURE:LOSS, where FIGURE is speedup or efficiency"):
         allowed_loss.parse([text])
 
 
