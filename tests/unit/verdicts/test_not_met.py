@@ -180,7 +180,9 @@ def test_summary_is_one_line_with_test_figure_requirement_cause_and_place() -> N
 def test_explanation_begins_with_what_helps_most_and_fits_behind_the_mark_of_pytest() -> None:
     lines = message.explanation(finding_of(SpeedupClaim(4, 3.0, 0.25), THREADS, RATIO))
     labels = [line.split()[0] for line in lines if not line.startswith(" ")]
-    assert labels[:4] == ["Cause:", "Where:", "Try:", "Time"]
+    assert labels[:3] == ["Cause:", "Where:", "Try:"]
+    assert labels[3].startswith("https://")
+    assert labels[4] == "Time"
     assert max(len(f"E         {line}") for line in lines) <= 80
 
 
