@@ -61,6 +61,8 @@ def of_speedup(
         what = f"the waits of {who} do not overlap."
         if speedup is not None and speedup < _ONE_AT_A_TIME:
             what = f"only one of {who} at a time gets through."
+        elif speedup is not None and round(speedup) > 1:
+            what = f"only about {round(speedup)} of {who} at a time get through."
         why = f"serialized. The code waits {waits} of its time, and {what}"
         if backend == "tasks":
             return Cause(
