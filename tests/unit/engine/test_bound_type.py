@@ -114,7 +114,7 @@ def test_tool_follows_what_threads_were_measured_to_gain(gil: str, low: float, h
         ("cpu", "released", "threads", "contention", "memory bandwidth"),
         ("cpu", "unknown", "processes", "contention", "lock or file"),
         ("cpu", "held", "tasks", "one-event-loop", "use processes"),
-        ("cpu", "held", "compare", "compare", "if the second function does that"),
+        ("cpu", "held", "compare", "compare", "if the second function uses that"),
         ("mixed", "held", "threads", "gil", "free-threaded build"),
     ],
 )
