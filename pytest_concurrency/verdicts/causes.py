@@ -55,7 +55,7 @@ def of_speedup(
         return Cause(
             "compare",
             f"{_KINDS[bound.kind]}. The first function computes {computes} of its time. To speed it up: {tool}.",
-            "if the second function uses that already, look for a lock, a pool that is too small, or serial work in it.",
+            "if the second function uses that already, look for a lock, a small pool, or serial work in it.",
         )
     if bound.kind == "serialized":
         what = f"the waits of {who} do not overlap."
