@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.outcomes import Finding, Outcome
-from pytest_concurrency.core.units import count
+from pytest_concurrency.core.units import share
 from pytest_concurrency.session.calls.answers import refuse_discarded
 from pytest_concurrency.session.calls.call import Call
 from pytest_concurrency.session.calls.compared import Compared
@@ -125,4 +125,4 @@ class BoundFinding(Compared):
         outcome = self._measured()
         if outcome.bound is None:
             return f"<bound {outcome.verdict}: {outcome.reason}>"
-        return f"<bound {outcome.bound.kind!r}: {outcome.bound.evidence}; {count(outcome.rounds, 'round')}>"
+        return f"<bound {outcome.bound.kind!r}, computing {share(outcome.bound.cpu_share)}>"
