@@ -215,7 +215,7 @@ def test_a_wrong_bound_type_is_reported_with_its_evidence(suite: Suite) -> None:
     text = text_of(result)
     assert "assert <bound 'io', computing" in text
     assert "== 'cpu'" in text
-    assert "a serial call waits for" in text
+    assert "A serial call waits for" in text
 
 
 def test_compare_can_require_equal_results(suite: Suite) -> None:
