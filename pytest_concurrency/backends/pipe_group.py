@@ -63,9 +63,8 @@ class PipeWorkers(WorkerGroup):
         """Run one batch on the first ``workers``; ``deadline`` is in seconds."""
         assert not self._lost, "a worker group that has lost a worker cannot be used again"
         readings: list[Reading] = []
-        for index, answer in enumerate(
-            self._asked(workers, (job, loops, workers, turns, self.reads_helpers_delay), deadline)
-        ):
+        task = job, loops, workers, turns, self.reads_helpers_delay
+        for index, answer in enumerate(self._asked(workers, task, deadline)):
             if answer.kind == "raised":
                 raise Raised(exception_of(answer), self.backend, index, workers)
             assert answer.reading is not None

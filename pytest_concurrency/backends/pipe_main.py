@@ -35,10 +35,6 @@ _FIELDS = tuple(field.name for field in fields(Reading))
 _values = operator.attrgetter(*_FIELDS)
 
 
-def _plainly(run: Callable[[], Reading], helpers_delay: bool) -> Reading:
-    return run()
-
-
 def load(connection: Connection, packed: bytes, modules: Modules, state: bytes) -> Jobs | None:
     """Return the body's jobs; None if the body cannot be loaded here, after the error was sent to the session."""
     try:
@@ -52,9 +48,7 @@ def load(connection: Connection, packed: bytes, modules: Modules, state: bytes) 
     return jobs
 
 
-def serve(
-    connection: Connection, jobs: Jobs, index: int, backend: str, look: Look = _plainly, own_process: bool = False
-) -> None:
+def serve(connection: Connection, jobs: Jobs, index: int, backend: str, look: Look, own_process: bool = False) -> None:
     """Answer batches.
 
     :param look: runs one batch, and counts the work that other threads and children of the process do for it; its

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import Lock
 
 _SHORT = 0.001  # seconds; whether code called a shorter collection is not checked
 _KEPT = 8  # collections of each kind that are kept of each thread
@@ -30,7 +31,7 @@ class CollectorClock:
 
     def __init__(self) -> None:
         self._users = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._begun: dict[int, float] = {}
         self._spent: dict[int, float] = {}
         self._called: dict[int, deque[_Call]] = {}

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.machine.originals import Lock
 
 _ONE_PROCESS = (
     "concurrency.in_flight() counts only in the process that made it, and this {0}: its peak would not include what "
@@ -29,7 +30,7 @@ class Gauge:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._inside = 0
         self._peak = 0
         self._entered = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import threading
 from typing import Protocol
 
 from pytest_concurrency.instruments.stall_clock import StallClock
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import Event
 
 _REST = 1.0  # seconds with nothing to watch after which the thread sleeps; to wake it up costs more than to let it look
 _IDLE = 3  # periods between two looks while there is nothing to watch; a new loop is not late before 3.6 of them
@@ -33,7 +33,7 @@ class LoopWatcher:
     def __init__(self, period: float) -> None:
         self._period = period
         self._watched: list[Watched] = []
-        self._wake = threading.Event()
+        self._wake = Event()
         self._ended = False
         self._runs = False
         self._used = CLOCKS.wall()  # when there was last something to watch

@@ -139,19 +139,19 @@ def watched(run: Callable[[], Reading], delays: bool = False) -> Reading:
     return replace(credit([reading], beside.cpu, beside.delay)[0], children_cpu=beside.children_cpu)
 
 
-def with_ended_threads(run: Callable[[], Reading], delays: bool = False) -> Reading:
+def with_ended_threads(run: Callable[[], Reading], delays: bool) -> Reading:
     """Run the batch of an interpreter's only worker, and note how long its own threads that end waited for a CPU.
 
     The test's interpreter sees the CPU time of all threads of the process, but not the end of those of another one.
 
     :param delays: whether that run delay is read.
     """
-    mark = ENDED.watch() if delays else None
-    try:
+    if not delays:
+        return run()
+    with ENDED.watching():
         reading = run()
-    finally:
-        ended = {} if mark is None else ENDED.leave(mark)
-    return credit([reading], 0.0, sum(delay for _, delay in ended.values()))[0]
+        delay = sum(waited for _, waited in ENDED.threads().values())
+    return credit([reading], 0.0, delay)[0]
 
 
 def credit(readings: Sequence[Reading], helpers_cpu: float, delay: float | None = None) -> tuple[Reading, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -14,6 +13,7 @@ from types import FrameType
 
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.originals import Thread
 from pytest_concurrency.profiling.model import Stand, Standing
 
 _EVERY = 0.001  # seconds between two samples
@@ -57,7 +57,7 @@ class StackSampler:
         self._stopping = False
         self._last: dict[int, _Look] = {}
         self.seen: Seen = Seen()
-        self._thread = threading.Thread(target=self._live, name="concurrency-looker", daemon=True)
+        self._thread = Thread(target=self._live, name="concurrency-looker", daemon=True)
 
     def __enter__(self) -> StackSampler:
         self._thread.start()
