@@ -198,9 +198,12 @@ class ScriptedBench:
         self._batch = min(self._batch * 2, batch_size.LONGEST)
 
     def one_call(self, setup: WorkerSetup, serial_calls: int) -> bool:
-        """Calls vary only from batch to batch."""
+        """Calls vary only from batch to batch, so that the number of serial ones changes nothing."""
         self.serial_calls = serial_calls
-        return False
+        one = self._body().seconds
+        longer = self._batch > one >= batch_size.SHORTEST_CALL
+        self._batch = one if longer else self._batch
+        return longer
 
     def stagger(self, setup: WorkerSetup) -> None:
         self.staggered += 1

@@ -81,10 +81,11 @@ class _Loop:
                 return self._settlement("unmeasurable", why)
             if self._progress is not None:
                 self._progress(self._line())
-            if self._done():
-                break
             longest = max(longest, self._bench.now() - started)
-            self._prepare_next(fresh, bad)
+            if not self._done():
+                self._prepare_next(fresh, bad)
+            elif not self._separate_calls():
+                break
         return self._settlement()
 
     def _measure(self) -> None:
@@ -243,17 +244,27 @@ class _Loop:
         share = readings.mean_cpu_share(self._rounds)
         return self._rounds[-1].serial.loops > 1 or share > constants.ONLY_COMPUTES
 
-    def _separate_calls(self) -> None:
-        """Make one call a batch where calls vary: the longest of some sums is nearer to the mean than that of calls."""
+    def _separate_calls(self) -> bool:
+        """Make one call a batch where calls vary: the longest of some sums is nearer to the mean than that of calls.
+
+        Return whether that makes it necessary to begin again.
+        """
         together = self._rounds[-1].concurrent
-        if together is None or self._plan.setup.method != "pair" or len(self._rounds) not in constants.SIZING:
-            return
+        if together is None or self._plan.setup.method != "pair":
+            return False
         for case in self._cases:
-            if case.open and case.calls_vary(together.loops):
+            if self._calls_vary(case, together.loops):
                 calls = mean_ratio.best_serial_calls(case.votes, together.workers)
                 if self._bench.one_call(self._plan.setup, calls):
                     self._forget_rounds()
-                    return
+                    return True
+        return False
+
+    def _calls_vary(self, case: Decision, loops: int) -> bool:
+        """Whether single calls are needed for a verdict, or to keep the one that there is."""
+        if case.open:
+            return len(self._rounds) in constants.SIZING and case.calls_vary(loops)
+        return loops > 1 and rules.held_back(self._leaning(case), 0, "end") is batched_calls.RULE
 
     def _may_keep_step(self) -> bool:
         """Whether one arm may always get what happens every n-th time; shares have one arm, and are best in order."""
@@ -285,16 +296,7 @@ class _Loop:
 
     def _undone(self, case: Decision) -> Drifted | Fell | BatchedCalls | None:
         """What undoes any verdict on a claim: the body, or its figure, was another one at the end."""
-        setup = self._plan.setup
-        leaning = Leaning(
-            case.claim,
-            case.votes,
-            case.counted,
-            spread=case.spread,
-            rounds=self._rounds,
-            pair=setup.method == "pair",
-            one_body=not setup.own_code,
-        )
+        leaning = self._leaning(case)
         rule = rules.held_back(leaning, 0, "end")
         if rule is None:
             return None
@@ -305,6 +307,18 @@ class _Loop:
             return BatchedCalls(self._rounds[-1].serial.loops)
         before, after = falling.change(leaning) or (1.0, 1.0)
         return Fell(before, after, len(self._rounds))
+
+    def _leaning(self, case: Decision) -> Leaning:
+        setup = self._plan.setup
+        return Leaning(
+            case.claim,
+            case.votes,
+            case.counted,
+            spread=case.spread,
+            rounds=self._rounds,
+            pair=setup.method == "pair",
+            one_body=not setup.own_code,
+        )
 
     def _bounds(self, case: Decision, limited: bool) -> tuple[Interval, ...]:
         """Return the interval of each round that said something; ``limited`` by the reference workload."""

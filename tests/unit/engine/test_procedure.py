@@ -506,6 +506,18 @@ def test_a_body_that_varies_does_not_keep_step_with_the_rounds() -> None:
     assert steady.staggered == 0
 
 
+@pytest.mark.parametrize(("milliseconds", "verdict"), [(5, "met"), (1, "undecided")])
+def test_calls_that_vary_after_the_verdict_are_measured_one_by_one(milliseconds: int, verdict: str) -> None:
+    def body(bench: ScriptedBench) -> ScriptedBody:
+        bench.noise = Noise(jitter=0.6 if bench.rounds > 3 else 0.01)
+        return ScriptedBody(wait=milliseconds / 1000)
+
+    compared = plan(OverlapClaim(4, 0.25), comparable=lambda bounds, rounds: rounds >= 10)
+    settlements = [settle(compared, ScriptedBench(body, seed=seed), 10.0) for seed in range(5)]
+    assert [settlement.verdict for settlement in settlements] == [verdict] * 5
+    assert {settlement.rounds[-1].serial.loops for settlement in settlements} == {1 if verdict == "met" else 8}
+
+
 def test_what_must_never_happen_is_found_in_one_call_of_twenty() -> None:
     calls = itertools.count(1)
     bench = ScriptedBench(lambda _: ScriptedBody(wait=0.001, stretch=0.0 if next(calls) % 20 else 0.04))
