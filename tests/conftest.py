@@ -249,7 +249,8 @@ def rerun(pytester: pytest.Pytester, *options: str, subprocess: bool = False) ->
 
 def text_of(result: pytest.RunResult) -> str:
     """All that a user reads, with line breaks and indents of wrapping taken out."""
-    return " ".join((result.stdout.str() + result.stderr.str()).split())
+    lines = re.sub(r"^E  +", "", result.stdout.str() + result.stderr.str(), flags=re.MULTILINE)
+    return " ".join(lines.split())
 
 
 def assert_outcome(result: pytest.RunResult, name: str, outcome: str) -> None:

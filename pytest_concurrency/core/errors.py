@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_WIDTH = 72  # pytest indents what it shows of an exception by eight columns of eighty
+
 
 class ConcurrencyError(Exception):
     """Base class of every error that this plugin raises on purpose."""
@@ -10,8 +12,20 @@ class ConcurrencyError(Exception):
 class BadArgument(ConcurrencyError):
     """A marker, a fixture call or an option was written in a way that has no meaning.
 
-    The message names what was written, where, why it cannot be used and what can be.
+    The message names what was written, where, why it cannot be used and what can be. It is broken into lines, as pytest
+    shows the error of a call in one line of any length.
     """
+
+    def __str__(self) -> str:
+        from pytest_concurrency.core.text import in_lines  # a session that measures nothing loads this module
+
+        name = f"{type(self).__module__}.{type(self).__qualname__}: "  # what pytest puts before the first line
+        return "\n".join(in_lines(self.why, _WIDTH, first=" " * len(name))).lstrip()
+
+    @property
+    def why(self) -> str:
+        """The message in one line."""
+        return super().__str__()
 
 
 class CannotMeasure(ConcurrencyError):
@@ -60,3 +74,18 @@ class CommandError(ConcurrencyError):
 
 class UnreadableRun(CommandError):
     """A file is not a run, or not one that this version can read. The message names the file and the reason."""
+
+
+# Users import these from the package. Without this, pytest would begin their messages with half a line of module names.
+for _error in (
+    ConcurrencyError,
+    BadArgument,
+    CannotMeasure,
+    WorkerLost,
+    NotPicklable,
+    ExpectationNotMet,
+    UndecidedExpectation,
+    CommandError,
+    UnreadableRun,
+):
+    _error.__module__ = "pytest_concurrency"

@@ -80,7 +80,7 @@ def read_markers(item: pytest.Item, marks: list[pytest.Mark], once: bool = False
 
                 executors.check(expectation.arguments["executor"], _registered_executors(item))
         except BadArgument as error:
-            raise _refusal(item, str(error)) from None
+            raise _refusal(item, error.why) from None
         if expectation not in expectations:
             expectations.append(expectation)
     prepares = {one.arguments["setup"] for one in expectations if "setup" in one.arguments}

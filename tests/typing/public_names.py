@@ -6,7 +6,7 @@ import pytest
 from typing_extensions import assert_type
 
 import pytest_concurrency
-from pytest_concurrency import Bound, Concurrency, Estimate, Figures, Gauge, Speedup
+from pytest_concurrency import Bound, Concurrency, Estimate, ExpectationNotMet, Figures, Gauge, Speedup
 
 
 def fetch(url: str) -> bytes:
@@ -48,6 +48,12 @@ def test_gauge(concurrency: Concurrency) -> None:
 
 def test_version() -> None:
     assert_type(pytest_concurrency.__version__, str)
+
+
+def test_raises(concurrency: Concurrency) -> None:
+    with pytest.raises(ExpectationNotMet) as raised:
+        assert concurrency.speedup(one_by_one, threads=4) >= 3
+    assert_type(raised.value, ExpectationNotMet)
 
 
 def peak_of(gauge: Gauge) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import os
 import subprocess
 import sys
@@ -52,6 +53,12 @@ def test_a_public_name_is_listed_and_found(name: str) -> None:
     found = getattr(pytest_concurrency, name)
     assert found is getattr(importlib.import_module(found.__module__), name)
     assert found.__doc__
+
+
+def test_an_error_of_another_process_is_the_public_one() -> None:
+    error = pickle.loads(pickle.dumps(pytest_concurrency.BadArgument("threads must be a number")))
+    assert type(error) is pytest_concurrency.BadArgument
+    assert str(error) == "threads must be a number"
 
 
 def test_a_name_that_is_none_is_an_attribute_error() -> None:
