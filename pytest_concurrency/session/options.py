@@ -249,6 +249,11 @@ def read(config: pytest.Config) -> Settings:
         values["compare"] = "latest"
     if values["only"] and values["skip"]:
         raise ValueError("--concurrency-only and --concurrency-skip (or their ini keys) leave nothing to run: give one")
+    if config.getoption("concurrency_max_block_warn") and not values["max_block"]:
+        raise ValueError(
+            "--concurrency-max-block-warn does nothing without a limit: give it with --concurrency-max-block=50ms "
+            "(or the ini key concurrency_max_block)"
+        )
     reports = _reports(config)
     files = []
     for report in dict.fromkeys(reports):

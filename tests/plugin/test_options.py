@@ -217,6 +217,12 @@ def test_only_and_skip_exclude_each_other(suite: Suite) -> None:
     )
 
 
+def test_warnings_of_blocks_without_a_limit_are_refused(suite: Suite) -> None:
+    result = suite(MIXED, "--concurrency-max-block-warn")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--concurrency-max-block-warn does nothing without a limit: give it with" in text_of(result)
+
+
 def test_disable_runs_marked_bodies_once(suite: Suite, pytester: pytest.Pytester) -> None:
     result = suite(COUNTED, "--concurrency-disable")
     result.assert_outcomes(passed=2)
