@@ -34,10 +34,10 @@ def _processes(body: Body, count: int, around: WorkerEnvironment) -> WorkerGroup
 
 def _tasks(body: Body, count: int, around: WorkerEnvironment) -> WorkerGroup:
     if around.borrowed_loop is not None and around.borrowed_loop.name == "trio":
-        from pytest_concurrency.backends.trio_loop import TrioWorkers
+        from pytest_concurrency.backends.event_loops.trio_loop import TrioWorkers
 
         return TrioWorkers(body, around.borrowed_loop)
-    from pytest_concurrency.backends.tasks import TaskWorkers
+    from pytest_concurrency.backends.event_loops.tasks import TaskWorkers
 
     return TaskWorkers(body, count, around.borrowed_loop)
 

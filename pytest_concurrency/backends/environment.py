@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_concurrency.machine.priority import ORDINARY, Priority
 
 if TYPE_CHECKING:
-    from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+    from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 
 
 def _no_executors() -> Mapping[str, Any]:

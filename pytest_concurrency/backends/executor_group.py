@@ -159,7 +159,7 @@ class ExecutorWorkers(WorkerGroup):
 
     def close(self) -> None:
         """End the executor if this plugin made it. In a user's own executor, only interrupt bodies that hang."""
-        executor_task.here.pop(self._key, None)
+        executor_task.forget(self._key)
         hanging, self._hanging = self._hanging, {}
         parts = [future for future, _ in hanging.values()]
         concurrent.futures.wait(parts, timeout=_GOODBYE)
@@ -197,8 +197,8 @@ class ExecutorWorkers(WorkerGroup):
         self._lead = _FIRST_LEAD
 
     def _send(self, workers: int, loops: int, deadline: float, job: str, turns: int = 1) -> tuple[float, list[Report]]:
-        work_item = replace(
-            self._work_item, job=job, loops=loops, count=workers, turns=turns, offsets=dict(self._offsets)
+        work = replace(
+            self._work_item, job=job, loops=loops, count=workers, turns=turns, helpers_delay=self.reads_helpers_delay
         )
         sent = CLOCKS.wall()
         start_at = sent + self._lead
@@ -206,7 +206,7 @@ class ExecutorWorkers(WorkerGroup):
         futures: list[Future[Report]] = []
         try:
             for index in range(workers):
-                futures.append(self._submit(replace(work_item, index=index, start_at=start_at)))
+                futures.append(self._submit(replace(work, index=index, start_at=start_at, offsets=dict(self._offsets))))
                 futures[-1].add_done_callback(functools.partial(_stamp, received, index))
         except BaseException:
             # Without this, parts that are already in the pool's queue would run later, when nothing is measured.

@@ -208,6 +208,13 @@ def _known(work_item: WorkItem) -> Known | Answer | None:
     return _unpacked[work_item.key]
 
 
+def forget(key: str) -> None:
+    """Forget the body of a worker group in this process, and what it has raised."""
+    here.pop(key, None)
+    for part in [part for part in raised_here if part[0] == key]:
+        raised_here.pop(part, None)
+
+
 def error_of(key: str, index: int, answer: Answer) -> BaseException:
     """Return what the body has raised in a worker: the exception itself if that is of this process, else a copy."""
     errors = {part[1]: raised_here.pop(part) for part in list(raised_here) if part[0] == key}

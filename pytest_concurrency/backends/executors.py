@@ -25,6 +25,7 @@ from pytest_concurrency.machine.clocks import CLOCKS
 
 _BY_KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
 _ENDING = 1.0  # seconds that processes get to end by themselves, and again after they were killed
+_DASK_WORKERS = 30.0  # seconds within which its first worker has to appear
 _DASK_ANSWERS = 5.0  # seconds that a Dask scheduler gets to answer
 
 
@@ -203,7 +204,12 @@ def _dask(workers: int, around: WorkerEnvironment) -> Pool:
             )
             client = stack.enter_context(Client(cluster, set_as_default=False))
             note = "a local Dask cluster, one thread a worker"
-        client.wait_for_workers(1, timeout=30)
+        try:
+            client.wait_for_workers(1, timeout=_DASK_WORKERS)
+        except TimeoutError:
+            raise CannotMeasure(
+                f"{note} has no worker: none appeared within {_DASK_WORKERS:g} s", "start a worker of it."
+            ) from None
     except BaseException:
         stack.close()
         raise

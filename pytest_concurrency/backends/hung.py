@@ -100,6 +100,24 @@ def leave_threads(what: str, threads: Sequence[threading.Thread]) -> None:
             )
 
 
+def end_loop(loop: AbstractEventLoop, seconds: float) -> None:
+    """Close an event loop after its pending tasks, which get so many seconds to end."""
+    import asyncio
+
+    try:
+        if not loop.is_closed():
+            leftover = asyncio.all_tasks(loop)
+            for task in leftover:
+                task.cancel()
+            if leftover:
+                loop.run_until_complete(asyncio.wait(leftover, timeout=seconds))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+        let_go_of_tasks(loop)  # tasks that did not end when they were cancelled
+
+
 def let_go_of_tasks(loop: AbstractEventLoop) -> None:
     """Close tasks that were pending when their loop was closed.
 

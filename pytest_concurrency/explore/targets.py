@@ -14,11 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pytest_concurrency
 from pytest_concurrency.core.errors import CommandError
+from pytest_concurrency.machine.stack_locations import PACKAGE
 
 _FORM = "write MODULE:FUNCTION, such as shop.web:fetch"
-_PACKAGE = str(Path(pytest_concurrency.__file__).parent)
 
 
 def load(target: str) -> Callable[..., Any]:
@@ -144,4 +143,4 @@ def text_of(error: BaseException) -> str:
 
 def _is_machinery(frames: TracebackType) -> bool:
     file = frames.tb_frame.f_code.co_filename
-    return file.startswith((_PACKAGE, "<frozen importlib")) or file == importlib.__file__
+    return file.startswith((PACKAGE, "<frozen importlib")) or file == importlib.__file__

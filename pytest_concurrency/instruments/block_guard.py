@@ -11,6 +11,7 @@ from pytest_concurrency.instruments import callers
 from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
+from pytest_concurrency.machine import running_loop
 
 LEAST = 0.005  # seconds; a shorter event-loop block may end between two beats and be missed
 _BEAT = 0.002
@@ -49,7 +50,7 @@ class NonblockingBlock:
         return list(self._monitor.blocks) if self._monitor is not None else []
 
     def __enter__(self) -> NonblockingBlock:
-        if not callers.in_loop():
+        if not running_loop.in_loop():
             raise BadArgument(
                 "concurrency.nonblocking() guards a stretch of an async function, and no event loop runs at "
                 f"{callers.place()}. Enter it inside of an async def that the loop runs. For a plain function use "

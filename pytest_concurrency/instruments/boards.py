@@ -7,6 +7,7 @@ any executor on this host can open it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -93,7 +94,9 @@ if sys.platform == "win32":
         while True:
             try:
                 msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-            except OSError:
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EDEADLK):  # what another process's lock is reported as
+                    raise
                 CLOCKS.sleep(0.001)
             else:
                 return

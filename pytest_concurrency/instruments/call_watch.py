@@ -18,6 +18,7 @@ from typing import Any
 from pytest_concurrency.instruments import callers, watched_calls
 from pytest_concurrency.instruments.watch_targets import Target
 from pytest_concurrency.instruments.watched_calls import Call, Event
+from pytest_concurrency.machine import running_loop
 from pytest_concurrency.machine.clocks import CLOCKS
 
 __tracebackhide__ = True  # without this, pytest shows a failure in this module, not at the user's call
@@ -156,13 +157,10 @@ class CallWatch:
         """Record that a call begins. Return None, and record nothing, if the test has ended or this class makes it."""
         if not self._is_on or getattr(self._notes, "now", False):
             return None
-        self._notes.now = True  # Without this, watching a function that the next lines call would recurse endlessly.
-        try:
-            task = callers.current_task()
+        with self._unwatched():
+            task = running_loop.current_task()
             process, thread = os.getpid(), threading.current_thread().name
             doing = None if task is None else f"{callers.worker()} #{id(task):x}"
-        finally:
-            self._notes.now = False
         call = f"{process}-{next(self._order)}"
         event = Event(next(self._order), CLOCKS.wall(), call, False, process, thread, doing)
         self._note(event)
@@ -173,12 +171,21 @@ class CallWatch:
             self._events.append(event)
             return
         # In a child process, each line is one write, which the kernel appends as a whole. Otherwise, lines could mix.
-        with contextlib.suppress(OSError):
+        with self._unwatched(), contextlib.suppress(OSError):
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
                 os.write(file, json.dumps(event._replace(order=-1)).encode() + b"\n")
             finally:
                 os.close(file)
+
+    @contextlib.contextmanager
+    def _unwatched(self) -> Iterator[None]:
+        """Record no calls in this block. A watched function that recording itself calls would recurse endlessly."""
+        self._notes.now = True
+        try:
+            yield
+        finally:
+            self._notes.now = False
 
     def _ordered(self) -> list[Event]:
         events = list(self._events)

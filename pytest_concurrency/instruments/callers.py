@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.running_loop import current_task
 
 _CONTEXTLIB = contextlib.__file__
 
@@ -31,27 +30,6 @@ def _outside(frame: FrameType | None) -> Iterator[stack_locations.Place]:
     for file, line, function in stack_locations.of_frame(frame):
         if file != _CONTEXTLIB and not file.startswith(stack_locations.PACKAGE):
             yield file, line, function
-
-
-def current_task() -> Any:
-    """Return the task of asyncio or Trio that runs in this thread; None outside of an event loop."""
-    with contextlib.suppress(RuntimeError):
-        return asyncio.current_task()
-    return trio_task()
-
-
-def trio_task() -> Any:
-    """Return Trio's task that runs in this thread; None outside of Trio."""
-    if (trio := sys.modules.get("trio")) is None or not hasattr(trio, "lowlevel"):
-        return None
-    with contextlib.suppress(RuntimeError):
-        return trio.lowlevel.current_task()
-    return None
-
-
-def in_loop() -> bool:
-    """Whether an event loop runs in this thread, so that a blocking wait would block it."""
-    return asyncio._get_running_loop() is not None or trio_task() is not None
 
 
 def key() -> str:

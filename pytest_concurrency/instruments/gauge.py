@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import NoReturn
 
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.machine.originals import Lock
+from pytest_concurrency.machine.running_loop import in_loop
 
 _ONE_PROCESS = (
     "concurrency.in_flight() counts only in the process that made it, and this {0}: its peak would not include what "
@@ -65,7 +65,7 @@ class Gauge:
             raise BadArgument(_ONE_PROCESS.format("is another one"))
         with self._lock:
             if not self._entered:
-                self._around = threading.get_ident() == self._maker and asyncio._get_running_loop() is None
+                self._around = threading.get_ident() == self._maker and not in_loop()
             self._entered += 1
             self._inside += 1
             self._peak = max(self._peak, self._inside)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pytest_concurrency.instruments import callers
+from pytest_concurrency.machine import running_loop
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _VIRTUAL = 20  # beats without a pause that show that the test has replaced the clock, and waits take no time
@@ -50,7 +50,7 @@ def driver(monitor: Monitor, beat: float, loop: asyncio.AbstractEventLoop | None
 
     :param beat: seconds between two beats, where beats are needed.
     """
-    if loop is None and callers.trio_task() is not None:
+    if loop is None and running_loop.trio_task() is not None:
         return _TrioWaits(monitor)
     loop = loop or asyncio.get_running_loop()
     selector = getattr(loop, "_selector", None)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pytest_concurrency.instruments.stall_clock import StallClock
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.machine.originals import Event
+from pytest_concurrency.machine.originals import Event, Lock
 
 _REST = 1.0  # seconds with nothing to watch after which the thread sleeps; to wake it up costs more than to let it look
 _IDLE = 3  # periods between two looks while there is nothing to watch; a new loop is not late before 3.6 of them
@@ -36,6 +36,7 @@ class LoopWatcher:
         self._wake = Event()
         self._ended = False
         self._runs = False
+        self._starting = Lock()
         self._used = CLOCKS.wall()  # when there was last something to watch
         self.cpu: float = 0.0  # seconds that its thread has computed
         self._steal = [(CLOCKS.wall(), stolen())]  # the last readings of steal time, oldest first
@@ -45,9 +46,10 @@ class LoopWatcher:
         """Watch an object from now on."""
         self._used = CLOCKS.wall()
         self._watched.append(watched)
-        if not self._runs:
-            self._runs = True
-            _thread.start_new_thread(self._run, ())
+        with self._starting:  # two loops that start at once in two threads would start two of these
+            if not self._runs:
+                self._runs = True
+                _thread.start_new_thread(self._run, ())
         self._wake.set()
 
     def discard(self, watched: Watched) -> None:

@@ -21,6 +21,7 @@ from pytest_concurrency.core.units import duration
 from pytest_concurrency.instruments import arrivals, callers, shortfall
 from pytest_concurrency.instruments.boards import Board, FileBoard, MemoryBoard
 from pytest_concurrency.instruments.ledger import Entrant, Ledger
+from pytest_concurrency.machine import running_loop
 from pytest_concurrency.machine.clocks import CLOCKS
 
 _SHORTEST, _LONGEST = 0.0005, 0.01  # seconds between two checks of the ledger
@@ -87,7 +88,7 @@ class Rendezvous:
         return self._snapshot().met
 
     def __enter__(self) -> Rendezvous:
-        if callers.in_loop():
+        if running_loop.in_loop():
             raise BadArgument(
                 f"{self._title} was entered by `with` at {callers.place()}, in the thread of a running event loop: its "
                 "wait would block the loop, and no other task could come. Write `async with`, or enter it in a "
@@ -240,7 +241,7 @@ class Rendezvous:
         """Return what is known about why the others have not arrived."""
         here = {entrant.thread for entrant in self.waiting()}
         waiting = {entrant.thread for gauge in list(_OPEN) for entrant in gauge.waiting()}
-        task = callers.current_task()
+        task = running_loop.current_task()
         loop = task.get_loop() if isinstance(task, asyncio.Task) else None
         for gauge in list(_OPEN):
             if gauge is not self and (others := gauge.waiting()):
@@ -320,7 +321,7 @@ def _share_all() -> None:
 
 async def _pause(seconds: float) -> None:
     """Wait while other tasks run. This does not use asyncio.sleep(), because tests may replace it."""
-    if callers.trio_task() is not None:
+    if running_loop.trio_task() is not None:
         await sys.modules["trio"].sleep(seconds)
         return
     loop = asyncio.get_running_loop()

@@ -6,7 +6,6 @@ import gc
 import itertools
 import linecache
 import os
-import selectors
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ Place = tuple[str, int, str]  # file, line, function
 
 PACKAGE = str(Path(pytest_concurrency.__file__).parent) + os.sep
 _DEPTH = 60  # frames that are searched for the author's line
+_POLLERS = ("selectors.py", os.path.join("asyncio", "windows_events.py"))  # they wait for events of a loop
 _LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 
 
@@ -106,7 +106,7 @@ def in_body(places: Iterable[Place]) -> str | None:
 
 def in_poll(places: Sequence[Place]) -> bool:
     """Whether an event loop's thread was between callbacks, waiting for something to do."""
-    return bool(places) and places[0][0] == selectors.__file__
+    return bool(places) and places[0][0].endswith(_POLLERS)
 
 
 def is_authors(file: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -23,6 +24,7 @@ from pytest_concurrency.probes.process_usage import ProcessUsage
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 _MOST_LOOPS = 100_000
+_CONTROL_DEADLINE = 60.0  # seconds
 NAMES = ("the baseline", "the candidate")
 
 
@@ -76,9 +78,11 @@ class CallableBench(BaseBench):
         if self._control is None:
             self._control = ThreadWorkers({"body": control_body}, workers)
         with priority.raised(self._priority.higher, self._control.native_ids):
-            serial = self._control.run(1, self._control_loops, 60.0)
-            concurrent = self._control.run(workers, self._control_loops, 60.0)
-        return self._round_of(serial, concurrent)
+            one, all_of_them = (
+                functools.partial(self._control.run, number, self._control_loops, _CONTROL_DEADLINE)
+                for number in (1, workers)
+            )
+            return self._round_of(*self._ordered(one, all_of_them))
 
     def refresh(self, setup: WorkerSetup) -> None:
         """End the threads of the reference workload; the callables start and end their own workers in every round."""

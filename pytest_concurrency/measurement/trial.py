@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_concurrency.backends.base import Raised
-from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.backends.environment import WorkerEnvironment
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core.errors import CannotMeasure, ConcurrencyError, WorkerLost
 from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.core.model import Body, Interference, Interval

@@ -109,7 +109,7 @@ class _EndedTasks:
 
     def _note(self, process: int, thread: int) -> None:
         # No lock: one that another thread holds while a process is forked stays locked in that process for ever.
-        if os.getpid() != self._process or (spent := schedstat(thread, process)) is None:
+        if not self._watchers or os.getpid() != self._process or (spent := schedstat(thread, process)) is None:
             return
         # The kernel's count of a running thread's CPU time lags by up to a tick.
         cpu = CLOCKS.thread_cpu() if thread == threading.get_native_id() else spent[0]

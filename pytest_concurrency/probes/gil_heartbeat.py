@@ -107,7 +107,11 @@ class Heartbeat:
 
     def start(self) -> None:
         self._thread.start()
-        self._beating.wait(_PATIENCE)
+        try:
+            self._beating.wait(_PATIENCE)
+        except BaseException:  # Ctrl-C: the thread would beat until Python ends
+            self._stopping.set()
+            raise
         self._active = active_of(self._others)
         self._threads = ProcessThreads()
 

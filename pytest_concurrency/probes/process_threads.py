@@ -72,10 +72,19 @@ def cpu_by_thread() -> dict[int, float] | None:
         return None
     used = {thread: cpu for thread, (cpu, _) in ENDED.threads().items()}
     for thread in [thread.native_id for thread in threading.enumerate() if thread.native_id]:
-        # time.pthread_getcpuclockid() would crash Python if the thread has ended since.
-        with contextlib.suppress(OSError):
-            used[thread] = _clock_gettime(~thread << 3 | _SCHEDULED)
+        if (cpu := cpu_of(thread)) is not None:
+            used[thread] = cpu
     return used
+
+
+def cpu_of(thread: int) -> float | None:
+    """Return the CPU time of a thread by its native ID, in seconds; None if it has ended or cannot be read."""
+    if sys.platform != "linux":
+        return None
+    # time.pthread_getcpuclockid() would crash Python if the thread has ended.
+    with contextlib.suppress(OSError):
+        return _clock_gettime(~thread << 3 | _SCHEDULED)
+    return None
 
 
 def in_turn(

@@ -13,6 +13,7 @@ from statistics import median
 from types import FunctionType
 from typing import Any
 
+from pytest_concurrency.backends import hung
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.batch import forget_inputs, prepare_input
 from pytest_concurrency.backends.environment import WorkerEnvironment
@@ -33,6 +34,7 @@ from pytest_concurrency.profiling.model import Profile
 
 _SPAN = 0.2  # seconds that a run of a short body should take
 _MOST_CALLS = 1000
+_ENDING = 1.0  # seconds that tasks which the body has left get to end
 _LOOK = 2e-5  # seconds; reading all clocks at a line takes no longer
 _TRACED = "A tracer runs (coverage, a debugger), so lines of Python appear slower than they are."
 _NO_LINES = "line_profiler would replace the tracer of this run (coverage, a debugger)"
@@ -212,6 +214,8 @@ class _Run:
     def _standing(self) -> Any:
         arms = [arm for outcome in self._outcomes for arm in outcome.arms]
         comparison = any(arm.backend == "compare" for arm in arms)
+        if comparison and self._body.is_async:
+            return None  # tasks have no stack of their own to look at
         several = [arm for arm in arms if arm.backend == "threads" and arm.workers > 1]
         widest = max(several, key=lambda arm: arm.workers, default=None)
         if widest is None and not comparison:
@@ -316,5 +320,4 @@ def _runner(body: Body) -> Any:
         asyncio.set_event_loop(loop)
         yield lambda calls: loop.run_until_complete(several(calls))
     finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+        hung.end_loop(loop, _ENDING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
-import time
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from types import FrameType
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.originals import Thread
+from pytest_concurrency.probes import process_threads
 from pytest_concurrency.profiling.model import Stand, Standing
 
 _EVERY = 0.001  # seconds between two samples
@@ -74,14 +75,15 @@ class StackSampler:
 
     def _look(self) -> None:
         wanted = set(self._threads())
+        native = {thread.ident: thread.native_id for thread in threading.enumerate()}
         for ident, frame in sys._current_frames().items():
             if ident in wanted:
-                self._take(ident, frame)
+                self._take(ident, native.get(ident), frame)
 
-    def _take(self, ident: int, frame: FrameType) -> None:
+    def _take(self, ident: int, native: int | None, frame: FrameType) -> None:
         """Count the previous sample: this one shows whether the thread was blocked between them."""
-        now, state = CLOCKS.wall(), _cpu_of(ident)
-        look = _Look(now, state, (id(frame), frame.f_lasti), list(_stack(frame)))
+        now, cpu = CLOCKS.wall(), None if native is None else process_threads.cpu_of(native)
+        look = _Look(now, cpu, (id(frame), frame.f_lasti), list(_stack(frame)))
         before = self._last.get(ident)
         self._last[ident] = look
         if before is None:
@@ -106,16 +108,6 @@ class _Look:
         if self.cpu is None or later.cpu is None:
             return self.instruction == later.instruction
         return later.cpu - self.cpu < _STANDS * (later.time - self.time)
-
-
-def _cpu_of(ident: int) -> float | None:
-    clock_of = getattr(time, "pthread_getcpuclockid", None)
-    if clock_of is None:
-        return None
-    try:
-        return float(time.clock_gettime(clock_of(ident)))
-    except OSError:  # it has just ended
-        return None
 
 
 def _stack(frame: FrameType | None) -> Iterator[tuple[stack_locations.Place, str]]:

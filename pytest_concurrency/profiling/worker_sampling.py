@@ -50,7 +50,7 @@ def sample(
     :raises Raised: the body raised.
     :raises Hung: it did not come back.
     """
-    setup, who = _setup_of(outcomes)
+    setup, who = _setup_of(outcomes, body)
     end = CLOCKS.wall() + seconds
     try:
         group = open_workers(setup, body, replace(around, borrowed_loop=None))
@@ -81,7 +81,7 @@ def sample(
     return worker_stacks.flame(stacks, who, mode)
 
 
-def _setup_of(outcomes: Sequence[Outcome]) -> tuple[WorkerSetup, str]:
+def _setup_of(outcomes: Sequence[Outcome], body: Body) -> tuple[WorkerSetup, str]:
     """Return the workers with the most of their kind in some verdicts, and what to call them.
 
     :raises CannotSample: they are not of this plugin.
@@ -89,7 +89,7 @@ def _setup_of(outcomes: Sequence[Outcome]) -> tuple[WorkerSetup, str]:
     arms: list[Arm] = [arm for outcome in outcomes for arm in outcome.arms]
     widest = max(arms, key=lambda arm: arm.workers)
     if widest.backend == "compare":
-        return WorkerSetup("threads"), "the second function"
+        return WorkerSetup("tasks" if body.is_async else "threads"), "the second function"
     if widest.backend not in OPENERS:
         raise CannotSample("Workers of an executor are not looked into.")
     setup = WorkerSetup(widest.backend, widest.workers)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop, BorrowedLoop
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedAsyncioLoop, BorrowedLoop
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.session import other_plugins
@@ -71,20 +71,6 @@ def run_alone(item: pytest.Function) -> bool | None:
     return True
 
 
-def on_a_loop() -> bool:
-    """Whether an event loop of asyncio or Trio runs the calling code."""
-    if asyncio._get_running_loop() is not None:
-        return True
-    if "trio" not in sys.modules:
-        return False
-    import trio
-
-    with contextlib.suppress(RuntimeError):
-        trio.lowlevel.current_trio_token()
-        return True
-    return False
-
-
 async def borrowed_loop() -> BorrowedLoop:
     """Return a way to measure on the loop that runs at this moment.
 
@@ -99,7 +85,7 @@ async def borrowed_loop() -> BorrowedLoop:
     if "trio" in sys.modules:
         import trio
 
-        from pytest_concurrency.backends.trio_loop import BorrowedTrioLoop
+        from pytest_concurrency.backends.event_loops.trio_loop import BorrowedTrioLoop
 
         with contextlib.suppress(RuntimeError):
             clock = trio.lowlevel.current_clock()

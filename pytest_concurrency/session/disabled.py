@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any, ClassVar
 
 from pytest_concurrency.instruments.block_guard import NonblockingBlock
-from pytest_concurrency.session import async_plugins
+from pytest_concurrency.machine.running_loop import in_loop
 from pytest_concurrency.session.calls import pool_sizes
 from pytest_concurrency.session.calls.either_way import EitherWay
 from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
@@ -116,7 +116,7 @@ class AlwaysTrue:
 def _done(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]], check: Callable[[list[Any]], None]) -> AlwaysTrue:
     """Call some functions now; on a running event loop, return an awaitable for async functions."""
     results = [function(*args) for function, args in calls]
-    if not async_plugins.on_a_loop():
+    if not in_loop():
         results = [asyncio.run(each) if inspect.iscoroutine(each) else each for each in results]
     if not any(map(inspect.iscoroutine, results)):
         check(results)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.outcomes import Outcome

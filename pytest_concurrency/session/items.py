@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
 from pytest_concurrency.backends.environment import WorkerEnvironment
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import (
     BadArgument,

@@ -14,7 +14,8 @@ from typing import Any, TextIO
 
 import pytest
 
-from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.backends.batch import forget_inputs
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 from pytest_concurrency.backends.serialization import RemoteTraceback
 from pytest_concurrency.core import text
 from pytest_concurrency.core.outcomes import Outcome
@@ -92,10 +93,13 @@ class MeasuredTests:
             return (yield)
         # Later, pytest-asyncio has replaced an async def by a plain function.
         item.stash[FUNCTION] = item.obj
-        if not inspect.iscoroutinefunction(item.obj) or self._runs_plainly(item.config):
-            return (yield)
-        with async_plugins.lent(item, functools.partial(self._run_marked, item)):
-            return (yield)
+        try:
+            if not inspect.iscoroutinefunction(item.obj) or self._runs_plainly(item.config):
+                return (yield)
+            with async_plugins.lent(item, functools.partial(self._run_marked, item)):
+                return (yield)
+        finally:
+            forget_inputs()  # a body that ran only once leaves its input, which a later test without setup= would get
 
     def _runs_plainly(self, config: pytest.Config) -> bool:
         # With --trace, a debugger steps through the body, so it runs only once.

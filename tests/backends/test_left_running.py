@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop
 from pytest_concurrency.backends.environment import WorkerEnvironment
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedAsyncioLoop
 from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.core.model import Body, ExecutorChoice
 from pytest_concurrency.engine.plan import WorkerSetup
@@ -344,7 +344,7 @@ def test_nothing_is_reported_of_bodies_on_the_tests_own_loop_that_leave_nothing(
 
 def test_trio_leaves_nothing(hurried: None) -> None:
     trio = pytest.importorskip("trio")
-    from pytest_concurrency.backends.trio_loop import BorrowedTrioLoop
+    from pytest_concurrency.backends.event_loops.trio_loop import BorrowedTrioLoop
 
     async def body() -> None:
         await trio.to_thread.run_sync(nothing)

@@ -92,6 +92,21 @@ def test_afterwards():
     result.assert_outcomes(passed=3)
 
 
+def test_an_input_does_not_reach_a_later_test(pytester: pytest.Pytester) -> None:
+    source = """
+SEEN = []
+
+@pytest.mark.expect_io_bound(setup=lambda: "of the first test")
+def test_first(concurrency_worker):
+    SEEN.append(concurrency_worker.input)
+
+def test_later(concurrency_worker):
+    assert SEEN == ["of the first test"]
+    assert concurrency_worker.input is None
+"""
+    run(pytester, source, "--concurrency-disable").assert_outcomes(passed=2)
+
+
 def test_setup_of_tasks(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,

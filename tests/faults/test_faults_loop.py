@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -21,9 +23,9 @@ from conftest import (
     text_of,
 )
 
-from pytest_concurrency.backends import tasks
-from pytest_concurrency.backends.base import Raised
-from pytest_concurrency.backends.tasks import TaskWorkers
+from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.event_loops import tasks
+from pytest_concurrency.backends.event_loops.tasks import TaskWorkers
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body
 
@@ -144,7 +146,7 @@ def test_what_a_closed_loop_leaves_is_not_reported_in_another_test(told_later: C
 def test_what_refuses_to_be_cancelled_is_not_reported_in_another_test(
     told_later: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "_CANCEL", 0.1)
+    monkeypatch.setattr(tasks, "CANCEL", 0.1)
 
     async def refuse() -> None:
         while True:
@@ -158,6 +160,28 @@ def test_what_refuses_to_be_cancelled_is_not_reported_in_another_test(
     group = TaskWorkers(Body(body, is_async=True), 2)
     group.run(2, 1, 10.0)
     group.close()
+    del group
+    assert told_later() == ""
+
+
+def test_a_loop_whose_batch_hangs_is_closed_when_that_ends(told_later: Callable[[], str]) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    go_on = threading.Event()
+
+    async def body() -> None:
+        loops.append(asyncio.get_running_loop())
+        go_on.wait(60)
+
+    group = TaskWorkers(Body(body, is_async=True), 1)
+    with pytest.raises(Hung):
+        group.run(1, 1, 0.1)
+    group.close()
+    assert not loops[0].is_closed()
+    go_on.set()
+    end = time.monotonic() + 30
+    while not loops[0].is_closed() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert loops.pop().is_closed()
     del group
     assert told_later() == ""
 

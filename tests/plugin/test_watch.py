@@ -125,6 +125,22 @@ def test_processes(concurrency):
     suite(HEAD + source, "-W", "ignore::DeprecationWarning", subprocess=True).assert_outcomes(passed=2)
 
 
+@pytest.mark.skipif("sys.platform == 'win32'", reason="no fork")
+def test_a_function_that_recording_calls_itself(suite: Suite) -> None:
+    source = """
+import json
+
+def test_processes(concurrency):
+    calls = concurrency.watch("json:dumps")
+    process = multiprocessing.get_context("fork").Process(target=lambda: json.dumps([1]))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert len(calls.calls) == 1
+"""
+    suite(HEAD + source, "-W", "ignore::DeprecationWarning", subprocess=True).assert_outcomes(passed=2)
+
+
 def test_methods_of_each_kind_keep_their_meaning(suite: Suite) -> None:
     source = """
 def test_kinds(concurrency):

@@ -68,15 +68,16 @@ SHARED = {
 PARTS = {
     "serialization": {"fork_only"},
     "processes": {"process_main", "fork_only", "start_methods"},
-    "tasks": {"threads", "borrowed_loop", "executors"},
-    "trio_loop": {"borrowed_loop"},
+    "event_loops.loop_workers": {"threads", "event_loops.borrowed_loop"},
+    "event_loops.tasks": {"threads", "executors", "event_loops.borrowed_loop", "event_loops.loop_workers"},
+    "event_loops.trio_loop": {"event_loops.borrowed_loop", "event_loops.loop_workers"},
     "executor_group": {"executor_task", "executors", "fork_only"},
     "executors": {"start_methods"},
     "helper_threads": {"process_usage", "bystanders"},
     "process_threads": {"process_usage"},
     "leftovers": {"creation_sites", "process_usage", "bystanders"},
     "left_tasks": {"leftovers"},
-    "environment": {"borrowed_loop"},
+    "environment": {"event_loops.borrowed_loop"},
     "availability": {"interference"},
 }
 

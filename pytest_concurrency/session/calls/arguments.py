@@ -11,7 +11,7 @@ from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.expectations import gil_released, keywords, nonblocking
 from pytest_concurrency.expectations.base import Kind
-from pytest_concurrency.session import async_plugins
+from pytest_concurrency.machine.running_loop import in_loop
 from pytest_concurrency.session.findings import ThresholdFinding
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -69,7 +69,7 @@ def both_alike(name: str, baseline: Callable[[], Any], candidate: Callable[[], A
     if not found:
         return False
     called = callables.name_of(found[0])
-    if not async_plugins.on_a_loop():
+    if not in_loop():
         raise BadArgument(
             f"{name} calls plain functions here, and {called} is an async def: write lambda: asyncio.run({called}()), "
             "or make the test an async def, and await the answer."

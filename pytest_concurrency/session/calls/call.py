@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.instruments import loop_monitor
+from pytest_concurrency.machine.running_loop import in_loop
 from pytest_concurrency.session import async_plugins
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
@@ -31,7 +32,7 @@ class Call:
     follow: Callable[[Outcome], bool]
     explain: Callable[[Outcome], None]
     guests: list[BorrowedLoop]  # the event loops that the test's fixture measures on at this moment: one at most
-    made_on_loop: bool = field(default_factory=async_plugins.on_a_loop)
+    made_on_loop: bool = field(default_factory=in_loop)
 
     @property
     def spelled(self) -> str:
@@ -41,12 +42,12 @@ class Call:
     @property
     def belongs_on_loop(self) -> bool:
         """Whether what is measured belongs on an event loop that runs, or ran when the call was made."""
-        return self.is_async and (self.made_on_loop or async_plugins.on_a_loop())
+        return self.is_async and (self.made_on_loop or in_loop())
 
     @property
     def must_be_awaited(self) -> bool:
         """Whether what is measured belongs on the event loop that runs at this moment."""
-        return self.is_async and async_plugins.on_a_loop()
+        return self.is_async and in_loop()
 
     def decided(self, threshold: Mapping[str, float]) -> Outcome:
         """Measure in the thread that calls this."""

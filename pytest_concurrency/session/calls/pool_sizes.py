@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.borrowed_loop import BorrowedLoop
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 from pytest_concurrency.session.host import file_lock, host_lock
 
 HOST = pytest.StashKey["host_lock.HostLock | str"]()  # or why there is none

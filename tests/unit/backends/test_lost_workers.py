@@ -24,11 +24,11 @@ import pytest
 
 from pytest_concurrency.backends import executor_group, executor_task, framing, processes, serialization
 from pytest_concurrency.backends.base import Raised, not_started
+from pytest_concurrency.backends.event_loops.tasks import TaskWorkers
 from pytest_concurrency.backends.executor_group import ExecutorWorkers
 from pytest_concurrency.backends.executors import Pool
 from pytest_concurrency.backends.interpreters import InterpreterWorkers
 from pytest_concurrency.backends.processes import ProcessWorkers
-from pytest_concurrency.backends.tasks import TaskWorkers
 from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.addresses import about
 from pytest_concurrency.core.errors import WorkerLost

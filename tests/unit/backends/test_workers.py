@@ -12,7 +12,7 @@ import cloudpickle
 import pytest
 
 from pytest_concurrency.backends import interpreter_main, interpreters, serialization
-from pytest_concurrency.backends.tasks import TaskWorkers
+from pytest_concurrency.backends.event_loops.tasks import TaskWorkers
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.probes import thread_clock
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from pytest_concurrency.instruments.gauge import Gauge
 
 
@@ -32,3 +34,16 @@ def test_a_block_in_a_worker_says_something_even_if_one_worker_only_gets_there()
     for gauge in (in_thread, in_task):
         assert gauge.peak == 1
         assert not gauge.says_nothing
+
+
+def test_a_block_in_a_task_of_trio_says_something() -> None:
+    trio = pytest.importorskip("trio")
+    gauge = Gauge()
+
+    async def work() -> None:
+        async with gauge:
+            pass
+
+    trio.run(work)
+    assert gauge.peak == 1
+    assert not gauge.says_nothing

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.backends.base import Raised
-from pytest_concurrency.backends.borrowed_loop import BorrowedAsyncioLoop
 from pytest_concurrency.backends.current_worker import CurrentWorker
 from pytest_concurrency.backends.environment import WorkerEnvironment
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedAsyncioLoop
 from pytest_concurrency.core.addresses import about
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.model import Body, Reading, Sample

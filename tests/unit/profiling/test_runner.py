@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -22,16 +24,48 @@ from ..make import outcome
 needs_threads = pytest.mark.skipif(stack_sampler.unavailable() is not None, reason="threads cannot be sampled")
 
 
-def arm(workers: int, wall: float) -> Arm:
-    return Arm("threads", workers, 1, (wall,), (0.0,), None, (0.0,))
+def arm(workers: int, wall: float, backend: str = "threads") -> Arm:
+    return Arm(backend, workers, 1, (wall,), (0.0,), None, (0.0,))
 
 
-def profile(function: Callable[[], Any], together: float, seconds: float = 60.0) -> Profile:
+def profile(function: Callable[[], Any], together: float, seconds: float = 60.0, backend: str = "threads") -> Profile:
     """Profile a body whose call was measured to take 50 ms, and ``together`` seconds where 4 threads run it."""
     found: list[Profile] = []
-    measured = outcome(verdict="not_met", arms=(arm(1, 0.05), arm(4, together)))
-    Profiler("cprofile", "wall", False, seconds, WorkerEnvironment(Path()), found.append)(Body(function), [measured])
+    measured = outcome(verdict="not_met", arms=(arm(1, 0.05, backend), arm(4, together, backend)))
+    Profiler("cprofile", "wall", False, seconds, WorkerEnvironment(Path()), found.append)(
+        Body(function, is_async=asyncio.iscoroutinefunction(function)), [measured]
+    )
     return found[0]
+
+
+def test_tasks_that_a_body_leaves_are_ended(caplog: pytest.LogCaptureFixture) -> None:
+    ended: list[bool] = []
+
+    async def stay() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    async def body() -> None:
+        stays.append(asyncio.create_task(stay()))
+        await asyncio.sleep(0)
+
+    stays: list[asyncio.Task[None]] = []
+    profile(body, 0.05)
+    assert len(ended) == len(stays) > 0
+    stays.clear()
+    gc.collect()
+    assert caplog.text == ""
+
+
+def test_two_async_functions_are_awaited(recwarn: pytest.WarningsRecorder) -> None:
+    async def candidate() -> None:
+        await asyncio.sleep(0)
+
+    profile(candidate, 0.05, backend="compare")
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 @needs_threads

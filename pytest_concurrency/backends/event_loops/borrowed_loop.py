@@ -40,6 +40,7 @@ class Request:
         self.cancel: Callable[[], object] | None = None  # to be called in the loop's thread
         self.answer: Reading | BaseException | None = None
         self.answered: threading.Semaphore = Semaphore(0)
+        self.given_up = False  # whether its time was over before the loop began it
 
 
 class BorrowedLoop(ABC):
@@ -69,7 +70,8 @@ class BorrowedLoop(ABC):
         try:
             idle_delay = clock.delay()
             while (request := await self._receive()) is not None:
-                await self._do(request, clock, idle_delay)
+                if not request.given_up:
+                    await self._do(request, clock, idle_delay)
                 request.answered.release()
                 idle_delay = clock.delay()
         finally:
@@ -104,6 +106,7 @@ class BorrowedLoop(ABC):
             self._current = request
         self._call_soon(self._send, request)
         in_time = request.answered.acquire(timeout=deadline)
+        request.given_up = not in_time and request.cancel is None
         if self._abandoned:
             raise Abandoned
         return request.answer if in_time else None

@@ -5,44 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import itertools
 import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from typing import Any
 
 from pytest_concurrency.backends import hung
-from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup, not_started
-from pytest_concurrency.backends.batch import (
-    LEFT_BEHIND,
-    SAYING_SO,
-    Worker,
-    asked_index,
-    await_as,
-    bodies_of,
-    control_body,
-    forget_index,
-    prepare_inputs_of_tasks,
-)
-from pytest_concurrency.backends.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
+from pytest_concurrency.backends.base import Hung, Raised, not_started
+from pytest_concurrency.backends.batch import LEFT_BEHIND, SAYING_SO, await_as
+from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
+from pytest_concurrency.backends.event_loops.loop_workers import CANCEL, LoopWorkers
 from pytest_concurrency.backends.executors import threads_of
 from pytest_concurrency.backends.threads import ThreadWorkers
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
-from pytest_concurrency.core.model import BlockProbe, Body, Sample
+from pytest_concurrency.core.model import Body, Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.originals import Thread
+from pytest_concurrency.machine.running_loop import in_loop
 from pytest_concurrency.probes.left_tasks import LeftTasks
 from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 from pytest_concurrency.verdicts import worker_errors
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
-
-_CANCEL = 1.0  # seconds that cancelled tasks get to end
 
 _FOREIGN = "measuring ran this on an event loop of its own, and it uses something that another loop has made. "
 _INSIDE = (
@@ -63,42 +51,27 @@ class _Carrier(Exception):
         self.carried = carried
 
 
-class TaskWorkers(WorkerGroup):
-    """Runs batches as tasks, which all share the loop's thread.
-
-    So a sample has one reading, that of the thread; the number of tasks is in the request.
-    """
+class TaskWorkers(LoopWorkers):
+    """Runs batches as tasks of asyncio."""
 
     note: str = "one event loop in a thread of its own"
-    block: BlockProbe | None = None
 
     def __init__(self, body: Body, count: int, borrowed_loop: BorrowedLoop | None = None) -> None:
         """``borrowed_loop``: the loop that the test itself runs on, if an async plugin runs the test."""
-        self._call = body.call
+        super().__init__(body)
         self._label = body.label
         self._helpers: list[threading.Thread] = []  # threads of the loop's pool, which asyncio.to_thread uses
-        self._prepare = body.prepare
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: asyncio.Task[None] | None = None
-        self._bodies: list[tuple[Worker, ...]] = []  # whose bodies each task of the last batch runs
-        self._loops = 1
-        self._each: tuple[float, ...] = ()  # seconds per call of each worker, if one task ran the bodies of several
-        self._ends: list[float] = []  # when each task of the last batch was done
         self._workers: list[asyncio.Task[None]] = []  # of the last batch
         self._failed: int | None = None  # the task that raised first
         self._unhandled: dict[str, Any] | None = None  # the first exception that only the loop's handler got
-        self._told = False
+        self._warned = False
+        self._closed = False
         self._tasks = LeftTasks()
         self._left: Sequence[Leftover] = ()
-        self._inside = borrowed_loop is None and _in_a_loop()  # whether the test itself runs on a loop, and blocks it
-        jobs = {
-            "body": self._batch,
-            "beat": self._body_beside_beat,
-            "prepare": self._make_inputs,
-            "control": self._control,
-            LEFT_BEHIND: self._look_for_leftovers,
-        }
-        self._thread: ThreadWorkers | BorrowedLoopWorker
+        self._inside = borrowed_loop is None and in_loop()  # whether the test itself runs on a loop, and blocks it
+        jobs = {**self._jobs, LEFT_BEHIND: self._look_for_leftovers}
         if borrowed_loop is not None:
             self.note = f"the test's own event loop, {borrowed_loop.name}"
             self._thread = BorrowedLoopWorker(borrowed_loop, jobs)
@@ -106,13 +79,7 @@ class TaskWorkers(WorkerGroup):
             calls = {name: functools.partial(self._complete, job) for name, job in jobs.items()}
             self._thread = ThreadWorkers({**calls, "close": self._end_loop}, 1, "tasks")
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
-        """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
-        self._bodies = [bodies_of(index, workers, "tasks", turns) for index in range(workers)]
-        self._loops = loops
-        self._each = ()
-        self._ends = [0.0] * workers
-        forget_index(*itertools.chain(*self._bodies))
+    def _run_job(self, workers: int, deadline: float, job: str) -> Sample:
         try:
             sample = self._thread.run(1, 1, deadline, job)
         except Raised as raised:
@@ -125,23 +92,16 @@ class TaskWorkers(WorkerGroup):
         except Hung as late:
             stood = self._stack_location(workers, late.places[0])
             self._cancel()
-            self._thread.recover(_CANCEL)
+            self._thread.recover(CANCEL)
             inside = worker_errors.LOOP_OF_THE_TEST if self._inside else None
             cause = worker_errors.TIME_STANDS_STILL if _time_stands_still() else inside
             raise Hung("tasks", workers, deadline, stood, cause) from None
         except BaseException:  # Ctrl-C, or a timeout of the test
             self._cancel()
-            self._thread.recover(_CANCEL)
+            self._thread.recover(CANCEL)
             raise
-        self._tell_unhandled(workers)
-        ends = tuple(self._ends) if job == "body" else ()
-        by_index = asked_index(*itertools.chain(*self._bodies))
-        readings = (replace(one, ends=ends, by_index=by_index, each=self._each) for one in sample.readings)
-        return Sample(loops, tuple(readings))
-
-    @property
-    def native_ids(self) -> Sequence[int]:
-        return self._thread.native_ids
+        self._warn_of_unhandled(workers)
+        return sample
 
     def left_behind(self) -> Sequence[Leftover]:
         self.run(1, 1, SAYING_SO, LEFT_BEHIND)
@@ -159,14 +119,15 @@ class TaskWorkers(WorkerGroup):
         """End the loop if it is our own."""
         if isinstance(self._thread, BorrowedLoopWorker):
             return
+        self._closed = True
         with contextlib.suppress(Exception):
-            self._thread.run(1, 1, _CANCEL, "close")
+            self._thread.run(1, 1, CANCEL, "close")
         self._thread.close()
         if self._loop is not None and not self._loop.is_running():
             # The loop's thread was ended in the middle of a batch, so another thread has to close the loop.
             closing = Thread(target=self._end_loop, name="concurrency-tasks-closing", daemon=True)
             closing.start()
-            closing.join(2 * _CANCEL)
+            closing.join(2 * CANCEL)
         # Without this, Python would wait forever at exit for a thread of the pool in which a call of the body hangs.
         hung.leave_threads(f"{self._label}, a thread of its event loop's pool", self._helpers)
 
@@ -176,13 +137,6 @@ class TaskWorkers(WorkerGroup):
 
     async def _look_for_leftovers(self) -> None:
         self._left = await self._tasks.found()
-
-    async def _control(self) -> None:
-        control_body()
-
-    async def _make_inputs(self) -> None:
-        assert self._prepare is not None
-        prepare_inputs_of_tasks(self._prepare, list(itertools.chain(*self._bodies)))
 
     def _complete(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None:
@@ -199,6 +153,8 @@ class TaskWorkers(WorkerGroup):
             raise _without_loop("tasks: the body stopped its event loop.") from None
         finally:
             self._pending = None
+            if self._closed:  # this batch hung until now, and no one else closes the loop any more
+                self._end_loop()
 
     def _new_loop(self) -> asyncio.AbstractEventLoop:
         try:
@@ -214,12 +170,12 @@ class TaskWorkers(WorkerGroup):
             self._unhandled = context
             loop.default_exception_handler(context)
 
-    def _tell_unhandled(self, workers: int) -> None:
+    def _warn_of_unhandled(self, workers: int) -> None:
         """Warn once, from the test's thread, of an exception that asyncio only logs."""
-        context, told = self._unhandled, self._told
-        if context is None or told:
+        context = self._unhandled
+        if context is None or self._warned:
             return
-        self._told = True
+        self._warned = True
         error = context.get("exception")
         stack = traceback.extract_tb(error.__traceback__) if error is not None else []
         place = stack[-1] if stack else None
@@ -295,21 +251,7 @@ class TaskWorkers(WorkerGroup):
             return
         pool = getattr(loop, "_default_executor", None)
         self._helpers = threads_of(pool) if pool is not None else []
-        if loop.is_closed():
-            asyncio.set_event_loop(None)
-            hung.let_go_of_tasks(loop)
-            return
-        try:
-            leftover = asyncio.all_tasks(loop)
-            for task in leftover:
-                task.cancel()
-            if leftover:
-                loop.run_until_complete(asyncio.wait(leftover, timeout=_CANCEL))
-            loop.run_until_complete(loop.shutdown_asyncgens())
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
-            hung.let_go_of_tasks(loop)  # tasks that did not end when they were cancelled
+        hung.end_loop(loop, CANCEL)
 
 
 def _without_loop(headline: str) -> WorkerLost:
@@ -320,14 +262,6 @@ def _without_loop(headline: str) -> WorkerLost:
             try_next="leave it running. A body may stop and close loops that it has made itself.",
         )
     )
-
-
-def _in_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _time_stands_still() -> bool:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import trio
 
-from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
-from pytest_concurrency.backends.batch import (
-    Worker,
-    asked_index,
-    await_as,
-    bodies_of,
-    control_body,
-    forget_index,
-    prepare_inputs_of_tasks,
-)
-from pytest_concurrency.backends.borrowed_loop import Abandoned, BorrowedLoop, BorrowedLoopWorker, Request
-from pytest_concurrency.core.model import BlockProbe, Body, Sample
+from pytest_concurrency.backends.base import Hung, Raised
+from pytest_concurrency.backends.batch import await_as
+from pytest_concurrency.backends.event_loops.borrowed_loop import Abandoned, BorrowedLoop, BorrowedLoopWorker, Request
+from pytest_concurrency.backends.event_loops.loop_workers import CANCEL, LoopWorkers
+from pytest_concurrency.core.model import Body, Sample
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.loop_heartbeat import LoopHeartbeat
 from pytest_concurrency.probes.thread_clock import ThreadClock
-
-_CANCEL = 1.0  # seconds that cancelled tasks get to end
 
 
 class BorrowedTrioLoop(BorrowedLoop):
@@ -77,52 +66,28 @@ class _Failed(Exception):
     """Says that a task raised an exception; it is raised after the nursery, which would put it into a group."""
 
 
-class TrioWorkers(WorkerGroup):
+class TrioWorkers(LoopWorkers):
     """Runs batches as tasks of one nursery."""
 
     note = "the test's own event loop, Trio's"
-    block: BlockProbe | None = None
 
     def __init__(self, body: Body, borrowed_loop: BorrowedLoop) -> None:
-        self._call = body.call
-        self._prepare = body.prepare
-        self._bodies: list[tuple[Worker, ...]] = []  # whose bodies each task of the last batch runs
-        self._loops = 1
-        self._each: tuple[float, ...] = ()  # seconds per call of each worker, if one task ran the bodies of several
-        self._ends: list[float] = []  # when each task of the last batch was done
+        super().__init__(body)
         self._failure: tuple[int, BaseException] | None = None
-        self._worker = BorrowedLoopWorker(
-            borrowed_loop,
-            {
-                "body": self._batch,
-                "beat": self._body_beside_beat,
-                "prepare": self._make_inputs,
-                "control": self._control,
-            },
-        )
+        self._thread = BorrowedLoopWorker(borrowed_loop, self._jobs)
 
-    def run(self, workers: int, loops: int, deadline: float, job: str = "body", turns: int = 1) -> Sample:
-        """Await ``workers`` tasks, each of which awaits the body ``loops`` times."""
-        self._bodies = [bodies_of(index, workers, "tasks", turns) for index in range(workers)]
-        self._loops = loops
-        self._each = ()
-        self._ends = [0.0] * workers
-        forget_index(*itertools.chain(*self._bodies))
+    def _run_job(self, workers: int, deadline: float, job: str) -> Sample:
         self._failure = None
         try:
-            sample = self._worker.run(1, 1, deadline, job)
+            return self._thread.run(1, 1, deadline, job)
         except Raised as raised:
             index, error = self._failure or (0, raised.error)
             if isinstance(error, KeyboardInterrupt):
                 raise error from None  # the test's loop is in the main thread, so it may be Ctrl-C
             raise Raised(error, "tasks", index, workers) from None
         except Hung as hung:
-            self._worker.recover(_CANCEL)
+            self._thread.recover(CANCEL)
             raise Hung("tasks", workers, deadline, [hung.places[0]] * workers) from None
-        ends = tuple(self._ends) if job == "body" else ()
-        by_index = asked_index(*itertools.chain(*self._bodies))
-        readings = (replace(one, ends=ends, by_index=by_index, each=self._each) for one in sample.readings)
-        return Sample(loops, tuple(readings))
 
     def close(self) -> None:
         """Leave the loop as it is: the async plugin closes it."""
@@ -143,13 +108,6 @@ class TrioWorkers(WorkerGroup):
         self.block = beat.result()
         if self._failure is not None:
             raise _Failed
-
-    async def _make_inputs(self) -> None:
-        assert self._prepare is not None
-        prepare_inputs_of_tasks(self._prepare, list(itertools.chain(*self._bodies)))
-
-    async def _control(self) -> None:
-        control_body()
 
     async def _one(self, index: int, together: trio.CancelScope) -> None:
         try:
