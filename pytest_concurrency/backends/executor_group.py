@@ -256,7 +256,7 @@ class ExecutorWorkers(WorkerGroup):
         note = ""
         for index, future in enumerate(futures):
             if future.done():
-                found.append("finished")
+                found.append(worker_errors.FINISHED)
                 continue
             if future.cancel():
                 found.append("not begun: no worker of the pool was free")

@@ -120,7 +120,7 @@ class InterpreterWorkers(PipeWorkers):
         return WorkerLost(worker_errors.lost(headline, error or "", try_next=CLOSES_FILES))
 
     def _stack_location(self, waited_for: set[int], workers: int) -> list[str]:
-        return ["no answer" if index in waited_for else "finished" for index in range(workers)]
+        return ["no answer" if index in waited_for else worker_errors.FINISHED for index in range(workers)]
 
     def _note_on_hung(self) -> str:
         return hung.STAYS

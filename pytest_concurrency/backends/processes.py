@@ -182,7 +182,7 @@ class ProcessWorkers(PipeWorkers):
                     with contextlib.suppress(OSError):
                         os.kill(self._processes[index].pid or 0, signal.SIGUSR1)
             CLOCKS.sleep(0.2)
-        return [self._stands(index) if index in waited_for else "finished" for index in range(workers)]
+        return [self._stands(index) if index in waited_for else worker_errors.FINISHED for index in range(workers)]
 
     def _stands(self, index: int) -> str:
         place = _place(self._stack_files[index])

@@ -198,7 +198,7 @@ class ThreadWorkers(WorkerGroup):
         found = []
         for index in range(workers):
             if self._answers[index] is not None:
-                found.append("finished")
+                found.append(worker_errors.FINISHED)
                 continue
             stands = stack_locations.of_thread(self._threads[index].ident)
             found.append("ended" if stands is None else stack_locations.describe(stands))

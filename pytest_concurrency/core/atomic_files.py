@@ -1,4 +1,4 @@
-"""Files for others: found out to be writable before long work, and written whole or not at all."""
+"""Output files: a check before a long run that they can be written, and atomic writing."""
 
 from __future__ import annotations
 

@@ -97,5 +97,5 @@ def _stands_for(function: Any) -> Any:
 
 
 def _faces(function: Callable[..., Any]) -> list[Any]:
-    """A class is called by its metaclass: what its objects have for ``__call__`` is not it."""
+    """Return where wrapping shows. Calling a class makes an object, whose ``__call__`` does not count."""
     return [function] if isinstance(function, type) else [function, getattr(function, "__call__", None)]  # noqa: B004

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 BackendName = str
@@ -85,6 +85,17 @@ class Reading:
     each: tuple[float, ...] = ()
     children_cpu: float = 0.0
     helpers_delay: float = 0.0
+
+    def scaled(self, part: float) -> Reading:
+        """Return the reading of a part of the same calls, or of a multiple of them."""
+        return replace(
+            self,
+            end=self.start + self.wall * part,
+            cpu=self.cpu * part,
+            delay=None if self.delay is None else self.delay * part,
+            switches=None if self.switches is None else round(self.switches * part),
+            helpers_delay=self.helpers_delay * part,
+        )
 
     @property
     def wall(self) -> float:
@@ -171,13 +182,13 @@ class Interference:
     def taken(self) -> float:
         """CPUs that a hypervisor or a quota took away, as far as that is known; no run delay shows it.
 
-        Of every two: one in a hundred of each of 64 CPUs is one in a hundred of a worker's time, and not most of it.
+        Per two CPUs. On 64 CPUs, a hypervisor that takes 1% of each takes 0.64 CPUs, but only 1% of a worker's time.
         """
         return (self.steal or 0.0) / self._pairs + (self.throttled or 0.0)
 
     @property
     def others(self) -> float | None:
-        """CPUs that other programs kept busy, of every two."""
+        """CPUs that other programs kept busy, per two CPUs."""
         return None if self.foreign is None else self.foreign / self._pairs
 
     @property

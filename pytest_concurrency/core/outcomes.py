@@ -11,7 +11,7 @@ from pytest_concurrency.core.model import BackendName, BoundKind, GilUse, Interf
 
 
 class Unordered:
-    """Refuses the four order operators in the words of its class: a figure that was measured once decides nothing."""
+    """Raises TypeError for <, <=, > and >=: a comparison without a margin is no verdict. ``_NO_ORDER`` says so."""
 
     __slots__ = ()
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+import statistics
 from collections.abc import Sequence
-from statistics import fmean as mean
-from statistics import median
 
 from pytest_concurrency.core.model import Interval
 from pytest_concurrency.core.outcomes import Estimate
 
-__all__ = ["close", "deviation", "estimate", "inside", "log_odds", "mean", "median", "median_interval", "middle"]
+mean, median = statistics.fmean, statistics.median
 
 _CLOSE = 1.3  # ratio of a round's bounds up to which its middle is a figure
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 _DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>ns|us|µs|ms|s|min|h)\s*")
+SHORTEST_BLOCK = 0.005  # seconds; a shorter block of an event loop may end between two beats and be missed
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -59,7 +60,7 @@ def formatter(unit: str) -> Callable[[float], str]:
 
 
 def interval(low: float, high: float, unit: str, between: str = ", ") -> str:
-    """``[3.91, 4.02]``, beside a figure that says the unit; of durations each says its own."""
+    """``[3.91, 4.02]``, to stand after a figure that has the unit. Durations keep theirs."""
     say = formatter(unit)
     ends = [say(end) if unit == "seconds" else say(end).rstrip("x%") for end in (low, high)]
     return f"[{between.join(ends)}]"

@@ -56,7 +56,7 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
     circumstances = SessionContext(Tolerances(max_time=max_time), around, show)
     reference = Body(control_body, label="the reference workload")
     for backend in OPENERS:
-        if backend == "tasks":  # they never compute together
+        if WorkerSetup(backend).one_thread:  # they never compute together
             continue
         show(f"computing in {workers} {backend}")
         # A trial for each: what one of them learns about a body decides at which priority it measures.

@@ -15,8 +15,6 @@ from pytest_concurrency.machine.priority import ORDINARY, Priority
 
 Mark = Literal["ok", "note", "bad"]
 
-_BUSY = 0.25  # CPUs that other programs use; above it, verdicts take longer
-_TAKEN = 0.2  # CPUs that the hypervisor or a quota may take away
 _COARSE = 0.001  # seconds: a clock with longer ticks cannot see short waits
 _SWITCH = 0.005  # seconds, Python's default
 _NOISY = 0.25  # part of a figure, by which it may differ from its repetitions
@@ -190,9 +188,9 @@ def answer(checkup: Checkup, wanted: int) -> str:
 
 def _cure(checkup: Checkup) -> str:
     busy = checkup.interference.foreign
-    if busy is not None and busy > _BUSY:
+    if busy is not None and busy > constants.QUIET:
         return "Other programs keep the machine busy: try again when they have ended, or choose another machine."
-    if checkup.interference.taken > _TAKEN:
+    if checkup.interference.taken > constants.TAKEN:
         return "A hypervisor or a CPU quota takes CPUs away: give the machine or the container more CPUs."
     return "Tests may be undecided here, which skips them. Try again, or choose another machine."
 
@@ -218,7 +216,9 @@ def _interference(checkup: Checkup) -> Line:
         text += f"; the hypervisor takes {steal:.2f}"
     if (throttled := mean.throttled or 0.0) > 0.005:
         text += f"; the quota stops it for {throttled:.0%} of the time"
-    return Line("interference", text, "note" if mean.foreign > _BUSY or mean.taken > _TAKEN else "ok")
+    return Line(
+        "interference", text, "note" if mean.foreign > constants.QUIET or mean.taken > constants.TAKEN else "ok"
+    )
 
 
 def _same(checkup: Checkup) -> Line:

@@ -50,7 +50,7 @@ class Decision:
         """Count a round's vote; return whether fresh workers are due.
 
         All votes of the count are weighed anew by what is known by now of how much a round's figure varies
-        by itself. A decided case still listens: a better estimate comes for free.
+        by itself. Votes after the verdict still improve the estimate.
 
         :param early: whether so little was seen that calls of another kind may well be to come.
         """

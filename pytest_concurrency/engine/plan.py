@@ -37,6 +37,11 @@ class WorkerSetup:
         return self.backend == "tasks"
 
     @property
+    def bodies_per_thread(self) -> int:
+        """How many bodies one reading is about: the tasks of an event loop share its thread."""
+        return self.group_size if self.one_thread else 1
+
+    @property
     def own_code(self) -> bool:
         """Whether it is the user's own code that is concurrent, or not: two callables are set against each other."""
         return self.backend == "compare"
@@ -136,7 +141,7 @@ class Bench(Protocol):
         ...
 
     def stagger(self, setup: WorkerSetup) -> None:
-        """Run some bodies that nothing is read of, so that what every n-th call does keeps no step with rounds."""
+        """Run a random number of unmeasured calls: a slow n-th call could be in the same batch of every round."""
         ...
 
     def note(self, setup: WorkerSetup) -> str: ...

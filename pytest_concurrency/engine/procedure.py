@@ -14,17 +14,9 @@ from pytest_concurrency.engine.gil_usage import GilUsage
 from pytest_concurrency.engine.interval_rules import slow_cpus
 from pytest_concurrency.engine.plan import Bench, CpuSite, Plan
 from pytest_concurrency.engine.reference_workload import ReferenceRuns
-from pytest_concurrency.engine.rules import batched_calls, drifting, falling
-from pytest_concurrency.engine.rules.base import Leaning
-from pytest_concurrency.engine.settlement import (
-    BatchedCalls,
-    Drifted,
-    Fell,
-    Result,
-    Settlement,
-    TimeRanOut,
-    Unmeasurable,
-)
+from pytest_concurrency.engine.rules import batched_calls
+from pytest_concurrency.engine.rules.base import Leaning, Undone
+from pytest_concurrency.engine.settlement import Result, Settlement, TimeRanOut, Unmeasurable
 from pytest_concurrency.engine.statistic import Observed
 from pytest_concurrency.engine.voting import Vote
 
@@ -267,7 +259,7 @@ class _Loop:
         return loops > 1 and rules.held_back(self._leaning(case), 0, "end") is batched_calls.RULE
 
     def _may_keep_step(self) -> bool:
-        """Whether one arm may always get what happens every n-th time; shares have one arm, and are best in order."""
+        """Whether a slow n-th call could be in the same batch of each round. Shares are measured in one batch only."""
         unsure = [case for case in self._cases if case.open]
         return all(case.claim.statistic.of_times for case in unsure) and any(case.spread.varies for case in unsure)
 
@@ -279,7 +271,7 @@ class _Loop:
             self._delivery.ask(constants.CONTROLS)
         for case in self._cases:
             final = verdict or case.verdict or "undecided"
-            reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None = None
+            reason: TimeRanOut | Undone | Unmeasurable | None = None
             if final == "unmeasurable":
                 reason = Unmeasurable(why)
             elif (undone := self._undone(case)) is not None:
@@ -294,19 +286,14 @@ class _Loop:
             results.append(Result(case.claim, final, reason, case.estimate(), case.tally, bounds, dict(case.trace)))
         return Settlement(tuple(results), tuple(self._rounds), self._known, self._bench.now() - self._began)
 
-    def _undone(self, case: Decision) -> Drifted | Fell | BatchedCalls | None:
+    def _undone(self, case: Decision) -> Undone | None:
         """What undoes any verdict on a claim: the body, or its figure, was another one at the end."""
         leaning = self._leaning(case)
         rule = rules.held_back(leaning, 0, "end")
-        if rule is None:
+        if rule is None or rule.reason is None:
             return None
         case.trace[rule.name] += 1
-        if rule is drifting.RULE:
-            return Drifted(drift.factor(self._rounds) or 1.0, len(self._rounds))
-        if rule is batched_calls.RULE:
-            return BatchedCalls(self._rounds[-1].serial.loops)
-        before, after = falling.change(leaning) or (1.0, 1.0)
-        return Fell(before, after, len(self._rounds))
+        return rule.reason(leaning)
 
     def _leaning(self, case: Decision) -> Leaning:
         setup = self._plan.setup

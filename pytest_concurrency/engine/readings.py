@@ -103,7 +103,7 @@ def mean_cpu(rounds: Sequence[Round]) -> float:
 
 
 def seen_in_concurrent_only(rounds: Sequence[Round]) -> bool:
-    """Whether one batch of several workers took much longer than the others, and the single worker as yet less in all.
+    """Whether one batch of several workers took much longer than the others, and than all of the single worker's.
 
     Several workers meet a rare call sooner than one does.
     """
@@ -167,18 +167,9 @@ def helpers_late(round_: Round) -> bool:
 
 def for_as_many_calls(serial: Sample, loops: int) -> Reading:
     """The single worker's reading, as if it had made so many calls of the mean length."""
-    reading, part = serial.readings[0], loops / serial.loops
-    if part == 1:
-        return reading
-    return replace(
-        reading,
-        end=reading.start + reading.wall * part,
-        cpu=reading.cpu * part,
-        delay=None if reading.delay is None else reading.delay * part,
-        switches=None if reading.switches is None else round(reading.switches * part),
-        helpers_delay=reading.helpers_delay * part,
-        ends=(),
-    )
+    if loops == serial.loops:
+        return serial.readings[0]
+    return replace(serial.readings[0].scaled(loops / serial.loops), ends=())
 
 
 def longest_body(serial: Sample) -> float:

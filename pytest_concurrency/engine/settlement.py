@@ -10,6 +10,7 @@ from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.engine.claims import Claim, Knowledge
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.plan import CpuSite
+from pytest_concurrency.engine.rules.base import Undone
 from pytest_concurrency.engine.voting import VoteCount
 
 
@@ -25,30 +26,6 @@ class TimeRanOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Drifted:
-    """The body became slower (``factor`` above 1) or faster from round to round."""
-
-    factor: float
-    rounds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fell:
-    """A ratio fell from ``before`` to ``after`` while it was measured, so that it says nothing of how it goes on."""
-
-    before: float
-    after: float
-    rounds: int
-
-
-@dataclass(frozen=True, slots=True)
-class BatchedCalls:
-    """The calls vary and are too short to be measured one by one; a batch was ``loops`` of them."""
-
-    loops: int
-
-
-@dataclass(frozen=True, slots=True)
 class Unmeasurable:
     """This machine cannot show the figure; ``why`` is what the expectation said of it."""
 
@@ -61,7 +38,7 @@ class Result:
 
     claim: Claim
     verdict: VerdictName
-    reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None
+    reason: TimeRanOut | Undone | Unmeasurable | None
     estimate: Estimate | None
     tally: VoteCount
     bounds: tuple[Interval, ...] = ()  # of each round that gave one

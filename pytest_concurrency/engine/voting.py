@@ -20,7 +20,7 @@ from pytest_concurrency.engine.chance import Calls
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One round's word on one claim: +1 above the cut, -1 below it, 0 cannot tell.
+    """One round's vote on one claim: +1 above the cut, -1 below it, 0 cannot tell.
 
     Votes on figures that may be added up over rounds know what to add: ``work`` is the numerator of the
     figure in seconds per body, ``half`` half of the margin as a logarithm. Others have no ``work``.

@@ -7,13 +7,13 @@ from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body
+from pytest_concurrency.core.units import SHORTEST_BLOCK
 from pytest_concurrency.engine.claims import LongestClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Kind, Tolerances
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
-_LEAST = 0.005  # the loop beats every 2 ms, so shorter blocks are missed
 
 
 def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
@@ -22,7 +22,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
             f"{name} is for an async def body, and this test is a plain function, which has no event loop. "
             "Write async def, or use expect_gil_released."
         )
-    if arguments.get("max_block", 1.0) < _LEAST:
+    if arguments.get("max_block", 1.0) < SHORTEST_BLOCK:
         raise BadArgument(f"{name}(max_block=...): shorter blocks than 5ms cannot be seen. Write 5ms or more.")
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pytest_concurrency.core.outcomes import Bound, Estimate, PerBody
 from pytest_concurrency.core.units import duration, number, ratio
+from pytest_concurrency.engine.plan import WorkerSetup
+from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.verdicts import advice, causes
 
 # The simpler tool is first, and one that most libraries work with. Backends that are not listed come last.
@@ -14,7 +16,6 @@ _SIMPLEST = ("threads", "tasks", "processes", "interpreters")
 _AS_GOOD = 0.85  # part of the best speedup from which a simpler tool is preferred
 _WORTH_IT = 1.2  # below this speedup, no tool is recommended
 _SMALL = 200e-6  # seconds; handing a shorter call to a pool takes about as long as the call
-_MARGIN = 0.25  # the default of the markers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,9 @@ def _simplicity(backend: str) -> int:
 def why(bound: Bound, side: Side | None, sides: Sequence[Side]) -> str:
     """Return one or two sentences: which tool, and the figures that support it."""
     if side is None:
-        backend = next((side.backend for side in sides if side.speedup), "threads")
-        cause = causes.of_speedup(bound, backend, "the workers")
+        measured = [WorkerSetup(each.backend, each.workers) for each in sides if each.speedup]
+        setup = measured[0] if measured else WorkerSetup("threads", 2)
+        cause = causes.of_speedup(bound, setup)
         return f"No tool made it faster here. Cause: {cause.why} Try: {cause.try_next}"
     rest = [other for other in sides if other.speedup and other.backend != side.backend]
     if bound.kind == "serialized" and side.backend not in ("threads", "tasks"):
@@ -105,7 +107,7 @@ def marker(side: Side, bound: Bound, cpus: float) -> str | None:
         return None
     computing = bound.cpu_share if side.backend != "tasks" else 0.0
     best_possible = advice.ceiling(side.workers, computing, cpus)
-    at_least = advice.safe_threshold(side.speedup, best_possible, 1 / (1 + _MARGIN))
+    at_least = advice.safe_threshold(side.speedup, best_possible, 1 / (1 + Tolerances().margin))
     if at_least <= 1.1:
         return None
     return f"@pytest.mark.expect_speedup({side.backend}={side.workers}, at_least={number(at_least)})"

@@ -172,7 +172,7 @@ def _side(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Side, S
         setup.backend,
         workers,
         speedup=settlement.results[0].estimate,
-        each=per_body(together, workers if setup.backend in _ONLY_ASYNC else 1),
+        each=per_body(together, setup.bodies_per_thread),
         rounds=len(settlement.rounds),
         seconds=settlement.seconds,
         reason="" if settlement.results[0].estimate else "no round could be read: other programs kept the machine busy",

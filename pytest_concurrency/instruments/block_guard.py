@@ -6,14 +6,14 @@ from collections.abc import Callable
 from types import TracebackType
 
 from pytest_concurrency.core.errors import BadArgument, ExpectationNotMet
-from pytest_concurrency.core.units import duration, parse_duration
+from pytest_concurrency.core.units import SHORTEST_BLOCK, duration
+from pytest_concurrency.expectations import keywords
 from pytest_concurrency.instruments import callers
 from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
 from pytest_concurrency.machine import running_loop
 
-LEAST = 0.005  # seconds; a shorter event-loop block may end between two beats and be missed
 _BEAT = 0.002
 _SKIPS_WAITS = (
     "the timers of the event loop fire at once (it has a clock of its own, which skips waits), so that later blocks "
@@ -33,10 +33,10 @@ class NonblockingBlock:
 
     def __init__(self, max_block: float | str, undecided: Callable[[str], None]) -> None:
         try:
-            self._limit = parse_duration(max_block)
+            self._limit = keywords.short_time(max_block)
         except ValueError as error:
-            raise BadArgument(f"concurrency.nonblocking: max_block={error}.") from None
-        if self._limit < LEAST:
+            raise BadArgument(f"concurrency.nonblocking({max_block!r}): max_block {error}.") from None
+        if self._limit < SHORTEST_BLOCK:
             raise BadArgument(
                 f"concurrency.nonblocking({max_block!r}): shorter blocks than 5ms cannot be seen. Write 5ms or more."
             )
@@ -53,8 +53,8 @@ class NonblockingBlock:
         if not running_loop.in_loop():
             raise BadArgument(
                 "concurrency.nonblocking() guards a stretch of an async function, and no event loop runs at "
-                f"{callers.place()}. Enter it inside of an async def that the loop runs. For a plain function use "
-                "concurrency.measure(), or the marker expect_gil_released."
+                f"{callers.place()}. Enter it inside of an async def that the loop runs. For a plain function, use "
+                "concurrency.gil_hold(), or the marker expect_gil_released."
             )
         if self._monitor is not None:
             raise BadArgument("concurrency.nonblocking() was entered twice: call it again for each block.")

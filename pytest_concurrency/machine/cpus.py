@@ -57,7 +57,7 @@ def cpu_limits() -> list[tuple[str, str]]:
     cores = topology.cores()
     if cores is not None:
         shared = _allowed_cpus() > cores
-        found.append(("cores", f"{cores}, two CPUs to a core" if shared else str(cores)))
+        found.append(("cores", f"{cores}, shared by {_allowed_cpus()} CPUs" if shared else str(cores)))
     return found
 
 

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pytest_concurrency.machine import priority, task_tree, watchdog
 from pytest_concurrency.machine.priority import Before, Priority
 
-_LOOKS = 20  # at the end; each finds what a thread has started that the one before was about to lower
+_PASSES = 20  # at the end of a batch: a thread may start another one before its own priority is lowered
 
 
 def raised(
@@ -86,7 +86,7 @@ def _schedulers_of(threads: Iterable[int]) -> Iterator[int]:
 
 def _lower_heirs(higher: Priority, ordinary: Before, untouched: Collection[int]) -> None:
     """Give all that still have the priority an ordinary one; they may be starting more while this looks."""
-    for _ in range(_LOOKS):
+    for _ in range(_PASSES):
         heirs = [
             thread
             for _, thread in task_tree.threads_of([os.getpid()])

@@ -55,7 +55,7 @@ class BatchPriority:
     def note(self, contended: bool) -> None:
         """Note whether a batch at real-time priority said nothing, as threads waited for each other's CPUs.
 
-        If many do, those that remain went fast by chance.
+        If many do, the rest are a biased sample, so real-time priority is given up.
         """
         self._realtime.append(contended)
         often = len(self._realtime) >= _BATCHES and sum(self._realtime) > _CONTENDED * len(self._realtime)

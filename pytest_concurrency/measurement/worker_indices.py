@@ -27,13 +27,4 @@ def mean_body(sample: Sample) -> Sample:
 
 def _mean(reading: Reading) -> Reading:
     bodies = len(reading.each)
-    if bodies < 2:
-        return reading
-    return replace(
-        reading,
-        end=reading.start + reading.wall / bodies,
-        cpu=reading.cpu / bodies,
-        delay=None if reading.delay is None else reading.delay / bodies,
-        switches=None if reading.switches is None else reading.switches // bodies,
-        helpers_delay=reading.helpers_delay / bodies,
-    )
+    return reading if bodies < 2 else reading.scaled(1 / bodies)

@@ -24,11 +24,6 @@ _END = 0.2e-3  # seconds of CPU time that a thread takes to end after it has rep
 _PAUSE = 0.01  # seconds of one sample of what this process does while no body runs
 
 
-def unavailable() -> str | None:
-    """Return None: a process's CPU time can be read everywhere; that of live children, where run-queue delay can."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class UsedCpu:
     """CPU time, in seconds, that a process and its ended children have used so far."""

@@ -18,11 +18,6 @@ from pytest_concurrency.probes import leftovers
 _Task = asyncio.Task[Any]
 
 
-def unavailable() -> str | None:
-    """Return None: asyncio knows the tasks of each of its loops."""
-    return None
-
-
 class LeftTasks:
     """Finds the tasks that one body leaves on one event loop. Its methods must be called on that loop.
 

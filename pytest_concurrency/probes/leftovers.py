@@ -27,7 +27,7 @@ from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.core.text import shortened
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.originals import open_file
-from pytest_concurrency.probes import bystanders, creation_sites, process_usage
+from pytest_concurrency.probes import bystanders, creation_sites, process_usage, thread_clock
 from pytest_concurrency.probes.creation_sites import CreationSites, Made
 
 GRACE = 1.0  # seconds that threads, processes and tasks get to end
@@ -40,11 +40,6 @@ _LASTING = re.compile(
 )
 _HELPERS = ("resource_tracker import main", "semaphore_tracker import main", "forkserver import main")
 _OWN = "concurrency-"  # prefix of the names of this plugin's threads and processes
-
-
-def unavailable() -> str | None:
-    """Return None: threads and multiprocessing processes are known everywhere."""
-    return None
 
 
 class _Found(NamedTuple):
@@ -190,7 +185,7 @@ def _pool_of(thread: threading.Thread) -> Executor | None:
 
 def _children() -> list[int]:
     """Return the ids of this process's child processes, as far as the system shows them."""
-    if process_usage.unavailable() is None:
+    if thread_clock.unavailable() is None:
         return process_usage.children()
     with contextlib.suppress(Exception):  # psutil is missing, or cannot read them
         import psutil

@@ -31,11 +31,6 @@ _SPINS = 0.001  # seconds; with a shorter switch interval, a thread that waits f
 _SLACK = 0.0005  # seconds for the timer resolution and the loop's own work
 
 
-def unavailable() -> str | None:
-    """Return None: every platform has event loops and threads."""
-    return None
-
-
 class _Handle(Protocol):
     def cancel(self) -> None: ...
 

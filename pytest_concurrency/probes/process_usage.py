@@ -18,8 +18,6 @@ from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.ended_tasks import ENDED, Task
 from pytest_concurrency.probes.thread_clock import ThreadClock, schedstat, unavailable
 
-__all__ = ["ProcessUsage", "unavailable"]
-
 _ASIDE = 0.01  # if other threads were active for at most this part of the time, one thread did all the work
 _UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run-queue delay is unknown
 _IDLING = 0.1  # part of the time for which unrelated native threads, such as a test runner's, may be busy
@@ -60,7 +58,7 @@ class ProcessUsage:
         after = everyone()
         work = Work.since(self._before, after, ended)
         delay = work.without({threading.get_native_id()}).delay
-        # No one else counts the first; of children that have ended, the run delay is known if that was reported.
+        # No other counter has the CPU time of live children. The run delay of ended ones is known if it was reported.
         children_cpu, ended_cpu = children_since(self._before, after, CLOCKS.children_cpu() - self._reaped_before)
         unseen = max(0.0, ended_cpu - work.ended_children)
         self.children_cpu: float = children_cpu

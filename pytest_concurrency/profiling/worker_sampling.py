@@ -59,7 +59,7 @@ def sample(
     with contextlib.closing(group), tempfile.TemporaryDirectory(prefix="pytest-concurrency-") as folder:
         processes = [os.getpid()] if group.one_process else list(group.native_ids)[:_MOST_PROCESSES]
         loops = _loops(group, setup, body, end)
-        is_async = setup.backend == "tasks"
+        is_async = setup.one_thread
         commands = [
             command
             for process in processes

@@ -156,7 +156,7 @@ def lines_of(run: Mapping[str, Any]) -> Iterator[str]:
 
 def plain(value: object) -> Any:
     """Return a value as plain JSON types; what has none by its repr, and None for what is no finite number."""
-    # Of a subclass the bare value: not everything that carries a record knows more than JSON does.
+    # Subclasses of str, int and float are converted, because xdist can send only the plain types.
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

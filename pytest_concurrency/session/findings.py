@@ -293,7 +293,7 @@ class _LongestTime(ThresholdFinding):
     METHOD: ClassVar[str] = '.at_most("50ms")'
 
     def _parse(self, threshold: object) -> float:
-        return keywords.time(threshold)
+        return keywords.short_time(threshold)
 
     def _short(self, outcome: Outcome) -> str:
         noun = self.NOUN.partition(" ")[2]

@@ -8,7 +8,6 @@ from pytest_concurrency.instruments.gauge import Gauge
 from pytest_concurrency.instruments.rendezvous import Rendezvous
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
-__all__ = ["Gauge", "Gauges"]
 
 
 class Gauges:

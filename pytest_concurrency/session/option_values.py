@@ -9,11 +9,10 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from pytest_concurrency.session import options
+
 PROFILERS = ("cprofile", "line", "tachyon", "py-spy")
-PRIORITIES = ("auto", "off", "nice", "realtime")  # as in machine/priority.py, which is loaded on use
 START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
-QUIET_WAIT = 30.0  # seconds
-_LEAST_BLOCK = 0.005  # seconds
 
 
 def margin(value: object) -> float:
@@ -35,18 +34,19 @@ def quiet_host(value: object) -> float:
     if value == "off":
         return 0.0
     try:
-        return QUIET_WAIT if value == "auto" else parse_duration(value)
+        return options.QUIET_WAIT if value == "auto" else parse_duration(value)
     except ValueError:
         raise ValueError('must be auto, off, or the longest wait, such as "2min"') from None
 
 
 def max_block(value: object) -> float:
     """Return seconds; 0 is off."""
+    from pytest_concurrency.core.units import SHORTEST_BLOCK
     from pytest_concurrency.expectations import keywords
 
     if value == "off":
         return 0.0
-    if (seconds := keywords.short_time(value)) < _LEAST_BLOCK:
+    if (seconds := keywords.short_time(value)) < SHORTEST_BLOCK:
         raise ValueError("shorter blocks than 5ms cannot be seen: write 5ms or more, or off")
     return seconds
 
@@ -170,7 +170,12 @@ def report(value: str) -> str:
     )
 
 
+def priority(value: object) -> str:
+    from pytest_concurrency.machine.priority import CHOICES
+
+    return _choice(*CHOICES)(value)
+
+
 save_on: Callable[[object], str] = _choice("always", "pass")
 start_method: Callable[[object], str] = _choice(*START_METHODS)
-priority: Callable[[object], str] = _choice(*PRIORITIES)
 dask_address = storage = str

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pytest_concurrency.core.outcomes import Bound
 from pytest_concurrency.core.units import number, share
+from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.verdicts import advice
 
 _ONE_AT_A_TIME = 1.3  # at a larger speedup, "only one worker at a time gets through" would be false
@@ -42,15 +43,22 @@ GIL_RELEASED = Cause(
 )
 
 
-def of_speedup(
-    bound: Bound, backend: str, who: str, one_interpreter: bool = True, speedup: float | None = None
-) -> Cause:
+def _let_through(who: str, speedup: float | None, otherwise: str) -> str:
+    """Return how many workers at a time get through what they wait for, if the speedup shows it."""
+    if speedup is not None and speedup < _ONE_AT_A_TIME:
+        return f"only one of {who} at a time gets through."
+    if speedup is not None and round(speedup) > 1:
+        return f"only about {round(speedup)} of {who} at a time get through."
+    return otherwise
+
+
+def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, speedup: float | None = None) -> Cause:
     """Return why several workers are not faster.
 
     :param one_interpreter: whether the workers share one.
     """
-    waits, computes = share(bound.wait_share), share(bound.cpu_share)
-    if backend == "compare":
+    waits, computes, who = share(bound.wait_share), share(bound.cpu_share), setup.who()
+    if setup.own_code:
         _, tool = advice.work_and_tool(bound)
         return Cause(
             "compare",
@@ -58,13 +66,9 @@ def of_speedup(
             "if the second function uses that already, look for a lock, a small pool, or serial work in it.",
         )
     if bound.kind == "serialized":
-        what = f"the waits of {who} do not overlap."
-        if speedup is not None and speedup < _ONE_AT_A_TIME:
-            what = f"only one of {who} at a time gets through."
-        elif speedup is not None and round(speedup) > 1:
-            what = f"only about {round(speedup)} of {who} at a time get through."
-        why = f"serialized. The code waits {waits} of its time, and {what}"
-        if backend == "tasks":
+        separate = f"the waits of {who} do not overlap."
+        why = f"serialized. The code waits {waits} of its time, and {_let_through(who, speedup, separate)}"
+        if setup.one_thread:
             return Cause(
                 "serialized",
                 why,
@@ -74,11 +78,12 @@ def of_speedup(
     if bound.kind == "io":
         return Cause(
             "partial-overlap",
-            f"I/O-bound. The code waits {waits} of its time, and the waits overlap only in part.",
+            f"partial overlap. The code waits {waits} of its time, "
+            + _let_through(who, speedup, "the waits overlap only in part."),
             "raise the limit that it waits for: pool size, server workers, rate limit.",
         )
     kind = _KINDS[bound.kind]
-    if backend == "tasks":
+    if setup.one_thread:
         return Cause(
             "one-event-loop",
             f"{kind}. The code computes {computes} of its time, and an event loop runs all tasks in one thread.",

@@ -103,7 +103,7 @@ def headline(setup: WorkerSetup, result: Result, gil: GilUse = "unknown") -> str
 def _fast(setup: WorkerSetup, estimate: Estimate | None) -> str:
     """``4 threads were 1.08x as fast as 1 thread (interval 0.80x to 1.12x)``."""
     figure = f"{_value(estimate)} as fast"
-    if setup.backend == "compare":
+    if setup.own_code:
         return f"the second function was {figure} as the first{_interval(estimate)}"
     verb = "was" if setup.group_size == 1 else "were"
     return f"{setup.who()} {verb} {figure} as {setup.who(1)}{_interval(estimate)}"
@@ -134,13 +134,10 @@ def _idle(settlement: Settlement) -> bool:
 
 def evidence_of(setup: WorkerSetup, settlement: Settlement) -> tuple[Spent, ...]:
     """Return what one call took on each side, as medians over all rounds."""
-    compared = setup.backend == "compare"
-    sides = [_spent("first" if compared else setup.who(1), [round_.serial for round_ in settlement.rounds], 1)]
+    sides = [_spent("first" if setup.own_code else setup.who(1), [round_.serial for round_ in settlement.rounds], 1)]
     together = [round_.concurrent for round_ in settlement.rounds if round_.concurrent is not None]
     if together and setup.workers:
-        # All tasks of an event loop run in its one thread.
-        tasks = setup.workers if setup.backend == "tasks" else 1
-        sides.append(_spent("second" if compared else setup.who(), together, tasks))
+        sides.append(_spent("second" if setup.own_code else setup.who(), together, setup.bodies_per_thread))
     return tuple(sides)
 
 
@@ -171,12 +168,12 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
         return causes.of_share(claim.kind, bound)
     if isinstance(claim, SpeedupClaim) and claim.at_most:
         return causes.TOO_FAST
-    if setup.backend == "compare" and estimate is not None and estimate.high < 1:
+    if setup.own_code and estimate is not None and estimate.high < 1:
         return causes.SWAPPED if claim.threshold * estimate.value <= 1 else causes.SLOWER
     speedup = estimate.value if estimate is not None else None
     if _share_cpus(setup, bound, settlement):
         return causes.of_few_cpus(bound, setup.who(), settlement.known.cpus)
-    return causes.of_speedup(bound, setup.backend, setup.who(), settlement.known.one_interpreter, speedup)
+    return causes.of_speedup(bound, setup, settlement.known.one_interpreter, speedup)
 
 
 def _certainty(settlement: Settlement, setup: WorkerSetup, note: str) -> str:

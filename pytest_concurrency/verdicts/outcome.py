@@ -148,7 +148,7 @@ def bound_undecided(outcome: Outcome, results: Sequence[Result]) -> Outcome:
 
 def count_of(setup: WorkerSetup) -> int | None:
     """Return the number of workers; None where a single worker or two callables were measured."""
-    return None if setup.backend == "compare" else setup.workers
+    return None if setup.own_code else setup.workers
 
 
 def loses_time(plan: Plan, settlement: Settlement) -> bool:
@@ -157,12 +157,7 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
     There is none if they all compute and hold the GIL: then they lose time at every line.
     """
     claim = deciding(settlement).claim
-    if (
-        settlement.verdict != "not_met"
-        or not claim.statistic.of_times
-        or claim.met_when < 0
-        or plan.setup.backend == "compare"
-    ):
+    if settlement.verdict != "not_met" or not claim.statistic.of_times or claim.met_when < 0 or plan.setup.own_code:
         return False
     return not settlement.known.computes_alone or readings.median_cpu_share(settlement.rounds) < COMPUTES
 
@@ -170,7 +165,7 @@ def loses_time(plan: Plan, settlement: Settlement) -> bool:
 def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
     """Return bounds of the measured speedup of threads of one interpreter; None if it was not measured."""
     known, workers = settlement.known, setup.workers
-    if workers is None or workers < 2 or not known.one_interpreter or setup.backend in ("tasks", "compare"):
+    if workers is None or workers < 2 or not known.one_interpreter or setup.one_thread or setup.own_code:
         return None
     found = [intervals.speedup(round_, known.context(workers)) for round_ in settlement.rounds]
     bounds = [interval for interval in found if interval is not None]
@@ -181,11 +176,11 @@ def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
 
 def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
     claim, estimate, workers = decisive.claim, decisive.estimate, plan.setup.workers
-    if not isinstance(claim, SpeedupClaim) or claim.at_most or estimate is None or plan.setup.backend == "compare":
+    if not isinstance(claim, SpeedupClaim) or claim.at_most or estimate is None or plan.setup.own_code:
         return ""
     if settlement.verdict in ("not_met", "unmeasurable") or workers is None:
         return ""
-    computing = readings.median_cpu_share(settlement.rounds) if plan.setup.backend != "tasks" else 0.0
+    computing = readings.median_cpu_share(settlement.rounds) if not plan.setup.one_thread else 0.0
     best = advice.ceiling(workers, computing, settlement.known.cpus)
     return advice.threshold(claim.threshold, estimate, best, claim.margin)
 
@@ -194,8 +189,7 @@ def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tupl
     workers, claim = plan.setup.workers, plan.claims[0]
     if workers is None or workers < 2 or speedup is None or not isinstance(claim, SpeedupClaim):
         return ()
-    tasks = workers if plan.setup.backend == "tasks" else 1
-    return (point_of(settlement.rounds, workers, speedup, tasks),)
+    return (point_of(settlement.rounds, workers, speedup, plan.setup.bodies_per_thread),)
 
 
 def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
@@ -203,13 +197,12 @@ def _series(plan: Plan, settlement: Settlement) -> tuple[Series, ...]:
     ratios = [result for result in settlement.results if result.claim.statistic.of_times]
     if not ratios or settlement.verdict == "unmeasurable":
         return ()
-    workers = None if plan.setup.backend == "compare" else plan.setup.workers
-    return (Series(workers, ratios[0].bounds),) if ratios[0].bounds else ()
+    return (Series(count_of(plan.setup), ratios[0].bounds),) if ratios[0].bounds else ()
 
 
 def _serial(plan: Plan, settlement: Settlement) -> tuple[Interval, ...]:
     """What one call takes one worker, undisturbed at least and as it was at most, as interpreters are compared by."""
-    if plan.setup.backend == "compare":  # two callables
+    if plan.setup.own_code:  # two callables
         return ()
     return tuple(_call_time(round_) for round_ in settlement.rounds)
 
@@ -224,7 +217,7 @@ def _call_time(round_: Round) -> Interval:
 
 def workers_of(setup: WorkerSetup) -> str:
     """Return the workers for the table: ``4 threads``."""
-    if setup.backend == "compare":
+    if setup.own_code:
         return "2nd vs 1st"
     return setup.who() if setup.workers else "alone"
 
@@ -268,9 +261,7 @@ def arms_of(rounds: tuple[Round, ...], setup: WorkerSetup, note: str = "") -> tu
     arms = [_arm(setup.backend, [round_.serial for round_ in rounds], note)]
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
     if together:
-        # All tasks of an event loop run in its one thread.
-        tasks = setup.workers or 1 if setup.backend == "tasks" else 1
-        arms.append(_arm(setup.backend, together, note, tasks))
+        arms.append(_arm(setup.backend, together, note, setup.bodies_per_thread))
     return tuple(arms)
 
 

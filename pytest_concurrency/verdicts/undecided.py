@@ -24,7 +24,8 @@ from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.interval_rules import hidden_computing, late_helpers, slow_cpus
 from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.rules import could_be_chance
-from pytest_concurrency.engine.settlement import BatchedCalls, Drifted, Fell, TimeRanOut, Unmeasurable
+from pytest_concurrency.engine.rules.base import BatchedCalls, Drifted, Fell, Undone
+from pytest_concurrency.engine.settlement import TimeRanOut, Unmeasurable
 
 _LESS_COMPUTING = "let the body compute less, or say how much it computes with expect_cpu_bound(min_cpu=...)."
 _FEW = 8  # rounds below which time was short rather than the machine busy
@@ -40,9 +41,7 @@ class Doubt(NamedTuple):
     try_next: str = ""
 
 
-def finding(
-    label: str, reason: TimeRanOut | Drifted | Fell | BatchedCalls | Unmeasurable | None, claims: Sequence[Claim] = ()
-) -> Finding:
+def finding(label: str, reason: TimeRanOut | Undone | Unmeasurable | None, claims: Sequence[Claim] = ()) -> Finding:
     """Return why a claim has no verdict, and what to try.
 
     :param claims: all claims of its plan. If they are unmeasurable, they show what helps.

@@ -232,7 +232,7 @@ class TaskWorkers(LoopWorkers):
         found = []
         for task in self._workers[:workers]:
             if task.done():
-                found.append("finished")
+                found.append(worker_errors.FINISHED)
             else:
                 frames = stack_locations.of_task(task)
                 found.append(stack_locations.describe(frames) if frames else loop_at)

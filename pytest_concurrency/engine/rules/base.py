@@ -1,4 +1,4 @@
-"""What rules for rounds, votes and verdicts get to see."""
+"""What rules for rounds, votes and verdicts get to see, and what those at the end say."""
 
 from __future__ import annotations
 
@@ -35,6 +35,31 @@ class Leaning:
     one_body: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """The body became slower (``factor`` above 1) or faster from round to round."""
+
+    factor: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fell:
+    """A ratio fell from ``before`` to ``after`` while it was measured, so that it says nothing of how it goes on."""
+
+    before: float
+    after: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchedCalls:
+    """The calls vary and are too short to be measured one by one; a batch was ``loops`` of them."""
+
+    loops: int
+
+
+Undone = Drifted | Fell | BatchedCalls  # why there is no verdict, though the rounds came to one
 Discard = Callable[[Round], bool]
 Weigh = Callable[[Sequence[Vote], Spread], Sequence[Vote]]
 Veto = Callable[[Leaning, int], bool]
@@ -45,7 +70,8 @@ class VetoRule(Rule[Veto]):
     """May hold a verdict back, and never makes one.
 
     ``stage`` says when it is asked: of each ``count`` that one side has won, of the ``verdict`` that follows from it,
-    or of every verdict at the ``end``, which it then undoes; the side is 0 there.
+    or of every verdict at the ``end``, which it then undoes; the side is 0 there, and ``reason`` says why.
     """
 
     stage: Stage = "count"
+    reason: Callable[[Leaning], Undone] | None = None

@@ -7,7 +7,7 @@ import math
 from pytest_concurrency.core import stats
 from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.claims import margin_cut
-from pytest_concurrency.engine.rules.base import Leaning, VetoRule
+from pytest_concurrency.engine.rules.base import BatchedCalls, Leaning, VetoRule
 
 
 def batched_calls(leaning: Leaning, side: int) -> bool:
@@ -28,6 +28,11 @@ def batched_calls(leaning: Leaning, side: int) -> bool:
     return seen > constants.UNEVEN and constants.VARIES_MUCH < of_calls < constants.VARIES_IMPLAUSIBLY
 
 
+def reason(leaning: Leaning) -> BatchedCalls:
+    """Return how many calls a batch was."""
+    return BatchedCalls(leaning.rounds[-1].serial.loops)
+
+
 RULE = VetoRule(
     "batched-calls",
     batched_calls,
@@ -35,4 +40,5 @@ RULE = VetoRule(
     evidence="judgement: the longest of four exponential calls takes 2.1 times their mean, of sums of five 1.5 times",
     sentence="the calls vary, and they are too short to be measured one by one",
     stage="end",
+    reason=reason,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_concurrency.core.model import Interval
 from pytest_concurrency.engine import drift
 from pytest_concurrency.engine.claims import margin_cut
-from pytest_concurrency.engine.rules.base import Leaning, VetoRule
+from pytest_concurrency.engine.rules.base import Fell, Leaning, VetoRule
 
 
 def falling(leaning: Leaning, side: int) -> bool:
@@ -23,6 +23,12 @@ def change(leaning: Leaning) -> tuple[float, float] | None:
     return found if found is not None and found[0] > margin_cut(leaning.claim.margin) > found[1] else None
 
 
+def reason(leaning: Leaning) -> Fell:
+    """Return from what to what it fell."""
+    before, after = change(leaning) or (1.0, 1.0)
+    return Fell(before, after, len(leaning.rounds))
+
+
 RULE = VetoRule(
     "falling",
     falling,
@@ -30,4 +36,5 @@ RULE = VetoRule(
     evidence="judgement: a factor of 1.3, above the margin, between bounds that lie apart",
     sentence="the figure fell while it was measured",
     stage="end",
+    reason=reason,
 )

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes import helper_threads, process_usage
+from pytest_concurrency.probes import helper_threads, thread_clock
 
 SERVER = """
 import sys
@@ -20,7 +20,7 @@ for line in sys.stdin:
 """
 
 
-@pytest.mark.skipif(process_usage.unavailable() is not None, reason="times of living processes cannot be read here")
+@pytest.mark.skipif(thread_clock.unavailable() is not None, reason="times of living processes cannot be read here")
 def test_child_that_lives_on_computes_for_the_body_of_its_worker_process() -> None:
     with subprocess.Popen([sys.executable, "-c", SERVER], stdin=PIPE, stdout=PIPE, bufsize=0) as child:
         asked, answers = child.stdin, child.stdout

@@ -121,7 +121,7 @@ def test_tool_follows_what_threads_were_measured_to_gain(gil: str, low: float, h
 def test_cause_of_low_speedup_fits_bound_type_and_backend(
     kind: str, gil: str, backend: str, section: str, said: str
 ) -> None:
-    cause = of_speedup(Bound(kind, 0.5, 0.5, gil), backend, "4 workers", one_interpreter=backend != "processes")
+    cause = of_speedup(Bound(kind, 0.5, 0.5, gil), WorkerSetup(backend, 4), one_interpreter=backend != "processes")
     assert cause.kind == section
     assert said in cause.try_next
     assert cause.kind in FAILURES
@@ -129,4 +129,4 @@ def test_cause_of_low_speedup_fits_bound_type_and_backend(
 
 @pytest.mark.parametrize(("speedup", "said"), [(1.02, "only one of 4 threads at a time"), (1.9, "only about 2 of 4")])
 def test_cause_claims_one_worker_at_a_time_only_where_the_speedup_shows_it(speedup: float, said: str) -> None:
-    assert said in of_speedup(Bound("serialized", 0.0, 1.0), "threads", "4 threads", speedup=speedup).why
+    assert said in of_speedup(Bound("serialized", 0.0, 1.0), WorkerSetup("threads", 4), speedup=speedup).why

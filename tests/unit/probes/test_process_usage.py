@@ -14,11 +14,11 @@ import pytest
 
 from pytest_concurrency.core.model import Reading
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes import process_usage
+from pytest_concurrency.probes import process_usage, thread_clock
 from pytest_concurrency.probes.ended_tasks import WHOLE_THREAD
 from pytest_concurrency.probes.process_usage import ProcessUsage
 
-pytestmark = pytest.mark.skipif(process_usage.unavailable() is not None, reason="needs run delay")
+pytestmark = pytest.mark.skipif(thread_clock.unavailable() is not None, reason="needs run delay")
 COMPUTE = "import time\nwhile time.process_time() < 0.2: pass"
 
 
