@@ -9,9 +9,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from pytest_concurrency.session import options
-
 PROFILERS = ("cprofile", "line", "tachyon", "py-spy")
+QUIET_WAIT = 30.0  # seconds; the default in the table of options.py, which does not load this module
 START_METHODS = ("auto", "fork", "forkserver", "spawn")  # of worker processes
 
 
@@ -34,7 +33,7 @@ def quiet_host(value: object) -> float:
     if value == "off":
         return 0.0
     try:
-        return options.QUIET_WAIT if value == "auto" else parse_duration(value)
+        return QUIET_WAIT if value == "auto" else parse_duration(value)
     except ValueError:
         raise ValueError('must be auto, off, or the longest wait, such as "2min"') from None
 

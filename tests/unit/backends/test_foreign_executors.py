@@ -172,7 +172,7 @@ def test_maker_that_raises_is_named_with_its_place_and_what_it_was_given() -> No
 
     with pytest.raises(BadArgument) as caught:
         pool_of(fails)
-    message = str(caught.value)
+    message = caught.value.why
     assert "executor=mine: fails raised LookupError: no cluster" in message
     assert f"{__file__}:" in message
     assert "called with the number of workers, here 2" in message

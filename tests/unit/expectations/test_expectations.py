@@ -68,20 +68,20 @@ def test_an_unknown_keyword_is_named_with_the_valid_ones(name: str) -> None:
     given_, is_async = GOOD[name]
     with pytest.raises(BadArgument) as caught:
         read_marker(name, (), {**given_, "wokers": 4}, is_async)
-    assert name in str(caught.value)
-    assert "'wokers'" in str(caught.value)
+    assert name in caught.value.why
+    assert "'wokers'" in caught.value.why
     for keyword in (*kind_of(name).keywords, "margin", "max_time", "undecided"):
-        assert keyword in str(caught.value)
+        assert keyword in caught.value.why
 
 
 @pytest.mark.parametrize("name", MARKERS)
 def test_positional_arguments_are_named_with_the_keywords_there_are(name: str) -> None:
-    with pytest.raises(BadArgument, match="takes keywords only, not 4, 3"):
+    with pytest.raises(BadArgument, match=r"takes\skeywords\sonly,\snot\s4,\s3"):
         read_marker(name, (4, 3), {}, GOOD[name][1])
 
 
 def test_a_slip_of_the_pen_is_guessed() -> None:
-    with pytest.raises(BadArgument, match="Did you mean 'at_least'"):
+    with pytest.raises(BadArgument, match=r"Did\syou\smean\s'at_least'"):
         read_marker("expect_speedup", (), {"atleast": 2, "threads": 4}, False)
 
 
@@ -115,9 +115,9 @@ def test_a_bad_value_is_named_with_what_would_be_good(name: str, keyword: str, v
     given_, is_async = GOOD[name]
     with pytest.raises(BadArgument) as caught:
         read_marker(name, (), {**given_, keyword: value}, is_async)
-    assert str(caught.value).startswith(name)
-    assert keyword in str(caught.value)
-    assert says in str(caught.value)
+    assert caught.value.why.startswith(name)
+    assert keyword in caught.value.why
+    assert says in caught.value.why
 
 
 def test_a_number_beyond_all_floats_is_a_bad_value() -> None:
@@ -126,7 +126,7 @@ def test_a_number_beyond_all_floats_is_a_bad_value() -> None:
 
 
 def test_a_bad_duration_is_quoted_as_it_was_written() -> None:
-    with pytest.raises(BadArgument, match=r"max_time must be a duration"):
+    with pytest.raises(BadArgument, match=r"max_time\smust\sbe\sa\sduration"):
         read_marker("expect_io_bound", (), {"max_time": "what is this"}, False)
 
 
@@ -149,7 +149,7 @@ def test_a_bad_duration_is_quoted_as_it_was_written() -> None:
 def test_keywords_that_make_no_sense_together(name: str, given_: dict[str, Any], is_async: bool, says: str) -> None:
     with pytest.raises(BadArgument) as caught:
         read_marker(name, (), given_, is_async)
-    assert says in str(caught.value)
+    assert says in caught.value.why
 
 
 def test_none_counts_as_not_given() -> None:
