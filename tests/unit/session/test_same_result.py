@@ -61,5 +61,5 @@ def test_other_content_differs(one: object, two: object) -> None:
 
 
 def test_values_that_cannot_be_compared_are_an_error_that_says_what_to_return() -> None:
-    with pytest.raises(BadArgument, match=r"(?s)compare\sVague\swith\sVague\s\(RuntimeError:.*return\splain\svalues"):
+    with pytest.raises(BadArgument, match=r"(?s)compare\sVague.*\(RuntimeError:.*return\splain\svalues"):
         check_same(Vague(1), Vague(2))
