@@ -10,10 +10,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
-from types import CoroutineType
 from typing import Any
 
-from pytest_concurrency.core.errors import BadArgument
+from pytest_concurrency.backends.lazy_results import refuse_lazy
 from pytest_concurrency.core.model import Body, Reading
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes.thread_clock import ThreadClock
@@ -141,7 +140,7 @@ def run_batch(
 ) -> Reading:
     """Call the body ``loops`` times for each worker in ``bodies``, between two clock readings.
 
-    :raises BadArgument: the body returns a coroutine instead of doing its work.
+    :raises BadArgument: the body returns a coroutine, or the like, instead of doing its work.
     """
     answer = None
     forget_index(*bodies)
@@ -152,7 +151,7 @@ def run_batch(
     for _ in repeat(None, loops):
         answer = call()
     reading = clock.finish(begun, idle_delay)
-    refuse_coroutine(answer)
+    refuse_lazy(answer, reading.wall / loops)
     return replace(reading, by_index=True) if asked_index(*bodies) else reading
 
 
@@ -171,7 +170,7 @@ def _run_in_turn(
             seconds[worker.index] += now - before
             before = now
     reading = clock.finish(begun, idle_delay)
-    refuse_coroutine(answer)
+    refuse_lazy(answer, min(seconds) / loops)
     return replace(reading, by_index=True, each=tuple(time / loops for time in seconds))
 
 
@@ -179,35 +178,27 @@ async def await_as(call: Callable[[], Awaitable[Any]], loops: int, bodies: Seque
     """Await an ``async def`` body ``loops`` times for each worker in ``bodies``.
 
     Return the mean seconds per call of each worker if there are several; otherwise an empty tuple.
+
+    :raises BadArgument: the body returns a coroutine, or the like, instead of doing its work.
     """
     current_worker.set(bodies[0])
+    answer: object = None
+    before = CLOCKS.wall()
     if len(bodies) == 1:
         for _ in repeat(None, loops):
-            await call()
+            answer = await call()
+        refuse_lazy(answer, (CLOCKS.wall() - before) / loops)
         return ()
     seconds = [0.0] * len(bodies)
-    before = CLOCKS.wall()
     for _ in repeat(None, loops):
         for worker in bodies:
             current_worker.set(worker)
-            await call()
+            answer = await call()
             now = CLOCKS.wall()
             seconds[worker.index] += now - before
             before = now
+    refuse_lazy(answer, min(seconds) / loops)
     return tuple(time / loops for time in seconds)
-
-
-def refuse_coroutine(answer: object) -> None:
-    """Check that a call has not merely returned a coroutine.
-
-    :raises BadArgument: it has returned a coroutine, so the body has not run.
-    """
-    if isinstance(answer, CoroutineType):
-        answer.close()
-        raise BadArgument(
-            f"{answer.__qualname__}() returned a coroutine, which no one awaits, so that nothing was measured. "
-            "Give the async def itself, or call asyncio.run() in the function."
-        )
 
 
 _BLOCK = bytes(1 << 16)

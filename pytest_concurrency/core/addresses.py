@@ -11,6 +11,7 @@ FAILURES = (
     "one-event-loop",
     "contention",
     "few-cpus",
+    "unequal-calls",
     "above-at-most",
     "compare",
     "pool-scaling",

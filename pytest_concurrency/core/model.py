@@ -218,8 +218,8 @@ class GilProbe:
     # The longest hold that beats with a CPU at hand saw, and their part of all the time.
     witnessed: float = 0.0
     coverage: float = 0.0
-    # How many of the beats found the GIL taken, however short the wait for it was; None where that cannot be read.
-    taken: int | None = None
+    # How many of the beats found the GIL taken, and got it soon; None where that cannot be read.
+    taken_briefly: int | None = None
     least_beside_others: float | None = None
     others_cpu: float = 0.0
 

@@ -235,7 +235,7 @@ class GilClaim:
     def vote(self, round_: Round, gil: GilProbe | None, known: Knowledge) -> Vote:
         # Without run delay, a beat of the probe that had no CPU looks like one that found the GIL taken.
         vote = gil_vote(gil) if readings.readable(round_) else Vote(0)
-        if vote.direction >= 0 or gil is None or gil.taken is None or known.gil == "released":
+        if vote.direction >= 0 or gil is None or gil.taken_briefly is None or known.gil == "released":
             return vote
         # One probe has too few beats to tell a GIL that is released from one let go briefly. The gain shows that it is
         # released. Without one, all probes have to say first that the GIL, and not a lock of the body's, was taken.

@@ -17,8 +17,8 @@ HALF = 0.5  # part of the computing that is done in turn, from which on threads 
 _COULD = 1.6  # CPUs that the workers could have kept busy at least, for a round to tell anything
 _SHARED_CORE = 2.0  # times as much CPU time that two hardware threads of one core take at most for the same work
 _CALM = 0.1  # run delay, as a part of a batch's time, up to which computing that did not overlap could not
-# Part of a probe's beats that find the GIL taken. Seen: 0 to 0.1 beside hashes of 256 KiB, 0.4 to 0.7 beside SQLite's
-# rows, 0.8 to 1 beside Python code with a short call in between that releases the GIL.
+# Part of a probe's beats that find the GIL taken and get it soon. Seen: 0 to 0.1 beside hashes of 256 KiB, 0.4 to 0.7
+# beside SQLite's rows, 0.8 to 1 beside Python code with a short call in between that releases the GIL.
 _TAKEN = 0.15
 _BEATS = 40  # beats below which nothing is known of that part: from probe to probe it varied from 0.05 to 0.7
 
@@ -61,9 +61,10 @@ def vote(round_: Round, cpus: float) -> Vote:
 def may_be_brief(probes: Sequence[GilProbe]) -> bool:
     """Whether a GIL that a probe thread could have may be let go for microseconds only, so that threads do not gain.
 
-    Then it is mostly taken when the probe thread asks for it, however soon it is let go.
+    Then it is often taken when the probe thread asks for it, and is let go soon. A body that holds it for some
+    milliseconds, and then releases it for some, makes few beats wait, and those for long.
     """
-    taken = sum(probe.taken or 0 for probe in probes)
+    taken = sum(probe.taken_briefly or 0 for probe in probes)
     return not enough_beats(probes) or (_tells(probes) and taken >= _TAKEN * sum(probe.beats for probe in probes))
 
 
@@ -73,4 +74,4 @@ def enough_beats(probes: Sequence[GilProbe]) -> bool:
 
 
 def _tells(probes: Sequence[GilProbe]) -> bool:
-    return any(probe.taken is not None for probe in probes)
+    return any(probe.taken_briefly is not None for probe in probes)

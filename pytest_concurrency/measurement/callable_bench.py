@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pytest_concurrency.backends.base import Raised, WorkerGroup
-from pytest_concurrency.backends.batch import refuse_coroutine
+from pytest_concurrency.backends.lazy_results import refuse_lazy
 from pytest_concurrency.core.model import Round, Sample
 from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
@@ -137,7 +137,7 @@ class CallableBench(BaseBench):
             raised.worker, raised.round = NAMES[which], self._number
             raise raised from None
         FULL_COLLECTIONS.catch_up()
-        refuse_coroutine(answer)
+        refuse_lazy(answer, usage.reading.wall / loops)
 
     def _raised(self, usage: ProcessUsage) -> AbstractContextManager[bool]:
         """Return what gives the thread that enters it a higher priority, and all that works for it, beside others."""

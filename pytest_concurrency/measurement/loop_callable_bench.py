@@ -9,7 +9,8 @@ from typing import Any
 from pytest_concurrency.backends.base import Hung, Raised
 from pytest_concurrency.backends.batch import LEFT_BEHIND, SAYING_SO
 from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop, BorrowedLoopWorker
-from pytest_concurrency.core.errors import WorkerLost
+from pytest_concurrency.backends.lazy_results import refuse_lazy
+from pytest_concurrency.core.errors import BadArgument, WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
@@ -75,11 +76,18 @@ class LoopCallableBench(CallableBench):
         call = self._calls[which]
 
         async def batch() -> None:
+            answer = None
             with self._recording(), FULL_COLLECTIONS.postponed(), self._raised(usage), usage:
                 for _ in range(loops):
-                    await call()
+                    answer = await call()
+            refuse_lazy(answer, usage.reading.wall / loops)
 
-        self._on_loop(which, batch, loops)
+        try:
+            self._on_loop(which, batch, loops)
+        except Raised as raised:
+            if isinstance(raised.error, BadArgument):
+                raise raised.error from None
+            raise
         FULL_COLLECTIONS.catch_up()  # in this thread: in the loop's, it would block the user's event loop
 
     def _recording(self) -> AbstractContextManager[object]:

@@ -35,7 +35,8 @@ from pytest_concurrency.probes.process_threads import HELP
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _LONG_BODY = 0.5  # seconds; a longer call is a batch of its own: calibrating would cost the time of another call
-_LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
+_LONG_LOOK = 2.0  # seconds that finding out where time is lost, or the GIL is held, may take
+_RARE = 20  # calls in which a hold that is in some of them only should be met
 _SHORT_ROUNDS = 3  # short rounds in a row before a batch is sized again: where calls vary, one may be short by chance
 _PATIENCE = 20  # workers are given up after this many times the expected time of a batch
 
@@ -146,12 +147,11 @@ class WorkerBench(BaseBench):
                 sample, block = probed_batches.beside_loop_heartbeat(
                     lambda: self._run(setup, 1, 1, "beat"), lambda: group.block, self._others.bystanders
                 )
-        if gil is not None:
-            if self._hold_at is None and gil.longest.low > gil_heartbeat.NOTABLE:
-                self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, 1, beside=True), group.idents[0])
-            gil = replace(gil, where=self._hold_at or gil.where)
-        probe = gil or block
-        self._helped |= probe is not None and probe.others_cpu > HELP
+        if gil is not None and self._hold_at is None and gil.longest.low > gil_heartbeat.NOTABLE:
+            calls = 1 if self._body.prepare else math.ceil(min(_RARE, _LONG_LOOK / max(self._expected, 1e-6)))
+            self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, calls, beside=True), group.idents[0])
+        gil = gil and replace(gil, where=self._hold_at)  # when a probe sees it, the body may be at the next line
+        self._helped |= (probe := gil or block) is not None and probe.others_cpu > HELP
         return self._round_of(sample, gil=gil, block=block)
 
     def control(self, setup: WorkerSetup) -> Round:

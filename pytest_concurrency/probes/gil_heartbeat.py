@@ -39,6 +39,7 @@ _WAITS = 0.05  # share of blocked time above which a body alternates between com
 _THROUGHOUT = 0.8  # a body that computed for this part of a probe interval also computed at the end of the interval
 _REPRESENTS = 0.15  # part of the CPU time that such intervals must cover; those in which a wait begins make up to 0.1
 _TIME_SLICE = 0.01  # longest time, in seconds, that Linux lets a thread compute while another one wants its CPU
+_ASIDE = 0.1  # part of the body's CPU time from which what others compute counts as its own
 _TRIES = 3  # trial wake-ups, which show how late sleeps are where the run-queue delay cannot be read
 
 
@@ -56,7 +57,8 @@ class Wakeup:
     the probe thread gave up its CPU: once to sleep, and once more if it found the GIL taken. After a single switch, a
     wake-up is late for another reason than the GIL. ``in_turn`` is the CPU time of threads that may have held the GIL
     one after the other. ``holds`` is how many holds it waited for, estimated from how often it woke up: the thread that
-    gives up the GIL wakes the probe thread, and may have taken it again by then.
+    gives up the GIL wakes the probe thread, and may have taken it again by then. ``all_cpu`` is the CPU time of all
+    threads but the probe thread.
     """
 
     due: float
@@ -66,6 +68,7 @@ class Wakeup:
     switches: int | None = None
     in_turn: float = 0.0
     holds: int = 1
+    all_cpu: float = 0.0
 
     @property
     def found_taken(self) -> bool:
@@ -78,7 +81,8 @@ class Wakeups:
 
     ``coarse`` is how late sleeps always are here, measured where the run-queue delay cannot be read. ``others`` is how
     many seconds threads that do not belong to the body were running or ready to run, and may have held the GIL.
-    ``all_cpu`` and ``all_delay`` are the CPU time and the run-queue delay, in seconds, of all threads that do.
+    ``all_cpu`` and ``all_delay`` are the CPU time and the run-queue delay, in seconds, of all threads that do, and
+    ``children_cpu`` is the CPU time of child processes that have ended.
     """
 
     beats: tuple[Wakeup, ...]
@@ -86,6 +90,7 @@ class Wakeups:
     others: float = 0.0
     all_cpu: float = 0.0
     all_delay: float = 0.0
+    children_cpu: float = 0.0
 
 
 class Heartbeat:
@@ -114,6 +119,7 @@ class Heartbeat:
             raise
         self._active = active_of(self._others)
         self._threads = ProcessThreads()
+        self._children = CLOCKS.children_cpu()
 
     @property
     def place(self) -> str | None:
@@ -142,6 +148,7 @@ class Heartbeat:
             active,
             self._threads.cpu,
             self._threads.delay,
+            CLOCKS.children_cpu() - self._children,
         )
 
     def _live(self) -> None:
@@ -179,7 +186,7 @@ class Heartbeat:
         # One wait for the GIL takes one or two switches, for its condition and for the mutex of that. A wait that is
         # longer than the switch interval takes more: at least one in each of these intervals.
         holds = 1 if switched is None or late >= self._interval else max(1, (switched - 1) // 2)
-        beat = Wakeup(due, late, delay, computed, switched, others, holds)
+        beat = Wakeup(due, late, delay, computed, switched, others, holds, total)
         if stood and beat.found_taken and late - delay > max(self._longest, 4 * _SLACK):
             self._longest = late - delay
             self._stood = stood
@@ -199,7 +206,7 @@ def probe(
     """
     probe_thread = Heartbeat(watched, others, _PATIENCE if longest else _SHARE_PATIENCE)
     sample, beats = probe_thread.run(run_one)
-    return sample, summarize(sample.readings[0], beats, probe_thread.place)
+    return sample, summarize(sample.readings[0], beats, probe_thread.place, longest)
 
 
 def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
@@ -213,11 +220,18 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
     return probe_thread.place
 
 
-def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> GilProbe:
-    """Return bounds of the part of the body's CPU time in which the GIL was not available (pure)."""
+def summarize(reading: Reading, beside: Wakeups, place: str | None = None, longest_hold: bool = True) -> GilProbe:
+    """Return bounds of the part of the body's CPU time in which the GIL was not available (pure).
+
+    If not the longest hold is wanted but that part, helper threads and child processes compute for the body, too.
+    """
     slack = max(_SLACK, beside.coarse)
+    others_cpu = max(0.0, beside.all_cpu - reading.cpu)
+    theirs = others_cpu + beside.children_cpu
+    helped = not longest_hold and theirs > max(HELP, _ASIDE * reading.cpu)
+    cpu = reading.cpu + theirs if helped else reading.cpu
     surely = perhaps = least = beside_others = most = witnessed = alert = total = 0.0
-    seen = taken = 0
+    seen = taken_briefly = 0
     unseen = released = 0.0
     for beat in beside.beats:
         # Before and after the body, ``setup=`` and other code of the worker compute. Without this limit, their holds
@@ -228,18 +242,20 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         delay = min(beat.delay, inside)
         seen += 1
-        taken += beat.found_taken
+        # A beat that waits for longer has met a real hold, as a call that holds the GIL for some milliseconds is one.
+        taken_briefly += beat.found_taken and beat.late - beat.delay <= slack * beat.holds
         total += inside
         if beat.delay < _ALERT:
             alert += inside
-        computed = max(0.0, waited) if beat.cpu is None else min(beat.cpu, inside)
+        watched = beat.all_cpu if helped else beat.cpu
+        computed = max(0.0, waited) if watched is None else min(watched, inside)
         unseen += min(beat.delay, computed) if beat.delay >= _PROMPT else 0.0
         if not beat.found_taken:
             released += computed if beat.delay < _PROMPT and computed >= _THROUGHOUT * (_BEAT + beat.late) else 0.0
             most = max(most, delay)
             continue
         waited = max(0.0, waited - beat.delay)
-        computed = waited if beat.cpu is None else computed
+        computed = waited if watched is None else computed
         # While the probe thread slept, or had the GIL but no CPU, the body's computing was not a hold.
         sure = max(0.0, computed - _BEAT - beat.delay - slack)
         surely += sure
@@ -252,17 +268,16 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         most = max(most, waited + delay)
         if beat.delay < _ALERT:
             witnessed = max(witnessed, waited + delay)
-    if _waits_soon(reading) and released < _REPRESENTS * reading.cpu:
+    if _waits_soon(reading) and released < _REPRESENTS * cpu:
         perhaps += unseen
     # While other threads were active, they may have held the GIL. Without this, their holds count as the body's.
     least, beside_others, surely = (max(0.0, bound - beside.others) for bound in (least, beside_others, surely))
-    others_cpu = max(0.0, beside.all_cpu - reading.cpu)
     # Where other threads compute, the one that holds the GIL may have the CPU that the probe thread waits for. So
     # it has seen nothing then: otherwise, what it missed would count as evidence that there was no hold.
     covered = alert if others_cpu <= HELP else 0.0
     return GilProbe(
         window=reading.wall,
-        cpu=reading.cpu,
+        cpu=cpu,
         surely_held=surely,
         perhaps_held=max(surely, perhaps),
         longest=Interval(least, max(least, _upper(reading, most, seen))),
@@ -270,7 +285,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None) -> Gi
         coverage=covered / total if total else 0.0,
         beats=seen,
         where=place,
-        taken=None if any(beat.switches is None for beat in beside.beats) else taken,
+        taken_briefly=None if any(beat.switches is None for beat in beside.beats) else taken_briefly,
         least_beside_others=min(least, beside_others),
         others_cpu=others_cpu,
     )

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.batch import prepare_input, refuse_coroutine
+from pytest_concurrency.backends.batch import prepare_input
+from pytest_concurrency.backends.lazy_results import refuse_lazy
 from pytest_concurrency.core.errors import ExpectationNotMet
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body
@@ -62,7 +63,7 @@ def run_marked(
     if before is not None:
         with before.recording():
             answer = body.call()  # an exception is raised here, as in any plain test
-        refuse_coroutine(answer)
+        refuse_lazy(answer, CLOCKS.wall() - began)
         if answer is not None:
             warnings.warn(
                 pytest.PytestReturnNotNoneWarning(

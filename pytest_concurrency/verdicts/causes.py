@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pytest_concurrency.core.outcomes import Bound
-from pytest_concurrency.core.units import number, share
+from pytest_concurrency.core.units import duration, number, share
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.verdicts import advice
 
+_MORE = 1.5  # how much more speedup the computing must leave room for, so that it is not what keeps the speedup low
+_UNLOCK = "remove or narrow the lock, or use a larger connection pool."
+_UNLOCK_TASKS = "remove the lock, semaphore or pool limit, or move a blocking call with asyncio.to_thread()."
 _ONE_AT_A_TIME = 1.3  # at a larger speedup, "only one worker at a time gets through" would be false
 
 
@@ -65,16 +68,10 @@ def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, s
             f"{_KINDS[bound.kind]}. The first function computes {computes} of its time. To speed it up: {tool}.",
             "if the second function uses that already, look for a lock, a small pool, or serial work in it.",
         )
+    separate = f"the waits of {who} do not overlap."
     if bound.kind == "serialized":
-        separate = f"the waits of {who} do not overlap."
         why = f"serialized. The code waits {waits} of its time, and {_let_through(who, speedup, separate)}"
-        if setup.one_thread:
-            return Cause(
-                "serialized",
-                why,
-                "remove the lock, semaphore or pool limit, or move a blocking call with asyncio.to_thread().",
-            )
-        return Cause("serialized", why, "remove or narrow the lock, or use a larger connection pool.")
+        return Cause("serialized", why, _UNLOCK_TASKS if setup.one_thread else _UNLOCK)
     if bound.kind == "io":
         return Cause(
             "partial-overlap",
@@ -83,6 +80,14 @@ def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, s
             "raise the limit that it waits for: pool size, server workers, rate limit.",
         )
     kind = _KINDS[bound.kind]
+    # If all computing were done one after the other, there would be more speedup: so the waits are, too.
+    in_turn = advice.ceiling(setup.group_size, bound.cpu_share, 1.0)
+    if speedup is not None and speedup < min(_ONE_AT_A_TIME, in_turn / _MORE):
+        return Cause(
+            "serialized",
+            f"{kind}. The code computes only {computes} of its time, and {_let_through(who, speedup, separate)}",
+            _UNLOCK_TASKS if setup.one_thread else _UNLOCK,
+        )
     if setup.one_thread:
         return Cause(
             "one-event-loop",
@@ -111,6 +116,19 @@ def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, s
         "contention",
         f"{kind}. The code computes {computes} of its time, and the workers slow each other down.",
         f"look for {look_for}",
+    )
+
+
+def of_unequal_calls(calls: int, longest: float, mean: float) -> Cause:
+    """Return why concurrent calls that do not wait for each other give little speedup: the longest takes its time.
+
+    :param longest: seconds of the longest of so many concurrent calls, and ``mean`` that of all.
+    """
+    return Cause(
+        "unequal-calls",
+        f"unequal calls. The longest of {calls} calls at once took {duration(longest)}, the mean {duration(mean)}, and "
+        "each took no longer than alone.",
+        "give each worker the same amount of work, or require less.",
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pytest_concurrency.core import units
-from pytest_concurrency.core.model import GilUse, Sample
+from collections.abc import Sequence
+
+from pytest_concurrency.core import stats, units
+from pytest_concurrency.core.model import GilUse, Round, Sample
 from pytest_concurrency.core.outcomes import Bound, Estimate, Finding, Spent
 from pytest_concurrency.core.units import count, duration, formatter, number, share, within
+from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.bound_type import per_body
 from pytest_concurrency.engine.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.plan import WorkerSetup
@@ -18,6 +21,8 @@ KINDS = {
     "mixed": "mixed (it waits and computes)",
     "serialized": "serialized (it waits, and its waits do not overlap)",
 }
+_UNEQUAL = 1.25  # times the mean that the longest of some calls takes at least, to be worth naming
+_AS_ALONE = 1.15  # times a single call that concurrent ones take at most, if they do not wait for each other
 _BUSY = 0.6  # part of the CPUs' time that workers compute who have to wait for each other
 _AS_EXPECTED = ("threads", "tasks", "compare")  # how these start their workers cannot explain a figure
 PROMISE = "A healthy test fails less than once in 10,000 runs if its calls are alike or vary smoothly"
@@ -47,6 +52,8 @@ def finding(
     claim = result.claim
     cause = _cause(setup, result, bound, settlement)
     place = (longest_at(settlement, claim) if isinstance(claim, LongestClaim) else lost_at) or ""
+    if cause.kind == "unequal-calls":
+        place = ""  # no line makes these workers wait for each other
     return Finding(
         kind=cause.kind,
         label=label,
@@ -120,7 +127,10 @@ def _interval(estimate: Estimate | None) -> str:
 def longest_at(settlement: Settlement, claim: LongestClaim) -> str | None:
     """Return the line at which the longest hold or block was seen in most rounds; None if it was not seen."""
     probes = [round_.gil if claim.kind == "hold" else round_.block for round_ in settlement.rounds]
-    places = [probe.where for probe in probes if probe is not None and probe.where is not None]
+    seen = [probe for probe in probes if probe is not None and probe.where is not None]
+    # The line of a round that was short enough is another one, if only some calls take so long.
+    too_long = [probe for probe in seen if probe.longest.low > claim.threshold]
+    places = [probe.where for probe in too_long or seen if probe.where is not None]
     if _idle(settlement):
         return None
     return max(set(places), key=places.count) if places else None
@@ -158,6 +168,28 @@ def _share_cpus(setup: WorkerSetup, bound: Bound, settlement: Settlement) -> boo
     return bound.cpu_share * workers > known.cpus and busy > _BUSY * known.cpus
 
 
+def _unequal_calls(rounds: Sequence[Round]) -> tuple[float, float] | None:
+    """Return how long the longest of concurrent calls took, and the mean of them, in seconds, if that is all they lost.
+
+    None if they differ little, or if each took longer than a single one does, as calls do that wait for each other.
+    """
+    together = [_calls_of(round_.concurrent) for round_ in rounds if round_.concurrent is not None]
+    if not together:
+        return None
+    alone = stats.mean([readings.quiet_time(round_.serial.readings[0]) / round_.serial.loops for round_ in rounds])
+    each = stats.mean([stats.mean(calls) for calls in together])
+    longest = stats.mean([max(calls) for calls in together])
+    return (longest, each) if longest > _UNEQUAL * each and each < _AS_ALONE * alone else None
+
+
+def _calls_of(sample: Sample) -> list[float]:
+    """Return what one call of each worker took in the mean, in seconds, but for its waits for a CPU."""
+    first = sample.readings[0]
+    if first.ends:  # of tasks, which share a thread
+        return [(end - first.start) / sample.loops for end in first.ends]
+    return [readings.quiet_time(reading) / sample.loops for reading in sample.readings]
+
+
 def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlement) -> causes.Cause:
     claim, estimate = result.claim, result.estimate
     if isinstance(claim, GilClaim):
@@ -173,6 +205,8 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
     speedup = estimate.value if estimate is not None else None
     if _share_cpus(setup, bound, settlement):
         return causes.of_few_cpus(bound, setup.who(), settlement.known.cpus)
+    if not setup.own_code and (longest := _unequal_calls(settlement.rounds)) is not None:
+        return causes.of_unequal_calls(setup.group_size, *longest)
     return causes.of_speedup(bound, setup, settlement.known.one_interpreter, speedup)
 
 

@@ -335,7 +335,7 @@ def test_body(concurrency):
     text = text_of(result)
     assert "> assert concurrency.speedup(work" in text
     assert "> raise KeyError(n)" in text
-    assert "E KeyError: 'boom'" in text
+    assert "KeyError: 'boom' while measuring" in text
     assert "while measuring: threads worker 1 of 2, warming up" in text
     assert "bench.py:" not in text, "the plugin's own code is shown"
 
@@ -481,7 +481,7 @@ def test_a_finding_without_a_comparison_is_warned_of(suite: Suite, call: str, ad
         "concurrency.compare(wait, wait) <= 2",
         'concurrency.bound(wait) == "io"',
         "concurrency.scaling(wait) >= 0.7",
-        "concurrency.gil_hold(wait) <= 1",
+        "concurrency.gil_hold(wait) <= '1s'",
         "concurrency.measure(wait, threads=2).arms",
     ],
 )
@@ -504,6 +504,35 @@ def test_coroutines_that_are_not_awaited_are_not_measured(suite: Suite, call: st
     result = suite(HELPERS + f"\ndef test_body(concurrency):\n    assert {call}\n", "-W", "error")
     result.assert_outcomes(failed=1, passed=1)
     assert "asyncio.run(" in text_of(result)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "concurrency.compare(wait, lambda: map(wait, range(4))) >= 1",
+        "concurrency.compare(wait, lambda: ThreadPoolExecutor(2).map(time.sleep, [0.01] * 4)) >= 1",
+        "concurrency.speedup(lambda: (wait() for _ in range(4)), threads=2) <= 2",
+    ],
+)
+def test_results_that_have_done_nothing_are_not_measured(suite: Suite, call: str) -> None:
+    source = "from concurrent.futures import ThreadPoolExecutor\n"
+    result = suite(HELPERS + source + f"\ndef test_body(concurrency):\n    assert {call}\n")
+    result.assert_outcomes(failed=1, passed=1)
+    assert "nothing was measured. Consume it in the function: return list(...)." in text_of(result)
+
+
+@pytest.mark.parametrize("answer", ["asyncio.gather(await_(), await_())", "[await_(), await_()]", "await_()"])
+def test_what_an_async_function_leaves_unawaited_is_not_measured(suite: Suite, answer: str) -> None:
+    source = f"""
+async def candidate():
+    return {answer}
+
+async def test_body(concurrency):
+    assert await concurrency.compare(await_, candidate).at_least(1)
+"""
+    result = suite(HELPERS + source)
+    result.assert_outcomes(failed=1, passed=1)
+    assert "nothing was measured" in text_of(result)
 
 
 def test_a_long_call_is_waited_for_as_long_as_its_own_max_time_allows(suite: Suite) -> None:

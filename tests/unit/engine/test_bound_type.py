@@ -127,6 +127,18 @@ def test_cause_of_low_speedup_fits_bound_type_and_backend(
     assert cause.kind in FAILURES
 
 
+@pytest.mark.parametrize("backend", ["threads", "tasks"])
+def test_one_at_a_time_is_not_explained_by_a_little_computing(backend: str) -> None:
+    """If only the computing were done in turn, 30% of it would leave room for a speedup of 3.3x."""
+    cause = of_speedup(Bound("mixed", 0.3, 0.7, "held"), WorkerSetup(backend, 4), speedup=1.02)
+    assert cause.kind == "serialized"
+    assert "computes only 30% of its time, and only one of 4" in cause.why
+
+
+def test_much_computing_explains_one_at_a_time() -> None:
+    assert of_speedup(Bound("mixed", 0.7, 0.3, "held"), WorkerSetup("threads", 4), speedup=1.1).kind == "gil"
+
+
 @pytest.mark.parametrize(("speedup", "said"), [(1.02, "only one of 4 threads at a time"), (1.9, "only about 2 of 4")])
 def test_cause_claims_one_worker_at_a_time_only_where_the_speedup_shows_it(speedup: float, said: str) -> None:
     assert said in of_speedup(Bound("serialized", 0.0, 1.0), WorkerSetup("threads", 4), speedup=speedup).why

@@ -94,8 +94,8 @@ def test_how_much_of_the_computing_held_it(surely: float, perhaps: float, held: 
     assert (question.held.low, question.held.high) == pytest.approx((0.5, 0.5))
 
 
-BRIEFLY = GilProbe(0.01, 0.01, 0.0, 0.001, Interval(0.0, 0.0005), 12, taken=8)
-FREE_BY_BEATS = GilProbe(0.01, 0.01, 0.0, 0.001, Interval(0.0, 0.0005), 12, taken=1)
+BRIEFLY = GilProbe(0.01, 0.01, 0.0, 0.001, Interval(0.0, 0.0005), 12, taken_briefly=8)
+FREE_BY_BEATS = GilProbe(0.01, 0.01, 0.0, 0.001, Interval(0.0, 0.0005), 12, taken_briefly=1)
 BESIDE_OTHERS = round_(reading(0.01), reading(0.01, delay=0.01), reading(0.01, delay=0.01))
 
 

@@ -180,3 +180,35 @@ def test_where_sleeps_are_coarse_late_beats_are_no_holds() -> None:
     late = beats(0.1, late=0.015, computed=0.0)
     assert heard(0.0, 0.1, late, coarse=0.0155).longest.low == 0
     assert heard(0.0, 0.1, late, coarse=0.0004).longest.low > 0.014
+
+
+def shared(cpu: float, wait: float, found: list[Wakeup], **more: float) -> GilProbe:
+    """What a probe says of the held part of the computing, that of helper threads and child processes included."""
+    return summarize(reading(cpu, wait), Wakeups(tuple(found), **more), longest_hold=False)
+
+
+def test_a_helper_thread_that_holds_the_gil_makes_beats_late() -> None:
+    late = beats(0.05, late=0.01, computed=0.0, switches=2, all_cpu=0.0105)
+    assert gil_vote(shared(0.0, 0.05, late, all_cpu=0.05)).direction == 1
+
+
+def test_helper_threads_that_release_the_gil_make_none_late() -> None:
+    prompt = beats(0.05, late=0.0001, computed=0.0, switches=1, all_cpu=0.0012)
+    probe = shared(0.0, 0.05, prompt, all_cpu=0.1)
+    assert probe.cpu == 0.1
+    assert gil_vote(probe).direction == -1
+
+
+def test_a_child_process_holds_no_gil_of_this_one() -> None:
+    prompt = beats(0.05, late=0.0001, computed=0.0, switches=1)
+    probe = shared(0.0, 0.05, prompt, children_cpu=0.05)
+    assert probe.cpu == 0.05
+    assert gil_vote(probe).direction == -1
+
+
+def test_beats_that_get_the_gil_soon_are_counted() -> None:
+    """A body that holds the GIL for 3 ms at a time makes beats wait for long, which is no brief release."""
+    brief = beats(0.02, late=0.0001, computed=0.0006, switches=2)
+    held = beats(0.02, late=0.003, computed=0.0035, switches=2)
+    assert heard(0.02, 0.0, brief).taken_briefly == heard(0.02, 0.0, brief).beats > 30
+    assert heard(0.02, 0.0, held).taken_briefly == 0

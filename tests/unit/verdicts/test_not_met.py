@@ -359,3 +359,21 @@ def test_message_of_an_undecided_test_names_what_was_asked_and_fits_80_columns()
     assert first.startswith("undecided: expect_speedup(threads=2, at_least=1.9): no verdict")
     assert "Try:   raise max_time." in rest
     assert max(map(len, (first, *rest))) < 80
+
+
+def of_parts(*seconds: float) -> Round:
+    """A round of parts of different length, which do not wait for each other; each calls its own in the serial run."""
+    return round_(reading(0.0, sum(seconds) / len(seconds)), *[reading(0.0, each) for each in seconds])
+
+
+def test_calls_of_unequal_length_are_the_cause_if_none_waits_for_another() -> None:
+    ended = settlement(SpeedupClaim(3, 2.2, 0.25), rounds=(of_parts(0.03, 0.01, 0.01),) * 5)
+    found = not_met._cause(WorkerSetup("threads", 3), ended.results[0], Bound("io", 0.0, 1.0), ended)
+    assert found.kind == "unequal-calls"
+    assert "The longest of 3 calls at once took 30 ms, the mean 16.7 ms" in found.why
+
+
+def test_calls_that_wait_for_each_other_are_not_unequal() -> None:
+    in_a_lock = round_(reading(0.0, 0.01), *[reading(0.0, 0.01 * place) for place in (1, 2, 3)])
+    assert not_met._unequal_calls([in_a_lock] * 5) is None
+    assert not_met._unequal_calls([of_parts(0.01, 0.01, 0.011)] * 5) is None
