@@ -249,8 +249,13 @@ def rerun(pytester: pytest.Pytester, *options: str, subprocess: bool = False) ->
 
 def text_of(result: pytest.RunResult) -> str:
     """All that a user reads, with line breaks and indents of wrapping taken out."""
-    lines = re.sub(r"^E  +", "", result.stdout.str() + result.stderr.str(), flags=re.MULTILINE)
+    # The further lines of an exception begin with E, as its first one does.
+    lines = re.sub(r"(?<=\n)(E  .*)((?:\nE  .*)+)", _joined, result.stdout.str() + result.stderr.str())
     return " ".join(lines.split())
+
+
+def _joined(exception: re.Match[str]) -> str:
+    return exception[1] + exception[2].replace("\nE  ", "\n  ")
 
 
 def assert_outcome(result: pytest.RunResult, name: str, outcome: str) -> None:

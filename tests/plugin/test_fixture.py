@@ -335,7 +335,7 @@ def test_body(concurrency):
     text = text_of(result)
     assert "> assert concurrency.speedup(work" in text
     assert "> raise KeyError(n)" in text
-    assert "KeyError: 'boom' while measuring" in text
+    assert "E KeyError: 'boom'" in text
     assert "while measuring: threads worker 1 of 2, warming up" in text
     assert "bench.py:" not in text, "the plugin's own code is shown"
 
