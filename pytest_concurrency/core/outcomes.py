@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal, NoReturn
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import BackendName, BoundKind, GilUse, Interference, Interval, VerdictName
 
+__tracebackhide__ = True  # pytest shows a comparison that is refused at the line of the test
+
 
 class Unordered:
     """Raises TypeError for <, <=, > and >=: a comparison without a margin is no verdict. ``_NO_ORDER`` says so."""
@@ -50,8 +52,8 @@ class Estimate(Unordered):
     unit: str = "ratio"
 
     _NO_ORDER: ClassVar[str] = (
-        "an estimate has no order: compare its .value, .low or .high. For a verdict that holds in every run, write "
-        "assert concurrency.speedup(...) >= 2"
+        "an estimate has no order: compare its .value, .low or .high.\n"
+        "For a verdict, write assert concurrency.speedup(...) >= 2"
     )
 
 

@@ -155,7 +155,5 @@ def read(
         try:
             values[keyword] = table[keyword](value)
         except ValueError as error:
-            raise BadArgument(
-                f"{name}({keyword}={value!r}): {keyword} {error}. Its keywords: {', '.join(listed)}."
-            ) from None
+            raise BadArgument(f"{name}({keyword}={value!r}): {keyword} {error}.") from None
     return values

@@ -71,7 +71,8 @@ def chosen(name: str, arguments: Mapping[str, Any], is_async: bool) -> list[Plac
         backend = f"{choice.name}-executor" if choice.name in _RESERVED else choice.name
         found.append(Placement(backend, size, choice))
     elif "workers" in arguments:
-        raise BadArgument(f"{name}: workers= belongs to executor=; without one, write {CHOICE}.")
+        size = arguments["workers"]
+        raise BadArgument(f"{name}(workers={size}): workers= needs executor=. For threads, write threads={size}.")
     for where in found:
         backend_for(name, "executor" if where.executor else where.backend, is_async, explicit=True)
     return found

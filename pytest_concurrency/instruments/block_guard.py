@@ -76,9 +76,8 @@ class NonblockingBlock:
             return
         longest = max(self._monitor.blocks, key=lambda block: (block.low, block.high))
         if longest.low > self._limit:
-            raise ExpectationNotMet(
-                longest.message(f"{self._title} is not met: the loop could not run for {longest.length}.")
-            )
+            what = f"the event loop was blocked for {longest.length}; required: at most {duration(self._limit)}."
+            raise ExpectationNotMet(longest.message(f"{self._title} is not met: {what}", inside=True))
         self._undecided(
             f"the event loop was late by {longest.told()}: one run does not show whether the block's own code took "
             f"longer than {duration(self._limit)} (max_block)"

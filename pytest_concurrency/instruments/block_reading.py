@@ -53,15 +53,17 @@ class Block:
         where = f" at {self.where}" if self.where else ", at a line that was not seen"
         return self.length + where + "".join(f"; {seconds} {name}" for name, seconds in self._besides())
 
-    def message(self, headline: str, exempt: str = "") -> str:
+    def message(self, headline: str, exempt: str = "", inside: bool = False) -> str:
         """Return the message of a block that was too long.
 
         :param exempt: how the test's author can allow it.
+        :param inside: whether it is raised inside the test.
         """
         known = causes_.of_longest("block")
         why = " ".join([known.why, *(f"{seconds} {name}." for name, seconds in self._besides())])
         place = self.where or "a line that was not seen"
-        return message.render(Finding(known.kind, headline, cause=why, place=place, try_next=known.try_next + exempt))
+        finding = Finding(known.kind, headline, cause=why, place=place, try_next=known.try_next + exempt)
+        return message.render(finding, inside=inside)
 
     def _besides(self) -> list[tuple[str, str]]:
         return [
@@ -74,7 +76,7 @@ class Block:
 GIL = "of it other threads computed, and the loop may have waited for the GIL"
 COLLECTOR = "of it were the garbage collector's, which ran by itself"
 COLLECTING = "of it were the garbage collector's, which a line called"
-STEAL = "were taken by the hypervisor in or before it"
+STEAL = "of it, or of the time before it, the hypervisor took"
 STALLED = "of it the whole process stood still"
 DELAY = "more the thread waited for a CPU, which is subtracted"
 

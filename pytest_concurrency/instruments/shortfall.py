@@ -103,7 +103,7 @@ def exceeded(named: Named, ledger: Ledger) -> str:
 
 def _rendered(named: Named, headline: str, cause: str, where: Sequence[str], try_next: str) -> str:
     place = "\n".join([*where, f"made at {named.made_at}"])
-    return message.render(Finding(_KIND, headline, cause=cause, place=place, try_next=try_next))
+    return message.render(Finding(_KIND, headline, cause=cause, place=place, try_next=try_next), inside=True)
 
 
 def _at_most(ledger: Ledger) -> str:

@@ -88,7 +88,7 @@ class Target:
         what: Any = self.function
         why = ""
         if isinstance(what, type):
-            why = "it is a class, which a function cannot replace. Watch its method, such as __init__"
+            why = f'it is a class. Watch one of its methods: "{self.name}.__init__"'
         elif isinstance(what, property) or not callable(what):
             why = f"it is a {type(what).__name__}, which is not called by that name. Watch a function or method"
         elif inspect.isgeneratorfunction(what) or inspect.isasyncgenfunction(what):

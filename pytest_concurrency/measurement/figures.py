@@ -42,7 +42,7 @@ class Figures(Unordered):
         return f"<measured: {speedups or 'serial only'}; bound: {self.bound.kind}; {count(self.rounds, 'round')}>"
 
     _NO_ORDER: ClassVar[str] = (
-        "a measurement has no verdict and no order: look at its .speedup, .bound and .arms. "
+        "a measurement has no verdict and no order: look at its .speedup, .bound and .arms.\n"
         "To assert a speedup, write assert concurrency.speedup(...) >= 2"
     )
 

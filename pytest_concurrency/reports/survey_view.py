@@ -169,8 +169,8 @@ def _notes(survey: Mapping[str, Any]) -> Iterator[str]:
     if "failed" in apart:
         part = apart["failed"]
         yield (
-            f"{count(part['tests'], 'test')} failed, and took {duration(part['wall'])}: kept apart from all figures "
-            "above and from the prediction. Mend them, and survey again."
+            f"{count(part['tests'], 'test')} failed, and took {duration(part['wall'])}. {_these(part['tests'])} not "
+            "counted above. Let all tests pass, and run the survey again."
         )
     if "measured" in apart:
         part = apart["measured"]
@@ -185,8 +185,12 @@ def _notes(survey: Mapping[str, Any]) -> Iterator[str]:
         )
     if (survey["foreign"] or 0.0) >= _BUSY:
         yield (
-            f"Other programs used {number(round(survey['foreign'], 1))} CPUs during the session. Run it on an idle "
+            f"Other programs used {survey['foreign']:.1f} CPUs during the session. Run it on an idle "
             "machine for figures to rely on. The prediction is for an idle one."
         )
     if survey["tests"]:
         yield "One run shows a likely bound type. To make certain, paste a marker."
+
+
+def _these(tests: int) -> str:
+    return "It is" if tests == 1 else "They are"

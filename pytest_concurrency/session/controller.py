@@ -187,6 +187,8 @@ class Controller:
             refused = priority.why if settings.priority in ("nice", "realtime") else ""
             layout = terminal.Layout(settings.full_report, settings.columns, settings.sort, str(priority), refused)
             terminal.show(terminalreporter, measured, layout, self._complaints, reasons)
+        if self._settings.disable and not self._settings.skip:
+            terminalreporter.write_line("concurrency: nothing was measured (--concurrency-disable)", yellow=True)
         if self._surveyed is not None:
             from pytest_concurrency.reports import survey_text
 

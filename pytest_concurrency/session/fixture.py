@@ -77,6 +77,9 @@ class Concurrency(InstrumentCalls):
         self._guests: list[BorrowedLoop] = []
         self._made: list[Compared] = []
 
+    def __repr__(self) -> str:
+        return "<fixture concurrency>"  # pytest shows it above each failed comparison
+
     def speedup(self, function: Callable[..., Any], *args: Any, **options: Any) -> Speedup:
         """Return how many times as fast N workers do N calls as one worker does; compare it with ``>=`` or ``<=``.
 

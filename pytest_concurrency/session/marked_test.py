@@ -11,10 +11,11 @@ import pytest
 
 from pytest_concurrency.backends.batch import prepare_input
 from pytest_concurrency.backends.lazy_results import refuse_lazy
-from pytest_concurrency.core.errors import ExpectationNotMet
+from pytest_concurrency.core.errors import ConcurrencyError, ExpectationNotMet
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.outcomes import Outcome
+from pytest_concurrency.core.text import wrap
 from pytest_concurrency.expectations.base import Expectation, Tolerances
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.measurement.trial import Request, SessionContext, Trial
@@ -24,10 +25,10 @@ from pytest_concurrency.session.calls.either_way import EitherWay
 from pytest_concurrency.session.undecided import Skip
 from pytest_concurrency.verdicts import left_running, message
 
-_REPEATABLE = (
-    "The first, plain call of the body passed. A measured body runs again and again, in several workers at once, so it "
-    "must be repeatable: give it files, rows and ports of its own (concurrency_tmp_path, concurrency_worker.index), or "
-    "new input for each call with setup=, and leave nothing behind."
+_REPEATABLE = wrap(
+    "The body passed when it was called once. It runs many times, in several workers at once: give each worker its own "
+    "files, rows and ports (concurrency_tmp_path, concurrency_worker.index), give it new input with setup=, and leave "
+    "nothing behind."
 )
 
 
@@ -135,6 +136,8 @@ class _Repeatable:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         notes = getattr(error, "__notes__", None)
+        if isinstance(error, ConcurrencyError):  # it says what to do
+            return
         if self._first_call_passed and isinstance(error, Exception) and isinstance(notes, list):
             notes.append(_REPEATABLE)
 

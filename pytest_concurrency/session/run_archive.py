@@ -104,7 +104,7 @@ class Kept:
         after = [*wrapped(self._after, width), *imprecise_lines(self._imprecise, width)]
         if not self._comparisons:
             if notes and self._settings.save is None:
-                notes.append(Line("nothing was compared, so no test can fail; save a run with --concurrency-save"))
+                notes.append(Line("nothing was compared, so no loss can be found; save a run with --concurrency-save"))
             return [*wrapped(notes, width), *after]
         # With -q, a user who has a baseline does not need to know which newer runs cannot be compared.
         shown = wrapped([] if brief else notes, width)

@@ -75,7 +75,7 @@ def threshold(at_least: float, estimate: Estimate, best: float, margin: Interval
     better_one = safe_threshold(estimate, best, margin.low / margin.high)
     if at_least > _CEILING * best:
         what = f"at_least={number(at_least)} is close to the best that is possible here, {number(round(best, 2))}x"
-    elif margin.low < estimate.value < at_least:
+    elif margin.low < estimate.value < at_least and better_one > 1:
         what = f"the measured {ratio(estimate.value)} is below at_least={number(at_least)}, inside the margin"
     else:
         return ""

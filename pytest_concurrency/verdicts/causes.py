@@ -33,7 +33,9 @@ SLOWER = Cause(
     "the first function is the faster one.",
     "look for what else the second one does: starting threads, sending data.",
 )
-SWAPPED = SLOWER._replace(try_next=f"swap them: compare(slow, fast). Or {SLOWER.try_next}")
+SWAPPED = SLOWER._replace(
+    try_next=f"if the slow one was meant to come first, swap them: compare(slow, fast). Otherwise, {SLOWER.try_next}"
+)
 GIL_HELD = Cause(
     "gil-not-released",
     "the computing holds the GIL.",

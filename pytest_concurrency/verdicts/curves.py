@@ -9,6 +9,8 @@ from pytest_concurrency.core.text import bar, wrap
 from pytest_concurrency.core.units import count, duration, figure, interval, share
 from pytest_concurrency.engine.scaling_laws import fit_usl, knee_of, peak_of, reading_of
 
+_HELPS = 1.2  # a smaller speedup is no help worth naming
+
 
 def curve(points: Sequence[Point]) -> str:
     """Return a line for each count, with a bar for its efficiency and the time that a call took more than serially."""
@@ -41,6 +43,8 @@ def knee(points: Sequence[Point]) -> str:
     """Say from which count on more workers do not help; nothing if each step helps, or there is one count only."""
     if len(points) < 2 or (workers := knee_of(points)) == points[-1].workers:
         return ""
+    if max(point.speedup.value for point in points) < _HELPS:
+        return "More workers do not help."
     said = f"More than {count(workers, 'worker')} {'does' if workers == 1 else 'do'} not help."
     peak = peak_of(points)
     if peak is None:

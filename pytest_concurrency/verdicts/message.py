@@ -22,16 +22,19 @@ _ROWS = (
 )
 
 
-def render(finding: Finding, extra: str = "") -> str:
+def render(finding: Finding, extra: str = "", inside: bool = False) -> str:
     """Return the whole message of a failed test, from what was measured and required to where to read more.
 
     :param extra: a block of lines below the evidence, such as a scaling curve.
+    :param inside: whether it is raised inside the test: then pytest puts a margin before each line, and shows only the
+        first one in its short summary.
     """
+    width = 80 - _MARGIN if inside else WIDTH
     parts = [
-        wrap(first_line(finding)),
+        first_line(finding) if inside else wrap(first_line(finding)),
         evidence(finding.evidence, finding.rounds),
         extra,
-        "\n".join(_wrapped(finding, WIDTH)),
+        "\n".join(_wrapped(finding, width)),
         "\n".join(filter(None, [wrap(finding.certainty), f"More:  {about(finding.kind)}"])),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -64,7 +67,7 @@ def explanation(finding: Finding) -> list[str]:
     """Return the lines below a failed comparison. pytest may show only the first ones, so what helps most is first."""
     parts = [
         "\n".join(_wrapped(finding, WIDTH - _MARGIN)),
-        about(finding.kind),
+        about(finding.kind),  # without a label, it fits a line of 80 columns
         evidence(finding.evidence, finding.rounds),
     ]
     return [line for part in parts if part for line in part.splitlines()]

@@ -201,7 +201,7 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
     if isinstance(claim, SpeedupClaim) and claim.at_most:
         return causes.TOO_FAST
     if setup.own_code and estimate is not None and estimate.high < 1:
-        return causes.SWAPPED if claim.threshold * estimate.value <= 1 else causes.SLOWER
+        return causes.SWAPPED if claim.margin.low * estimate.low <= 1 else causes.SLOWER
     speedup = estimate.value if estimate is not None else None
     if _share_cpus(setup, bound, settlement):
         return causes.of_few_cpus(bound, setup.who(), settlement.known.cpus)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interference, Interval, Round
-from pytest_concurrency.core.outcomes import Finding
+from pytest_concurrency.core.outcomes import Estimate, Finding
 from pytest_concurrency.core.units import count, duration, formatter, number, ratio, share
 from pytest_concurrency.core.units import within as within_
 from pytest_concurrency.engine import voting
@@ -26,8 +27,11 @@ from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.rules import could_be_chance
 from pytest_concurrency.engine.rules.base import BatchedCalls, Drifted, Fell, Undone
 from pytest_concurrency.engine.settlement import TimeRanOut, Unmeasurable
+from pytest_concurrency.verdicts import advice
 
+_AWAY = "move the threshold away from the measured value"
 _LESS_COMPUTING = "let the body compute less, or say how much it computes with expect_cpu_bound(min_cpu=...)."
+_ENOUGH_ROUNDS = 10  # that a raised max_time has to leave room for
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
 _STOLEN = 0.05  # CPUs worth naming
@@ -109,7 +113,8 @@ def _time_ran_out(
         if sum(walls) < max_time / 2:
             rest = "the start of the workers, setup=, calls to warm up, and pauses took the rest"
             return Doubt(f"{there_was}, and {rest}", "raise max_time.")
-        return Doubt(there_was, "raise max_time, or make the body shorter.")
+        enough = math.ceil(max(2 * max_time, _ENOUGH_ROUNDS * stats.median(walls)))
+        return Doubt(there_was, f'raise max_time, for example to "{enough}s", or make the body shorter.')
     above = sum(vote.direction > 0 for vote in case.votes)
     below = sum(vote.direction < 0 for vote in case.votes)
     silent = len(case.votes) - above - below
@@ -121,10 +126,10 @@ def _time_ran_out(
     say = formatter(case.claim.unit)
     low, high = say(case.claim.margin.low), say(case.claim.margin.high)
     if isinstance(case.claim, GilClaim):  # its threshold is no number that a user has given
-        required, farther = f'gil="{case.claim.use}"', ""
+        required, farther = f'gil="{case.claim.use}"', []
     else:
         required = f"at least {high}" if case.claim.met_when > 0 else f"at most {low}"
-        farther = ", or choose a threshold farther from the figure"
+        farther = [_AWAY]
     support, against = (above, below) if case.claim.met_when > 0 else (below, above)
     said = (
         f"{within}: of {count(len(case.votes), 'round')}, {support} support{_s(support)} {required}, {against} "
@@ -134,11 +139,11 @@ def _time_ran_out(
     body = list(_in_the_body(case, above - below, bool(machine)))
     tries = [doubt.try_next for doubt in body if doubt.try_next]
     if machine or not tries:
-        tries.append(f"run it on a quieter machine{farther}")
+        tries += ["run it on a quieter machine", *farther]
     sentences = [said, *(doubt.said for doubt in body), *machine]
     return Doubt(
         ". ".join(part[:1].upper() + part[1:] if place else part for place, part in enumerate(sentences)),
-        f"{'; '.join(dict.fromkeys(tries))}; or raise max_time.",
+        f"{', '.join(dict.fromkeys(tries))}, or raise max_time.",
     )
 
 
@@ -162,14 +167,13 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
         yield Doubt("the calls vary: some compute, and others wait", same_work)
     elif case.spread.varies and disturbed and not late:
         yield Doubt(
-            f"the ratio varies by {share(case.spread.seen)} from round to round, because the calls vary or because of "
-            "the following"
+            f"the speedup varies by {share(case.spread.seen)} from round to round, by itself or as others disturb it"
         )
     elif case.spread.varies and not late:  # otherwise that may be the machine
         yield Doubt(
-            "the calls vary in duration (a rate limit, or extra work at every n-th call), so the figures of rounds "
-            f"vary by {share(case.spread.seen)}, and some may agree by chance",
-            f"{same_work}, or move the threshold farther away",
+            "the calls vary in duration (a rate limit, or extra work at every n-th call), so the rounds differ by "
+            f"{share(case.spread.seen)}, and some may agree by chance",
+            f"{same_work}, {_AWAY}",
         )
 
 
@@ -221,5 +225,16 @@ def _inside_margin(case: Decision) -> Doubt:
     return Doubt(
         f"the measured {say(estimate.value)} (interval {within_(estimate.low, estimate.high, case.claim.unit)}) lies "
         f"inside the margin between {say(margin.low)} and {say(margin.high)}, where neither answer is certain",
-        "move the threshold farther from the measured figure.",
+        _other_threshold(case, estimate),
     )
+
+
+def _other_threshold(case: Decision, estimate: Estimate) -> str:
+    """Return which threshold would be decided, and when to choose it."""
+    claim, say = case.claim, formatter(case.claim.unit)
+    if isinstance(claim, SpeedupClaim) and not claim.at_most:
+        lower = advice.safe_threshold(estimate, math.inf, claim.margin.low / claim.margin.high)
+        if lower > 1:
+            more = f"If it should be {number(claim.threshold)}x or more, look for what keeps it below."
+            return f"if {say(estimate.value)} is enough, require {number(lower)}x. {more}"
+    return f"{_AWAY}."

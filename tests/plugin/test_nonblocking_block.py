@@ -22,7 +22,7 @@ def test_a_block_fails_and_its_line_is_named(suite: Suite, statement: str) -> No
     result = suite(body(f"{statement} concurrency.nonblocking('20ms'):", "    time.sleep(0.4)"))
     assert_outcome(result, "test_body", "FAILED")
     assert "Where: test_suite.py:7 in main: time.sleep(0.4)" in text_of(result)
-    assert "concurrency.nonblocking('20ms') is not met: the loop could not run for" in text_of(result)
+    assert "concurrency.nonblocking('20ms') is not met: the event loop was blocked for" in text_of(result)
     assert_other_passed(result)
 
 

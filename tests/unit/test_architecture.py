@@ -57,6 +57,7 @@ SHARED = {
         "environment",
         "serialization",
         "hung",
+        "lazy_results",
         "framing",
         "pipe_group",
         "pipe_main",

@@ -18,7 +18,7 @@ from pytest_concurrency.cli import console
 from pytest_concurrency.cli.commands import time_of
 from pytest_concurrency.core.errors import CommandError
 from pytest_concurrency.core.text import bar
-from pytest_concurrency.core.units import duration, share
+from pytest_concurrency.core.units import duration, ratio, share
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.explore import recommend, targets
@@ -123,6 +123,9 @@ def text_of(found: Exploration, arguments: str) -> str:
         source = advice.source_of_test(found.target, arguments, markers, found.is_async)
         parts.append("To keep this speedup, paste this into a test file:")
         parts.append("\n".join(f"    {line}".rstrip() for line in source.splitlines()))
+    elif best is not None and best.speedup is not None:
+        low = ratio(best.speedup.low)
+        parts.append(f"No test is suggested: the lower end of the interval, {low}, leaves no room for a margin.")
     return "\n\n".join(parts)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.core.errors import ExpectationNotMet
+from pytest_concurrency.core.text import wrap
 from pytest_concurrency.core.units import duration
 from pytest_concurrency.expectations import MARKERS
 from pytest_concurrency.instruments import block_list
@@ -99,8 +100,8 @@ class LoopGuard:
         longest = max(blocks, key=lambda block: block.low)
         more = f" ({len(blocks)} such blocks, this is the longest)" if len(blocks) > 1 else ""
         text = longest.message(
-            f"the event loop could not run for {longest.length}{more}; --concurrency-max-block allows "
-            f"{duration(self._limit)}.",
+            f"the event loop was blocked for {longest.length}{more}; required: at most {duration(self._limit)} "
+            "(--concurrency-max-block).",
             f" To exempt the test: @pytest.mark.{MARKER}(reason), the ini key concurrency_max_block_allow, or "
             "concurrency.pause().",
         )
@@ -121,7 +122,8 @@ def _reason(item: pytest.Item) -> str | None:
     reason = mark.kwargs.get("reason", mark.args[0] if mark.args else None)
     if not isinstance(reason, str) or not reason or len(mark.args) + len(mark.kwargs) != 1:
         raise pytest.fail.Exception(
-            f'{MARKER} needs one argument, the reason: write @pytest.mark.{MARKER}("the driver has no async version").',
+            wrap(f'{MARKER} needs one argument, the reason: @pytest.mark.{MARKER}("the driver has no async version").')
+            + f"\nin {item.nodeid}",
             pytrace=False,
         )
     return reason
