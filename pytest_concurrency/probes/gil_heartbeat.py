@@ -39,6 +39,7 @@ _WAITS = 0.05  # share of blocked time above which a body alternates between com
 _THROUGHOUT = 0.8  # a body that computed for this part of a probe interval also computed at the end of the interval
 _REPRESENTS = 0.15  # part of the CPU time that such intervals must cover; those in which a wait begins make up to 0.1
 _TIME_SLICE = 0.01  # longest time, in seconds, that Linux lets a thread compute while another one wants its CPU
+_BRIEF = 0.001  # seconds; a beat sees little of a hold that is not longer, as it may ask for the GIL only near its end
 _ASIDE = 0.1  # part of the body's CPU time from which what others compute counts as its own
 _TRIES = 3  # trial wake-ups, which show how late sleeps are where the run-queue delay cannot be read
 
@@ -242,8 +243,8 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None, longe
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         delay = min(beat.delay, inside)
         seen += 1
-        # A beat that waits for longer has met a real hold, as a call that holds the GIL for some milliseconds is one.
-        taken_briefly += beat.found_taken and beat.late - beat.delay <= slack * beat.holds
+        # A beat that waits for longer has met a hold of its own, not one of many short ones.
+        taken_briefly += beat.found_taken and beat.late - beat.delay <= _BRIEF * beat.holds
         total += inside
         if beat.delay < _ALERT:
             alert += inside

@@ -192,7 +192,7 @@ def test_lives():
         ("executor='lokky', workers=2", "Did you mean 'loky'?"),
         ("executor='wrong', workers=2", "gave 42, and a concurrent.futures.Executor is needed"),
         ("executor='mine'", "does not say how many workers: add workers=N"),
-        ("workers=2", "workers= belongs to executor="),
+        ("workers=2", "workers= needs executor=. For threads, write threads=2."),
         ("executor=7, workers=2", "must be a concurrent.futures.Executor"),
         ("executor='mine', workers=0", "workers must be between 1 and"),
         ("executor='mine', workers=2, threads=2", "has threads and executor"),
