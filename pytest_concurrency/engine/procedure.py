@@ -76,7 +76,7 @@ class _Loop:
             longest = max(longest, self._bench.now() - started)
             if not self._done():
                 self._prepare_next(fresh, bad)
-            elif not self._separate_calls():
+            elif not self._separate_calls(done=True):
                 break
         return self._settlement()
 
@@ -236,26 +236,28 @@ class _Loop:
         share = readings.mean_cpu_share(self._rounds)
         return self._rounds[-1].serial.loops > 1 or share > constants.ONLY_COMPUTES
 
-    def _separate_calls(self) -> bool:
+    def _separate_calls(self, done: bool = False) -> bool:
         """Make one call a batch where calls vary: the longest of some sums is nearer to the mean than that of calls.
 
         Return whether that makes it necessary to begin again.
+
+        :param done: whether what is decided is enough, so that claims which are still open do not matter.
         """
         together = self._rounds[-1].concurrent
         if together is None or self._plan.setup.method != "pair":
             return False
         for case in self._cases:
-            if self._calls_vary(case, together.loops):
+            if self._needs_single_calls(case, together.loops, done):
                 calls = mean_ratio.best_serial_calls(case.votes, together.workers)
                 if self._bench.one_call(self._plan.setup, calls):
                     self._forget_rounds()
                     return True
         return False
 
-    def _calls_vary(self, case: Decision, loops: int) -> bool:
-        """Whether single calls are needed for a verdict, or to keep the one that there is."""
+    def _needs_single_calls(self, case: Decision, loops: int, done: bool) -> bool:
+        """Whether a verdict needs them: one that is to come, or one that the end would undo."""
         if case.open:
-            return len(self._rounds) in constants.SIZING and case.calls_vary(loops)
+            return not done and len(self._rounds) in constants.SIZING and case.calls_vary(loops)
         return loops > 1 and rules.held_back(self._leaning(case), 0, "end") is batched_calls.RULE
 
     def _may_keep_step(self) -> bool:
@@ -296,6 +298,7 @@ class _Loop:
         return rule.reason(leaning)
 
     def _leaning(self, case: Decision) -> Leaning:
+        """What rules for the end get to see of a claim."""
         setup = self._plan.setup
         return Leaning(
             case.claim,
