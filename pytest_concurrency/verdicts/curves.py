@@ -16,7 +16,11 @@ def curve(points: Sequence[Point]) -> str:
     """Return a line for each count, with a bar for its efficiency and the time that a call took more than serially."""
     rows = [("workers", "speedup", "efficiency", "serial %", "+CPU", "+blocked")]
     for point in points:
-        serial = f"{share(point.serial_part)} {interval(point.serial_part_low, point.serial_part_high, 'share')}"
+        # Workers that are slower than one have a serial part above 1, which would read as a mistake.
+        part, low, high = (
+            min(1.0, each) for each in (point.serial_part, point.serial_part_low, point.serial_part_high)
+        )
+        serial = f"{share(part)} {interval(low, high, 'share')}"
         rows.append(
             (
                 str(point.workers),
