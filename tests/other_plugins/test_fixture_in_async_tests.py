@@ -290,13 +290,16 @@ FORGOTTEN = [
     ("assert await concurrency.speedup(wait, tasks=4)", "awaits it without one"),
     ("assert concurrency.compare(wait, wait) <= 2", "write assert await concurrency.compare(wait, wait).at_most(2)"),
     ("assert concurrency.scaling(wait) >= 0.7", "write assert await concurrency.scaling(wait, ...).at_least(0.7)"),
-    ("assert concurrency.loop_block(wait) <= 1", "write assert await concurrency.loop_block(wait, ...).at_most(1)"),
+    (
+        "assert concurrency.loop_block(wait) <= '1s'",
+        "write assert await concurrency.loop_block(wait, ...).at_most('1s')",
+    ),
     ("assert concurrency.bound(wait) == 'io'", 'write assert await concurrency.bound(wait, ...) == "io"'),
     ("assert await concurrency.bound(time.sleep, 0.01) == 'io'", "there is nothing to await: sleep is a plain"),
     ("assert await concurrency.speedup(time.sleep, 0.01, threads=2).at_least(1.5)", "there is nothing to await"),
     ("assert await concurrency.compare(wait, time.time).at_least(2)", "time is a plain function. Make both an async"),
     (
-        "await asyncio.gather(*(concurrency.loop_block(wait).at_most(1) for _ in range(2)))",
+        "await asyncio.gather(*(concurrency.loop_block(wait).at_most('1s') for _ in range(2)))",
         "was awaited while another measurement runs, on the same event loop",
     ),
 ]
