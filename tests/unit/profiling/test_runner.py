@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -33,7 +34,7 @@ def profile(function: Callable[[], Any], together: float, seconds: float = 60.0,
     found: list[Profile] = []
     measured = outcome(verdict="not_met", arms=(arm(1, 0.05, backend), arm(4, together, backend)))
     Profiler("cprofile", "wall", False, seconds, WorkerEnvironment(Path()), found.append)(
-        Body(function, is_async=asyncio.iscoroutinefunction(function)), [measured]
+        Body(function, is_async=inspect.iscoroutinefunction(function)), [measured]
     )
     return found[0]
 
