@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable
 from concurrent.futures import Future
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
@@ -47,6 +46,5 @@ def _lazy(answer: object) -> tuple[str, str] | None:
         return "a future that is not done", "Wait for it in the function: return future.result()."
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None and isinstance(answer, asyncio.Future) and not answer.done():
-        assert isinstance(answer, Awaitable)
         return "a task or future that is not done", "Await it in the function."
     return None

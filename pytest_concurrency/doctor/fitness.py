@@ -176,13 +176,13 @@ def answer(checkup: Checkup, wanted: int) -> str:
             f"Suitable for tests of waiting with any number of workers, {computing}. Expect about {expect} per verdict "
             "for a short body, and more for a long one or while other programs run."
         )
-    problems = [line for line in lines(checkup) if line.mark == "bad"]
     if checkup.usable < wanted:
         usable = number(round(checkup.usable, 2))
         return (
             f"Not suitable: --cpus asks for {count(wanted, 'CPU')}, and {usable} are usable. Choose a machine with "
             "more CPUs, or ask for fewer."
         )
+    problems = [line for line in lines(checkup) if line.mark == "bad"]
     if problems:
         why = f"see {' and '.join(line.label for line in problems)} above"
     elif _half_delivered(checkup):

@@ -6,6 +6,7 @@ import gc
 import itertools
 import linecache
 import os
+import selectors
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +21,8 @@ Place = tuple[str, int, str]  # file, line, function
 
 PACKAGE = str(Path(pytest_concurrency.__file__).parent) + os.sep
 _DEPTH = 60  # frames that are searched for the author's line
-_POLLERS = ("selectors.py", os.path.join("asyncio", "windows_events.py"))  # they wait for events of a loop
+# The modules in which an event loop waits for events; Windows has one of its own.
+_POLLERS = (selectors.__file__, str(Path(selectors.__file__).parent / "asyncio" / "windows_events.py"))
 _LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 
 
@@ -106,7 +108,7 @@ def in_body(places: Iterable[Place]) -> str | None:
 
 def in_poll(places: Sequence[Place]) -> bool:
     """Whether an event loop's thread was between callbacks, waiting for something to do."""
-    return bool(places) and places[0][0].endswith(_POLLERS)
+    return bool(places) and places[0][0] in _POLLERS
 
 
 def is_authors(file: str) -> bool:

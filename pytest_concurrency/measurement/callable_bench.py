@@ -78,11 +78,8 @@ class CallableBench(BaseBench):
         if self._control is None:
             self._control = ThreadWorkers({"body": control_body}, workers)
         with priority.raised(self._priority.higher, self._control.native_ids):
-            one, all_of_them = (
-                functools.partial(self._control.run, number, self._control_loops, _CONTROL_DEADLINE)
-                for number in (1, workers)
-            )
-            return self._round_of(*self._ordered(one, all_of_them))
+            run = functools.partial(self._control.run, loops=self._control_loops, deadline=_CONTROL_DEADLINE)
+            return self._round_of(*self._ordered(lambda: run(1), lambda: run(workers)))
 
     def refresh(self, setup: WorkerSetup) -> None:
         """End the threads of the reference workload; the callables start and end their own workers in every round."""

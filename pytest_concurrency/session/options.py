@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pytest
 
 ALLOW_BLOCKING = "concurrency_allow_blocking(reason): let a test block its event loop under --concurrency-max-block"
-QUIET_WAIT = 30.0  # seconds
+_QUIET_WAIT = 30.0  # seconds
 
 
 class Settings:
@@ -112,7 +112,7 @@ OPTIONS = (
     ),
     Option(
         "quiet_host",
-        QUIET_WAIT,
+        _QUIET_WAIT,
         "WAIT",
         "whether tests of xdist's workers and of other sessions pause while one measures: auto (waits 30s at most), "
         "off, or the longest wait, such as 2min [auto]",

@@ -140,7 +140,7 @@ def _time_ran_out(
     tries = [doubt.try_next for doubt in body if doubt.try_next]
     if machine or not tries:
         tries += ["run it on a quieter machine", *farther]
-    sentences = [said, *(doubt.said for doubt in body), *machine]
+    sentences = [said, *(doubt.said for doubt in body if doubt.said), *machine]
     return Doubt(
         ". ".join(part[:1].upper() + part[1:] if place else part for place, part in enumerate(sentences)),
         f"{', '.join(dict.fromkeys(tries))}, or raise max_time.",
@@ -173,8 +173,9 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
         yield Doubt(
             "the calls vary in duration (a rate limit, or extra work at every n-th call), so the rounds differ by "
             f"{share(case.spread.seen)}, and some may agree by chance",
-            f"{same_work}, {_AWAY}",
+            same_work,
         )
+        yield Doubt("", _AWAY)
 
 
 def _in_the_machine(interference: Interference, site: CpuSite) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import queue
 import selectors
 import sys
@@ -43,7 +42,7 @@ def test_outside_of_the_body_there_is_no_place() -> None:
 
 def test_idle_loop_is_at_no_line_of_the_users_code() -> None:
     poll = (selectors.__file__, 468, "select")
-    windows = (os.path.join("lib", "asyncio", "windows_events.py"), 774, "_poll")
+    windows = (str(Path(selectors.__file__).parent / "asyncio" / "windows_events.py"), 774, "_poll")
     assert stack_locations.in_poll([poll, LIBRARY, AUTHORS])
     assert stack_locations.in_poll([windows, LIBRARY, AUTHORS])
     assert not stack_locations.in_poll([LIBRARY, poll])
