@@ -165,7 +165,7 @@ def _work(work_item: WorkItem, jobs: Jobs, origin: Origin, arrived: float, begun
             raised_here[part] = error
     finally:
         with at_work_lock:
-            del at_work[part]
+            at_work.pop(part, None)  # an executor may run a part twice
     return Report(answer, arrived, CLOCKS.wall(), origin, begun, UsedCpu.now())
 
 
@@ -204,8 +204,8 @@ def _known(work_item: WorkItem) -> Known | Answer | None:
         found = raised(error)
         return Answer("lost", error=found.error, text=found.text)
     _unpacked.clear()  # only the latest body is kept
-    _unpacked[work_item.key] = Known(jobs, context)
-    return _unpacked[work_item.key]
+    known = _unpacked[work_item.key] = Known(jobs, context)
+    return known
 
 
 def forget(key: str) -> None:

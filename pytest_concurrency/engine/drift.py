@@ -26,10 +26,12 @@ def factor(rounds: Sequence[Round]) -> float | None:
     """Return by how much a serial body's time has grown (or shrunk, below 1) over the rounds, if it did so steadily."""
     times = [body_time(round_) for round_ in rounds]
     third = len(times) // 3
-    if third < 2 or abs(rank_correlation(times)) < constants.STEADY:
+    if third < 2:
         return None
     change = median(times[-third:]) / median(times[:third])
-    return change if max(change, 1 / change) >= constants.DRIFTS else None
+    # The correlation last, as it takes quadratic time.
+    drifts = max(change, 1 / change) >= constants.DRIFTS and abs(rank_correlation(times)) >= constants.STEADY
+    return change if drifts else None
 
 
 def fall(figures: Sequence[Interval]) -> tuple[float, float] | None:

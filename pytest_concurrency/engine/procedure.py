@@ -84,8 +84,9 @@ class _Loop:
         plan = self._plan
         round_ = self._bench.round(plan.setup)
         if round_.has_gil != self._site.has_gil:
-            # An import has switched the GIL on: what was measured without it says nothing any more.
+            # An import has switched the GIL on: what was measured until then says nothing any more.
             self._begin(self._bench.site(plan.setup))
+            round_ = self._bench.round(plan.setup)
         self._rounds.append(round_)
         if self._site.one_interpreter:  # workers with a GIL each overlap whatever they do with it
             self._gil.heed(round_)
@@ -180,10 +181,10 @@ class _Loop:
         ratio = next((case for case in self._cases if case.claim.statistic.of_times), None)
         if self._plan.all_must_hold and any(case.verdict == "not_met" for case in self._cases if case is not ratio):
             ratio = None  # no one will ask for its figure
+        if self._plan.most_rounds is not None and len(self._rounds) >= self._plan.most_rounds:
+            return True
         if comparable and ratio is not None and not comparable(ratio.bounds(), len(self._rounds)):
             return False
-        if len(self._rounds) == self._plan.most_rounds:
-            return True
         # Without this, a verdict would be given on the first rounds of a drifting body, and undone at the end.
         if not self._plan.answered([case.verdict for case in self._cases]) or self._unsure_of_drift():
             return False

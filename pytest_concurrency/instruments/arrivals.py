@@ -144,9 +144,5 @@ def is_alive(process: int) -> bool:
 
 
 def _frames(ident: int) -> Iterator[FrameType]:
-    if stack_locations.unreadable() is not None:
-        return
-    frame = sys._current_frames().get(ident)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+    if stack_locations.unreadable() is None:
+        yield from stack_locations.outwards(sys._current_frames().get(ident))

@@ -69,9 +69,11 @@ class FileBoard:
                 with open(self._ledger, encoding="utf-8") as stored:
                     before = json.load(stored)
                 ledger = Ledger.from_json(before)
-                yield ledger
-                if ledger.to_json() != before:
-                    self._write(ledger)
+                try:
+                    yield ledger
+                finally:  # without this, a failure that the block notes and raises would be forgotten
+                    if ledger.to_json() != before:
+                        self._write(ledger)
             finally:
                 _unlock(file.fileno())
 

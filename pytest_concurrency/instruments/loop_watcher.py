@@ -48,8 +48,8 @@ class LoopWatcher:
         self._watched.append(watched)
         with self._starting:  # two loops that start at once in two threads would start two of these
             if not self._runs:
-                self._runs = True
                 _thread.start_new_thread(self._run, ())
+                self._runs = True
         self._wake.set()
 
     def discard(self, watched: Watched) -> None:

@@ -150,9 +150,14 @@ def give(thread: int, priority: Priority, inherited: bool = False) -> Before:
     if priority.kind == "realtime":
         lowest = os.sched_get_priority_min(os.SCHED_RR)
         os.sched_setscheduler(thread, os.SCHED_RR | flag, os.sched_param(lowest))
-    else:
+        return known
+    # First, as it may be refused: without a right to it, the flag could not be cleared again.
+    os.setpriority(os.PRIO_PROCESS, thread, min(priority.nice, known.nice))
+    try:
         os.sched_setscheduler(thread, os.SCHED_OTHER | flag, os.sched_param(0))
-        os.setpriority(os.PRIO_PROCESS, thread, min(priority.nice, known.nice))
+    except OSError:
+        os.setpriority(os.PRIO_PROCESS, thread, known.nice)
+        raise
     return known
 
 

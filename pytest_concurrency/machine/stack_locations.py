@@ -26,11 +26,20 @@ _POLLERS = (selectors.__file__, str(Path(selectors.__file__).parent / "asyncio" 
 _LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 
 
+def outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a stack's frames, innermost first.
+
+    What another thread leaves at this moment may be no frame any more (seen on 3.11), so it ends there.
+    """
+    while isinstance(frame, FrameType):
+        yield frame
+        frame = frame.f_back
+
+
 def of_frame(frame: FrameType | None) -> Iterator[Place]:
     """Yield a stack's places, innermost first."""
-    while frame is not None:
-        yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
-        frame = frame.f_back
+    for each in outwards(frame):
+        yield each.f_code.co_filename, each.f_lineno, each.f_code.co_name
 
 
 def innermost(frame: FrameType) -> tuple[Place, ...]:
@@ -51,12 +60,7 @@ def of_thread(ident: int | None) -> tuple[Place, ...] | None:
     frame = sys._current_frames().get(ident or 0)
     if frame is None:
         return None
-    if unreadable() is not None:
-        return ()
-    try:
-        return tuple(of_frame(_outside_collector(frame)))
-    except AttributeError:  # a frame that the thread leaves at this moment may be no frame any more (seen on 3.11)
-        return ()
+    return () if unreadable() is not None else tuple(of_frame(_outside_collector(frame)))
 
 
 def _outside_collector(innermost: FrameType) -> FrameType | None:
@@ -67,11 +71,9 @@ def _outside_collector(innermost: FrameType) -> FrameType | None:
     """
     callbacks = {getattr(each, "__code__", None) for each in gc.callbacks}
     found: FrameType | None = innermost
-    frame = innermost if callbacks else None
-    while frame is not None:
+    for frame in outwards(innermost if callbacks else None):
         if frame.f_code in callbacks:
             found = frame.f_back
-        frame = frame.f_back
     return found
 
 

@@ -303,7 +303,7 @@ class WorkerBench(BaseBench):
                 judged = self._others.judge(watch, sample, group.native_ids, group.begun, again, bool(realtime))
                 self._meter.add_own(watch.helpers.living_children)
                 if judged is None:
-                    return self._run(setup, workers, loops, bodies=bodies)
+                    return self._run(setup, workers, loops, bodies=bodies, as_usual=as_usual)
                 sample = judged
                 if realtime and (workers > 1 or setup.workers is None):
                     self._priority.note(contended=sample.readings[0].accounting == "unclear")

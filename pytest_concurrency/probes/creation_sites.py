@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 from pytest_concurrency.core import callables
 from pytest_concurrency.machine import originals, stack_locations
+from pytest_concurrency.machine.replaced import Replaced
 from pytest_concurrency.machine.stack_locations import Place
 
 # The default executor of an event loop is not recorded: it ends with its loop.
@@ -132,24 +133,22 @@ class _Recorders:
         before: Callable[[Any, FrameType], Made | None] = lambda self, frame: None,
         after: Callable[[Any, FrameType], Made | None] = lambda self, frame: None,
     ) -> None:
-        original = getattr(owner, name)
+        def noting(original: Callable[..., Any]) -> Callable[..., Any]:
+            def replacement(self: Any, *args: Any, **named: Any) -> Any:
+                __tracebackhide__ = True
+                frame = sys._getframe(1)
+                if (made := before(self, frame)) is not None:
+                    _RECORDERS.note(made)
+                answer = original(self, *args, **named)
+                if (made := after(self, frame)) is not None:
+                    _RECORDERS.note(made)
+                return answer
 
-        def replacement(self: Any, *args: Any, **named: Any) -> Any:
-            __tracebackhide__ = True
-            frame = sys._getframe(1)
-            if (made := before(self, frame)) is not None:
-                _RECORDERS.note(made)
-            answer = original(self, *args, **named)
-            if (made := after(self, frame)) is not None:
-                _RECORDERS.note(made)
-            return answer
+            return replacement
 
-        def restore() -> None:
-            if getattr(owner, name) is replacement:  # otherwise, the body has replaced it since, and keeps that
-                setattr(owner, name, original)
-
-        setattr(owner, name, replacement)
-        self._restore.append(restore)
+        replaced = Replaced(owner, name, noting)
+        replaced.install()
+        self._restore.append(replaced.restore)
 
 
 _RECORDERS = _Recorders()

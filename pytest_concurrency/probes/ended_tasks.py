@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.machine.replaced import Replaced
 from pytest_concurrency.probes.thread_clock import schedstat, unavailable
 
 Task = tuple[int, int]  # process and thread
@@ -45,8 +46,8 @@ class _EndedTasks:
         self._watchers = 0
         self._process = 0  # a process that is forked meanwhile has the replaced functions too, and no watcher
         self._lock = threading.Lock()
-        self._run = _Replaced(threading.Thread, WHOLE_THREAD, self._reporting_thread)
-        self._wait = _Replaced(os, "waitpid", self._reporting_wait)
+        self._run = Replaced(threading.Thread, WHOLE_THREAD, self._reporting_thread)
+        self._wait = Replaced(os, "waitpid", self._reporting_wait)
 
     def watch(self) -> int | None:
         """Begin to note; return what :meth:`leave` has to be called with, or None if nothing can be noted here."""
@@ -56,8 +57,8 @@ class _EndedTasks:
             self._watchers += 1
             if self._watchers == 1:
                 self._process = os.getpid()
-                self._run.replace()
-                self._wait.replace()
+                self._run.install()
+                self._wait.install()
             return len(self._ends)
 
     def leave(self, mark: int) -> dict[Task, tuple[float, float]]:
@@ -114,24 +115,6 @@ class _EndedTasks:
         # The kernel's count of a running thread's CPU time lags by up to a tick.
         cpu = CLOCKS.thread_cpu() if thread == threading.get_native_id() else spent[0]
         self._ends.append(_End((process, thread), cpu, spent[1]))
-
-
-class _Replaced:
-    """A function of the standard library that is replaced for some time."""
-
-    def __init__(self, owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-        self._owner, self._name, self._wrap = owner, name, wrap
-        self._original = self._replacement = getattr(owner, name, None)
-
-    def replace(self) -> None:
-        self._original = original = getattr(self._owner, self._name)
-        self._replacement = self._wrap(original)
-        setattr(self._owner, self._name, self._replacement)
-
-    def restore(self) -> None:
-        # A library that the batch has used for the first time may have replaced it too, for longer.
-        if getattr(self._owner, self._name) is self._replacement:
-            setattr(self._owner, self._name, self._original)
 
 
 ENDED = _EndedTasks()

@@ -6,12 +6,13 @@ import asyncio
 import re
 import sys
 import weakref
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from pytest_concurrency.core.leftovers import Leftover, merged
 from pytest_concurrency.machine import stack_locations
+from pytest_concurrency.machine.replaced import Replaced
 from pytest_concurrency.machine.stack_locations import Place
 from pytest_concurrency.probes import leftovers
 
@@ -46,38 +47,35 @@ class LeftTasks:
             self._before = weakref.WeakSet(asyncio.all_tasks())
         if batch is not None:
             self._bodys.add(batch)
-        original = loop.create_task
 
-        def create_task(coroutine: Any, **named: Any) -> _Task:
-            __tracebackhide__ = True
-            maker = asyncio.current_task(loop)
-            # An eager task runs before it is known: what it makes meanwhile is the body's as well.
-            is_bodys = self._is_making or (maker is not None and maker in self._bodys)
-            self._is_making, was_making = is_bodys, self._is_making
-            try:
-                task: _Task = original(coroutine, **named)
-            finally:
-                self._is_making = was_making
-            name = _name_of(task)
-            if is_bodys:
-                self._bodys.add(task)
-                self._places[name] = stack_locations.innermost(sys._getframe(1))
-            else:
-                self._others.add(name)
-            return task
+        def recording(original: Callable[..., Any]) -> Callable[..., Any]:
+            def create_task(coroutine: Any, **named: Any) -> _Task:
+                __tracebackhide__ = True
+                maker = asyncio.current_task(loop)
+                # An eager task runs before it is known: what it makes meanwhile is the body's as well.
+                is_bodys = self._is_making or (maker is not None and maker in self._bodys)
+                self._is_making, was_making = is_bodys, self._is_making
+                try:
+                    task: _Task = original(coroutine, **named)
+                finally:
+                    self._is_making = was_making
+                name = _name_of(task)
+                if is_bodys:
+                    self._bodys.add(task)
+                    self._places[name] = stack_locations.innermost(sys._getframe(1))
+                else:
+                    self._others.add(name)
+                return task
 
-        own = vars(loop).get("create_task") if hasattr(loop, "__dict__") else None
-        try:
-            loop.create_task = create_task
-        except AttributeError:  # a loop in native code: its tasks stay unknown
-            original = None
+            return create_task
+
+        replaced = Replaced(loop, "create_task", recording)
+        with suppress(AttributeError):  # a loop in native code: its tasks stay unknown
+            replaced.install()
         try:
             yield
         finally:
-            if own is not None:
-                loop.create_task = own
-            elif original is not None:
-                del loop.create_task  # the method of the class is visible again
+            replaced.restore()
 
     async def found(self) -> tuple[Leftover, ...]:
         """Return the tasks that are left running, after they had time to end."""

@@ -83,7 +83,7 @@ class StackSampler:
     def _take(self, ident: int, native: int | None, frame: FrameType) -> None:
         """Count the previous sample: this one shows whether the thread was blocked between them."""
         now, cpu = CLOCKS.wall(), None if native is None else process_threads.cpu_of(native)
-        look = _Look(now, cpu, (id(frame), frame.f_lasti), list(_stack(frame)))
+        look = _Look(now, cpu, (id(frame), getattr(frame, "f_lasti", 0)), list(_stack(frame)))
         before = self._last.get(ident)
         self._last[ident] = look
         if before is None:
@@ -112,11 +112,10 @@ class _Look:
 
 def _stack(frame: FrameType | None) -> Iterator[tuple[stack_locations.Place, str]]:
     """Yield the lines of a stack, innermost first, each with the function's full name."""
-    while frame is not None:
-        code = frame.f_code
+    for each in stack_locations.outwards(frame):
+        code = each.f_code
         name = getattr(code, "co_qualname", code.co_name)
-        yield (code.co_filename, frame.f_lineno, code.co_name), f"{frame.f_globals.get('__name__', '?')}.{name}"
-        frame = frame.f_back
+        yield (code.co_filename, each.f_lineno, code.co_name), f"{each.f_globals.get('__name__', '?')}.{name}"
 
 
 def standing(seen: Seen, workers: str, for_the_gil: bool) -> Standing:

@@ -138,7 +138,7 @@ _MAY_BLOCK: tuple[tuple[str, Container[str]], ...] = (
     *((f"pytest_concurrency/{name}.py", _Every()) for name in _READS),
     *((f"pytest_concurrency/instruments/{name}.py", _Every()) for name in _WAITS),
     ("pytest_concurrency/instruments/call_watch.py", {"__init__", "trace", "close"}),
-    ("pytest_concurrency/backends/borrowed_loop.py", {"__init__", "serve", "abandon"}),
+    ("pytest_concurrency/backends/event_loops/borrowed_loop.py", {"__init__", "serve", "abandon"}),
 )
 
 

@@ -55,6 +55,24 @@ def test_body(more_time):
     assert sorted((case.get("name", ""), len(case)) for case in cases) == [("test_body", 1), ("test_other", 0)]
 
 
+def test_a_test_that_catches_two_skips_is_measured_again_once(suite: Suite) -> None:
+    source = """
+RUNS = []
+
+def test_call(concurrency):
+    RUNS.append(len(RUNS) + 1)
+    for _ in range(2):
+        try:
+            assert concurrency.speedup(time.sleep, 0.004, threads=4, max_time="1us", undecided="retry") >= 2
+        except BaseException as error:
+            print(type(error).__name__)
+    assert len(RUNS) <= 2
+"""
+    result = suite(source, "-s")
+    result.assert_outcomes(passed=2)
+    assert "INTERNALERROR" not in text_of(result)
+
+
 def test_test_that_is_not_met_the_second_time_fails_and_says_that_it_was_measured_again(suite: Suite) -> None:
     result = suite(CALL.format("<= 1.2"))
     result.assert_outcomes(failed=1, passed=1)

@@ -77,11 +77,13 @@ def test_killed(concurrency):
     assert "at most 1 of 2 was inside" in text_of(result)
 
 
-def test_a_failure_that_a_pool_swallows_fails_the_test(suite: Suite) -> None:
-    source = """
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize(("pool", "timeout"), [("ThreadPoolExecutor", "30s"), ("ProcessPoolExecutor", "100ms")])
+def test_a_failure_that_a_pool_swallows_fails_the_test(suite: Suite, pool: str, timeout: str) -> None:
+    source = f"""
 def test_pool(concurrency):
-    gauge = concurrency.in_flight(meet=3)
-    with ThreadPoolExecutor(2) as pool:
+    gauge = concurrency.in_flight(meet=3, timeout={timeout!r})
+    with {pool}(2) as pool:
         for _ in range(3):
             pool.submit(use, gauge)
 

@@ -128,11 +128,13 @@ class BorrowedLoop(ABC):
 
         :raises Abandoned: the loop has ended.
         """
-        done = Event()
+        done, problems = Event(), list[BaseException]()
 
         def run() -> None:
             try:
                 function()
+            except BaseException as error:  # it would end Trio's loop, and asyncio would only log it
+                problems.append(error)
             finally:
                 done.set()
 
@@ -140,6 +142,8 @@ class BorrowedLoop(ABC):
         while not done.wait(_CALL_POLL):
             if self._abandoned:
                 raise Abandoned
+        if problems:
+            raise problems[0]
 
     def stack(self) -> tuple[stack_locations.Place, ...] | None:
         """Return the current stack of the loop's thread, innermost frame first; None if the thread has ended."""

@@ -11,13 +11,14 @@ from pytest_concurrency.engine.rules.base import Leaning, VetoRule
 
 def could_be_chance(leaning: Leaning, side: int) -> bool:
     """Whether varying durations alone may well have given the rounds that support this side."""
-    rounds = [vote.calls for vote in leaning.votes if vote.calls is not None]
-    if 2 * len(rounds) <= len(leaning.votes):
+    known = [(vote.calls, vote.cut) for vote in leaning.votes if vote.calls is not None]
+    if 2 * len(known) <= len(leaning.votes):
         return False
+    rounds, cut = [calls for calls, _ in known], known[-1][1]  # a round that says nothing has no cut
     if side > 0:
-        return chance.drawn(rounds) < leaning.votes[-1].cut
+        return chance.drawn(rounds) < cut
     # If random draws would also stay below the cut, chance does not change the verdict, so it stands.
-    return chance.chance(rounds) > constants.CHANCE and chance.drawn_at_most(rounds) >= leaning.votes[-1].cut
+    return chance.chance(rounds) > constants.CHANCE and chance.drawn_at_most(rounds) >= cut
 
 
 RULE = VetoRule(

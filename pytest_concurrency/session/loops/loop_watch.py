@@ -18,6 +18,7 @@ from pytest_concurrency.instruments.block_reading import Block
 from pytest_concurrency.instruments.late_start import LateStart
 from pytest_concurrency.instruments.loop_monitor import LoopMonitor
 from pytest_concurrency.instruments.loop_watcher import LoopWatcher
+from pytest_concurrency.machine.replaced import Replaced
 from pytest_concurrency.session import other_plugins
 
 _BEATS = 4  # in the time that a block may last; each costs about 30 microseconds of CPU time
@@ -40,6 +41,7 @@ class LoopWatch:
         self._watcher = LoopWatcher(limit / 8)
         self._monitors: list[LoopMonitor] = []
         self._late = LateStart(self._watcher, self._monitor) if late else None
+        self._run_forever = Replaced(_SYNC_LOOPS, "run_forever", self._watching)
 
     def take(self) -> list[Block]:
         """Return the blocks that were seen since it was called last."""
@@ -56,7 +58,9 @@ class LoopWatch:
         Call it once for all tests: each change of a class makes its methods slow for a while, and some versions of
         Python in the end stop caching them.
         """
-        self._run_forever = run_forever = _SYNC_LOOPS.run_forever
+        self._run_forever.install()
+
+    def _watching(self, run_forever: Callable[..., None]) -> Callable[..., None]:
         watch = self
 
         @functools.wraps(run_forever)
@@ -79,11 +83,12 @@ class LoopWatch:
             finally:
                 monitor.stop()
 
-        _SYNC_LOOPS.run_forever = watched  # type: ignore[assignment,method-assign]
+        return watched
 
     def close(self) -> None:
         """End what watches."""
-        _SYNC_LOOPS.run_forever = self._run_forever  # type: ignore[method-assign]
+        self.is_on = False  # for what another library has kept of the replacement
+        self._run_forever.restore()
         self._watcher.close()
 
     @contextlib.contextmanager

@@ -66,7 +66,8 @@ class Retries:
             item.config.pluginmanager.register(_KeptTests(self, self._session), _NAME)
             item.config.pluginmanager.register(ReplacesCalls(), f"{_NAME}_calls")
             held_reports.start(item.config)
-        self._kept.append(item)
+        if item not in self._kept:  # a test that catches the skip may come to another one
+            self._kept.append(item)
         item.stash[_STATE] = _Attempt(reason=reason)
 
     def forget(self, item: pytest.Item) -> None:

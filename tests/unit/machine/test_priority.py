@@ -59,6 +59,19 @@ def test_caller_and_named_threads_are_raised_for_the_block(higher: Priority) -> 
     assert not is_raised(seen[1], higher)
 
 
+def test_a_refused_priority_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = state()
+
+    def refuse(*args: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "setpriority", refuse)
+        with pytest.raises(PermissionError):
+            priority.give(threading.get_native_id(), Priority("nice", -20))
+    assert state() == before
+
+
 def test_nothing_inherits_it(higher: Priority) -> None:
     found: list[tuple[int, int]] = []
     show = "import os; print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"

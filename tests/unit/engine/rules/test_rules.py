@@ -49,6 +49,13 @@ def test_too_little_seen_holds_back_what_is_early() -> None:
     assert not too_little_seen(leaning(claim=NO_BLOCK, early=True), -NO_BLOCK.met_when)
 
 
+def test_a_round_that_says_nothing_does_not_lift_the_doubt_of_chance() -> None:
+    draws = Calls(1.0, (1.0, 1.0, 1.0, 5.0)), Calls(5.0, (1.0, 1.0, 1.0, 1.0))
+    votes = [figure(4.0, draws[number % 2]) for number in range(30)]
+    assert could_be_chance(leaning(*votes), 1)
+    assert could_be_chance(leaning(*votes, Vote(0)), 1)
+
+
 def test_a_suspicion_is_refuted_by_some_rounds_without() -> None:
     votes = [figure(4.0)] * 23
     assert unrefuted(leaning(*votes, claim=NO_BLOCK, suspected=1), -1)
