@@ -13,9 +13,10 @@ from pytest_concurrency.session import other_plugins
 ROOT = Path(pytest_concurrency.__file__).parent.parent
 
 
-@pytest.mark.parametrize(
-    ("file", "names"), other_plugins._MAY_BLOCK, ids=[file for file, _ in other_plugins._MAY_BLOCK]
-)
+FILES = dict(other_plugins._MAY_BLOCK)
+
+
+@pytest.mark.parametrize("file", FILES)
 def test_what_may_block_a_loop_exists(file: str) -> None:
     names = FILES[file]
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
