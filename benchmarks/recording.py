@@ -102,7 +102,7 @@ class Replay:
         """Rounds are those that were recorded."""
         return False
 
-    def stagger(self, setup: WorkerSetup) -> None:
+    def stagger(self, setup: WorkerSetup, most: int) -> None:
         pass
 
     def note(self, setup: WorkerSetup) -> str:

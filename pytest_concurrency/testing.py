@@ -205,7 +205,7 @@ class ScriptedBench:
         self._batch = one if longer else self._batch
         return longer
 
-    def stagger(self, setup: WorkerSetup) -> None:
+    def stagger(self, setup: WorkerSetup, most: int) -> None:
         self.staggered += 1
 
     def note(self, setup: WorkerSetup) -> str:

@@ -93,9 +93,8 @@ class SimulatedBench(Workers):
         self.single_calls.make("body", None if self.recipe.setup or self.by_index else serial_calls)
         return longer
 
-    def stagger(self, setup: WorkerSetup) -> None:
-        most = 1 if "body" in self.single_calls else setup.workers or 1
-        if not self.single_calls.vary("body") and (some := self.rng.randint(0, most)):
+    def stagger(self, setup: WorkerSetup, most: int) -> None:
+        if not self.single_calls.vary("body", most) and (some := self.rng.randint(0, most)):
             self._run(setup, some, 1)
 
     def note(self, setup: WorkerSetup) -> str:

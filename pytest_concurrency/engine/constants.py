@@ -23,6 +23,7 @@ VARIES = 0.2
 VARIES_MUCH = 0.5
 VARIES_IMPLAUSIBLY = 3.0
 UNEVEN = 0.1
+UNEQUAL = 1.25
 TOO_WIDE = 0.3
 ALIKE_GROUPS = 8
 LEAST_CHI_SQUARE = (0.000157, 0.01005, 0.1173, 0.1777, 0.2291)
@@ -128,6 +129,8 @@ TABLE = (
              "Spread of single calls from which it is not the calls that vary, but the machine."),
     Constant("UNEVEN", "spread", "judgement", "half of VARIES",
              "Spread of batches from which the calls in them may vary."),
+    Constant("UNEQUAL", "ratio", "judgement", "1.1 and less where calls are alike",
+             "Times the mean of concurrent calls that the longest takes at least, to be another kind of call."),
     Constant("TOO_WIDE", "spread", "judgement", "benchmarks/latencies.py",
              "Spread above which rounds vote in groups."),
     Constant("ALIKE_GROUPS", "groups", "judgement", "fewer may be alike by chance",

@@ -141,6 +141,12 @@ class Decision:
             return False
         return self.spread.seen > constants.UNEVEN and self.spread.seen * math.sqrt(loops) > constants.VARIES
 
+    @property
+    def calls_are_unequal(self) -> bool:
+        """Whether one of the latest concurrent calls took longer than the others."""
+        calls = self.votes[-1].calls if self.votes else None
+        return calls is not None and max(calls.concurrent) > constants.UNEQUAL * stats.mean(calls.concurrent)
+
     def _decide(self, side: int) -> None:
         """Come to a verdict, unless a rule holds it back."""
         rule = rules.held_back(self._leaning(), side, "verdict")

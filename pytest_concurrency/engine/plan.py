@@ -140,8 +140,8 @@ class Bench(Protocol):
         """
         ...
 
-    def stagger(self, setup: WorkerSetup) -> None:
-        """Run a random number of unmeasured calls: a slow n-th call could be in the same batch of every round."""
+    def stagger(self, setup: WorkerSetup, most: int) -> None:
+        """Run a random number of calls more, up to ``most``: a slow n-th call could always be in the same batch."""
         ...
 
     def note(self, setup: WorkerSetup) -> str: ...

@@ -224,8 +224,8 @@ class _Loop:
         if fresh and self._bench.now() < self._end:
             self._bench.refresh(self._plan.setup)
         self._separate_calls()
-        if self._may_keep_step():
-            self._bench.stagger(self._plan.setup)
+        if most := self._most_between():
+            self._bench.stagger(self._plan.setup, most)
         if self._phase_is_over():
             self._forget_rounds()
 
@@ -261,10 +261,18 @@ class _Loop:
             return not done and len(self._rounds) in constants.SIZING and case.calls_vary(loops)
         return loops > 1 and rules.held_back(self._leaning(case), 0, "end") is batched_calls.RULE
 
-    def _may_keep_step(self) -> bool:
-        """Whether a slow n-th call could be in the same batch of each round. Shares are measured in one batch only."""
+    def _most_between(self) -> int:
+        """Return how many calls more are made at most, as a slow n-th call could be in the same batch of each round.
+
+        Then neither batch varies from round to round, and a slow call shows among the concurrent ones only. That may
+        be a queue as well, which a single call more now and then hardly makes slower. Shares are measured in one batch.
+        """
         unsure = [case for case in self._cases if case.open]
-        return all(case.claim.statistic.of_times for case in unsure) and any(case.spread.varies for case in unsure)
+        if not all(case.claim.statistic.of_times for case in unsure):
+            return 0
+        if any(case.spread.varies for case in unsure):
+            return self._plan.setup.workers or 1
+        return int(any(case.calls_are_unequal for case in unsure))
 
     def _settlement(self, verdict: VerdictName | None = None, why: str = "") -> Settlement:
         results = []

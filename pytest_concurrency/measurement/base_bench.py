@@ -94,8 +94,8 @@ class BaseBench(ABC):
         """Make the batches longer."""
 
     @abstractmethod
-    def stagger(self, setup: WorkerSetup) -> None:
-        """Make some calls more, measured or not: a slow n-th call could otherwise hit the same batch in every round."""
+    def stagger(self, setup: WorkerSetup, most: int) -> None:
+        """Make up to ``most`` calls more, measured or not: a slow n-th call could always be in the same batch."""
 
     @abstractmethod
     def note(self, setup: WorkerSetup) -> str:

@@ -92,7 +92,7 @@ class CallableBench(BaseBench):
         """Keep the batches as they are: the two callables are different functions, each with its own call time."""
         return False
 
-    def stagger(self, setup: WorkerSetup) -> None:
+    def stagger(self, setup: WorkerSetup, most: int) -> None:
         """Call one of the two once more, or neither: they may share something that is slow at every n-th call."""
         for which in self._random.sample((0, 1), self._random.randint(0, 1)):
             self._call(which)

@@ -59,9 +59,7 @@ class OtherThreads:
         aside = {*workers, *self.bystanders.ids}  # what a bystander waits for a CPU delays no helper
         watch.helpers.finish(sample.cpu, begun, aside, lambda: self.bystanders.computed(watch.used))
         credited = self._credited(sample, watch.helpers.cpu, watch.helpers.delay)
-        # At real-time priority, threads that share a CPU take turns of 100 ms, and not of some milliseconds. So a batch
-        # in which one of them waited for a CPU may have gone another way than on a quiet machine, and says nothing.
-        contended = realtime and (watch.helpers.delay or 0.0) + sample.delay > _IN_TURN * sample.wall
+        contended = realtime and _is_contended(sample, watch.helpers.delay or 0.0)
         if watch.helpers.bystanders_cpu <= 0:
             return _unclear(credited) if contended else credited
         taken = growth(watch.active, self.bystanders.active())
@@ -86,6 +84,20 @@ class OtherThreads:
             help_ = cpu - sample.wall * sum(self._background) / len(self._background)
             help_ = help_ if help_ >= _LEAST_HELP * cpu else 0.0
         return replace(sample, readings=helper_threads.credit(sample.readings, help_, delay))
+
+
+def unless_contended(sample: Sample) -> Sample:
+    """Return a batch of worker processes at real-time priority, which says nothing if threads waited for each other."""
+    return _unclear(sample) if _is_contended(sample, sample.helpers_delay) else sample
+
+
+def _is_contended(sample: Sample, helpers_delay: float) -> bool:
+    """Whether threads of real-time priority had to share a CPU.
+
+    They take turns of 100 ms then, and not of some milliseconds. So the batch may have gone another way than on a quiet
+    machine.
+    """
+    return helpers_delay + sample.delay > _IN_TURN * sample.wall
 
 
 def _unclear(sample: Sample) -> Sample:

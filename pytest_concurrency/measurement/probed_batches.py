@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +11,8 @@ from pytest_concurrency.probes import gil_heartbeat
 from pytest_concurrency.probes.bystanders import Bystanders
 from pytest_concurrency.probes.thread_clock import growth
 
+CALLS = 20  # of a batch in which the place of a hold is looked for: as many as may differ in what they hold
+_SECONDS = 2.0  # that such a batch may take, if that is more than one call
 _THE_BODYS = "the body's"
 
 
@@ -25,6 +28,16 @@ def beside_heartbeat(
     if bystanders.ask(before, found[0].wall, lambda: run().wall) == _THE_BODYS:
         found = gil_heartbeat.probe(run, ident, bystanders.ids, longest)
     return found
+
+
+def place_of_hold(run: Callable[[int], Sample], ident: int | None, most: int, seconds: float) -> str:
+    """Run one more batch of up to ``most`` calls, and describe where the longest hold of the GIL was; empty if unknown.
+
+    :param ident: the worker's thread.
+    :param seconds: what one call takes.
+    """
+    calls = max(1, min(most, math.floor(_SECONDS / max(seconds, 1e-6))))
+    return gil_heartbeat.locate(lambda: run(calls), ident) or ""
 
 
 def beside_loop_heartbeat(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+_MOST = 2  # calls more or less; many of them would take the time of rounds
+
 
 class SingleCalls:
     """The numbers of calls, by the keys of setups.
@@ -21,18 +23,19 @@ class SingleCalls:
         return key in self._calls
 
     def make(self, key: str, calls: int | None) -> None:
-        """Make each batch one call from now on, and a serial run at least ``calls`` of them, or always one if None."""
+        """Make each batch one call from now on, and a serial run about ``calls`` of them, or always one if None."""
         self._calls[key] = calls
 
-    def vary(self, key: str) -> bool:
-        """Let the next serial run make up to two calls more, measured as the others; return whether it can."""
+    def vary(self, key: str, most: int) -> bool:
+        """Let the next serial run make up to ``most`` calls more or less, all of them measured; whether it can."""
         if self._calls.get(key) is None:
             return False
-        self._more[key] = self._random.randint(0, 2)
+        most = min(most, _MOST)
+        self._more[key] = self._random.randint(-most, most)
         return True
 
     def next(self, key: str, usual: int) -> int:
         """Return how many calls the serial run of this round makes: ``usual`` where batches have many."""
         if key not in self._calls:
             return usual
-        return (self._calls[key] or 1) + self._more.pop(key, 0)
+        return max(1, (self._calls[key] or 1) + self._more.pop(key, 0))

@@ -25,7 +25,7 @@ from pytest_concurrency.measurement import batch_size, ordinary_batch, probed_ba
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.batch_priority import BatchPriority
 from pytest_concurrency.measurement.left_elsewhere import told_by
-from pytest_concurrency.measurement.other_threads import OtherThreads
+from pytest_concurrency.measurement.other_threads import OtherThreads, unless_contended
 from pytest_concurrency.measurement.single_calls import SingleCalls
 from pytest_concurrency.probes import contention_site, gil_heartbeat
 from pytest_concurrency.probes.ended_tasks import ENDED
@@ -35,8 +35,7 @@ from pytest_concurrency.probes.process_threads import HELP
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _LONG_BODY = 0.5  # seconds; a longer call is a batch of its own: calibrating would cost the time of another call
-_LONG_LOOK = 2.0  # seconds that finding out where time is lost, or the GIL is held, may take
-_RARE = 20  # calls in which a hold that is in some of them only should be met
+_LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
 _SHORT_ROUNDS = 3  # short rounds in a row before a batch is sized again: where calls vary, one may be short by chance
 _PATIENCE = 20  # workers are given up after this many times the expected time of a batch
 
@@ -148,9 +147,10 @@ class WorkerBench(BaseBench):
                     lambda: self._run(setup, 1, 1, "beat"), lambda: group.block, self._others.bystanders
                 )
         if gil is not None and self._hold_at is None and gil.longest.low > gil_heartbeat.NOTABLE:
-            calls = 1 if self._body.prepare else math.ceil(min(_RARE, _LONG_LOOK / max(self._expected, 1e-6)))
-            self._hold_at = gil_heartbeat.locate(lambda: self._run(setup, 1, calls, beside=True), group.idents[0])
-        gil = gil and replace(gil, where=self._hold_at)  # when a probe sees it, the body may be at the next line
+            most = 1 if self._body.prepare else probed_batches.CALLS
+            again = functools.partial(self._run, setup, 1, beside=True)
+            self._hold_at = probed_batches.place_of_hold(again, group.idents[0], most, sample.wall)
+        gil = gil and replace(gil, where=self._hold_at or None)  # a probe may see the body at the next line
         self._helped |= (probe := gil or block) is not None and probe.others_cpu > HELP
         return self._round_of(sample, gil=gil, block=block)
 
@@ -221,11 +221,10 @@ class WorkerBench(BaseBench):
         self._single_calls.make(setup.key, None if one_batch else serial_calls)
         return longer
 
-    def stagger(self, setup: WorkerSetup) -> None:
-        """Make a random number of calls more: a slow n-th call must not always be in the same batch."""
+    def stagger(self, setup: WorkerSetup, most: int) -> None:
+        """Make a random number of calls more, up to ``most``: a slow n-th call must not always be in the same batch."""
         self.prepare(setup)
-        most = 1 if setup.key in self._single_calls else setup.workers or 1
-        if not self._single_calls.vary(setup.key) and (some := self._random.randint(0, most)):
+        if not self._single_calls.vary(setup.key, most) and (some := self._random.randint(0, most)):
             self._run(setup, some, 1)
 
     def note(self, setup: WorkerSetup) -> str:
@@ -290,9 +289,8 @@ class WorkerBench(BaseBench):
             if self._body.prepare is not None and job != "control":
                 self._make_inputs(group, workers, deadline, turns)
             known = group.native_ids if setup.key in self._warm and not as_usual else ()
-            busy = self._busy and group.one_process  # whether helpers in other processes waited is not known
             longest = 2 * deadline * max(1, calls)
-            higher = self._priority.raised(known, longest, beside or job == "beat", self._helped, busy)
+            higher = self._priority.raised(known, longest, beside or job == "beat", self._helped, self._busy)
             watch = self._others.watch(self._busy) if job == "body" and group.one_process and not beside else None
             group.reads_helpers_delay = self._busy
             with FULL_COLLECTIONS.postponed(), watch.helpers if watch else nullcontext(), higher as realtime:
@@ -305,8 +303,10 @@ class WorkerBench(BaseBench):
                 if judged is None:
                     return self._run(setup, workers, loops, bodies=bodies, as_usual=as_usual)
                 sample = judged
-                if realtime and (workers > 1 or setup.workers is None):
-                    self._priority.note(contended=sample.readings[0].accounting == "unclear")
+            elif realtime:
+                sample = unless_contended(sample)
+            if realtime and (workers > 1 or setup.workers is None):
+                self._priority.note(contended=sample.readings[0].accounting == "unclear")
         except (Raised, WorkerLost) as failure:
             failure.round = self._number
             if isinstance(failure, Raised) and self._body.prepare is not None and loops > 1 and not failure.hint:

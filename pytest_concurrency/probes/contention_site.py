@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from pytest_concurrency.core.model import Sample
 from pytest_concurrency.machine import stack_locations
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.machine.originals import Event, Thread
@@ -26,7 +27,7 @@ def unavailable() -> str | None:
     return stack_locations.unreadable()
 
 
-def locate(run: Callable[[int], object], stacks: Callable[[int], Stacks], workers: int) -> str | None:
+def locate(run: Callable[[int], Sample], stacks: Callable[[int], Stacks], workers: int) -> str | None:
     """Describe the line at which workers lose most of the time that concurrency costs; None if there is no such line.
 
     :param run: runs a batch with this number of workers.
@@ -50,11 +51,11 @@ def most_lost(lost: dict[stack_locations.Place, float], of: float) -> str | None
 
 
 def _looked_at(
-    run: Callable[[int], object], stacks: Callable[[int], Stacks], workers: int
+    run: Callable[[int], Sample], stacks: Callable[[int], Stacks], workers: int
 ) -> dict[stack_locations.Place, float]:
     """Run a batch while sampling it, and return the seconds of all workers together at each of the author's lines."""
     ended = Event()
-    seconds: defaultdict[stack_locations.Place, float] = defaultdict(float)
+    seen: list[tuple[float, float, stack_locations.Place]] = []  # when, for how long, and where
 
     def look() -> None:
         last = CLOCKS.wall()
@@ -63,14 +64,18 @@ def _looked_at(
             now = CLOCKS.wall()
             for stack in stacks(workers) or ():
                 if (place := stack_locations.authors(stack)) is not None:
-                    seconds[place] += now - last
+                    seen.append((now, now - last, place))
             last = now
 
     looker = Thread(target=look, name="concurrency-looker", daemon=True)
     looker.start()
     try:
-        run(workers)
+        sample = run(workers)
     finally:
         ended.set()
         looker.join(1.0)
+    seconds: defaultdict[stack_locations.Place, float] = defaultdict(float)
+    for now, passed, place in seen:
+        if sample.start <= now <= sample.start + sample.wall:  # before it, the workers run setup=
+            seconds[place] += passed
     return seconds

@@ -82,8 +82,9 @@ class Wakeups:
 
     ``coarse`` is how late sleeps always are here, measured where the run-queue delay cannot be read. ``others`` is how
     many seconds threads that do not belong to the body were running or ready to run, and may have held the GIL.
-    ``all_cpu`` and ``all_delay`` are the CPU time and the run-queue delay, in seconds, of all threads that do, and
-    ``children_cpu`` is the CPU time of child processes that have ended.
+    ``all_cpu`` and ``all_delay`` are the CPU time and the run-queue delay, in seconds, of all threads that do,
+    ``own_cpu`` is the CPU time of the watched one, which may have run ``setup=`` before the batch, and ``children_cpu``
+    that of child processes that have ended.
     """
 
     beats: tuple[Wakeup, ...]
@@ -91,6 +92,7 @@ class Wakeups:
     others: float = 0.0
     all_cpu: float = 0.0
     all_delay: float = 0.0
+    own_cpu: float = 0.0
     children_cpu: float = 0.0
 
 
@@ -120,6 +122,7 @@ class Heartbeat:
             raise
         self._active = active_of(self._others)
         self._threads = ProcessThreads()
+        self._own = self._watched_cpu()
         self._children = CLOCKS.children_cpu()
 
     @property
@@ -149,8 +152,15 @@ class Heartbeat:
             active,
             self._threads.cpu,
             self._threads.delay,
+            self._watched_cpu() - self._own,
             CLOCKS.children_cpu() - self._children,
         )
+
+    def _watched_cpu(self) -> float:
+        clock = _cpu_clock_of(self._watched)
+        with contextlib.suppress(OSError):  # the watched thread has ended
+            return clock() if clock else 0.0
+        return 0.0
 
     def _live(self) -> None:
         clock = ThreadClock()
@@ -227,7 +237,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None, longe
     If not the longest hold is wanted but that part, helper threads and child processes compute for the body, too.
     """
     slack = max(_SLACK, beside.coarse)
-    others_cpu = max(0.0, beside.all_cpu - reading.cpu)
+    others_cpu = max(0.0, beside.all_cpu - max(reading.cpu, beside.own_cpu))
     theirs = others_cpu + beside.children_cpu
     helped = not longest_hold and theirs > max(HELP, _ASIDE * reading.cpu)
     cpu = reading.cpu + theirs if helped else reading.cpu

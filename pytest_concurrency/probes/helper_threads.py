@@ -7,6 +7,7 @@ have reported their end.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,8 @@ from pytest_concurrency.probes.ended_tasks import ENDED, Task
 _NOTABLE = 0.1  # helpers that compute, and wait for a CPU, for at most this part of a batch's time are ignored
 _UNSEEN = 0.05  # part of the helpers' CPU time that may be of those whose run delay is unknown
 _HARDLY = 0.01  # part of a batch's time for which these may compute in any case
-_END = 0.2e-3  # seconds of CPU time that a thread takes to end after it has reported that, up to the same part
+_END = 0.2e-3  # seconds of CPU time that a thread takes at most to end after it has reported that
+_ENDS = 0.05  # part of a batch's time that the ends of all threads may have taken so
 _PAUSE = 0.01  # seconds of one sample of what this process does while no body runs
 
 
@@ -54,6 +56,7 @@ class HelperThreads:
         self._delays = delays
         self._mark: int | None = None
         self._ended: dict[Task, tuple[float, float]] | None = None
+        self._at_end: tuple[UsedCpu, float, dict[Task, tuple[float, float]]] | None = None
         self._before = self._tasks()
         self._began = CLOCKS.wall()
         self._used, self._own = UsedCpu.now(), CLOCKS.thread_cpu()
@@ -65,6 +68,8 @@ class HelperThreads:
 
     def __exit__(self, *error: object) -> None:
         if self._mark is not None:
+            # First: threads that end between the two, as anyio's do after the batch, would have ended unseen.
+            self._at_end = self._now()
             self._ended, self._mark = ENDED.leave(self._mark), None
 
     def finish(
@@ -83,20 +88,23 @@ class HelperThreads:
         :param bystanders: returns the CPU time, in seconds, of the bystanders.
         """
         begun = since or self._used
-        now = UsedCpu.now()
-        own = CLOCKS.thread_cpu() - self._own
+        now, own_now, after = self._at_end or self._now()
+        own = own_now - self._own
         # Read last: what a busy thread computes between the two readings, up to a switch interval, is no help.
         self.bystanders_cpu: float = bystanders()
         everything = now.process - self._used.process - own
         threads = now.process - begun.process - own - workers - self.bystanders_cpu
         ended = now.ended - begun.ended
         self.living_children: float = 0.0
-        after = self._tasks()
         if self._look:
             self.living_children, ended = process_usage.children_since(self._before, after, ended)
         self.children_cpu: float = ended + self.living_children
         self.cpu: float = max(0.0, threads) + self.children_cpu
         self.delay: float | None = self._delay(after, aside, everything + ended + self.living_children)
+
+    def _now(self) -> tuple[UsedCpu, float, dict[Task, tuple[float, float]]]:
+        """Return the CPU time used until now, that of the calling thread, and what the live threads have used."""
+        return UsedCpu.now(), CLOCKS.thread_cpu(), self._tasks()
 
     def _tasks(self) -> dict[Task, tuple[float, float]]:
         """Return CPU time and run delay of the live threads that matter: all of them, or those of child processes."""
@@ -105,7 +113,7 @@ class HelperThreads:
         return process_usage.descendants() if self._look else {}
 
     def _delay(self, after: dict[Task, tuple[float, float]], aside: Collection[int], everything: float) -> float | None:
-        """Return the helpers' run delay in seconds; None if it is not known for too many of them.
+        """Return the helpers' run delay in seconds: infinite if that of too many is not known, None if not asked for.
 
         :param after: the live threads at the end.
         :param everything: CPU time, in seconds, of all threads but the calling one, and of all child processes.
@@ -114,9 +122,9 @@ class HelperThreads:
             return None
         work = process_usage.Work.since(self._before, after, self._ended).without({threading.get_native_id()})
         # A body that only waits in its threads computes next to nothing there, and these may wait long for a CPU.
-        most = max(_UNSEEN * self.cpu, _HARDLY * (CLOCKS.wall() - self._began))
-        unknown = everything - work.cpu - min(_END * len(self._ended), most)
-        return work.without(aside).delay if unknown <= most else None
+        passed = CLOCKS.wall() - self._began
+        unknown = everything - work.cpu - min(_END * len(self._ended), _ENDS * passed)
+        return work.without(aside).delay if unknown <= max(_UNSEEN * self.cpu, _HARDLY * passed) else math.inf
 
 
 def watched(run: Callable[[], Reading], delays: bool = False) -> Reading:
@@ -154,12 +162,13 @@ def credit(readings: Sequence[Reading], helpers_cpu: float, delay: float | None 
 
     While a worker waited for a CPU, its helpers may have had that CPU, or others while its helpers had another one.
 
-    :param delay: run delay of the helpers, in seconds; None if it is not known.
+    :param delay: run delay of the helpers, in seconds; infinite if it is not known, None if it was not asked for.
     """
     wall = max(reading.end for reading in readings) - min(reading.start for reading in readings)
     if helpers_cpu + (delay or 0.0) <= _NOTABLE * wall:
         return tuple(readings)
     each = helpers_cpu / len(readings)
+    is_seen = delay is not None and math.isfinite(delay)
     credited = []
     for reading in readings:
         instead = min(max(0.0, each - reading.blocked), reading.delay or 0.0)
@@ -168,8 +177,8 @@ def credit(readings: Sequence[Reading], helpers_cpu: float, delay: float | None 
                 reading,
                 cpu=reading.cpu + min(each, reading.blocked) + instead,
                 delay=None if reading.delay is None else reading.delay - instead,
-                accounting="unseen" if delay is None else "helped",
-                helpers_delay=(delay or 0.0) / len(readings) + instead,
+                accounting="helped" if is_seen else "unseen",
+                helpers_delay=(delay or 0.0) / len(readings) + instead if is_seen else instead,
             )
         )
     return tuple(credited)

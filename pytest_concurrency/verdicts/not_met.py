@@ -8,7 +8,7 @@ from pytest_concurrency.core import stats, units
 from pytest_concurrency.core.model import GilUse, Round, Sample
 from pytest_concurrency.core.outcomes import Bound, Estimate, Finding, Spent
 from pytest_concurrency.core.units import count, duration, formatter, number, share, within
-from pytest_concurrency.engine import readings
+from pytest_concurrency.engine import constants, readings
 from pytest_concurrency.engine.bound_type import per_body
 from pytest_concurrency.engine.claims import GilClaim, LongestClaim, OverlapClaim, ShareClaim, SpeedupClaim
 from pytest_concurrency.engine.plan import WorkerSetup
@@ -21,7 +21,6 @@ KINDS = {
     "mixed": "mixed (it waits and computes)",
     "serialized": "serialized (it waits, and its waits do not overlap)",
 }
-_UNEQUAL = 1.25  # times the mean that the longest of some calls takes at least, to be worth naming
 _AS_ALONE = 1.15  # times a single call that concurrent ones take at most, if they do not wait for each other
 _BUSY = 0.6  # part of the CPUs' time that workers compute who have to wait for each other
 _AS_EXPECTED = ("threads", "tasks", "compare")  # how these start their workers cannot explain a figure
@@ -179,7 +178,7 @@ def _unequal_calls(rounds: Sequence[Round]) -> tuple[float, float] | None:
     alone = stats.mean([readings.quiet_time(round_.serial.readings[0]) / round_.serial.loops for round_ in rounds])
     each = stats.mean([stats.mean(calls) for calls in together])
     longest = stats.mean([max(calls) for calls in together])
-    return (longest, each) if longest > _UNEQUAL * each and each < _AS_ALONE * alone else None
+    return (longest, each) if longest > constants.UNEQUAL * each and each < _AS_ALONE * alone else None
 
 
 def _calls_of(sample: Sample) -> list[float]:

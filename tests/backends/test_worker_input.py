@@ -197,7 +197,7 @@ def test_each_input_of_calls_that_vary_is_used_once() -> None:
         bench.round(setup)
         bench.one_call(setup, 3)
         for _ in range(8):
-            bench.stagger(setup)
+            bench.stagger(setup, 2)
             assert bench.round(setup).serial.loops == 1
 
 

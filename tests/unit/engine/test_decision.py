@@ -245,3 +245,15 @@ def test_an_undecided_figure_has_the_interval_of_most_of_its_rounds() -> None:
     estimate = case.estimate()
     assert estimate is not None
     assert estimate.high == 2.0
+
+
+@pytest.mark.parametrize(
+    ("concurrent", "unequal"),
+    [((1.0, 1.0, 1.0, 3.0), True), ((1.0, 2.0, 3.0, 4.0), True), ((1.0, 1.0, 1.0, 1.1), False)],
+)
+def test_a_call_that_is_slower_than_those_beside_it_is_noticed(concurrent: tuple[float, ...], unequal: bool) -> None:
+    """One call in five, say, where a round makes five: then no batch varies from round to round."""
+    case = Decision(SpeedupClaim(4, 3.0, 0.25))
+    assert not case.calls_are_unequal
+    case.take(Vote(1, calls=Calls(1.0, concurrent)))
+    assert case.calls_are_unequal == unequal

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_concurrency.core.model import BlockProbe, Interval, Sample
-from pytest_concurrency.measurement.probed_batches import beside_loop_heartbeat
+from pytest_concurrency.measurement.probed_batches import beside_loop_heartbeat, place_of_hold
 
 from ..make import reading
 
@@ -44,3 +44,15 @@ def test_what_bystanders_may_have_held_is_no_block(besides_gil: float, active: f
     assert found.longest.low == pytest.approx(least)
     assert found.least_beside_others == pytest.approx(least)
     assert found.longest.high == 0.06
+
+
+@pytest.mark.parametrize(("seconds", "most", "calls"), [(1e-5, 20, 20), (0.25, 20, 8), (0.9, 20, 2), (5.0, 20, 1)])
+def test_looking_for_the_place_of_a_hold_takes_two_seconds_or_one_call(seconds: float, most: int, calls: int) -> None:
+    made: list[int] = []
+
+    def run(number: int) -> Sample:
+        made.append(number)
+        return Sample(number, (reading(0.0, 0.0),))
+
+    place_of_hold(run, None, most, seconds)
+    assert made == [calls]

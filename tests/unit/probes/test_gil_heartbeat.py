@@ -212,3 +212,10 @@ def test_beats_that_get_the_gil_soon_are_counted() -> None:
     held = beats(0.02, late=0.003, computed=0.0035, switches=2)
     assert heard(0.02, 0.0, brief).taken_briefly == heard(0.02, 0.0, brief).beats > 30
     assert heard(0.02, 0.0, held).taken_briefly == 0
+
+
+def test_what_setup_computes_before_the_batch_is_no_help() -> None:
+    """The watched thread ran it, so its CPU time is in that of all threads."""
+    found = beats(0.05, late=0.005, computed=0.0055, switches=2, all_cpu=0.0055)
+    assert shared(0.05, 0.0, found, all_cpu=0.25, own_cpu=0.25).others_cpu == 0
+    assert shared(0.05, 0.0, found, all_cpu=0.25, own_cpu=0.05).others_cpu == pytest.approx(0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import math
 import os
 import threading
 import time
@@ -43,6 +44,11 @@ def test_helpers_that_hardly_got_a_cpu_are_credited_with_their_delay() -> None:
     assert (alone.accounting, alone.helpers_delay) == ("helped", pytest.approx(0.008))
 
 
+def test_helpers_of_which_nothing_is_known_are_unseen_however_little_they_computed() -> None:
+    (alone,) = helper_threads.credit([reading(0.001, 0.009)], 0.0005, delay=math.inf)
+    assert (alone.accounting, alone.helpers_delay) == ("unseen", 0.0)
+
+
 def test_several_workers_share_the_delay_of_helpers() -> None:
     credited = helper_threads.credit([reading(0.001, 0.009), reading(0.001, 0.009)], 0.008, delay=0.004)
     assert [one.helpers_delay for one in credited] == pytest.approx([0.002, 0.002])
@@ -66,7 +72,8 @@ def test_delay_is_unknown_if_much_was_computed_by_what_has_not_reported_its_end(
         while not native_ids or native_ids[0] in task_tree.threads_in(os.getpid()):
             time.sleep(0.001)
     beside.finish()
-    assert (beside.delay is not None) == known
+    assert beside.delay is not None
+    assert math.isfinite(beside.delay) == known
 
 
 @pytest.mark.skipif(thread_clock.unavailable() is not None, reason="needs run delay")
@@ -78,6 +85,25 @@ def test_delay_is_known_of_threads_that_hardly_compute() -> None:
         time.sleep(0.1)
     beside.finish()
     assert beside.delay is not None
+    assert math.isfinite(beside.delay)
+
+
+@pytest.mark.skipif(thread_clock.unavailable() is not None, reason="needs run delay")
+def test_threads_that_end_right_after_the_batch_are_known() -> None:
+    """The workers of anyio end when the task does that began the batch."""
+    end, started = threading.Event(), threading.Barrier(9)
+    threads = [threading.Thread(target=lambda: (started.wait(), compute(), end.wait())) for _ in range(8)]
+    with helper_threads.HelperThreads(children=False, delays=True) as beside:
+        for thread in threads:
+            thread.start()
+        started.wait()
+        time.sleep(0.5)
+    end.set()
+    for thread in threads:
+        thread.join()
+    beside.finish()
+    assert beside.delay is not None
+    assert math.isfinite(beside.delay)
 
 
 def compute() -> None:
