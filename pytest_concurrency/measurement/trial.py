@@ -20,6 +20,7 @@ from pytest_concurrency.engine.settlement import Settlement
 from pytest_concurrency.expectations.base import Tolerances
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.worker_bench import WorkerBench
+from pytest_concurrency.probes import unawaited
 from pytest_concurrency.probes.leftovers import Leftovers
 from pytest_concurrency.verdicts import worker_errors
 from pytest_concurrency.verdicts.outcome import combine, judge, loses_time, not_measured
@@ -128,9 +129,11 @@ class Trial:
         """Measure one plan; exceptions of the body are raised again, with a note of where they come from.
 
         :raises WorkerLost: a worker died, hung or sent an invalid answer.
+        :raises BadArgument: the code does not await what it calls.
         """
         try:
-            return settle(plan, self._bench, limits.max_time, self._circumstances.progress)
+            with unawaited.refused():
+                return settle(plan, self._bench, limits.max_time, self._circumstances.progress)
         except Raised as raised:
             raise with_note(raised) from raised.error.__cause__
         except WorkerLost as lost:

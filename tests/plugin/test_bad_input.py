@@ -316,3 +316,30 @@ def test_an_async_body_with_a_yield_would_run_nothing_and_is_an_error(suite: Sui
 def test_a_body_that_returns_something_is_warned_of_as_by_pytest(suite: Suite) -> None:
     result = suite("@pytest.mark.expect_io_bound\ndef test_bad():\n    time.sleep(0.004)\n    return 5\n")
     assert "test_bad returned int: a test should return None" in text_of(result)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_a_forgotten_await_is_an_error(suite: Suite) -> None:
+    """Nothing would be measured, and no wait is easily met."""
+    result = suite(
+        """
+async def fetch():
+    await asyncio.sleep(0.01)
+
+async def forgets():
+    fetch()
+
+@pytest.mark.expect_nonblocking(max_block="50ms")
+async def test_marker():
+    await forgets()
+
+@pytest.mark.expect_cpu_bound
+def test_plain():
+    asyncio.run(forgets())
+
+def test_fixture(concurrency):
+    assert concurrency.loop_block(forgets) <= "50ms"
+"""
+    )
+    result.assert_outcomes(failed=3, passed=1)
+    assert text_of(result).count("fetch() was called without await") >= 3
