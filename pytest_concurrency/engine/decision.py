@@ -85,7 +85,8 @@ class Decision:
         self.confirmation = count
         side = self._side(count, constants.CONFIRM, constants.CONFIRM, early)
         if not side and self.means:
-            side = mean_ratio.side(self.counted, constants.MEANS_CONFIRMING_ERROR, constants.MEANS_CONFIRMING_ERROR)
+            error = constants.MEANS_CONFIRMING_ERROR
+            side = self._unless_held_back(mean_ratio.side(self.counted, error, error), early)
         if side == self.confirming:
             self._decide(side)
             return False

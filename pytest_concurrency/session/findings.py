@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from types import FrameType
 from typing import ClassVar
 
 from pytest_concurrency.core.errors import BadArgument
@@ -13,8 +14,9 @@ from pytest_concurrency.engine.scaling_laws import best_of, knee_of, peak_of
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.session.calls.answers import Answer, Decided, Pending, discarded, is_discarded, refuse_discarded
 from pytest_concurrency.session.calls.compared import Compared
+from pytest_concurrency.session.calls.either_way import is_in_a_negation
 from pytest_concurrency.verdicts import not_met
-from pytest_concurrency.verdicts.outcome import met
+from pytest_concurrency.verdicts.outcome import met, opposite
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -83,16 +85,16 @@ class ThresholdFinding(Compared):
         spelled = f"{self._call.spelled}.{words.replace(' ', '_')}({threshold!r})"
         if not self._call.must_be_awaited:
             self._take_as_asked()
-            holds = self._taken(self._call.decided({keyword: value}))
+            holds = self._taken(self._call.decided({keyword: value}), sys._getframe(2))
             refuse_discarded(sys._getframe(2), self._label(keyword, value))
             return self._decided(holds, words, threshold)
         if is_discarded(sys._getframe(2)):
             self._take_as_asked()
             raise discarded(spelled, "assert await")
 
-        async def ask() -> Decided:
+        async def ask(frame: FrameType) -> Decided:
             self._take_as_asked()
-            holds = self._taken(await self._call.decided_on_loop({keyword: value}))
+            holds = self._taken(await self._call.decided_on_loop({keyword: value}), frame)
             return self._decided(holds, words, threshold)
 
         return Pending(spelled, ask, self._take_as_asked)
@@ -108,15 +110,21 @@ class ThresholdFinding(Compared):
                 f"{self._call.functions}: an async def is measured on the test's own event loop, so the answer has "
                 f"to be awaited. Write assert await {self._call.spelled}.{words}({threshold!r})."
             )
-        holds = self._taken(self._call.decided({keyword: value}))
+        holds = self._taken(self._call.decided({keyword: value}), sys._getframe(2))
         refuse_discarded(sys._getframe(2), self._label(keyword, value))
         return holds
 
-    def _taken(self, outcome: Outcome) -> bool:
-        """Take an outcome, report it, and return whether it counts as met."""
+    def _taken(self, outcome: Outcome, frame: FrameType) -> bool:
+        """Take an outcome, report it, and return whether it counts as met.
+
+        :param frame: the test's. If it negates a comparison that is not met, the opposite is reported, as met.
+        """
         self._take(outcome)
         self._call.report(outcome)
-        return self._call.follow(outcome)
+        holds = self._call.follow(outcome)
+        if outcome.verdict == "not_met" and is_in_a_negation(frame):
+            self._call.report(self._take(opposite(outcome)), outcome)
+        return holds
 
     def _decided(self, holds: bool, words: str, threshold: object) -> Decided:
         if not holds and self.outcome is not None:

@@ -42,7 +42,6 @@ from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.run_archive import AUTO
 from pytest_concurrency.verdicts import message
-from pytest_concurrency.verdicts.outcome import met
 
 PROFILES = pytest.StashKey[list[Profile]]()
 
@@ -235,17 +234,6 @@ def _check_baseline(found: Baseline | None, wanted: str | None, storage: Storage
             f"there is no run {found.name}, so that --concurrency-compare-fail could never fail. Did you mean "
             f"{near[0]}?"
         )
-
-
-def as_answered(outcome: Outcome) -> Outcome:
-    """Return the outcome that a passed test has asserted: the opposite of a comparison that was false.
-
-    As in ``assert not concurrency.speedup(render, threads=4) >= 2``.
-    """
-    if outcome.verdict != "not_met" or outcome.marker not in THRESHOLD_CALLS:
-        return outcome
-    opposite = "<=" if outcome.comparison == ">=" else ">="
-    return met(outcome, comparison=opposite, hint="")
 
 
 def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:

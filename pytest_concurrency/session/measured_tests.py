@@ -10,6 +10,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any, TextIO
 
 import pytest
@@ -48,6 +49,8 @@ RECORD = pytest.StashKey[dict[str, Any]]()
 PASSED = pytest.StashKey[bool]()  # whether the call of the test passed
 FUNCTION = pytest.StashKey[Any]()
 EXPECTATIONS = pytest.StashKey[list[Any]]()
+
+_ACCEPTED = "assert the comparison: the test passed, although it is not met."
 
 
 def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
@@ -213,9 +216,16 @@ def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -
     kept[at : at + 1] = [outcome]
 
 
+def accepted(outcome: Outcome) -> Outcome:
+    """Return the outcome of a test that passed: one that is not met says why that did not fail it."""
+    if outcome.verdict != "not_met" or outcome.finding is None:
+        return outcome
+    return replace(outcome, finding=replace(outcome.finding, try_next=_ACCEPTED))
+
+
 def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
     if report.passed:
-        outcomes = [items.as_answered(outcome) for outcome in outcomes]
+        outcomes = [accepted(outcome) for outcome in outcomes]
     items.put_cause_first(report, outcomes)
     traced_by = [*tracers.tracers(), *(["memray"] if other_plugins.is_memory_tracked(item) else [])]
     first = measured_again.first_attempt(item)

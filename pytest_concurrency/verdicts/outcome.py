@@ -119,6 +119,11 @@ def met(outcome: Outcome, **changes: Any) -> Outcome:
     return replace(outcome, verdict="met", reason="", finding=None, **changes)
 
 
+def opposite(outcome: Outcome) -> Outcome:
+    """Return the outcome of a comparison that is not met as that of its opposite, which a test asserts with ``not``."""
+    return met(outcome, comparison="<=" if outcome.comparison == ">=" else ">=", hint="")
+
+
 def bound_differs(outcome: Outcome, expected: str) -> Outcome:
     """Return the outcome of a bound type that differs from the one that the test expects."""
     assert outcome.bound is not None

@@ -449,6 +449,27 @@ def test_a_used_answer_is_no_error(suite: Suite, lines: str) -> None:
     suite(HELPERS + f"\ndef test_body(concurrency):\n    {lines}\n").assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("answer = concurrency.speedup(locked, threads=4) >= 3", "not_met"),
+        ("if concurrency.speedup(locked, threads=4).at_least(3): pass", "not_met"),
+        ("assert concurrency.speedup(locked, threads=4) >= 3 or True", "not_met"),
+        ("assert not concurrency.speedup(locked, threads=4) >= 3", "met"),
+        ("assert not concurrency.speedup(locked, threads=4).at_least(3)", "met"),
+        ("if not (concurrency.speedup(locked, threads=4) >= 3): pass", "met"),
+    ],
+)
+def test_a_comparison_that_a_test_accepts_is_not_met_unless_it_is_negated(
+    suite: Suite, pytester: pytest.Pytester, line: str, verdict: str
+) -> None:
+    result = suite(HELPERS + f"\ndef test_body(concurrency):\n    {line}\n", REPORT)
+    result.assert_outcomes(passed=2)
+    (expectation,) = records_of(pytester)["test_body"]["expectations"]
+    assert expectation["verdict"] == verdict
+    assert ("the test passed, although it is not met" in text_of(result)) == (verdict == "not_met")
+
+
 def test_a_bound_type_is_neither_true_nor_false(suite: Suite) -> None:
     result = suite(HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.bound(wait)\n")
     result.assert_outcomes(failed=1, passed=1)

@@ -77,11 +77,12 @@ class Pending(Answer):
     """An answer that is measured on the test's own event loop, when it is awaited."""
 
     def __init__(
-        self, spelled: str, ask: Callable[[], Coroutine[Any, Any, Decided]], refused: Callable[[], None]
+        self, spelled: str, ask: Callable[[FrameType], Coroutine[Any, Any, Decided]], refused: Callable[[], None]
     ) -> None:
         """Measure nothing yet.
 
         :param spelled: the call as its author may have written it, without ``await``.
+        :param ask: measures; it gets the test's frame.
         :param refused: called where an error says that ``await`` is missing, so that no warning repeats it.
         """
         self._spelled = spelled
@@ -96,8 +97,9 @@ class Pending(Answer):
         )
 
     def __await__(self) -> Generator[Any, Any, Answer]:
-        unused = is_discarded(sys._getframe(1))
-        answer = yield from self._ask().__await__()
+        frame = sys._getframe(1)
+        unused = is_discarded(frame)
+        answer = yield from self._ask(frame).__await__()
         if unused:
             raise discarded(self._spelled, "assert await")
         return answer

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dis
+import linecache
 import sys
 from types import FrameType
 
@@ -37,6 +39,19 @@ def is_negated(frame: FrameType) -> bool:
         return True
     # Without pytest's rewriting, "assert not x" jumps over the raise if x is false.
     return "JUMP" in now and now.endswith("IF_FALSE") and then == _ASSERTION_ERROR
+
+
+def is_in_a_negation(frame: FrameType) -> bool:
+    """Whether the source line that a frame is at lies in ``not ...``; true where the source cannot be read.
+
+    Unlike :func:`is_negated`, this is true before the answer is there: pytest's rewriting stores that first.
+    """
+    try:
+        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals)))
+    except (SyntaxError, ValueError):
+        return True
+    negations = [node for node in ast.walk(tree) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)]
+    return not tree.body or any(node.lineno <= frame.f_lineno <= (node.end_lineno or 0) for node in negations)
 
 
 def _name(instruction: dis.Instruction) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Generator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_decided_answer_is_its_truth(holds: bool) -> None:
 
 
 def test_a_pending_answer_has_no_truth() -> None:
-    async def ask() -> Decided:
+    async def ask(frame: FrameType) -> Decided:
         return Decided(True, "shown")
 
     refused: list[int] = []
