@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 _DURATION = re.compile(r"\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>ns|us|µs|ms|s|min|h)\s*")
 SHORTEST_BLOCK = 0.005  # seconds; a shorter block of an event loop may end between two beats and be missed
+UNSEEN_BLOCK = "blocks shorter than 5 ms cannot be seen: write 5ms or more"
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 

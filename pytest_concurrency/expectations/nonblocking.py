@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.model import Body
-from pytest_concurrency.core.units import SHORTEST_BLOCK
+from pytest_concurrency.core.units import SHORTEST_BLOCK, UNSEEN_BLOCK, duration
 from pytest_concurrency.engine.claims import LongestClaim
 from pytest_concurrency.engine.plan import Plan, WorkerSetup
 from pytest_concurrency.expectations import keywords
@@ -23,7 +23,7 @@ def _check(name: str, arguments: Mapping[str, Any], is_async: bool) -> None:
             "Write async def, or use expect_gil_released."
         )
     if arguments.get("max_block", 1.0) < SHORTEST_BLOCK:
-        raise BadArgument(f"{name}(max_block=...): shorter blocks than 5ms cannot be seen. Write 5ms or more.")
+        raise BadArgument(f"{name}(max_block={duration(arguments['max_block'])}): {UNSEEN_BLOCK}.")
 
 
 def _plan(arguments: Mapping[str, Any], body: Body, limits: Tolerances) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from pytest_concurrency.core.errors import BadArgument, ExpectationNotMet
-from pytest_concurrency.core.units import SHORTEST_BLOCK, duration
+from pytest_concurrency.core.units import SHORTEST_BLOCK, UNSEEN_BLOCK, duration
 from pytest_concurrency.expectations import keywords
 from pytest_concurrency.instruments import callers
 from pytest_concurrency.instruments.block_reading import Block
@@ -37,9 +37,7 @@ class NonblockingBlock:
         except ValueError as error:
             raise BadArgument(f"concurrency.nonblocking({max_block!r}): max_block {error}.") from None
         if self._limit < SHORTEST_BLOCK:
-            raise BadArgument(
-                f"concurrency.nonblocking({max_block!r}): shorter blocks than 5ms cannot be seen. Write 5ms or more."
-            )
+            raise BadArgument(f"concurrency.nonblocking({max_block!r}): {UNSEEN_BLOCK}.")
         self._title = f"concurrency.nonblocking({max_block!r})"
         self._undecided = undecided
         self._monitor: LoopMonitor | None = None
@@ -52,8 +50,8 @@ class NonblockingBlock:
     def __enter__(self) -> NonblockingBlock:
         if not running_loop.in_loop():
             raise BadArgument(
-                "concurrency.nonblocking() guards a stretch of an async function, and no event loop runs at "
-                f"{callers.place()}. Enter it inside of an async def that the loop runs. For a plain function, use "
+                "concurrency.nonblocking() guards a stretch of an async function, and was entered where no event loop "
+                f"runs ({callers.place()}). Enter it inside an async def that the loop runs. For a plain function, use "
                 "concurrency.gil_hold(), or the marker expect_gil_released."
             )
         if self._monitor is not None:

@@ -37,4 +37,5 @@ def left_by_test(rows: Sequence[Row]) -> list[LeftByTest]:
 
 def headline_of(tests: Sequence[LeftByTest]) -> str:
     """``2 tests left something running, which may disturb later tests:``."""
-    return f"{count(len(tests), 'test')} left something running, which may disturb the tests after them:"
+    later = "it" if len(tests) == 1 else "them"
+    return f"{count(len(tests), 'test')} left something running, which may disturb the tests after {later}:"

@@ -40,13 +40,13 @@ def quiet_host(value: object) -> float:
 
 def max_block(value: object) -> float:
     """Return seconds; 0 is off."""
-    from pytest_concurrency.core.units import SHORTEST_BLOCK
+    from pytest_concurrency.core.units import SHORTEST_BLOCK, UNSEEN_BLOCK
     from pytest_concurrency.expectations import keywords
 
     if value == "off":
         return 0.0
     if (seconds := keywords.short_time(value)) < SHORTEST_BLOCK:
-        raise ValueError("shorter blocks than 5ms cannot be seen: write 5ms or more, or off")
+        raise ValueError(f"{UNSEEN_BLOCK}, or off")
     return seconds
 
 

@@ -254,6 +254,8 @@ def read(config: pytest.Config) -> Settings:
             "--concurrency-max-block-warn does nothing without a limit: give it with --concurrency-max-block=50ms "
             "(or the ini key concurrency_max_block)"
         )
+    if config.getoption("concurrency_save_on") is not None and values["save"] is None:
+        raise ValueError("--concurrency-save-on does nothing without a run to save: add --concurrency-save")
     reports = _reports(config)
     files = []
     for report in dict.fromkeys(reports):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from pytest_concurrency.core.outcomes import Bound
-from pytest_concurrency.core.units import duration, number, share
+from pytest_concurrency.core.units import duration, number, ratio, share
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.verdicts import advice
 
 _MORE = 1.5  # how much more speedup the computing must leave room for, so that it is not what keeps the speedup low
 _UNLOCK = "remove or narrow the lock, or use a larger connection pool."
 _UNLOCK_TASKS = "remove the lock, semaphore or pool limit, or move a blocking call with asyncio.to_thread()."
+_NOT_IN_WAVES = 0.15  # waves by which a figure may differ from a whole number of them
 _ONE_AT_A_TIME = 1.3  # at a larger speedup, "only one worker at a time gets through" would be false
 
 
@@ -48,13 +50,23 @@ GIL_RELEASED = Cause(
 )
 
 
-def _let_through(who: str, speedup: float | None, otherwise: str) -> str:
-    """Return how many workers at a time get through what they wait for, if the speedup shows it."""
+def _let_through(setup: WorkerSetup, speedup: float | None, otherwise: str) -> str:
+    """Return how many workers at a time get through what they wait for, if the speedup shows it.
+
+    Calls of one length go through a limit in waves, so that 4 calls take two with a limit of 2 as well as of 3.
+    """
+    who, workers = setup.who(), setup.group_size
     if speedup is not None and speedup < _ONE_AT_A_TIME:
         return f"only one of {who} at a time gets through."
-    if speedup is not None and round(speedup) > 1:
+    if speedup is None or round(speedup) < 2:
+        return otherwise
+    waves = round(workers / speedup)
+    if waves < 2 or abs(workers / speedup - waves) > _NOT_IN_WAVES:
         return f"only about {round(speedup)} of {who} at a time get through."
-    return otherwise
+    least, most = math.ceil(workers / waves), (workers - 1) // (waves - 1)
+    if least == most:
+        return f"only {least} of {who} at a time get through."
+    return f"{who} gain only {ratio(speedup)}, as with a limit of {least} {'or' if most == least + 1 else 'to'} {most}."
 
 
 def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, speedup: float | None = None) -> Cause:
@@ -72,13 +84,13 @@ def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, s
         )
     separate = f"the waits of {who} do not overlap."
     if bound.kind == "serialized":
-        why = f"serialized. The code waits {waits} of its time, and {_let_through(who, speedup, separate)}"
+        why = f"serialized. The code waits {waits} of its time, and {_let_through(setup, speedup, separate)}"
         return Cause("serialized", why, _UNLOCK_TASKS if setup.one_thread else _UNLOCK)
     if bound.kind == "io":
         return Cause(
             "partial-overlap",
-            f"partial overlap. The code waits {waits} of its time, "
-            + _let_through(who, speedup, "the waits overlap only in part."),
+            f"partial overlap. The code waits {waits} of its time, and "
+            + _let_through(setup, speedup, "the waits overlap only in part."),
             "raise the limit that it waits for: pool size, server workers, rate limit.",
         )
     kind = _KINDS[bound.kind]
@@ -87,7 +99,7 @@ def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, s
     if speedup is not None and speedup < min(_ONE_AT_A_TIME, in_turn / _MORE):
         return Cause(
             "serialized",
-            f"{kind}. The code computes only {computes} of its time, and {_let_through(who, speedup, separate)}",
+            f"{kind}. The code computes only {computes} of its time, and {_let_through(setup, speedup, separate)}",
             _UNLOCK_TASKS if setup.one_thread else _UNLOCK,
         )
     if setup.one_thread:

@@ -273,7 +273,7 @@ BAD_CALLS = {
     "gil_hold not compared": ("concurrency.gil_hold(work)", ["compare it with a duration"]),
     "gil_hold equality": ("concurrency.gil_hold(work) == 1", ["use <=."]),
     "loop_block of a plain function": ("concurrency.loop_block(work) <= '50ms'", ["needs an async def", "gil_hold"]),
-    "loop_block too short": ("concurrency.loop_block(awork) <= '1ms'", ["shorter blocks than 5ms"]),
+    "loop_block too short": ("concurrency.loop_block(awork) <= '1ms'", ["blocks shorter than 5 ms"]),
     "bound unknown keyword": ("concurrency.bound(work, treads=4) == 'io'", ["no keyword 'treads'"]),
     "measure unknown keyword": ("concurrency.measure(work, treads=4)", ["no keyword 'treads'"]),
     "no such bound type": (

@@ -49,7 +49,7 @@ def test_by_default_they_are_reported_in_the_summary_and_the_record(
     result = suite(SOURCE + test.format(more=BRIEFLY), REPORT)
     result.assert_outcomes(passed=2)
     told = text_of(result)
-    assert "1 test left something running, which may disturb the tests after them:" in told
+    assert "1 test left something running, which may disturb the tests after it:" in told
     assert "threads such as poller (target poll)" in told
     assert LINE in told
     assert "/page/leftovers/" in told

@@ -69,8 +69,8 @@ def test_blocks_of_two_tasks_may_end_in_any_order(suite: Suite) -> None:
 def test_outside_of_a_loop_it_says_what_to_use(suite: Suite) -> None:
     result = suite("def test_body(concurrency):\n    with concurrency.nonblocking('20ms'):\n        pass\n")
     assert_outcome(result, "test_body", "FAILED")
-    assert "no event loop runs at test_suite.py:4" in text_of(result)
-    assert "Enter it inside of an async def" in text_of(result)
+    assert "entered where no event loop runs (test_suite.py:4" in text_of(result)
+    assert "Enter it inside an async def" in text_of(result)
 
 
 @pytest.mark.parametrize("value", ["'1ms'", "'soon'", "0"])
