@@ -38,14 +38,13 @@ from pytest_concurrency.session.calls.call import Call
 from pytest_concurrency.session.calls.compared import Compared
 from pytest_concurrency.session.calls.instrument_calls import InstrumentCalls
 from pytest_concurrency.session.calls.same_result import check_same
+from pytest_concurrency.session.calls.threshold_finding import ThresholdFinding, label
 from pytest_concurrency.session.findings import (
     Efficiency,
     GilHold,
     LoopBlock,
     PoolScaling,
     Speedup,
-    ThresholdFinding,
-    label,
 )
 from pytest_concurrency.session.instruments import Instruments
 

@@ -12,7 +12,7 @@ from pytest_concurrency.core.model import Body
 from pytest_concurrency.expectations import gil_released, keywords, nonblocking
 from pytest_concurrency.expectations.base import Kind
 from pytest_concurrency.machine.running_loop import in_loop
-from pytest_concurrency.session.findings import ThresholdFinding
+from pytest_concurrency.session.calls.threshold_finding import ThresholdFinding
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 

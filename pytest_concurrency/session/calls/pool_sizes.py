@@ -22,7 +22,8 @@ from pytest_concurrency.measurement import pool_scaling
 from pytest_concurrency.measurement.callable_bench import CallableBench
 from pytest_concurrency.measurement.loop_callable_bench import bench_for
 from pytest_concurrency.measurement.trial import Request, SessionContext, patience
-from pytest_concurrency.session.findings import Efficiency, label
+from pytest_concurrency.session.calls.threshold_finding import label
+from pytest_concurrency.session.findings import Efficiency
 from pytest_concurrency.verdicts import pool_scaling as pool_words
 
 __tracebackhide__ = True  # a failure is told at the test's own line
