@@ -70,17 +70,27 @@ def safe_threshold(estimate: Estimate, best: float, room: float) -> float:
     return math.floor(min(estimate.low, best) * room * 10) / 10
 
 
-def threshold(at_least: float, estimate: Estimate, best: float, margin: Interval) -> str:
-    """Return what is wrong with a threshold, and a better one; empty if it is a good one."""
+def threshold(at_least: float, estimate: Estimate, best: float, margin: Interval, of: int | None = None) -> str:
+    """Return what is wrong with a threshold, and a better one; empty if it is a good one.
+
+    :param of: the number of workers, if the test gives the threshold as an efficiency.
+    """
     better_one = safe_threshold(estimate, best, margin.low / margin.high)
     if at_least > _CEILING * best:
-        what = f"at_least={number(at_least)} is close to the best that is possible here, {number(round(best, 2))}x"
+        what = f"{_spelled(at_least, of)} is close to the best that is possible here, {number(round(best, 2))}x"
     elif margin.low < estimate.value < at_least and better_one > 1:
-        what = f"the measured {ratio(estimate.value)} is below at_least={number(at_least)}, inside the margin"
+        what = f"the measured {ratio(estimate.value)} is below {_spelled(at_least, of)}, inside the margin"
     else:
         return ""
-    better = f"; at_least={number(better_one)} leaves room for noise" if 1 < better_one < at_least else ""
+    better = f"; {_spelled(better_one, of)} leaves room for noise" if 1 < better_one < at_least else ""
     return what + better
+
+
+def _spelled(at_least: float, of: int | None) -> str:
+    """Return a threshold as a test spells it; an efficiency is rounded down, with the speedup that it stands for."""
+    if of is None:
+        return f"at_least={number(at_least)}"
+    return f"efficiency={number(math.floor(at_least / of * 100 + 1e-6) / 100)} ({ratio(at_least)})"
 
 
 def source_of_test(target: str, arguments: str, markers: Sequence[str], is_async: bool) -> str:

@@ -66,7 +66,7 @@ def judge(
         advice=f"{work}: {tool}" if tool else "",
         tool=tool,
         claim=decisive.claim.name,
-        hint=_hint(plan, settlement, decisive),
+        hint=_hint(plan, settlement, decisive, "efficiency" in arguments),
         comparison=comparison_of(decisive.claim),
         curve=_curve(plan, settlement, decisive.estimate),
         series=_series(plan, settlement),
@@ -179,7 +179,7 @@ def _by_threads(setup: WorkerSetup, settlement: Settlement) -> Interval | None:
     return Interval(stats.median([each.low for each in bounds]), stats.median([each.high for each in bounds]))
 
 
-def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
+def _hint(plan: Plan, settlement: Settlement, decisive: Result, by_efficiency: bool) -> str:
     claim, estimate, workers = decisive.claim, decisive.estimate, plan.setup.workers
     if not isinstance(claim, SpeedupClaim) or claim.at_most or estimate is None or plan.setup.own_code:
         return ""
@@ -187,7 +187,7 @@ def _hint(plan: Plan, settlement: Settlement, decisive: Result) -> str:
         return ""
     computing = readings.median_cpu_share(settlement.rounds) if not plan.setup.one_thread else 0.0
     best = advice.ceiling(workers, computing, settlement.known.cpus)
-    return advice.threshold(claim.threshold, estimate, best, claim.margin)
+    return advice.threshold(claim.threshold, estimate, best, claim.margin, workers if by_efficiency else None)
 
 
 def _curve(plan: Plan, settlement: Settlement, speedup: Estimate | None) -> tuple[Point, ...]:
