@@ -44,8 +44,8 @@ def shortened(text: str, width: int) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a clause as a sentence."""
-    whole = text[:1].upper() + text[1:]
+    """Return a clause as a sentence. A keyword at its beginning keeps its spelling: ``processes="auto"``."""
+    whole = text if "=" in text.partition(" ")[0] else text[:1].upper() + text[1:]
     return whole if not whole or whole[-1] in ".!?:" else whole + "."
 
 

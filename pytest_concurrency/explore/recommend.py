@@ -42,8 +42,17 @@ def best(sides: Sequence[Side]) -> Side | None:
     fastest = max(known, key=_value, default=None)
     if fastest is None or _value(fastest) < _WORTH_IT:
         return None
-    rivals = [side for side in known if side.workers == fastest.workers and _value(side) >= _AS_GOOD * _value(fastest)]
+    rivals = [side for side in known if side.workers == fastest.workers and _is_as_good(side, fastest)]
     return min(rivals, key=lambda side: (_simplicity(side.backend), -_value(side)))
+
+
+def _is_as_good(side: Side, fastest: Side) -> bool:
+    """Whether a tool is about as fast as the fastest, or may be by their intervals and is worth it."""
+    if _value(side) >= _AS_GOOD * _value(fastest):
+        return True
+    if side.speedup is None or fastest.speedup is None or _value(side) < _WORTH_IT:
+        return False
+    return side.speedup.high >= fastest.speedup.low
 
 
 def _value(side: Side) -> float:

@@ -73,10 +73,10 @@ class Block:
         ]
 
 
-GIL = "of it other threads computed, and the loop may have waited for the GIL"
+GIL = "of it other threads computed, so the loop may have waited for the GIL"
 COLLECTOR = "of it were the garbage collector's, which ran by itself"
 COLLECTING = "of it were the garbage collector's, which a line called"
-STEAL = "of it, or of the time before it, the hypervisor took"
+STEAL = "may have been taken by the hypervisor"
 STALLED = "of it the whole process stood still"
 DELAY = "more the thread waited for a CPU, which is subtracted"
 

@@ -69,10 +69,17 @@ def _let_through(setup: WorkerSetup, speedup: float | None, otherwise: str) -> s
     return f"{who} gain only {ratio(speedup)}, as with a limit of {least} {'or' if most == least + 1 else 'to'} {most}."
 
 
-def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, speedup: float | None = None) -> Cause:
+def of_speedup(
+    bound: Bound,
+    setup: WorkerSetup,
+    one_interpreter: bool = True,
+    speedup: float | None = None,
+    helped: bool = False,
+) -> Cause:
     """Return why several workers are not faster.
 
     :param one_interpreter: whether the workers share one.
+    :param helped: whether other threads or processes compute for them.
     """
     waits, computes, who = share(bound.wait_share), share(bound.cpu_share), setup.who()
     if setup.own_code:
@@ -101,6 +108,13 @@ def of_speedup(bound: Bound, setup: WorkerSetup, one_interpreter: bool = True, s
             "serialized",
             f"{kind}. The code computes only {computes} of its time, and {_let_through(setup, speedup, separate)}",
             _UNLOCK_TASKS if setup.one_thread else _UNLOCK,
+        )
+    if setup.one_thread and helped:  # with asyncio.to_thread(), say, which a probe of the loop's thread does not see
+        return Cause(
+            "contention",
+            f"{kind}. The code computes {computes} of its time, in other threads or processes, and these slow each "
+            "other down.",
+            "use processes if the computing holds the GIL; otherwise look for a lock around it, or memory bandwidth.",
         )
     if setup.one_thread:
         return Cause(

@@ -206,7 +206,9 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
         return causes.of_few_cpus(bound, setup.who(), settlement.known.cpus)
     if not setup.own_code and (longest := _unequal_calls(settlement.rounds)) is not None:
         return causes.of_unequal_calls(setup.group_size, *longest)
-    return causes.of_speedup(bound, setup, settlement.known.one_interpreter, speedup)
+    helped = [round_.serial.readings[0].with_helpers for round_ in settlement.rounds]
+    mostly = sum(helped) > len(helped) / 2
+    return causes.of_speedup(bound, setup, settlement.known.one_interpreter, speedup, mostly)
 
 
 def _certainty(settlement: Settlement, setup: WorkerSetup, note: str) -> str:

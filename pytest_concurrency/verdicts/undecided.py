@@ -167,7 +167,8 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
         yield Doubt("the calls vary: some compute, and others wait", same_work)
     elif case.spread.varies and disturbed and not late:
         yield Doubt(
-            f"the speedup varies by {share(case.spread.seen)} from round to round, by itself or as others disturb it"
+            f"the speedup varies by {share(case.spread.seen)} from round to round: the calls vary, or other programs "
+            "interfere"
         )
     elif case.spread.varies and not late:  # otherwise that may be the machine
         yield Doubt(

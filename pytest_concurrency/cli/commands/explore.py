@@ -125,7 +125,12 @@ def text_of(found: Exploration, arguments: str) -> str:
         parts.append("\n".join(f"    {line}".rstrip() for line in source.splitlines()))
     elif best is not None and best.speedup is not None:
         low = ratio(best.speedup.low)
-        parts.append(f"No test is suggested: the lower end of the interval, {low}, leaves no room for a margin.")
+        parts.append(
+            console.wrap(
+                f"No test is suggested: the speedup may be as low as {low}, too close to 1x for a threshold. Run this "
+                "again on a quieter machine, or give each call more work."
+            )
+        )
     return "\n\n".join(parts)
 
 

@@ -39,6 +39,21 @@ def test_the_simplest_tool_that_is_as_good_is_best(sides: list[Side], expected: 
     assert (found.backend if found else None) == expected
 
 
+@pytest.mark.parametrize(
+    ("threads", "expected"),
+    [
+        (Estimate(1.58, 1.27, 1.90), "threads"),  # on a busy machine, the difference may be noise
+        (Estimate(1.58, 1.55, 1.61), "processes"),
+        (Estimate(1.14, 0.67, 1.99), "processes"),
+    ],
+)
+def test_a_simpler_tool_is_preferred_where_the_intervals_overlap(threads: Estimate, expected: str) -> None:
+    processes = Side("processes", 2, Estimate(1.91, 1.70, 2.08), EACH, 10)
+    found = recommend.best([Side("threads", 2, threads, EACH, 10), processes])
+    assert found is not None
+    assert found.backend == expected
+
+
 def test_tools_are_compared_with_as_many_workers() -> None:
     sides = [side("threads", 1.98, 2), side("threads", 2.0, 4), side("processes", 1.99, 2), side("processes", 3.9, 4)]
     found = recommend.best(sides)

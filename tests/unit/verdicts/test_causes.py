@@ -1,9 +1,10 @@
-"""What a speedup says of a limit that workers wait for."""
+"""What keeps workers from being faster, in words."""
 
 from __future__ import annotations
 
 import pytest
 
+from pytest_concurrency.core.outcomes import Bound
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.verdicts import causes
 
@@ -25,3 +26,10 @@ from pytest_concurrency.verdicts import causes
 )
 def test_calls_get_through_a_limit_in_waves(workers: int, speedup: float | None, said: str) -> None:
     assert causes._let_through(WorkerSetup("threads", workers), speedup, "otherwise") == said
+
+
+@pytest.mark.parametrize(("helped", "kind"), [(False, "one-event-loop"), (True, "contention")])
+def test_computing_that_tasks_hand_over_is_not_that_of_their_loop(helped: bool, kind: str) -> None:
+    cause = causes.of_speedup(Bound("cpu", 1.0, 0.0), WorkerSetup("tasks", 4), speedup=1.0, helped=helped)
+    assert cause.kind == kind
+    assert ("in other threads or processes" in cause.why) == helped
