@@ -64,10 +64,10 @@ def _check_files(config: pytest.Config, settings: options.Settings) -> None:
     """Stop before the first test where what this session is to write or compare with cannot be."""
     if settings.save or settings.compare:
         from pytest_concurrency.core.errors import CommandError
-        from pytest_concurrency.session import items
+        from pytest_concurrency.session import baselines
 
         try:
-            items.check_storage(config, settings)
+            baselines.check_storage(config, settings)
         except CommandError as error:
             raise pytest.UsageError(str(error)) from None
     if settings.report_files:

@@ -11,9 +11,9 @@ from pytest_concurrency.engine import constants, readings
 def speedup(round_: Round, cpus: float) -> Interval | None:
     """Bounds of how many times as fast the second of two callables is; None if the round says nothing.
 
-    What one thread did, it would have done in its time less its run delay. Of what several did, delay is
-    summed over all that were seen: on the way to the end of the slowest, no more than that can have been
-    interference, and no less than none. No callable is faster than all CPUs are with its computing.
+    One thread would have needed its time less its run delay. Where there are several, the run delay of all that were
+    seen is added up: until the slowest of them ended, between none and all of it was interference. No callable is
+    faster than its computing on all CPUs.
     """
     together = round_.concurrent
     if together is None or not readings.readable(round_) or readings.cpu_taken(round_):

@@ -157,7 +157,7 @@ class OverlapClaim:
 
     Judged by the speedup, between two hypotheses that the serial batch gives: k workers whose waits
     overlap and whose computing does not need at most b + k * c, those that wait one after the other
-    at least k * b + c. Nearer to the second, two fifths of the way, is the cut.
+    at least k * b + c. The cut is two fifths of the way from the second to the first, on a logarithmic scale.
     """
 
     workers: int

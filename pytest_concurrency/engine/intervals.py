@@ -7,8 +7,8 @@ would have needed on a quiet one:
 * Pessimistic: take nothing off the time they took. A worker that queues for a lock is woken, waits for
   a CPU and finds the lock taken again, so its run delay would not have been progress. Only a worker
   that gave up its CPU no more often than the single worker did has waited for no lock and no
-  GIL: what it waited for a CPU is interference, and comes off. Not so what workers that outnumber the CPUs may have
-  waited for each other: they would on a quiet machine, too.
+  GIL: what it waited for a CPU is interference, and comes off. What workers that outnumber
+  the CPUs may have waited for each other does not: they would wait on a quiet machine, too.
 * Optimistic: take off all run delay, and from what a worker waited beyond its own waiting the
   delay of the others too, who may have held what it waited for while they had no CPU.
 

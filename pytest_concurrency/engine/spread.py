@@ -73,8 +73,8 @@ def spread_of(votes: Sequence[Vote]) -> Spread:
 
     No more than the single worker's times make it, which leave out what the machine does (both arms vary),
     unless the times are of different things; and no more than the figure does vary: a CPU that is slow for a
-    while is so for both arms. A worker concurrently that was faster than the serial one had a call of another kind:
-    a queue makes none faster.
+    while is so for both arms. A concurrent worker that was faster than the serial one made a call of another
+    kind, as a queue makes none faster.
     """
     said = [(vote, vote.work / vote.figure) for vote in votes if vote.work > 0 and vote.figure]
     if len(said) < 2:

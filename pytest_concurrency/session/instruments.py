@@ -130,10 +130,10 @@ class EndOfBody:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "call" and call.excinfo is not None and _KEY in item.stash:
-            from pytest_concurrency.session import items
+            from pytest_concurrency.session.output import report_edits
 
-            items.point_at_test(item, report)
-            items.show_message_only(item, call.excinfo, report)
+            report_edits.point_at_test(item, report)
+            report_edits.show_message_only(item, call.excinfo, report)
         if call.when == "call" and _KEY in item.stash and (watched := item.stash[_KEY].watched()):
             observed.add(report, "calls", watched)
         return report

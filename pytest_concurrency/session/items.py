@@ -1,13 +1,12 @@
-"""Translate between pytest items and the measurement: test bodies, expectations, reports of failures."""
+"""From a pytest item to what is measured: its expectations, its body, and what the session knows of it."""
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import unittest
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -17,10 +16,6 @@ from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import (
     BadArgument,
-    CommandError,
-    ConcurrencyError,
-    ExpectationNotMet,
-    UndecidedExpectation,
 )
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.outcomes import Outcome
@@ -32,20 +27,13 @@ from pytest_concurrency.machine import cpus, priority
 from pytest_concurrency.machine.priority import Priority
 from pytest_concurrency.measurement.trial import SessionContext
 from pytest_concurrency.profiling.model import Profile
-from pytest_concurrency.reports.junit_properties import PREFIX, properties_of
 from pytest_concurrency.runs import run_comparison
-from pytest_concurrency.runs.baseline import Baseline
 from pytest_concurrency.runs.regression_check import RegressionCheck
-from pytest_concurrency.runs.store import Storage
 from pytest_concurrency.session import baselines, other_plugins, selection, xdist
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
-from pytest_concurrency.session.run_archive import AUTO
-from pytest_concurrency.verdicts import message
 
 PROFILES = pytest.StashKey[list[Profile]]()
-
-THRESHOLD_CALLS = ("speedup", "scaling", "compare", "gil_hold", "loop_block")  # of the fixture
 
 
 def read_markers(item: pytest.Item, marks: list[pytest.Mark], once: bool = False) -> list[Expectation]:
@@ -189,119 +177,3 @@ def _registered_executors(item: pytest.Item) -> dict[str, Any]:
         for name, what in given.items():
             found.setdefault(name, what)
     return found
-
-
-def check_storage(config: pytest.Config, settings: Settings) -> None:
-    """Check before a long run whether it can be compared and saved.
-
-    :raises CommandError: says what is wrong, and with which option.
-    """
-    storage = Storage(settings.storage)
-    try:
-        storage.check() if settings.save else storage.check_folder()
-    except CommandError as error:
-        raise CommandError(f"--concurrency-storage: {error}") from None
-    try:
-        if settings.save not in (None, AUTO, settings.compare):
-            storage.check(settings.save)
-    except CommandError as error:
-        raise CommandError(f"--concurrency-save={settings.save}: {error}") from None
-    for option, wanted, find in (
-        ("compare", settings.compare, baselines.baseline_of),
-        ("anchor", settings.anchor, baselines.anchor_of),
-    ):
-        try:
-            _check_baseline(find(config, settings), wanted, storage, settings)
-        except CommandError as error:
-            raise CommandError(f"--concurrency-{option}={wanted}: {error}") from None
-
-
-def _check_baseline(found: Baseline | None, wanted: str | None, storage: Storage, settings: Settings) -> None:
-    """Refuse a comparison that cannot fail although the user wants a regression check.
-
-    :raises CommandError: there is no baseline, and one is required, or its name looks misspelt.
-    """
-    if found is None or found.run is not None:
-        return
-    if settings.compare_require:
-        raise CommandError(
-            f"{'; '.join(found.notes)}. --concurrency-compare-require asks for one: save it with --concurrency-save"
-        )
-    # The first session of a pipeline has no baseline yet, and must not fail. A session may also save it itself.
-    near = difflib.get_close_matches(found.name, storage.names(), n=1)
-    if settings.compare_fail and wanted != settings.save and near and not storage.has(found.name):
-        raise CommandError(
-            f"there is no run {found.name}, so that --concurrency-compare-fail could never fail. Did you mean "
-            f"{near[0]}?"
-        )
-
-
-def add_properties(item: pytest.Item, report: pytest.TestReport, record: Mapping[str, Any]) -> None:
-    """Store a record's figures where JUnit files are made from; they replace those of an earlier run."""
-    kept = [(name, value) for name, value in item.user_properties if not name.startswith(PREFIX)]
-    # pytest copies them from the item to its last report, from which the JUnit file is written.
-    item.user_properties[:] = [*kept, *properties_of(record)]
-    report.user_properties = list(item.user_properties)
-
-
-def show_message_only(item: pytest.Item, excinfo: pytest.ExceptionInfo[Any], report: pytest.TestReport) -> None:
-    """Replace a traceback that has frames of this plugin only, and so explains nothing, by the message."""
-    if not report.failed or not isinstance(excinfo.value, (ExpectationNotMet, UndecidedExpectation, ConcurrencyError)):
-        return
-    if any(str(entry.path) == str(item.path) for entry in excinfo.traceback[1:]):
-        return  # raised by a call in the test itself: its line is worth seeing
-    shown: Any = excinfo.getrepr(style="value", tbfilter=False)
-    if shown.reprcrash is not None:
-        shown.reprcrash.path = str(item.path)
-        shown.reprcrash.lineno = (item.location[1] or 0) + 1
-        shown.reprcrash.message = " ".join((getattr(excinfo.value, "summary", "") or str(excinfo.value)).split())
-        place = {"path": item.location[0], "message": type(excinfo.value).__name__}
-        shown.reprtraceback.reprentries[-1].reprfileloc = replace(shown.reprcrash, **place)
-    report.longrepr = shown
-
-
-def put_cause_first(report: pytest.TestReport, outcomes: Sequence[Outcome]) -> None:
-    """Add cause and place to the first line of a failed comparison: a log's summary may show no other line."""
-    crash: Any = getattr(report.longrepr, "reprcrash", None)
-    if crash is None or "\n" not in crash.message:
-        return
-    first, whole = crash.message.partition("\n")[0], " ".join(crash.message.split())
-    findings = [outcome.finding for outcome in outcomes if outcome.finding is not None and outcome.finding.cause]
-    shown = next((finding for finding in reversed(findings) if finding.cause in whole), None)
-    if shown is not None:
-        crash.message = " ".join([f"{first}.", *message.lines(shown)[:-1]])
-
-
-def warn_forgotten(item: pytest.Item, call: str, example: str) -> None:
-    """Warn that a call of the fixture measured nothing, because its finding was not compared with anything."""
-    item.warn(
-        pytest.PytestWarning(
-            f"{call} was never compared with anything, so nothing was measured: write assert {example}."
-        )
-    )
-
-
-def warn_gauge(item: pytest.Item) -> None:
-    """Warn that a gauge's peak is 1 whatever the workers do."""
-    item.warn(
-        pytest.PytestWarning(
-            "concurrency.in_flight() was entered only once, by the test itself, so its peak is 1 whatever runs "
-            "inside. Enter it where the work is done, in each worker: with concurrency.in_flight(): in the function "
-            "that the threads or tasks run."
-        )
-    )
-
-
-def fail_with(report: pytest.TestReport, complaint: str) -> None:
-    """Fail a test for a reason outside of it. If it has failed already, its own failure is still shown."""
-    if report.failed:
-        report.sections.append(("concurrency", complaint))
-    else:
-        report.outcome = "failed"
-        report.longrepr = complaint
-
-
-def point_at_test(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Set the place of a skip to the test, instead of the line in this plugin that skipped it."""
-    if report.skipped and isinstance(report.longrepr, tuple):
-        report.longrepr = (str(item.path), (item.location[1] or 0) + 1, report.longrepr[2])

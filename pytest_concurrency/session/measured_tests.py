@@ -40,7 +40,7 @@ from pytest_concurrency.session.disabled import PlainConcurrency
 from pytest_concurrency.session.fixture import Concurrency
 from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
-from pytest_concurrency.session.output import captured_output, live_line
+from pytest_concurrency.session.output import captured_output, item_warnings, live_line, report_edits
 from pytest_concurrency.session.retry import measured_again
 
 NAME = "concurrency_perf_measured_tests"
@@ -161,9 +161,9 @@ class MeasuredTests:
             asked.close()
             forgotten = asked.never_asked()
             for one in forgotten:
-                items.warn_forgotten(item, *one)
+                item_warnings.warn_forgotten(item, *one)
             if asked.gauge_says_nothing():
-                items.warn_gauge(item)
+                item_warnings.warn_gauge(item)
             # A finding that was never compared is undecided; under "skip" and "pass", the test passes with the warning.
             if forgotten and self._settings.undecided == "fail" and item.stash.get(PASSED, False):
                 pytest.fail(
@@ -191,9 +191,9 @@ class MeasuredTests:
         if EXPECTATIONS in item.stash or OUTCOMES in item.stash or RECORD in item.stash:
             report.sections = captured_output.shorten(report.sections)
             if call.excinfo is not None:
-                items.show_message_only(item, call.excinfo, report)
+                report_edits.show_message_only(item, call.excinfo, report)
                 if isinstance(call.excinfo.value.__cause__, RemoteTraceback):
-                    items.point_at_test(item, report)  # its own traceback does not reach into the worker
+                    report_edits.point_at_test(item, report)  # its own traceback does not reach into the worker
         if call.when == "call":
             item.stash[PASSED] = report.passed
         if call.when == "call" and (outcomes := item.stash.get(OUTCOMES, None)):
@@ -226,7 +226,7 @@ def accepted(outcome: Outcome) -> Outcome:
 def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
     if report.passed:
         outcomes = [accepted(outcome) for outcome in outcomes]
-    items.put_cause_first(report, outcomes)
+    report_edits.put_cause_first(report, outcomes)
     traced_by = [*tracers.tracers(), *(["memray"] if other_plugins.is_memory_tracked(item) else [])]
     first = measured_again.first_attempt(item)
     value = record.record_of(item.nodeid, outcomes, traced_by, sharing.record_of(item), first) | observed.of(report)
@@ -238,9 +238,9 @@ def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Out
         "pytest_concurrency_update_record", lambda changed: update(config=item.config, record=changed), value
     )
     if complaint is not None:
-        items.fail_with(report, complaint)
+        report_edits.fail_with(report, complaint)
     setattr(report, REPORT_ATTRIBUTE, value)
     item.stash[RECORD] = value
     del item.stash[OUTCOMES]  # a plugin may run the item again
-    items.add_properties(item, report, value)
-    items.point_at_test(item, report)
+    report_edits.add_properties(item, report, value)
+    report_edits.point_at_test(item, report)

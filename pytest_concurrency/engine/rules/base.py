@@ -1,4 +1,4 @@
-"""What rules for rounds, votes and verdicts get to see, and what those at the end say."""
+"""What the rules for rounds, votes and verdicts get to see, and why a verdict is undone at the end."""
 
 from __future__ import annotations
 

@@ -84,9 +84,9 @@ class LoopGuard:
         if call.when == "call" and (found := item.stash.get(_FOUND, None)):
             observed.add(report, "blocks", found)
             if call.excinfo is not None:
-                from pytest_concurrency.session import items
+                from pytest_concurrency.session.output import report_edits
 
-                items.show_message_only(item, call.excinfo, report)
+                report_edits.show_message_only(item, call.excinfo, report)
         return report
 
     def pytest_unconfigure(self) -> None:

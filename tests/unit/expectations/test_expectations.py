@@ -108,7 +108,7 @@ def test_a_slip_of_the_pen_is_guessed() -> None:
         ("expect_scaling", "threads", (1, 2.5), "whole number"),
         ("expect_scaling", "efficiency", 0.4, "Raise efficiency"),
         ("expect_gil_released", "max_hold", "10us", "Write 1ms or more"),
-        ("expect_nonblocking", "max_block", "1ms", "Write 5ms or more"),
+        ("expect_nonblocking", "max_block", "1ms", "write 5ms or more"),
     ],
 )
 def test_a_bad_value_is_named_with_what_would_be_good(name: str, keyword: str, value: object, says: str) -> None:
