@@ -218,3 +218,4 @@ class Outcome:
     tool: str = ""  # what ``advice`` recommends, by itself
     rules: Mapping[str, int] = field(default_factory=dict)  # how often each rule of the engine held something back
     leftovers: tuple[Leftover, ...] = ()  # what the calls have left running
+    negated: bool = False  # whether the test asks for the opposite: ``assert not concurrency.speedup(...) >= 2``

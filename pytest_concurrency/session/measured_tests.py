@@ -42,6 +42,7 @@ from pytest_concurrency.session.host import sharing
 from pytest_concurrency.session.options import Settings
 from pytest_concurrency.session.output import captured_output, item_warnings, live_line, report_edits
 from pytest_concurrency.session.retry import measured_again
+from pytest_concurrency.verdicts.outcome import opposite
 
 NAME = "concurrency_perf_measured_tests"
 OUTCOMES = pytest.StashKey[list[Outcome]]()
@@ -216,16 +217,18 @@ def _keep(item: pytest.Item, outcome: Outcome, instead: Outcome | None = None) -
     kept[at : at + 1] = [outcome]
 
 
-def accepted(outcome: Outcome) -> Outcome:
-    """Return the outcome of a test that passed: one that is not met says why that did not fail it."""
+def _accepted(outcome: Outcome) -> Outcome:
+    """Return the outcome of a test that passed: met if it has negated it, else with the reason why it did not fail."""
     if outcome.verdict != "not_met" or outcome.finding is None:
         return outcome
+    if outcome.negated:
+        return opposite(outcome)
     return replace(outcome, finding=replace(outcome.finding, try_next=_ACCEPTED))
 
 
 def _add_record(item: pytest.Item, report: pytest.TestReport, outcomes: list[Outcome]) -> None:
     if report.passed:
-        outcomes = [accepted(outcome) for outcome in outcomes]
+        outcomes = [_accepted(outcome) for outcome in outcomes]
     report_edits.put_cause_first(report, outcomes)
     traced_by = [*tracers.tracers(), *(["memray"] if other_plugins.is_memory_tracked(item) else [])]
     first = measured_again.first_attempt(item)

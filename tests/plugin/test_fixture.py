@@ -470,6 +470,15 @@ def test_a_comparison_that_a_test_accepts_is_not_met_unless_it_is_negated(
     assert ("the test passed, although it is not met" in text_of(result)) == (verdict == "not_met")
 
 
+def test_a_not_beside_a_comparison_does_not_negate_it(suite: Suite, pytester: pytest.Pytester) -> None:
+    line = "assert concurrency.speedup(locked, threads=4) >= 3 and not other"
+    result = suite(HELPERS + f"\ndef test_body(concurrency):\n    other = False\n    {line}\n", REPORT)
+    result.assert_outcomes(failed=1, passed=1)
+    (expectation,) = records_of(pytester)["test_body"]["expectations"]
+    assert expectation["verdict"] == "not_met"
+    assert "Cause: serialized" in text_of(result)
+
+
 def test_a_bound_type_is_neither_true_nor_false(suite: Suite) -> None:
     result = suite(HELPERS + "\ndef test_body(concurrency):\n    assert concurrency.bound(wait)\n")
     result.assert_outcomes(failed=1, passed=1)

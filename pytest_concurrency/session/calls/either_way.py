@@ -42,7 +42,7 @@ def is_negated(frame: FrameType) -> bool:
 
 
 def is_in_a_negation(frame: FrameType) -> bool:
-    """Whether the source line that a frame is at lies in ``not ...``; true where the source cannot be read.
+    """Whether a comparison or call at a frame's source line is in ``not ...``; true where the source cannot be read.
 
     Unlike :func:`is_negated`, this is true before the answer is there: pytest's rewriting stores that first.
     """
@@ -50,8 +50,14 @@ def is_in_a_negation(frame: FrameType) -> bool:
         tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals)))
     except (SyntaxError, ValueError):
         return True
-    negations = [node for node in ast.walk(tree) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)]
-    return not tree.body or any(node.lineno <= frame.f_lineno <= (node.end_lineno or 0) for node in negations)
+    negated = [
+        part
+        for node in ast.walk(tree)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+        for part in ast.walk(node.operand)
+        if isinstance(part, (ast.Compare, ast.Call))
+    ]
+    return not tree.body or any(part.lineno <= frame.f_lineno <= (part.end_lineno or 0) for part in negated)
 
 
 def _name(instruction: dis.Instruction) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from types import FrameType
 from typing import ClassVar
 
@@ -13,7 +14,6 @@ from pytest_concurrency.core.units import duration, number
 from pytest_concurrency.session.calls.answers import Answer, Decided, Pending, discarded, is_discarded, refuse_discarded
 from pytest_concurrency.session.calls.compared import Compared
 from pytest_concurrency.session.calls.either_way import is_in_a_negation
-from pytest_concurrency.verdicts.outcome import opposite
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -114,14 +114,11 @@ class ThresholdFinding(Compared):
     def _taken(self, outcome: Outcome, frame: FrameType) -> bool:
         """Take an outcome, report it, and return whether it counts as met.
 
-        :param frame: the test's. If it negates a comparison that is not met, the opposite is reported, as met.
+        :param frame: the test's, which may negate the comparison.
         """
-        self._take(outcome)
-        self._call.report(outcome)
-        holds = self._call.follow(outcome)
-        if outcome.verdict == "not_met" and is_in_a_negation(frame):
-            self._call.report(self._take(opposite(outcome)), outcome)
-        return holds
+        self._take(replace(outcome, negated=outcome.verdict == "not_met" and is_in_a_negation(frame)))
+        self._call.report(self.outcome)
+        return self._call.follow(outcome)
 
     def _decided(self, holds: bool, words: str, threshold: object) -> Decided:
         if not holds and self.outcome is not None:
