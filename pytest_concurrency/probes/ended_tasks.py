@@ -24,6 +24,7 @@ from pytest_concurrency.machine.replaced import Replaced
 from pytest_concurrency.probes.thread_clock import schedstat, unavailable
 
 Task = tuple[int, int]  # process and thread
+Totals = dict[Task, tuple[float, float]]  # CPU time and run-queue delay, in seconds
 
 # It is the same for all classes of threads; a threading.Timer has a ``run`` of its own.
 WHOLE_THREAD = "_bootstrap_inner" if hasattr(threading.Thread, "_bootstrap_inner") else "run"
@@ -61,7 +62,7 @@ class _EndedTasks:
                 self._wait.install()
             return len(self._ends)
 
-    def leave(self, mark: int) -> dict[Task, tuple[float, float]]:
+    def leave(self, mark: int) -> Totals:
         """Return CPU time and run-queue delay of each task that has ended since :meth:`watch` returned ``mark``."""
         with self._lock:
             found = {end.task: (end.cpu, end.delay) for end in self._ends[mark:]}

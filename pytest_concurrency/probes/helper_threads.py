@@ -16,7 +16,7 @@ from pytest_concurrency.core.model import Reading
 from pytest_concurrency.machine.clocks import CLOCKS
 from pytest_concurrency.probes import process_usage
 from pytest_concurrency.probes.bystanders import Bystanders
-from pytest_concurrency.probes.ended_tasks import ENDED, Task
+from pytest_concurrency.probes.ended_tasks import ENDED, Totals
 
 _NOTABLE = 0.1  # helpers that compute, and wait for a CPU, for at most this part of a batch's time are ignored
 _UNSEEN = 0.05  # part of the helpers' CPU time that may be of those whose run delay is unknown
@@ -55,8 +55,8 @@ class HelperThreads:
         self._look = children
         self._delays = delays
         self._mark: int | None = None
-        self._ended: dict[Task, tuple[float, float]] | None = None
-        self._at_end: tuple[UsedCpu, float, dict[Task, tuple[float, float]]] | None = None
+        self._ended: Totals | None = None
+        self._at_end: tuple[UsedCpu, float, Totals] | None = None
         self._before = self._tasks()
         self._began = CLOCKS.wall()
         self._used, self._own = UsedCpu.now(), CLOCKS.thread_cpu()
@@ -102,17 +102,17 @@ class HelperThreads:
         self.cpu: float = max(0.0, threads) + self.children_cpu
         self.delay: float | None = self._delay(after, aside, everything + ended + self.living_children)
 
-    def _now(self) -> tuple[UsedCpu, float, dict[Task, tuple[float, float]]]:
+    def _now(self) -> tuple[UsedCpu, float, Totals]:
         """Return the CPU time used until now, that of the calling thread, and what the live threads have used."""
         return UsedCpu.now(), CLOCKS.thread_cpu(), self._tasks()
 
-    def _tasks(self) -> dict[Task, tuple[float, float]]:
+    def _tasks(self) -> Totals:
         """Return CPU time and run delay of the live threads that matter: all of them, or those of child processes."""
         if self._delays:
             return process_usage.everyone()
         return process_usage.descendants() if self._look else {}
 
-    def _delay(self, after: dict[Task, tuple[float, float]], aside: Collection[int], everything: float) -> float | None:
+    def _delay(self, after: Totals, aside: Collection[int], everything: float) -> float | None:
         """Return the helpers' run delay in seconds: infinite if that of too many is not known, None if not asked for.
 
         :param after: the live threads at the end.
@@ -168,7 +168,7 @@ def credit(readings: Sequence[Reading], helpers_cpu: float, delay: float | None 
     if helpers_cpu + (delay or 0.0) <= _NOTABLE * wall:
         return tuple(readings)
     each = helpers_cpu / len(readings)
-    is_seen = delay is not None and math.isfinite(delay)
+    known = None if delay is None or math.isinf(delay) else delay
     credited = []
     for reading in readings:
         instead = min(max(0.0, each - reading.blocked), reading.delay or 0.0)
@@ -177,8 +177,8 @@ def credit(readings: Sequence[Reading], helpers_cpu: float, delay: float | None 
                 reading,
                 cpu=reading.cpu + min(each, reading.blocked) + instead,
                 delay=None if reading.delay is None else reading.delay - instead,
-                accounting="helped" if is_seen else "unseen",
-                helpers_delay=(delay or 0.0) / len(readings) + instead if is_seen else instead,
+                accounting="unseen" if known is None else "helped",
+                helpers_delay=(known or 0.0) / len(readings) + instead,
             )
         )
     return tuple(credited)

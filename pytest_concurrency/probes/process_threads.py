@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from pytest_concurrency.machine import task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.ended_tasks import ENDED, Task
+from pytest_concurrency.probes.ended_tasks import ENDED, Totals
 from pytest_concurrency.probes.process_usage import Work
 from pytest_concurrency.probes.thread_clock import schedstat, unavailable
 
@@ -52,7 +52,7 @@ class ProcessThreads:
         self.delay: float = work.delay if process - own - seen.cpu <= _UNSEEN else math.inf
         """Run-queue delay, in seconds; infinite if a thread that has ended may have had any."""
 
-    def _spent(self) -> dict[Task, tuple[float, float]]:
+    def _spent(self) -> Totals:
         if not self._is_readable:
             return {}
         me = os.getpid()

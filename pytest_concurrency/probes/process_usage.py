@@ -15,15 +15,13 @@ from types import TracebackType
 from pytest_concurrency.core.model import Accounting, Reading
 from pytest_concurrency.machine import task_tree
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.probes.ended_tasks import ENDED, Task
+from pytest_concurrency.probes.ended_tasks import ENDED, Totals
 from pytest_concurrency.probes.thread_clock import ThreadClock, schedstat, unavailable
 
 _ASIDE = 0.01  # if other threads were active for at most this part of the time, one thread did all the work
 _UNSEEN = 0.1  # part of the CPU time that may have been used by workers whose run-queue delay is unknown
 _IDLING = 0.1  # part of the time for which unrelated native threads, such as a test runner's, may be busy
 _REAPED_TICK = 0.015  # seconds; on some systems, CPU time of ended children ticks every 10 ms: less is no evidence
-
-_Totals = dict[Task, tuple[float, float]]  # CPU time and run delay
 
 
 class ProcessUsage:
@@ -82,11 +80,11 @@ class ProcessUsage:
 class Work:
     """What each thread of this process and of its descendants did in some time: CPU time and run-queue delay."""
 
-    tasks: _Totals
+    tasks: Totals
     ended_children: float  # CPU time of child processes that have ended and reported it
 
     @classmethod
-    def since(cls, before: _Totals, after: _Totals, ended: _Totals) -> Work:
+    def since(cls, before: Totals, after: Totals, ended: Totals) -> Work:
         """Return what was done between two readings of live threads; ``ended`` did so in between.
 
         What has reported its end may still be listed for a moment, and does not count twice.
@@ -114,17 +112,17 @@ class Work:
         return replace(self, tasks={task: spent for task, spent in self.tasks.items() if task not in aside})
 
 
-def _worked(threads: Iterable[tuple[int, int]], before: _Totals, after: _Totals, least: float) -> bool:
+def _worked(threads: Iterable[tuple[int, int]], before: Totals, after: Totals, least: float) -> bool:
     """Whether one of these threads ran, or waited for a CPU, for more than ``least`` seconds."""
     return any(sum(after.get(who, before[who])) - sum(before[who]) > least for who in threads)
 
 
-def everyone() -> _Totals:
+def everyone() -> Totals:
     """Return CPU time and run-queue delay of every live thread of this process and of its descendants."""
     return _totals_of([os.getpid()])
 
 
-def active_since(before: _Totals) -> dict[int, tuple[float, float]]:
+def active_since(before: Totals) -> dict[int, tuple[float, float]]:
     """Return CPU time and run-queue delay, in seconds, of each thread that lives, since then; without idle threads."""
     active = {}
     for who, (cpu, delay) in everyone().items():
@@ -150,7 +148,7 @@ def children() -> list[int]:
     return [child for thread in task_tree.threads_in(me) for child in task_tree.children_of(me, thread)]
 
 
-def children_since(before: _Totals, after: _Totals, ended: float) -> tuple[float, float]:
+def children_since(before: Totals, after: Totals, ended: float) -> tuple[float, float]:
     """Return the CPU time, in seconds, that live children have used since ``before``, and that of children since ended.
 
     :param ended: CPU time of the latter over their whole lives; what they had used before is subtracted.
@@ -175,8 +173,8 @@ def _has_children() -> bool:
     return True
 
 
-def _totals_of(processes: list[int]) -> _Totals:
-    totals: _Totals = {}
+def _totals_of(processes: list[int]) -> Totals:
+    totals: Totals = {}
     if unavailable() is not None:
         return totals
     for process, thread in task_tree.threads_of(processes):
