@@ -51,7 +51,7 @@ PASSED = pytest.StashKey[bool]()  # whether the call of the test passed
 FUNCTION = pytest.StashKey[Any]()
 EXPECTATIONS = pytest.StashKey[list[Any]]()
 
-_ACCEPTED = "assert the comparison: the test passed, although it is not met."
+_ACCEPTED = "the test passed, although it is not met: assert the comparison, unless the test expects its failure."
 
 
 def start(config: pytest.Config, settings: Settings) -> MeasuredTests:
