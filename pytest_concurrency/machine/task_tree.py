@@ -6,8 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 
+from pytest_concurrency.machine import watchdog_main
 from pytest_concurrency.machine.originals import open_file
-from pytest_concurrency.machine.watchdog_main import processes
 
 
 def threads_of(processes: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -28,12 +28,9 @@ def orphans() -> Iterator[tuple[int, int]]:
 
     A process that was started by one that has ended since is no descendant of this process any more.
     """
-    session = os.getsid(0)
-    parents = {process: parent for process, (parent, its) in processes().items() if its == session}
-    for process, parent in parents.items():
-        if parent not in parents and process != session:
-            for thread in threads_in(process):
-                yield process, thread
+    for process in watchdog_main.orphans(watchdog_main.processes(), os.getsid(0)):
+        for thread in threads_in(process):
+            yield process, thread
 
 
 def threads_in(process: int) -> list[int]:

@@ -63,20 +63,31 @@ def lower(thread: int) -> None:
 
 
 def heirs(process: int, session: int) -> "list[int]":
-    """Return the threads that may have inherited a priority: of a process, its descendants, and its session.
+    """Return the threads that may have inherited a priority: of a process, of its descendants, and of orphans.
 
-    What a process has started is no descendant of it any more once it was killed, but it is in its session still.
+    What a process has started is no descendant of it any more once it was killed, but it is in its session still. What
+    other programs of that session have started there has its parent.
     """
     found: list[int] = []
     known = processes()
+    roots = {process, *orphans(known, session)}
     for each in known:
         ancestor = each
-        while ancestor != process and ancestor in known:
+        while ancestor not in roots and ancestor in known:
             ancestor = known[ancestor][0]
-        if each != os.getpid() and (ancestor == process or known[each][1] == session):
+        if each != os.getpid() and ancestor in roots:
             with contextlib.suppress(OSError):
                 found += map(int, os.listdir(f"/proc/{each}/task"))
     return found
+
+
+def orphans(known: "dict[int, tuple[int, int]]", session: int) -> "set[int]":
+    """Return those of a session whose parent has ended: another one has adopted them, as a rule the first process."""
+    return {
+        process
+        for process, (parent, its) in known.items()
+        if its == session and process != session and (parent == 1 or parent not in known or known[parent][1] != session)
+    }
 
 
 def processes() -> "dict[int, tuple[int, int]]":

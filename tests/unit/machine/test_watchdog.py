@@ -156,3 +156,24 @@ def test_test_that_replaces_processes_and_clocks_starts_a_real_one(monkeypatch: 
     monkeypatch.setattr(watchdog, "_memory", lambda process: memory)
     with watchdog.watching([1], 600):
         assert watchdog_main.HEAD.unpack_from(memory)[1] == 1
+
+
+def test_only_the_process_and_orphans_may_have_inherited_a_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = {
+        1: (0, 1),
+        10: (1, 10),  # the shell, which leads the session
+        20: (10, 10),  # the watched process
+        21: (20, 10),
+        22: (21, 22),  # a daemon of it
+        30: (10, 10),  # another suite in the same shell
+        31: (30, 10),
+        40: (1, 10),  # lost its parent
+        41: (40, 10),
+        50: (1, 50),
+    }
+    monkeypatch.setattr(watchdog_main, "processes", lambda: parents)
+    monkeypatch.setattr(os, "listdir", lambda path: [path.split("/")[2]])
+    assert watchdog_main.heirs(20, 10) == [20, 21, 22, 40, 41]
+    del parents[20]
+    parents[21] = (1, 10)
+    assert watchdog_main.heirs(20, 10) == [21, 22, 40, 41]
