@@ -25,6 +25,19 @@ FAILURES = (
     "regression",
     "leftovers",
 )
+# Each reason why there is no verdict has a section of this name on the page not-green/undecided.
+UNDECIDED = (
+    "inside-margin",
+    "busy-machine",
+    "own-threads",
+    "busy-fixture",
+    "calls-vary",
+    "seen-rarely",
+    "speedup-falls",
+    "slow-cpus",
+    "few-rounds",
+    "body-changes",
+)
 _PAGES = {
     "undecided": "not-green/undecided.html",
     "unmeasurable": "not-green/unmeasurable.html",
@@ -35,7 +48,7 @@ _PAGES = {
     "survey": "howto/survey.html",
 }
 
-KINDS = (*FAILURES, *_PAGES)
+KINDS = (*FAILURES, *UNDECIDED, *_PAGES)
 
 
 def about(kind: str) -> str:
@@ -48,4 +61,4 @@ def about(kind: str) -> str:
 
 def page_of(kind: str) -> str:
     """Return where the documentation describes one of ``KINDS``, relative to its first page."""
-    return _PAGES.get(kind, f"not-green/failed.html#{kind}")
+    return _PAGES.get(kind) or f"not-green/{'undecided' if kind in UNDECIDED else 'failed'}.html#{kind}"

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_concurrency.core import callables
 from pytest_concurrency.core.errors import BadArgument
 from pytest_concurrency.core.units import parse_duration
+from pytest_concurrency.expectations import MARKERS
 
 __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
@@ -141,7 +142,8 @@ def read(
     listed = [keyword for keyword in table if keyword not in unlisted]
     if positional:
         shown = ", ".join(repr(value) for value in positional)
-        raise BadArgument(f"{name} takes keywords only, not {shown}. Its keywords: {', '.join(listed)}.")
+        example = f" Write, for example, {MARKERS[name].example}." if name in MARKERS else ""
+        raise BadArgument(f"{name} takes keywords only, not {shown}.{example} Its keywords: {', '.join(listed)}.")
     values = {}
     for keyword, value in given.items():
         if keyword not in table:

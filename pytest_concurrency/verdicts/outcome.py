@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_concurrency.core import stats
+from pytest_concurrency.core import addresses, stats
 from pytest_concurrency.core.errors import CannotMeasure
 from pytest_concurrency.core.model import Interference, Interval, Round, Sample
 from pytest_concurrency.core.outcomes import Arm, Estimate, Finding, Outcome, PerBody, Point, Series
@@ -86,7 +86,7 @@ def words(finding: Finding | None, extra: str = "") -> str:
     """
     if finding is None:
         return ""
-    if finding.kind in ("undecided", "unmeasurable"):
+    if finding.kind in (*addresses.UNDECIDED, "undecided", "unmeasurable"):
         return message.in_one_line(finding)
     return message.render(finding, extra)
 
@@ -142,7 +142,7 @@ def bound_undecided(outcome: Outcome, results: Sequence[Result]) -> Outcome:
     """Return the outcome of a bound type for which a claim is undecided."""
     open_claims = (undecided.finding("concurrency.bound", one.reason) for one in results if one.verdict == "undecided")
     between = Finding(
-        "undecided",
+        "inside-margin",
         "the measured shares lie between two bound types",
         "concurrency.bound",
         try_next="expect neither of them, or raise max_time.",

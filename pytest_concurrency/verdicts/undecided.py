@@ -1,10 +1,10 @@
-"""Why there is no verdict, and what to try (pure)."""
+"""Why there is no verdict, and what to try."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pytest_concurrency.core import stats
 from pytest_concurrency.core.model import Interference, Interval, Round
@@ -22,13 +22,22 @@ from pytest_concurrency.engine.claims import (
     margin_cut,
 )
 from pytest_concurrency.engine.decision import Decision
-from pytest_concurrency.engine.interval_rules import hidden_computing, late_helpers, slow_cpus
+from pytest_concurrency.engine.interval_rules import (
+    answered_waits,
+    gil_taken,
+    gil_waits,
+    hidden_computing,
+    late_helpers,
+    slow_cpus,
+)
 from pytest_concurrency.engine.plan import CpuSite
-from pytest_concurrency.engine.rules import could_be_chance
+from pytest_concurrency.engine.rule import Rule
+from pytest_concurrency.engine.rules import could_be_chance, shares_disagree, suspicion
 from pytest_concurrency.engine.rules.base import BatchedCalls, Drifted, Fell, Undone
 from pytest_concurrency.engine.settlement import TimeRanOut, Unmeasurable
 from pytest_concurrency.verdicts import advice
 
+_SAME_WORK = "make every call do the same work"
 _AWAY = "move the threshold away from the measured value"
 _LESS_COMPUTING = "let the body compute less, or say how much it computes with expect_cpu_bound(min_cpu=...)."
 _ENOUGH_ROUNDS = 10  # that a raised max_time has to leave room for
@@ -39,10 +48,29 @@ _MANY = 0.1  # part of the rounds in which a rule must have applied to be worth 
 
 
 class Doubt(NamedTuple):
-    """One reason why there is no verdict, and what to try; either may be empty."""
+    """One reason why there is no verdict, and what to try; either may be empty.
+
+    ``kind`` is one of ``addresses.KINDS``, which names the section of the documentation about it.
+    """
 
     said: str
     try_next: str = ""
+    kind: str = "undecided"
+
+
+# The rules of the engine that a user is told of, and the section about each. Other rules have no part in the message:
+# limits, which are always there, and those whose reason has a sentence of its own with figures in it.
+_TOLD: Mapping[Rule[Any], str] = {
+    late_helpers.RULE: "own-threads",
+    hidden_computing.RULE: "own-threads",
+    gil_taken.RULE: "busy-fixture",
+    gil_waits.RULE: "busy-fixture",
+    answered_waits.RULE: "busy-machine",
+    could_be_chance.RULE: "calls-vary",
+    shares_disagree.RULE: "calls-vary",
+    suspicion.RULE: "seen-rarely",
+}
+_TRIES = {"busy-fixture": "stop that thread before the test", "calls-vary": _SAME_WORK}
 
 
 def finding(label: str, reason: TimeRanOut | Undone | Unmeasurable | None, claims: Sequence[Claim] = ()) -> Finding:
@@ -60,7 +88,7 @@ def finding(label: str, reason: TimeRanOut | Undone | Unmeasurable | None, claim
         doubt = _batched(reason)
     else:
         return unmeasurable(label, reason.why if reason is not None else "", _where(claims))
-    return Finding("undecided", doubt.said, label, try_next=doubt.try_next)
+    return Finding(doubt.kind, doubt.said, label, try_next=doubt.try_next)
 
 
 def _fell(reason: Fell) -> Doubt:
@@ -70,6 +98,7 @@ def _fell(reason: Fell) -> Doubt:
         "often the body has run",
         'measure the sustained rate: sustained="1s" runs each side for at least that long in every round. A larger '
         "burst needs more seconds.",
+        "speedup-falls",
     )
 
 
@@ -77,7 +106,8 @@ def _batched(reason: BatchedCalls) -> Doubt:
     return Doubt(
         f"the calls vary in duration, and each is so short that {reason.loops} of them were measured together. "
         "Concurrent calls have finished when the longest has, and the length of a single call is not known",
-        "let each call take 2 ms or more, or make every call do the same work.",
+        f"let each call take 2 ms or more, or {_SAME_WORK}.",
+        "calls-vary",
     )
 
 
@@ -112,9 +142,9 @@ def _time_ran_out(
         )
         if sum(walls) < max_time / 2:
             rest = "the start of the workers, setup=, calls to warm up, and pauses took the rest"
-            return Doubt(f"{there_was}, and {rest}", "raise max_time.")
+            return Doubt(f"{there_was}, and {rest}", "raise max_time.", "few-rounds")
         enough = math.ceil(max(2 * max_time, _ENOUGH_ROUNDS * stats.median(walls)))
-        return Doubt(there_was, f'raise max_time, for example to "{enough}s", or make the body shorter.')
+        return Doubt(there_was, f'raise max_time, for example to "{enough}s", or make the body shorter.', "few-rounds")
     above = sum(vote.direction > 0 for vote in case.votes)
     below = sum(vote.direction < 0 for vote in case.votes)
     silent = len(case.votes) - above - below
@@ -122,7 +152,8 @@ def _time_ran_out(
     slow = f"in {count(undelivered, 'round')} the machine did not deliver its CPUs: a reference workload that is known "
     slow += "to run in parallel did not" + _shared_cores(site)
     if undelivered > len(case.votes) / 2:
-        return Doubt(f"{within}: {slow}", "run it on a quieter machine, or on one where each CPU is a whole core.")
+        elsewhere = "run it on a quieter machine, or on one where each CPU is a whole core."
+        return Doubt(f"{within}: {slow}", elsewhere, "slow-cpus")
     say = formatter(case.claim.unit)
     low, high = say(case.claim.margin.low), say(case.claim.margin.high)
     if isinstance(case.claim, GilClaim):  # its threshold is no number that a user has given
@@ -140,10 +171,12 @@ def _time_ran_out(
     tries = [doubt.try_next for doubt in body if doubt.try_next]
     if machine or not tries:
         tries += ["run it on a quieter machine", *farther]
+    kinds = [doubt.kind for doubt in body if doubt.said] or ["busy-machine" if machine else "undecided"]
     sentences = [said, *(doubt.said for doubt in body if doubt.said), *machine]
     return Doubt(
         ". ".join(part[:1].upper() + part[1:] if place else part for place, part in enumerate(sentences)),
         f"{', '.join(dict.fromkeys(tries))}, or raise max_time.",
+        kinds[0],
     )
 
 
@@ -154,29 +187,46 @@ def _s(number: int) -> str:
 def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
     together, say = voting.pooled(case.votes), formatter(case.claim.unit)
     if together is not None and (lead > 0) != (together > margin_cut(case.claim.margin)):
-        yield Doubt(f"all rounds pooled give {say(together)}, because a few calls take most of the time")
-    late = max(case.trace[late_helpers.RULE.name], case.trace[hidden_computing.RULE.name]) > _MANY * len(case.votes)
-    if late:
-        yield Doubt(late_helpers.RULE.sentence)
-    same_work = "make every call do the same work"
-    if case.held_back_by == could_be_chance.RULE.name:
-        yield Doubt("the calls vary in duration (a cache, for example), so this result may be due to chance", same_work)
+        yield Doubt(
+            f"all rounds pooled give {say(together)}, because a few calls take most of the time", "", "calls-vary"
+        )
+    told = _told(case)
+    yield from told
     if case.contradicted:
-        yield Doubt(f"later rounds contradicted those before them ({count(case.contradicted, 'time')})")
-    if case.spread.varies and case.claim.unit == "share":
-        yield Doubt("the calls vary: some compute, and others wait", same_work)
-    elif case.spread.varies and disturbed and not late:
+        yield Doubt(
+            f"later rounds contradicted those before them ({count(case.contradicted, 'time')})", kind="calls-vary"
+        )
+    if not case.spread.varies:
+        return
+    if case.claim.unit == "share":
+        yield Doubt("the calls vary: some compute, and others wait", _SAME_WORK, "calls-vary")
+    elif any(doubt.kind in ("own-threads", "busy-fixture") for doubt in told):
+        return  # that may be why the rounds differ
+    elif disturbed:
         yield Doubt(
             f"the speedup varies by {share(case.spread.seen)} from round to round: the calls vary, or other programs "
-            "interfere"
+            "interfere",
+            kind="calls-vary",
         )
-    elif case.spread.varies and not late:  # otherwise that may be the machine
+    else:
         yield Doubt(
             "the calls vary in duration (a rate limit, or extra work at every n-th call), so the rounds differ by "
             f"{share(case.spread.seen)}, and some may agree by chance",
-            same_work,
+            _SAME_WORK,
+            "calls-vary",
         )
         yield Doubt("", _AWAY)
+
+
+def _told(case: Decision) -> list[Doubt]:
+    """Return what the rules say that have held back many rounds, or the last verdict."""
+    many = _MANY * len(case.votes)
+    doubts = {
+        rule.sentence: Doubt(rule.sentence, _TRIES.get(kind, ""), kind)
+        for rule, kind in _TOLD.items()
+        if case.trace[rule.name] > many or case.held_back_by == rule.name
+    }
+    return list(doubts.values())
 
 
 def _in_the_machine(interference: Interference, site: CpuSite) -> Iterator[str]:
@@ -208,6 +258,7 @@ def _drifted(factor: float, rounds: int) -> Doubt:
         f"a call {change} after {rounds} rounds as in the first: {cause}, so the figure depends on how often the body "
         "has run",
         "start each call from the same state.",
+        "body-changes",
     )
 
 
@@ -228,6 +279,7 @@ def _inside_margin(case: Decision) -> Doubt:
         f"the measured {say(estimate.value)} (interval {within_(estimate.low, estimate.high, case.claim.unit)}) lies "
         f"inside the margin between {say(margin.low)} and {say(margin.high)}, where neither answer is certain",
         _other_threshold(case, estimate),
+        "inside-margin",
     )
 
 

@@ -20,7 +20,11 @@ BAD_MARKERS = {
     ),
     "positional": (
         "expect_speedup(4, 3)",
-        ["expect_speedup takes keywords only, not 4, 3", SPEEDUP_KEYWORDS],
+        [
+            "expect_speedup takes keywords only, not 4, 3. Write, for example,",
+            "expect_speedup(threads=4, at_least=3)",
+            SPEEDUP_KEYWORDS,
+        ],
     ),
     "at_least text": ("expect_speedup(threads=4, at_least='3')", ["at_least='3'", "must be a number above 0"]),
     "at_least nan": ("expect_speedup(threads=4, at_least=float('nan'))", ["at_least=nan", "must be a number above 0"]),

@@ -24,5 +24,5 @@ RULE = VetoRule(
     unrefuted,
     failure="a block of 80 ms in one call of ten, where 50 ms are allowed, was met",
     evidence="judgement: one in twenty would have shown again",
-    sentence="it was seen now and then, and not often enough to be sure",
+    sentence="a few rounds seemed to exceed the limit, and too few others have refuted them",
 )

@@ -209,7 +209,7 @@ def test_contention_that_may_be_chance_is_reported_as_such() -> None:
         taken += 1
         if taken == 6:
             said = said_of(TimeRanOut(case, [round_(reading(0.01))] * 8, Interference(), CpuSite(2), 1.0))
-            assert "he calls vary in duration (a cache, for example), so this result may be due to chance" in said
+            assert "he calls vary in duration, as with a cache, so this result may be due to chance" in said
     assert (case.verdict, taken) == ("not_met", 8)
 
 
