@@ -82,6 +82,7 @@ class CpuSite:
     one_interpreter: bool = True
     cores: int | None = None  # what the CPUs are hardware threads of, if that is known
     at_once: int | None = None  # of a pool: how many of its workers were seen to run at the same time
+    needs_right: bool = False  # whether a right that pytest lacks would give the workers a higher priority
 
     @property
     def usable(self) -> float:

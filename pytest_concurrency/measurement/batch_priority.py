@@ -29,6 +29,11 @@ class BatchPriority:
         self._would_starve = False  # whether workers may keep processes that they wait for from the CPUs
 
     @property
+    def needs_right(self) -> bool:
+        """Whether a right that pytest lacks would make the priority higher."""
+        return self._higher.needs_right
+
+    @property
     def knows_helpers(self) -> bool:
         """Whether it is known who works for the body, or does not matter."""
         return self._shared.known

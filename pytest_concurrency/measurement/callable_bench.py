@@ -55,7 +55,7 @@ class CallableBench(BaseBench):
             return self._call(0), self._call(1)
 
     def site(self, setup: WorkerSetup) -> CpuSite:
-        return CpuSite(self._cpus, gil_enabled(), one_interpreter=False)
+        return CpuSite(self._cpus, gil_enabled(), one_interpreter=False, needs_right=self._priority.needs_right)
 
     def prepare(self, setup: WorkerSetup) -> None:
         """Call each once to warm up, and once more to find how many calls of it make a batch."""

@@ -105,7 +105,7 @@ class WorkerBench(BaseBench):
     def site(self, setup: WorkerSetup) -> CpuSite:
         group = self._groups[setup.key][1]
         cpus, cores = (self._cpus, self._cores) if group.cpus is None else (group.cpus, None)
-        return CpuSite(cpus, gil_enabled(), group.one_interpreter, cores, group.at_once)
+        return CpuSite(cpus, gil_enabled(), group.one_interpreter, cores, group.at_once, self._priority.needs_right)
 
     def round(self, setup: WorkerSetup) -> Round:
         """Measure one round by the setup's method."""

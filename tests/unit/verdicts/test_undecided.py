@@ -22,14 +22,15 @@ ROUNDS = 20
 TOLD = undecided._TOLD
 
 
-def found(held_back: dict[str, int], interference: Interference | None = None) -> Finding:
+def found(held_back: dict[str, int], interference: Interference | None = None, needs_right: bool = False) -> Finding:
     """What is said after rounds of which none was for a side; the rules, by name, held back so many of them."""
     case = Decision(SpeedupClaim(4, 3.0, 0.25))
     for _ in range(ROUNDS):
         case.take(Vote(0, interval=Interval(1.0, 4.0)))
     case.trace.update(held_back)
+    site = CpuSite(2, needs_right=needs_right)
     rounds = [round_(reading(0.01))] * ROUNDS
-    return undecided.finding("", TimeRanOut(case, rounds, interference or Interference(), CpuSite(2), 10.0))
+    return undecided.finding("", TimeRanOut(case, rounds, interference or Interference(), site, 10.0))
 
 
 @pytest.mark.parametrize("rule", TOLD, ids=lambda rule: rule.name)
@@ -60,3 +61,10 @@ def test_rules_that_are_always_there_are_not_told() -> None:
 def test_busy_machine_has_a_section_and_no_reason_has_the_page() -> None:
     assert found({}, Interference(foreign=1.5)).kind == "busy-machine"
     assert found({}).kind == "undecided"
+
+
+def test_higher_priority_is_advised_where_it_lacks_a_right_and_the_machine_was_busy() -> None:
+    busy = Interference(foreign=1.5)
+    assert found({}, busy, needs_right=True).try_next.startswith("give pytest the right to a higher priority")
+    assert "priority" not in found({}, busy).try_next
+    assert "priority" not in found({}, needs_right=True).try_next
