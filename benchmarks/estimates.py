@@ -80,10 +80,10 @@ def together(pool: Executor, workers: int, body: Call, times: int) -> float:
 
 def verdict(body: Call, backend: str, workers: int, at_least: float) -> float:
     """The figure of one verdict, measured by workers of its own."""
-    circumstances = SessionContext(Tolerances(), WorkerEnvironment(Path.cwd()))
-    plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
-    with Trial.of_body(Body(body, label=body.__name__), circumstances) as trial:
-        outcome, _ = trial.decide(Request("the body", "expect_speedup", {}, plan, circumstances.defaults))
+    context = SessionContext(Tolerances(), WorkerEnvironment(Path.cwd()))
+    plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, context.defaults)
+    with Trial.of_body(Body(body, label=body.__name__), context) as trial:
+        outcome, _ = trial.decide(Request("the body", "expect_speedup", {}, plan, context.defaults))
     assert outcome.estimate is not None, outcome
     return outcome.estimate.value
 

@@ -1,1 +1,1 @@
-"""Values, units, statistics and errors (pure)."""
+"""Values, units, statistics and errors."""

@@ -1,4 +1,4 @@
-"""What test bodies leave running (pure)."""
+"""What test bodies leave running."""
 
 from __future__ import annotations
 

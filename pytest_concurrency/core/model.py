@@ -16,6 +16,8 @@ BoundKind = Literal["io", "cpu", "mixed", "serialized"]
 GilUse = Literal["held", "released", "briefly_released", "disabled", "unknown"]
 Accounting = Literal["one", "seen", "native", "helped", "unseen", "unclear"]
 VerdictName = Literal["met", "not_met", "undecided", "unmeasurable"]
+# The first one that any part has is the verdict of the whole.
+PRECEDENCE: tuple[VerdictName, ...] = ("not_met", "unmeasurable", "undecided", "met")
 
 
 @dataclass(frozen=True, slots=True)

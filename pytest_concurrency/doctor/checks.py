@@ -55,19 +55,19 @@ def examine(seconds: float, max_time: float, show: Callable[[str], None]) -> Che
     control: dict[str, Estimate | str] = {}
     notes: dict[str, str] = {}
     around = WorkerEnvironment(Path.cwd(), priority=highest)  # as a session would measure
-    circumstances = SessionContext(Tolerances(max_time=max_time), around, show)
+    context = SessionContext(Tolerances(max_time=max_time), around, show)
     reference = Body(control_body, label="the reference workload")
     for backend in OPENERS:
         if WorkerSetup(backend).one_thread:  # they never compute together
             continue
         show(f"computing in {workers} {backend}")
         # A trial for each: what one of them learns about a body decides at which priority it measures.
-        with contextlib.suppress(CannotMeasure), Trial.of_body(reference, circumstances) as trial:
-            control[backend], notes[backend] = _control(trial, WorkerSetup(backend, workers), circumstances.defaults)
-    waiting = _test(Body(_wait, label="waiting"), circumstances, "threads", 4, 3.0)
+        with contextlib.suppress(CannotMeasure), Trial.of_body(reference, context) as trial:
+            control[backend], notes[backend] = _control(trial, WorkerSetup(backend, workers), context.defaults)
+    waiting = _test(Body(_wait, label="waiting"), context, "threads", 4, 3.0)
     computing = None
     if usable >= 2:
-        computing = _test(Body(_compute, label="computing"), circumstances, "threads", 2, 1.4)
+        computing = _test(Body(_compute, label="computing"), context, "threads", 2, 1.4)
     return Checkup(
         usable=usable,
         cpus=tuple(cpu_limits()),
@@ -162,13 +162,13 @@ def _control(trial: Trial, setup: WorkerSetup, limits: Tolerances) -> tuple[Esti
     return estimate or "no round could be read: other programs kept the machine busy", trial.note(setup)
 
 
-def _test(body: Body, circumstances: SessionContext, backend: str, workers: int, at_least: float) -> Ruling:
+def _test(body: Body, context: SessionContext, backend: str, workers: int, at_least: float) -> Ruling:
     """Run a real test with a body that is known to be as concurrent as required."""
-    plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, circumstances.defaults)
+    plan = speedup_plan(WorkerSetup(backend, workers), at_least, None, context.defaults)
     for _ in range(_TRIES):
         began = CLOCKS.wall()
-        with Trial.of_body(body, circumstances) as trial:
-            outcome, _ = trial.decide(Request("the test", "expect_speedup", {}, plan, circumstances.defaults))
+        with Trial.of_body(body, context) as trial:
+            outcome, _ = trial.decide(Request("the test", "expect_speedup", {}, plan, context.defaults))
         if outcome.verdict != "undecided":
             break
     headline = outcome.finding.headline if outcome.finding is not None else ""

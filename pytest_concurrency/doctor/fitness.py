@@ -1,4 +1,4 @@
-"""Whether a machine is suitable for measured tests, from what was read and tried on it (pure)."""
+"""Whether a machine is suitable for measured tests, from what was read and tried on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From rounds to the bound type: what the body's time goes into, with the evidence (pure)."""
+"""From rounds to the bound type: what the body's time goes into, with the evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From one round's readings to bounds of how many times as fast the second of two callables is (pure)."""
+"""From one round's readings to bounds of how many times as fast the second of two callables is."""
 
 from __future__ import annotations
 

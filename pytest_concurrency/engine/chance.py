@@ -1,4 +1,4 @@
-"""Permutation test: whether varying durations alone could explain slow concurrent runs (pure).
+"""Permutation test: whether varying durations alone could explain slow concurrent runs.
 
 A test body of which three calls in ten take five times as long is as quick in a concurrent run as in a serial one. Yet
 the slowest of four is often such a call when the serial one is not, and some rounds may all be like that: their times

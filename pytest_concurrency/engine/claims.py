@@ -1,4 +1,4 @@
-"""The single statements that expectations are made of, and how a round votes on each (pure).
+"""The single statements that expectations are made of, and how a round votes on each.
 
 A claim is about one figure and one cut. ``met_when`` is the side of the cut on which it is met. The
 cut lies in the geometric middle between the threshold and the loss that must be caught, so that a

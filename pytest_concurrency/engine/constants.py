@@ -1,4 +1,4 @@
-"""Every constant of the decision in one table: value, unit, where it comes from, and the evidence (pure).
+"""Every constant of the decision in one table: value, unit, where it comes from, and the evidence.
 
 The modules read the values from here when they need them, so that benchmarks/replay.py can ask what half and twice of
 each would change. ``promise`` follows from a stated error rate, ``source`` is a textbook, ``measured`` names a

@@ -1,4 +1,4 @@
-"""A claim while it is open: its votes, and when they are enough (pure)."""
+"""A claim while it is open: its votes, and when they are enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a body is another one from round to round: a cache fills, a list grows (pure)."""
+"""Whether a body is another one from round to round: a cache fills, a list grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What threads really gain that compute at the same time (pure).
+"""What threads really gain that compute at the same time.
 
 A thread beside a body can have the GIL whenever the body lets it go, be it for a microsecond at each row of a result.
 Two such bodies are no faster than one: each waits for the GIL at each turn (a convoy). Only how much of their

@@ -1,4 +1,4 @@
-"""Does the body hold the GIL while it computes? Asked until known, then no more (pure)."""
+"""Does the body hold the GIL while it computes? Asked until known, then no more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class GilUsage:
         self._probes: list[GilProbe] = []
         self._most = math.inf  # part of the computing that can have held the GIL, by what overlapped
 
-    def heed(self, round_: Round) -> None:
+    def observe(self, round_: Round) -> None:
         """Look whether the computing of workers that share the GIL did overlap: then not all of it held that."""
         together = round_.concurrent
         self._gains = self._gains.add(gil_overlap.vote(round_, self._cpus))

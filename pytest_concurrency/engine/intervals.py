@@ -1,4 +1,4 @@
-"""From one round's readings to bounds of the speedup on a quiet machine (pure).
+"""From one round's readings to bounds of the speedup on a quiet machine.
 
 With the serial batch's CPU time c1 and blocked time b1, k workers would do k batches one after the
 other in k * (c1 + b1). What they needed together on a busy machine says less directly what they

@@ -1,4 +1,4 @@
-"""A sequential test of a ratio of mean times, for bodies whose calls vary (pure).
+"""A sequential test of a ratio of mean times, for bodies whose calls vary.
 
 Where calls vary, single rounds say little, and a speedup is a ratio of means: of the time that calls take one after the
 other, and of the time until as many at once are done. Its error follows from the variance of both sides, taken from

@@ -89,11 +89,11 @@ class _Loop:
             round_ = self._bench.round(plan.setup)
         self._rounds.append(round_)
         if self._site.one_interpreter:  # workers with a GIL each overlap whatever they do with it
-            self._gil.heed(round_)
+            self._gil.observe(round_)
         self._probe: GilProbe | None = round_.gil
         if self._probe is not None:
             self._gil.take(self._probe)
-        elif plan.needs_gil or self._wonders():
+        elif plan.needs_gil or self._needs_gil_answer():
             # If computing and waiting calls alternate, a probe may always meet the waiting one, and a second the other.
             for _ in range(2):
                 self._probe = self._bench.probe_gil()
@@ -109,7 +109,7 @@ class _Loop:
     def _update_knowledge(self) -> None:
         self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter, self._gil.held)
 
-    def _wonders(self) -> bool:
+    def _needs_gil_answer(self) -> bool:
         """Whether it matters who holds the GIL, and can still be found out."""
         return (
             self._plan.setup.method == "pair"
@@ -118,7 +118,7 @@ class _Loop:
         )
 
     def _unmeasurable(self) -> str | None:
-        if len(self._rounds) < 2 or (self._site.one_interpreter and self._wonders()):
+        if len(self._rounds) < 2 or (self._site.one_interpreter and self._needs_gil_answer()):
             return None
         return self._plan.unmeasurable(self._rounds, self._known)
 
@@ -159,7 +159,7 @@ class _Loop:
 
     def _widened(self, vote: Vote, case: Decision) -> Vote:
         allowed = self._delivery.widened(vote, self._rounds[-1])
-        if case.confirming == -1 and not self._delivery.there:
+        if case.confirming == -1 and not self._delivery.delivered:
             allowed = Vote(0, figure=vote.figure, interval=vote.interval)
         silenced = allowed.direction != vote.direction
         return replace(allowed, widened_by=slow_cpus.RULE.name if silenced else vote.widened_by)

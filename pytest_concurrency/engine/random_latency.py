@@ -1,4 +1,4 @@
-"""A body of random latency in simulated time, to see how often a decision takes chance for a verdict (pure)."""
+"""A body of random latency in simulated time, to see how often a decision takes chance for a verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the readings of one round say: times without interference, shares, and whether they can be trusted (pure)."""
+"""What the readings of one round say: times without interference, shares, and whether they can be trusted."""
 
 from __future__ import annotations
 

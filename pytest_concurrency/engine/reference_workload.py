@@ -26,16 +26,16 @@ _LEAST = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRun:
-    """One run of a reference workload: the part of the CPUs that was ``there``, and how much slower they were."""
+    """One run of a reference workload: the ``available`` part of the CPUs, and how much slower they were."""
 
-    there: Interval
+    available: Interval
     growth: float
 
     @property
-    def got(self) -> Interval:
+    def effective(self) -> Interval:
         """The part that a body may have got of what as many CPUs do that are as fast as one."""
         slower = self.growth**constants.SLOW_CORE_EXPONENT
-        return Interval(self.there.low / slower, self.there.high / slower)
+        return Interval(self.available.low / slower, self.available.high / slower)
 
 
 @dataclass
@@ -62,17 +62,17 @@ class ReferenceRuns:
         self.ask(max(1, constants.FIRST_RUNS - len(self.seen)))
 
     @property
-    def there(self) -> bool:
-        """Whether the CPUs were there in the last run, however slow."""
-        return self.seen[-1].there.low * constants.ALL_DELIVERED >= constants.DELIVERED
+    def delivered(self) -> bool:
+        """Whether the CPUs were available in the last run, however slow."""
+        return self.seen[-1].available.low * constants.ALL_DELIVERED >= constants.DELIVERED
 
     def widened(self, vote: Vote, round_: Round) -> Vote:
         """Return a round's vote with what the CPUs' slowness may have done to its figure."""
         if vote.interval is None:
             return vote
-        got = [control.got.high for control in self.seen]
+        effective = [control.effective.high for control in self.seen]
         # The last run alone says too little, since a moment later it may be otherwise.
-        slower = 1 / max(_LEAST, min(1.0, got[-1], stats.median(got)))
+        slower = 1 / max(_LEAST, min(1.0, effective[-1], stats.median(effective)))
         widened = slow_cpus.RULE.apply(vote.interval, round_, Context(slower=slower, apart=vote.apart))
         counted = cast(widened, vote.cut, vote.batch)
         return replace(vote, direction=counted.direction, weight=counted.weight, interval=widened, read=vote.interval)
@@ -80,13 +80,13 @@ class ReferenceRuns:
     def for_storage(self, interval: Interval, round_: Round) -> Interval:
         """Return bounds to hold against those of another day, from which no more may be missing than is allowed for.
 
-        CPUs that were not there at all are missing from what waits for a lock, too.
+        CPUs that were not available at all are missing from what waits for a lock, too.
         """
-        got, there = (
+        effective, available = (
             max(_LEAST, min(1.0, stats.median(parts)))
-            for parts in ([run.got.low for run in self.seen], [run.there.low for run in self.seen])
+            for parts in ([run.effective.low for run in self.seen], [run.available.low for run in self.seen])
         )
-        raised = min(interval.high / got, interval.high * max(1.0, readings.cpu_growth(round_)) / there)
+        raised = min(interval.high / effective, interval.high * max(1.0, readings.cpu_growth(round_)) / available)
         return Interval(interval.low, raised)
 
 

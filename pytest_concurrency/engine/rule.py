@@ -1,4 +1,4 @@
-"""What all rules of the engine have in common (pure)."""
+"""What all rules of the engine have in common."""
 
 from __future__ import annotations
 

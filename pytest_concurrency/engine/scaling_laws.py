@@ -1,4 +1,4 @@
-"""Scaling laws over a curve of measured speedups (pure)."""
+"""Scaling laws over a curve of measured speedups."""
 
 from __future__ import annotations
 

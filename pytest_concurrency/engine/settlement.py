@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_concurrency.core.model import Interference, Interval, Round, VerdictName
+from pytest_concurrency.core.model import PRECEDENCE, Interference, Interval, Round, VerdictName
 from pytest_concurrency.core.outcomes import Estimate
 from pytest_concurrency.engine.claims import Claim, Knowledge
 from pytest_concurrency.engine.decision import Decision
@@ -56,6 +56,4 @@ class Settlement:
 
     @property
     def verdict(self) -> VerdictName:
-        verdicts = {result.verdict for result in self.results}
-        order: tuple[VerdictName, ...] = ("not_met", "unmeasurable", "undecided")
-        return next((verdict for verdict in order if verdict in verdicts), "met")
+        return min((result.verdict for result in self.results), key=PRECEDENCE.index, default="met")

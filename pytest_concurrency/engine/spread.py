@@ -1,4 +1,4 @@
-"""How much a body's figure varies by itself, and what that leaves of its rounds' votes (pure)."""
+"""How much a body's figure varies by itself, and what that leaves of its rounds' votes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rounds add up to: a ratio of times, a share, or whether something ever happened (pure).
+"""What rounds add up to: a ratio of times, a share, or whether something ever happened.
 
 A claim owns one of the three. It says how much must have been seen before the votes count, how a count is won, and what
 a figure is of.

@@ -1,4 +1,4 @@
-"""Votes of rounds, and the count of them (pure).
+"""Votes of rounds, and the count of them.
 
 The stopping rule is Wald's sequential probability ratio test over votes whose probability to be
 wrong depends on how far from the threshold they are. A vote's weight has a ceiling, after Huber's

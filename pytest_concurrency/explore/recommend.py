@@ -1,4 +1,4 @@
-"""From the figures of all tools to the recommended one, and a marker for a test (pure)."""
+"""From the figures of all tools to the recommended one, and a marker for a test."""
 
 from __future__ import annotations
 

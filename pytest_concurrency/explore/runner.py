@@ -85,12 +85,12 @@ def explore(
     with listener.listening():
         body, seconds = _call_once(body)
     around = WorkerEnvironment(Path.cwd(), start_method)
-    circumstances = SessionContext(limits, around, show)
+    context = SessionContext(limits, around, show)
     sides: list[Side] = []
     settlements: list[Settlement] = []
     setups: list[WorkerSetup] = []
     backends = [name for name in OPENERS if (name in _ONLY_ASYNC) == body.is_async]
-    with silence.quiet(), Trial.of_body(body, circumstances, expected=seconds, before=before) as trial:
+    with silence.quiet(), Trial.of_body(body, context, expected=seconds, before=before) as trial:
         alone, first = _alone(trial, backends, limits)
         counts = counts or _counts_for(first)
         for backend in backends:

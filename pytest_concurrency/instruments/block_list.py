@@ -1,4 +1,4 @@
-"""Event-loop blocks: which ones a pattern of the ini file exempts, and their form in a record (pure)."""
+"""Event-loop blocks: which ones a pattern of the ini file exempts, and their form in a record."""
 
 from __future__ import annotations
 

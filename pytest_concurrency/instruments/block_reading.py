@@ -1,4 +1,4 @@
-"""Computes how long code blocked an event loop, from the readings at two successive beats (pure)."""
+"""Computes how long code blocked an event loop, from the readings at two successive beats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a rendezvous: who is inside, the largest number so far, and why it failed (pure)."""
+"""The state of a rendezvous: who is inside, the largest number so far, and why it failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The messages of a rendezvous that was not met, or whose limit was exceeded (pure)."""
+"""The messages of a rendezvous that was not met, or whose limit was exceeded."""
 
 from __future__ import annotations
 

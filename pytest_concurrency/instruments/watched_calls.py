@@ -1,4 +1,4 @@
-"""The calls of a watched function: which overlapped, the peak, and a trace for a viewer (pure)."""
+"""The calls of a watched function: which overlapped, the peak, and a trace for a viewer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Randomized blocks: which of a round's two batches comes first (pure)."""
+"""Randomized blocks: which of a round's two batches comes first."""
 
 from __future__ import annotations
 

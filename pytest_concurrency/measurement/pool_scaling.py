@@ -19,7 +19,7 @@ def decide(
     sizes: Sequence[int],
     bench_of: Callable[[int], BaseBench],
     plan_of: Callable[[int], Plan],
-    circumstances: SessionContext,
+    context: SessionContext,
 ) -> Outcome:
     """Compare each size with the first, one after the other, and return one outcome for all.
 
@@ -31,11 +31,11 @@ def decide(
     def measured() -> Outcome:
         outcomes = []
         for size in others:
-            with Trial(bench_of(size), replace(circumstances, gate=None)) as trial:
+            with Trial(bench_of(size), replace(context, gate=None)) as trial:
                 outcome, settlement = trial.decide(replace(asked, plan=plan_of(size)))
             rounds = settlement.rounds if settlement is not None else ()
             outcomes.append(pool_scaling.outcome_of(outcome, rounds, size, first))
         return pool_scaling.combined(outcomes)
 
     outcome = measured()
-    return outcome if circumstances.gate is None else circumstances.gate(outcome, measured)
+    return outcome if context.gate is None else context.gate(outcome, measured)

@@ -79,7 +79,7 @@ def patience(max_time: float) -> float:
 
 def worker_bench(
     body: Body,
-    circumstances: SessionContext,
+    context: SessionContext,
     max_time: float | None = None,
     expected: float = 0.0,
     before: Leftovers | None = None,
@@ -87,9 +87,9 @@ def worker_bench(
     """Return the bench of one body; see :meth:`Trial.of_body`."""
     return WorkerBench(
         body,
-        circumstances.around,
-        patience=patience(max_time or circumstances.defaults.max_time),
-        progress=circumstances.progress,
+        context.around,
+        patience=patience(max_time or context.defaults.max_time),
+        progress=context.progress,
         expected=expected,
         before=before,
     )
@@ -98,15 +98,15 @@ def worker_bench(
 class Trial:
     """A bench that serves several expectations of a test; leaving the ``with`` block closes it."""
 
-    def __init__(self, bench: BaseBench, circumstances: SessionContext) -> None:
+    def __init__(self, bench: BaseBench, context: SessionContext) -> None:
         self._bench = bench
-        self._circumstances = circumstances
+        self._context = context
 
     @classmethod
     def of_body(
         cls,
         body: Body,
-        circumstances: SessionContext,
+        context: SessionContext,
         max_time: float | None = None,
         expected: float = 0.0,
         before: Leftovers | None = None,
@@ -117,7 +117,7 @@ class Trial:
         :param expected: seconds that one call of the body takes, as far as known.
         :param before: created before the body was first called; None if it has not been called yet.
         """
-        return cls(worker_bench(body, circumstances, max_time, expected, before), circumstances)
+        return cls(worker_bench(body, context, max_time, expected, before), context)
 
     def __enter__(self) -> Trial:
         return self
@@ -133,7 +133,7 @@ class Trial:
         """
         try:
             with unawaited.refused():
-                return settle(plan, self._bench, limits.max_time, self._circumstances.progress)
+                return settle(plan, self._bench, limits.max_time, self._context.progress)
         except Raised as raised:
             raise with_note(raised) from raised.error.__cause__
         except WorkerLost as lost:
@@ -156,8 +156,8 @@ class Trial:
         """Return the outcome, and the settlement with the last rounds behind it if any were measured."""
         outcome, settlement = self._answer(question)
         outcome = replace(outcome, subject=question.subject)
-        if self._circumstances.gate is not None:
-            outcome = self._circumstances.gate(outcome, lambda: self._again(question))
+        if self._context.gate is not None:
+            outcome = self._context.gate(outcome, lambda: self._again(question))
         return replace(outcome, leftovers=self.left_behind()), settlement
 
     def left_behind(self) -> tuple[Leftover, ...]:
@@ -178,7 +178,7 @@ class Trial:
     def _measured(self, question: Request) -> tuple[Outcome, Settlement | None]:
         plan = question.plan
         try:
-            settlement = self.settle(self._circumstances.extended(plan), question.limits)
+            settlement = self.settle(self._context.extended(plan), question.limits)
         except CannotMeasure as reason:
             return not_measured(question.label, question.marker, question.arguments, plan, reason), None
         lost_at = self._bench.lost_at(plan.setup) if loses_time(plan, settlement) else None

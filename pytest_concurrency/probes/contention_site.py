@@ -39,7 +39,7 @@ def locate(run: Callable[[int], Sample], stacks: Callable[[int], Stacks], worker
 
 
 def most_lost(lost: dict[stack_locations.Place, float], of: float) -> str | None:
-    """Describe the line that lost most, if that is a large part of a worker's time and of all lost time (pure).
+    """Describe the line that lost most, if that is a large part of a worker's time and of all lost time.
 
     :param of: seconds of one worker.
     """

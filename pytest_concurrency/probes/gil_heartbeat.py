@@ -232,7 +232,7 @@ def locate(run_one: Callable[[], Sample], watched: int | None) -> str | None:
 
 
 def summarize(reading: Reading, beside: Wakeups, place: str | None = None, longest_hold: bool = True) -> GilProbe:
-    """Return bounds of the part of the body's CPU time in which the GIL was not available (pure).
+    """Return bounds of the part of the body's CPU time in which the GIL was not available.
 
     If not the longest hold is wanted but that part, helper threads and child processes compute for the body, too.
     """

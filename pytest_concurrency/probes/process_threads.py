@@ -90,7 +90,7 @@ def cpu_of(thread: int) -> float | None:
 def in_turn(
     before: Mapping[int, float] | None, after: Mapping[int, float] | None, total: float, seconds: float
 ) -> float:
-    """Return the CPU time, in seconds, of threads that may have held the GIL before or after the longest hold (pure).
+    """Return the CPU time, in seconds, of threads that may have held the GIL before or after the longest hold.
 
     The longest hold is that of a thread that ran throughout, if there is one, else that of the most active thread.
 

@@ -1,4 +1,4 @@
-"""The result of a profile (pure). All times are in seconds, for one call of the body."""
+"""The result of a profile. All times are in seconds, for one call of the body."""
 
 from __future__ import annotations
 

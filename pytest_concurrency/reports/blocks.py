@@ -1,4 +1,4 @@
-"""The event-loop blocks of a run, grouped by line, the longest first (pure)."""
+"""The event-loop blocks of a run, grouped by line, the longest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The changes since a baseline, as report files show them (pure)."""
+"""The changes since a baseline, as report files show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of the terminal's table, which ``--concurrency-columns`` and ``--concurrency-sort`` name (pure)."""
+"""The columns of the terminal's table, which ``--concurrency-columns`` and ``--concurrency-sort`` name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's figures, one by one, for tools that draw charts of them (pure)."""
+"""A run's figures, one by one, for tools that draw charts of them."""
 
 from __future__ import annotations
 

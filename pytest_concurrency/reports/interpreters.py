@@ -1,4 +1,4 @@
-"""The same tests under two interpreters, for the terminal: a table of all tests and a list of changes (pure)."""
+"""The same tests under two interpreters, for the terminal: a table of all tests and a list of changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The properties of a test in a JUnit XML file: a record's figures as flat names and scalars (pure)."""
+"""The properties of a test in a JUnit XML file: a record's figures as flat names and scalars."""
 
 from __future__ import annotations
 

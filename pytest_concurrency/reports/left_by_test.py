@@ -1,4 +1,4 @@
-"""What the measured code of each test has left running, as the reports list it (pure)."""
+"""What the measured code of each test has left running, as the reports list it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts and figures of one verdict that all reports share, from a record's plain types (pure)."""
+"""The texts and figures of one verdict that all reports share, from a record's plain types."""
 
 from __future__ import annotations
 

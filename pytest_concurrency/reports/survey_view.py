@@ -1,4 +1,4 @@
-"""The texts and table rows of a survey that all reports share (pure)."""
+"""The texts and table rows of a survey that all reports share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain text tables that fit a terminal (pure)."""
+"""Plain text tables that fit a terminal."""
 
 from __future__ import annotations
 

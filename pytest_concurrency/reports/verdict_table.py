@@ -1,4 +1,4 @@
-"""The table of all verdicts in pytest's summary, laid out for a terminal's width (pure)."""
+"""The table of all verdicts in pytest's summary, laid out for a terminal's width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The largest loss that is allowed: the grammar of ``--concurrency-compare-fail`` (pure)."""
+"""The largest loss that is allowed: the grammar of ``--concurrency-compare-fail``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs are comparable, by facts about the machine and the interpreter that rarely change (pure)."""
+"""Which runs are comparable, by facts about the machine and the interpreter that rarely change."""
 
 from __future__ import annotations
 

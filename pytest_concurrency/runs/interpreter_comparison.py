@@ -1,4 +1,4 @@
-"""One test suite under two interpreters: the speedups of each, and the time of one worker as a ratio (pure).
+"""One test suite under two interpreters: the speedups of each, and the time of one worker as a ratio.
 
 The time of one worker is an absolute time, taken minutes apart, so its ratio is less certain than a speedup. Its
 interval therefore contains two things: the bounds of both medians over all rounds, from order statistics, and the ratio

@@ -1,4 +1,4 @@
-"""One comparison from several alternating sessions of two revisions (pure)."""
+"""One comparison from several alternating sessions of two revisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The changes from one run to another, and which of them are known with high confidence (pure).
+"""The changes from one run to another, and which of them are known with high confidence.
 
 Ratios are compared, never times. Each round has left two bounds of the speedup on a quiet machine, so a
 loss is told from the upper bounds of the later run and the lower bounds of the baseline: interference

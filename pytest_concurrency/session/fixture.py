@@ -62,14 +62,14 @@ class Concurrency(InstrumentCalls):
 
     def __init__(
         self,
-        circumstances: SessionContext,
+        context: SessionContext,
         report: Callable[..., None],
         follow: Callable[[Outcome, Tolerances], bool],
         explain: Callable[[str], None] = lambda text: None,
         instruments: Instruments | None = None,
     ) -> None:
         super().__init__(instruments)
-        self._circumstances = circumstances
+        self._context = context
         self._report = report
         self._follow = follow
         self._explain = explain
@@ -184,11 +184,11 @@ class Concurrency(InstrumentCalls):
 
         def decide(threshold: Mapping[str, float], loop: BorrowedLoop | None) -> Outcome:
             plan = compare.KIND.plan(threshold, body, limits)
-            bench = bench_for(baseline, candidate, loop, patience(limits.max_time), self._circumstances.around.priority)
+            bench = bench_for(baseline, candidate, loop, patience(limits.max_time), self._context.around.priority)
             if same_result:
                 check_same(*bench.results())
             asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits, subject)
-            return self._decided(bench, body, asked, self._circumstances.on(loop))
+            return self._decided(bench, body, asked, self._context.on(loop))
 
         return self._kept(Speedup(self._call_of("compare", functions, is_async, decide, self._report, limits)))
 
@@ -201,7 +201,7 @@ class Concurrency(InstrumentCalls):
         work = pool_sizes.work_of(function, args, arguments)
         is_async = both_alike(name, function, function)
         limits = self._limits(arguments)
-        decide = pool_sizes.decider(work, options, limits, self._circumstances)
+        decide = pool_sizes.decider(work, options, limits, self._context)
         functions = callables.name_of(function)
         return self._call_of("scaling", functions, is_async, decide, self._report, limits)
 
@@ -224,8 +224,8 @@ class Concurrency(InstrumentCalls):
         subject = callables.spelled_call(function, args)
 
         def decide(threshold: Mapping[str, float], loop: BorrowedLoop | None) -> Outcome:
-            circumstances = self._circumstances.on(loop)
-            with circumstances.alone(), Trial.of_body(body, circumstances, limits.max_time) as trial:
+            context = self._context.on(loop)
+            with context.alone(), Trial.of_body(body, context, limits.max_time) as trial:
                 outcome, settlement = trial.decide(Request("bound", "bound", options, plan, limits, subject))
             return outcome if settlement is None else bound.outcome_of(outcome, settlement.results)
 
@@ -250,7 +250,7 @@ class Concurrency(InstrumentCalls):
         :raises BadArgument: an option has no meaning.
         :raises ExpectationNotMet: with ``leftovers="fail"``, the call has left something running.
         """
-        return measuring.figures_of(function, args, options, self._circumstances)
+        return measuring.figures_of(function, args, options, self._context)
 
     def close(self) -> None:
         """End what is still measured on the test's event loop.
@@ -296,20 +296,20 @@ class Concurrency(InstrumentCalls):
                 limits,
                 callables.spelled_call(function, args),
             )
-            circumstances = self._circumstances.on(loop)
-            return self._decided(worker_bench(body, circumstances, limits.max_time), body, asked, circumstances)
+            context = self._context.on(loop)
+            return self._decided(worker_bench(body, context, limits.max_time), body, asked, context)
 
         return self._call_of(name, callables.name_of(function), body.is_async, decide, self._report, limits)
 
-    def _decided(self, bench: BaseBench, body: Body, asked: Request, circumstances: SessionContext) -> Outcome:
-        with circumstances.alone(), Trial(bench, circumstances) as trial:
+    def _decided(self, bench: BaseBench, body: Body, asked: Request, context: SessionContext) -> Outcome:
+        with context.alone(), Trial(bench, context) as trial:
             outcome, _ = trial.decide(asked)
         self._profile(body, outcome)
         return outcome
 
     def _profile(self, body: Body, outcome: Outcome) -> None:
-        if self._circumstances.profiler is not None:
-            self._circumstances.profiler(body, [outcome])
+        if self._context.profiler is not None:
+            self._context.profiler(body, [outcome])
 
     def _call_of(
         self,
@@ -336,4 +336,4 @@ class Concurrency(InstrumentCalls):
         return finding
 
     def _limits(self, arguments: Mapping[str, Any]) -> Tolerances:
-        return self._circumstances.defaults.overridden(arguments)
+        return self._context.defaults.overridden(arguments)

@@ -46,7 +46,7 @@ def run_once(body: Body) -> bool | None:
 def run_marked(
     body: Body,
     expectations: Sequence[Expectation],
-    circumstances: SessionContext,
+    context: SessionContext,
     report: Callable[[Outcome], None],
     skip: Skip,
 ) -> None:
@@ -75,12 +75,12 @@ def run_marked(
             )
     seconds = CLOCKS.wall() - began
     pending: list[tuple[Outcome, Tolerances]] = []
-    each = [(expectation, expectation.limits(circumstances.defaults)) for expectation in expectations]
+    each = [(expectation, expectation.limits(context.defaults)) for expectation in expectations]
     patience = max(limits.max_time for _, limits in each)
     with (
         _Repeatable(first_call_passed=not body.is_async),
-        circumstances.alone(),
-        Trial.of_body(body, circumstances, patience, seconds, before) as trial,
+        context.alone(),
+        Trial.of_body(body, context, patience, seconds, before) as trial,
     ):
         for expectation, limits in each:
             plan = expectation.plan(body, limits)
@@ -89,8 +89,8 @@ def run_marked(
             )
             report(outcome)
             pending.append((outcome, limits))
-    if circumstances.profiler is not None:
-        circumstances.profiler(body, [outcome for outcome, _ in pending])
+    if context.profiler is not None:
+        context.profiler(body, [outcome for outcome, _ in pending])
     # All expectations are decided before the first one that is not met fails the test: each goes into the report.
     messages = [outcome.reason for outcome, _ in pending if outcome.verdict == "not_met"]
     messages += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]

@@ -1,4 +1,4 @@
-"""What a test likely is after one ordinary run, and which marker to paste (pure).
+"""What a test likely is after one ordinary run, and which marker to paste.
 
 One run does not show whether waits overlap, or who else was busy: so the bound type is a likely one.
 """

@@ -1,4 +1,4 @@
-"""From the tests' readings to what reports show of a survey, as plain JSON types (pure)."""
+"""From the tests' readings to what reports show of a survey, as plain JSON types."""
 
 from __future__ import annotations
 

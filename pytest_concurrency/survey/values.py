@@ -1,4 +1,4 @@
-"""What one test took, phase by phase (pure). All times in seconds."""
+"""What one test took, phase by phase. All times in seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a suite would take with ``-n N`` of pytest-xdist, from what its tests took one after the other (pure).
+"""How long a suite would take with ``-n N`` of pytest-xdist, from what its tests took one after the other.
 
 Three bounds, of which the longest counts:
 

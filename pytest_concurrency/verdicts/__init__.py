@@ -1,1 +1,1 @@
-"""From a settlement to an outcome and its words (pure)."""
+"""From a settlement to an outcome and its words."""

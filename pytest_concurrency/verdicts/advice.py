@@ -1,4 +1,4 @@
-"""Which tool suits the measured code, which threshold suits a figure, and a test to paste (pure)."""
+"""Which tool suits the measured code, which threshold suits a figure, and a test to paste."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an expectation is not met and what to try, from the bound type (pure)."""
+"""Why an expectation is not met and what to try, from the bound type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scaling curve as text: a line for each count of workers (pure)."""
+"""A scaling curve as text: a line for each count of workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the measured code has left running, in words (pure)."""
+"""What the measured code has left running, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The failure message, made from a finding, and parts of it for places that show less (pure)."""
+"""The failure message, made from a finding, and parts of it for places that show less."""
 
 from __future__ import annotations
 

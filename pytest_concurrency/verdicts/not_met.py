@@ -1,4 +1,4 @@
-"""Why an expectation is not met, as a finding: figure, requirement, evidence, cause, place, what to try (pure)."""
+"""Why an expectation is not met, as a finding: figure, requirement, evidence, cause, place, what to try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an expectation and its settlement to the outcome that is reported (pure)."""
+"""From an expectation and its settlement to the outcome that is reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_concurrency.core import addresses, stats
 from pytest_concurrency.core.errors import CannotMeasure
-from pytest_concurrency.core.model import Interference, Interval, Round, Sample
+from pytest_concurrency.core.model import PRECEDENCE, Interference, Interval, Round, Sample
 from pytest_concurrency.core.outcomes import Arm, Estimate, Finding, Outcome, PerBody, Point, Series
 from pytest_concurrency.core.text import sentence
 from pytest_concurrency.core.units import count, duration
@@ -234,9 +234,8 @@ def comparison_of(claim: Claim) -> str:
 
 def combine(outcomes: Sequence[Outcome]) -> Outcome:
     """Return one outcome for all points of a curve: that of the worst one, with the whole curve."""
-    order = ("not_met", "unmeasurable", "undecided", "met")
     # If all are met, the outcome of the largest count is shown.
-    worst = min(reversed(outcomes), key=lambda outcome: order.index(outcome.verdict))
+    worst = min(reversed(outcomes), key=lambda outcome: PRECEDENCE.index(outcome.verdict))
     curve = tuple(point for outcome in outcomes for point in outcome.curve)
     series = tuple(points for outcome in outcomes for points in outcome.series)
     reason = worst.reason

@@ -1,4 +1,4 @@
-"""The scaling of a pool that the measured function makes itself: outcomes and words (pure)."""
+"""The scaling of a pool that the measured function makes itself: outcomes and words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The messages about workers that are lost or hang, and about what workers cannot receive (pure)."""
+"""The messages about workers that are lost or hang, and about what workers cannot receive."""
 
 from __future__ import annotations
 

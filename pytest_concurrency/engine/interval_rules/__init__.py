@@ -1,4 +1,4 @@
-"""The rules that change the interval of one round, by kind (pure).
+"""The rules that change the interval of one round, by kind.
 
 Each kind has a law, which tests/unit/engine/rules/test_laws.py checks for every member:
 

@@ -1,4 +1,4 @@
-"""Bars that show what the time of one call went into, for each side of a measurement (pure)."""
+"""Bars that show what the time of one call went into, for each side of a measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An exploration as the page shows it: all tools side by side, the one to use, and the test to paste (pure)."""
+"""An exploration as the page shows it: all tools side by side, the one to use, and the test to paste."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flame graphs of sampled workers: SVG, coloured by the page's style sheet (pure)."""
+"""Flame graphs of sampled workers: SVG, coloured by the page's style sheet."""
 
 from __future__ import annotations
 

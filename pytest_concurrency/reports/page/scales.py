@@ -1,4 +1,4 @@
-"""A figure on a line: its interval, the threshold and the ideal, as percentages of the line's length (pure)."""
+"""A figure on a line: its interval, the threshold and the ideal, as percentages of the line's length."""
 
 from __future__ import annotations
 

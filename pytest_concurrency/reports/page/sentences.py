@@ -1,4 +1,4 @@
-"""Results as sentences, for readers who did not write the test (pure)."""
+"""Results as sentences, for readers who did not write the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls of a watched function as a timeline: a row for each thread, task or process (pure)."""
+"""The calls of a watched function as a timeline: a row for each thread, task or process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A timeline as SVG for the page, coloured by its style sheet (pure).
+"""A timeline as SVG for the page, coloured by its style sheet.
 
 Written without a library: a watched function may have thousands of calls, and each is one shape.
 """

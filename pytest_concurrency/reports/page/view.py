@@ -1,4 +1,4 @@
-"""The tests of a run as the page shows them, with their verdicts and histories (pure)."""
+"""The tests of a run as the page shows them, with their verdicts and histories."""
 
 from __future__ import annotations
 

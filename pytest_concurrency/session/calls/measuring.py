@@ -21,7 +21,7 @@ _NAME = "concurrency.measure"
 
 
 def figures_of(
-    function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any], circumstances: SessionContext
+    function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any], context: SessionContext
 ) -> Figures:
     """Measure a call in all backends that its options name; skip the test if one of them is not available here.
 
@@ -31,12 +31,12 @@ def figures_of(
     refuse_nested(_NAME)
     arguments = keywords.read(_NAME, (), options, placement.parsers(), calls=True)
     body = body_of(function, args, arguments.get("setup"))
-    limits = circumstances.defaults.overridden(arguments)
+    limits = context.defaults.overridden(arguments)
     chosen = placement.chosen(_NAME, arguments, body.is_async)
     setups = [place.setup(place.size) for place in chosen]
     setups = setups or [WorkerSetup("tasks" if body.is_async else "threads")]
     try:
-        with loop_monitor.pause(), circumstances.alone(), Trial.of_body(body, circumstances, limits.max_time) as trial:
+        with loop_monitor.pause(), context.alone(), Trial.of_body(body, context, limits.max_time) as trial:
             figures = measure_figures(trial, setups, limits)
     except CannotMeasure as reason:
         pytest.skip(f"unmeasurable: {reason}")

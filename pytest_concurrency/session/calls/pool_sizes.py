@@ -102,7 +102,7 @@ def work_of(function: Callable[..., Any], args: tuple[Any, ...], arguments: Mapp
 
 
 def decider(
-    work: PoolWork, options: Mapping[str, Any], limits: Tolerances, circumstances: SessionContext
+    work: PoolWork, options: Mapping[str, Any], limits: Tolerances, context: SessionContext
 ) -> Callable[[Mapping[str, float], BorrowedLoop | None], Outcome]:
     """Return what compares each size with the first one, for a threshold, on the test's own event loop if there is one.
 
@@ -115,17 +115,17 @@ def decider(
         plans = _plans_of(work, threshold, limits)
 
         def bench_of(size: int) -> CallableBench:
-            higher = circumstances.around.priority
+            higher = context.around.priority
             return bench_for(first, work.with_workers(size), loop, patience(limits.max_time), higher)
 
         shown = label("scaling", threshold, None) if threshold else _NAME
         last = plans[work.sizes[-1]]
         asked = Request(shown, "scaling", {**options, **threshold}, last, limits, subject)
-        around = circumstances.on(loop)
+        on_loop = context.on(loop)
         if not threshold:
-            around = replace(around, gate=None)
-        with around.alone():
-            return pool_scaling.decide(asked, work.sizes, bench_of, plans.__getitem__, around)
+            on_loop = replace(on_loop, gate=None)
+        with on_loop.alone():
+            return pool_scaling.decide(asked, work.sizes, bench_of, plans.__getitem__, on_loop)
 
     return decide
 

@@ -18,12 +18,12 @@ OVERLAPPED = round_(reading(0.01), reading(0.01), reading(0.01))
 @pytest.mark.parametrize(("probe", "answer"), [(HELD, "held"), (FREE, "released")])
 def test_one_heartbeat_is_not_enough_and_a_few_are(probe: GilProbe, answer: str) -> None:
     question = GilUsage(has_gil=True)
-    question.heed(IN_TURN)
+    question.observe(IN_TURN)
     question.take(probe)
     assert question.answer == "unknown"
     assert question.open
     for _ in range(3):
-        question.heed(IN_TURN)
+        question.observe(IN_TURN)
         question.take(probe)
     assert question.answer == answer
     assert not question.open
@@ -38,7 +38,7 @@ def test_without_a_gil_there_is_no_question() -> None:
 def test_computing_that_overlapped_did_not_hold_the_gil() -> None:
     question = GilUsage(has_gil=True)
     for _ in range(4):
-        question.heed(OVERLAPPED)
+        question.observe(OVERLAPPED)
         question.take(HELD)
     assert question.answer == "unknown"
 
@@ -47,7 +47,7 @@ def test_it_stays_unknown_after_some_tries() -> None:
     question = GilUsage(has_gil=True)
     asked = 0
     while question.open:
-        question.heed(IN_TURN)
+        question.observe(IN_TURN)
         question.take(UNSURE)
         asked += 1
         assert asked < 50
@@ -57,7 +57,7 @@ def test_it_stays_unknown_after_some_tries() -> None:
 
 def test_where_it_cannot_be_asked_it_is_asked_once() -> None:
     question = GilUsage(has_gil=True)
-    question.heed(IN_TURN)
+    question.observe(IN_TURN)
     question.take(None)
     assert not question.open
     assert question.answer == "unknown"
@@ -75,7 +75,7 @@ def test_an_overlap_takes_back_what_was_known() -> None:
     for _ in range(4):
         question.take(HELD)
     assert question.answer == "held"
-    question.heed(OVERLAPPED)
+    question.observe(OVERLAPPED)
     assert question.answer == "unknown"
 
 
@@ -90,7 +90,7 @@ def test_how_much_of_the_computing_held_it(surely: float, perhaps: float, held: 
         question.take(GilProbe(0.01, 0.01, surely * 0.01, perhaps * 0.01, Interval(0.005, 0.006), 12))
     question.take(GilProbe(0.01, 0.01, 0.0, 0.0, Interval(0.0, 0.0), 1))  # a probe thread without a CPU
     assert (question.held.low, question.held.high) == pytest.approx(held)
-    question.heed(OVERLAPPED)
+    question.observe(OVERLAPPED)
     assert (question.held.low, question.held.high) == pytest.approx((0.5, 0.5))
 
 
@@ -114,7 +114,7 @@ def test_gil_that_is_let_go_often_is_released_if_threads_gain_by_it(
 ) -> None:
     question = GilUsage(has_gil=True, cpus=2)
     for _ in range(4):
-        question.heed(round_)
+        question.observe(round_)
         question.take(probe)
     assert question.answer == answer
     assert not question.open
