@@ -1,14 +1,14 @@
 """The study behind the promise: labelled workloads under load, and how often the verdict was wrong.
 
-    python benchmarks/verdicts.py run [--loads idle,busy 4] [--repeat 3] [--peers] [--suite FILE]
+    python benchmarks/verdicts.py run [--loads idle,busy 4] [--repeat 3] [--priority] [--peers] [--suite FILE]
     python benchmarks/verdicts.py table [--markdown]
     python benchmarks/verdicts.py picture docs/verdicts.svg
 
 Run it on a machine that does nothing else. Results are added to benchmarks/results/verdicts.jsonl, a
 line per verdict; what is there already is not run again, so a study can be stopped and continued.
 A test named test_met_* is wrong when it fails, one named test_broken_* when it passes. A skipped one is
-undecided. The peers are the two ways to write such a test by hand: one ratio of wall times, and the
-best of five.
+undecided. The plugin measures at the ordinary priority, and once more at a higher one with --priority. The peers are
+the two ways to write such a test by hand: one ratio of wall times, and the best of five.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "verdicts.jsonl"
 SUITE = HERE / "trials" / "test_labelled.py"
 OURS = "pytest-concurrency-perf"
+RAISED = f"{OURS} at a higher priority"
 PEERS = ("one shot", "best of five")
 
 
@@ -44,8 +45,9 @@ def run_once(suite: Path, who: str) -> list[dict[str, Any]]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(suite.parent)]
         command += ["-c", os.devnull, f"--junitxml={junit}", str(suite)]
         environment = dict(os.environ)
-        if who == OURS:
-            command.append(f"--concurrency-report=json:{report}")
+        if who in (OURS, RAISED):
+            priority = "off" if who == OURS else "auto"
+            command += [f"--concurrency-report=json:{report}", f"--concurrency-priority={priority}"]
         else:
             environment["VERDICTS_BY_HAND"] = who
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -81,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
     suite = Path(options.suite)
     for repetition in range(options.repeat):
         for name in options.loads.split(","):
-            for who in (OURS, *(PEERS if options.peers else ())):
+            for who in (OURS, *([RAISED] if options.priority else ()), *(PEERS if options.peers else ())):
                 if (who, name, repetition, suite.name) in done:
                     continue
                 try:
@@ -148,7 +150,7 @@ def table(options: argparse.Namespace) -> None:
 def judges(lines: Iterable[dict[str, Any]]) -> list[str]:
     """Who has judged, ours first, in whatever order results were added."""
     found = {line["who"] for line in lines}
-    return [who for who in (OURS, *PEERS) if who in found]
+    return [who for who in (OURS, RAISED, *PEERS) if who in found]
 
 
 def summary(who: str, name: str, lines: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -198,8 +200,11 @@ def machine() -> str:
     )
 
 
+COLORS = {"correct": "#3b7dd8", "undecided": "#c9c9c9", "wrong": "#d1382c"}
+
+
 def picture(options: argparse.Namespace) -> None:
-    """Wrong verdicts per load, ours beside the peers'."""
+    """Draw a bar for each load and judge: which part of the verdicts is correct, undecided, and wrong."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -207,22 +212,30 @@ def picture(options: argparse.Namespace) -> None:
 
     lines = [line for line in read() if not line["message"].startswith("not by hand")]
     names = [name for name in LOADS if any(line["load"] == name for line in lines)]
-    figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
     people = judges(lines)
-    for offset, who in enumerate(people):
-        rates, tops = [], []
-        for name in names:
-            chosen = [line for line in lines if line["who"] == who and line["load"] == name]
-            wrong = sum(line["wrong"] for line in chosen)
-            rates.append(100 * wrong / len(chosen) if chosen else 0)
-            tops.append(100 * upper_bound(wrong, len(chosen)) if chosen else 0)
-        places = [place + offset * 0.27 for place in range(len(names))]
-        gaps = [top - rate for top, rate in zip(tops, rates, strict=True)]
-        axes.bar(places, rates, 0.25, label=who, yerr=[[0] * len(rates), gaps], capsize=2)
-    axes.set_xticks([place + 0.27 for place in range(len(names))], names, rotation=20)
-    axes.set_ylabel("wrong verdicts, % (95 % bound)")
-    figure.legend(loc="outside upper center", ncols=len(people), frameon=False)
+    figure, panels = plt.subplots(
+        1, len(people), figsize=(2.6 * len(people), 3.4), sharey=True, squeeze=False, layout="constrained"
+    )
+    for who, axes in zip(people, panels[0], strict=True):
+        of_one = [line for line in lines if line["who"] == who]
+        left = [0.0] * len(names)
+        for part, color in COLORS.items():
+            widths = [share_of(part, [line for line in of_one if line["load"] == name]) for name in names]
+            axes.barh(names, widths, left=left, color=color, label=part)
+            left = [before + width for before, width in zip(left, widths, strict=True)]
+        axes.set_title(who.replace(" at a", "\nat a"), fontsize=9)
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("% of verdicts")
+    panels[0][0].invert_yaxis()
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(COLORS), frameon=False)
     figure.savefig(options.file)
+
+
+def share_of(part: str, lines: list[dict[str, Any]]) -> float:
+    """Return which part of these verdicts, in percent, is correct, undecided or wrong."""
+    found = ["wrong" if line["wrong"] else "undecided" if line["outcome"] == "skipped" else "correct" for line in lines]
+    return 100 * found.count(part) / len(found) if found else 0.0
 
 
 def main() -> None:
@@ -231,6 +244,7 @@ def main() -> None:
     running = parts.add_parser("run")
     running.add_argument("--loads", default=",".join(LOADS))
     running.add_argument("--repeat", type=int, default=3)
+    running.add_argument("--priority", action="store_true", help="also measure at a higher priority")
     running.add_argument("--peers", action="store_true", help="also judge by hand-written assertions")
     running.add_argument("--suite", default=str(SUITE))
     running.set_defaults(call=run)
