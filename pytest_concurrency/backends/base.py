@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import errno
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
@@ -121,8 +121,10 @@ class Raised(Exception):
 class Hung(WorkerLost):
     """Workers that did not answer in time; the message shows where each of them is.
 
-    ``cause`` is why, if that is known, and ``note`` says what becomes of them.
+    ``cause`` is why, if that is known, and ``note`` says what becomes of them. ``errors`` are what others have raised.
     """
+
+    errors: Mapping[int, BaseException] = {}
 
     def __init__(
         self,
@@ -135,6 +137,26 @@ class Hung(WorkerLost):
     ) -> None:
         self.places = places
         super().__init__(worker_errors.hung(backend, workers, deadline, places, cause, note))
+
+
+def raised_by(errors: Mapping[int, BaseException], backend: str, workers: int, places: Sequence[str] = ()) -> Raised:
+    """Return the exception of a batch in which workers have raised: a failure counts more than a skip.
+
+    :param errors: by the index of the worker.
+    :param places: where each worker is, if some have not answered. They may wait for one that has raised.
+    """
+    import pytest
+
+    skips = (pytest.skip.Exception, pytest.xfail.Exception)
+    index = min(errors, key=lambda each: (isinstance(errors[each], skips), each))
+    raised = Raised(errors[index], backend, index, workers)
+    waiting = [
+        f"worker {number} of {workers} did not end: {place}"
+        for number, place in enumerate(places, 1)
+        if place != worker_errors.FINISHED
+    ]
+    raised.hint = "\n".join(waiting)
+    return raised
 
 
 _NO_FOLDER = "set TMPDIR to a folder that can be written to, or use --concurrency-start-method=spawn, which needs none."

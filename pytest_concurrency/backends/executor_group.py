@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from pytest_concurrency.backends import executor_task, hung
-from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
+from pytest_concurrency.backends.base import Hung, WorkerGroup, raised_by
 from pytest_concurrency.backends.batch import LEFT_BEHIND, SAYING_SO, jobs_of
 from pytest_concurrency.backends.executor_task import Origin, Report, WorkItem, stack_location, work
 from pytest_concurrency.backends.executors import Pool, processes_of, start_method_of, threads_of
@@ -41,7 +41,7 @@ _LONGEST_LEAD = 2.0
 _ASSEMBLING = 30.0  # seconds that all workers of a pool get to start
 _STUCK = 5  # tries without an additional worker after which the wait for more ends
 _TRIES = 4  # for a batch whose workers were late, or did not all take part
-_GOODBYE = 1.0  # seconds that a hanging body gets to end when its worker group is closed
+_ENDING = 1.0  # seconds that a hanging body gets to end when its worker group is closed
 _LATE = 0.0005  # seconds after the common start at which a worker may still begin
 _SPARE = 0.0001  # seconds by which the common start comes after the last arrival
 _BROKEN = "look for os._exit, a crash in native code, a memory limit, a lost connection, or a pool that was shut down."
@@ -162,14 +162,14 @@ class ExecutorWorkers(WorkerGroup):
         executor_task.forget(self._key)
         hanging, self._hanging = self._hanging, {}
         parts = [future for future, _ in hanging.values()]
-        concurrent.futures.wait(parts, timeout=_GOODBYE)
+        concurrent.futures.wait(parts, timeout=_ENDING)
         with executor_task.at_work_lock:
             for index in hanging:
                 for thread in self._thread_at(index):
                     hung.interrupt(thread)  # this ends the body, but not the pool's thread
         if self._pool.end is not None:
             self._pool.end()
-        concurrent.futures.wait(parts, timeout=_GOODBYE)
+        concurrent.futures.wait(parts, timeout=_ENDING)
         for index, (future, place) in hanging.items():
             if not future.done():
                 what = f"{self._body.label}, {self._backend} worker {index + 1}: {place}"
@@ -207,7 +207,7 @@ class ExecutorWorkers(WorkerGroup):
         try:
             for index in range(workers):
                 futures.append(self._submit(replace(work, index=index, start_at=start_at, offsets=dict(self._offsets))))
-                futures[-1].add_done_callback(functools.partial(_stamp, received, index))
+                futures[-1].add_done_callback(functools.partial(executor_task.stamp, received, index))
         except BaseException:
             # Without this, parts that are already in the pool's queue would run later, when nothing is measured.
             for future in futures:
@@ -218,9 +218,13 @@ class ExecutorWorkers(WorkerGroup):
         except BaseException:  # Ctrl-C, or a timeout of the test: the workers still run the batch
             self._hung(futures, workers, deadline)
             raise
-        if missing:
-            raise self._hung(futures, workers, deadline)
-        reports = [self._report(future, index, workers) for index, future in enumerate(futures)]
+        late = self._hung(futures, workers, deadline) if missing else None
+        done = {index: future for index, future in enumerate(futures) if future not in missing}
+        reports = [self._report(future, index, workers) for index, future in done.items()]
+        if errors := executor_task.errors_in(self._key, dict(zip(done, reports, strict=True))):
+            raise raised_by(errors, self._backend, workers, late.places if late else ())
+        if late:
+            raise late
         if any(report.answer is None for report in reports):
             if self._work_item.packed is not None:
                 raise self._lost("a worker has lost the body that was sent to it.", "", _AS_IT_IS)
@@ -300,8 +304,6 @@ class ExecutorWorkers(WorkerGroup):
         answer = report.answer
         if answer is not None and answer.kind == "lost":
             raise load_error(answer, f"{self._backend} worker {index + 1}", self._body)
-        if answer is not None and answer.kind == "raised":
-            raise Raised(executor_task.error_of(self._key, index, answer), self._backend, index, workers)
         return report
 
     def _lost(self, headline: str, cause: str | BaseException, try_next: str) -> WorkerLost:
@@ -344,7 +346,3 @@ class ExecutorWorkers(WorkerGroup):
 
     def _elsewhere(self) -> set[str]:
         return {report.origin.host for report in self._reports.values()} - {self._here.host}
-
-
-def _stamp(received: dict[int, float], index: int, future: Future[Report]) -> None:
-    received[index] = CLOCKS.wall()

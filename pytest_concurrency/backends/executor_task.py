@@ -8,6 +8,7 @@ import platform
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
@@ -215,10 +216,20 @@ def forget(key: str) -> None:
         raised_here.pop(part, None)
 
 
-def error_of(key: str, index: int, answer: Answer) -> BaseException:
-    """Return what the body has raised in a worker: the exception itself if that is of this process, else a copy."""
-    errors = {part[1]: raised_here.pop(part) for part in list(raised_here) if part[0] == key}
-    return errors[index] if index in errors else exception_of(answer)  # it may be false, as any object
+def errors_in(key: str, reports: Mapping[int, Report]) -> dict[int, BaseException]:
+    """Return what the body has raised, by the index of each worker: the exception itself if it is of this process."""
+    here = {part[1]: raised_here.pop(part) for part in list(raised_here) if part[0] == key}
+    answers = {index: report.answer for index, report in reports.items()}
+    return {
+        index: here[index] if index in here else exception_of(answer)
+        for index, answer in answers.items()
+        if answer is not None and answer.kind == "raised"
+    }
+
+
+def stamp(received: dict[int, float], index: int, future: Future[Report]) -> None:
+    """Note when the answer of a worker has arrived: a callback of its future."""
+    received[index] = CLOCKS.wall()
 
 
 def overlapping(reports: Sequence[Report]) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import abc
 import contextlib
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import ClassVar
 
 from pytest_concurrency.backends import pipe_main
-from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup
+from pytest_concurrency.backends.base import Hung, WorkerGroup, raised_by
 from pytest_concurrency.backends.batch import LEFT_BEHIND, SAYING_SO
 from pytest_concurrency.backends.framing import Garbage, Inbox, Watch
 from pytest_concurrency.backends.serialization import Answer, exception_of
@@ -64,9 +64,15 @@ class PipeWorkers(WorkerGroup):
         assert not self._lost, "a worker group that has lost a worker cannot be used again"
         readings: list[Reading] = []
         task = job, loops, workers, turns, self.reads_helpers_delay
-        for index, answer in enumerate(self._asked(workers, task, deadline)):
-            if answer.kind == "raised":
-                raise Raised(exception_of(answer), self.backend, index, workers)
+        try:
+            answers = self._asked(workers, task, deadline)
+        except Hung as hung:
+            if hung.errors:
+                raise raised_by(hung.errors, self.backend, workers, hung.places) from None
+            raise
+        if errors := _errors_in(dict(enumerate(answers))):
+            raise raised_by(errors, self.backend, workers)
+        for index, answer in enumerate(answers):
             assert answer.reading is not None
             self._used[index] = answer.used
             readings.append(answer.reading)
@@ -131,7 +137,9 @@ class PipeWorkers(WorkerGroup):
             if patience <= 0:
                 self._lost = True
                 places = self._stack_location(set(missing), workers)
-                raise Hung(self.backend, workers, deadline, places, note=self._note_on_hung())
+                hung = Hung(self.backend, workers, deadline, places, note=self._note_on_hung())
+                hung.errors = _errors_in(answers)
+                raise hung
             ready = self._watch.wait(missing, min(patience, _LOOK))
             for index in missing:
                 if index in ready:
@@ -170,3 +178,8 @@ class PipeWorkers(WorkerGroup):
     def _lose(self, index: int, workers: int, when: str = "while it ran the body") -> WorkerLost:
         self._lost = True
         return self._removed(index, workers, when)
+
+
+def _errors_in(answers: Mapping[int, Answer]) -> dict[int, BaseException]:
+    """Return what workers have raised, by the index of each."""
+    return {index: exception_of(answer) for index, answer in answers.items() if answer.kind == "raised"}

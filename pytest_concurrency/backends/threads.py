@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
-from pytest_concurrency.backends.base import Hung, Raised, WorkerGroup, not_started
+from pytest_concurrency.backends.base import Hung, WorkerGroup, not_started, raised_by
 from pytest_concurrency.backends.batch import bodies_of, run_batch
 from pytest_concurrency.backends.hung import STAYS, interrupt
 from pytest_concurrency.core.errors import WorkerLost
@@ -96,17 +96,27 @@ class ThreadWorkers(WorkerGroup):
             raise
         if not in_time:
             self._broken = True
-            raise Hung(self._backend, workers, deadline, self._stack_location(workers), note=STAYS)
+        return Sample(loops, tuple(self._readings(workers, None if in_time else deadline)))
+
+    def _readings(self, workers: int, missed: float | None) -> list[Reading]:
+        """Return the answers of a batch; ``missed`` is the deadline in seconds if some worker has not answered."""
+        places = [] if missed is None else self._stack_location(workers)
         readings: list[Reading] = []
-        for index in range(workers):
-            answer = self._answers[index]
+        errors: dict[int, BaseException] = {}
+        for index, answer in enumerate(self._answers[:workers]):
             if isinstance(answer, BaseException):
-                self._answers[index] = None
-                raise Raised(answer, self._backend, index, workers)
-            if answer is None:
+                errors[index] = answer
+                self._answers[index] = None  # otherwise, it would keep what its frames hold
+            elif answer is not None:
+                readings.append(answer)
+        if errors:
+            raise raised_by(errors, self._backend, workers, places)
+        if missed is not None:
+            raise Hung(self._backend, workers, missed, places, note=STAYS)
+        for index in range(workers):
+            if self._answers[index] is None:
                 raise self._ended(index, workers)
-            readings.append(answer)
-        return Sample(loops, tuple(readings))
+        return readings
 
     def recover(self, seconds: float) -> None:
         """Give a batch that was late some more time to end, so that the group can be closed."""

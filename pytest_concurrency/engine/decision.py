@@ -100,11 +100,16 @@ class Decision:
     def _zero_tolerance(self) -> bool:
         return self.claim.statistic.zero_tolerance
 
-    @property
-    def suspected(self) -> int:
-        """In how many rounds it happened, as it seems, where the claim is that something never does."""
-        seen = sum(vote.direction == -self.claim.met_when for vote in self.counted)
-        return max(seen, 1 if self.confirming else 0)
+    def suspected(self, vote: Vote | None = None) -> int:
+        """In how many rounds it happened, as it seems, where the claim is that something never does.
+
+        All rounds count, those too of a count that fresh workers have contradicted: once seen, it is not refuted by a
+        few rounds without it.
+
+        :param vote: one that is not counted yet.
+        """
+        votes = self.votes if vote is None else [*self.votes, vote]
+        return sum(each.direction == -self.claim.met_when for each in votes)
 
     def _side(self, count: VoteCount, enough_above: float, enough_below: float, early: bool) -> int:
         """The side that the votes of this count have decided for, 0 if none."""
@@ -123,7 +128,7 @@ class Decision:
         return side if rule is None else 0
 
     def _leaning(self, early: bool = False) -> Leaning:
-        return Leaning(self.claim, self.votes, self.counted, self.suspected, early, self.spread)
+        return Leaning(self.claim, self.votes, self.counted, self.suspected(), early, self.spread)
 
     def _enough(self, side: int) -> float:
         return constants.ENOUGH + (constants.MORE if self.needs_confirmation(side) else 0.0)

@@ -27,7 +27,7 @@ from pytest_concurrency.core.model import Interval, Reading, Round, Sample
 from pytest_concurrency.engine import constants, interval_rules, readings
 from pytest_concurrency.engine.chance import Calls
 from pytest_concurrency.engine.interval_rules import shared_cpus
-from pytest_concurrency.engine.interval_rules.base import Context, fastest, least_time, work
+from pytest_concurrency.engine.interval_rules.base import Context, cpus_at_once, fastest, least_time, work
 
 
 def speedup(round_: Round, context: Context) -> Interval | None:
@@ -90,7 +90,7 @@ def most_by_computing(round_: Round, context: Context) -> float:
     each, serial = together.cpu / (context.workers * together.loops), alone.cpu / alone.loops
     if each > constants.OTHER_KIND * serial:
         return math.inf
-    least = least_time(together.cpu, min(context.cpus, len(together.readings)), context.in_turn.low)
+    least = least_time(together.cpu, cpus_at_once(together, context.cpus), context.in_turn.low)
     return work(round_, context) / max(least, readings.TINY)
 
 

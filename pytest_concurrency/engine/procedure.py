@@ -142,7 +142,7 @@ class _Loop:
                 if doubted and case.claim.statistic.of_times:
                     vote = self._widened(vote, case)
                 bad |= vote.direction == 0 or case.needs_confirmation(vote.direction)
-            fresh |= case.take(vote, early=self._early(case))
+            fresh |= case.take(vote, early=self._early(case, vote))
         return fresh, bad
 
     def _doubted(self, votes: Sequence[Vote]) -> bool:
@@ -161,17 +161,18 @@ class _Loop:
         allowed = self._delivery.widened(vote, self._rounds[-1])
         if case.confirming == -1 and not self._delivery.delivered:
             allowed = Vote(0, figure=vote.figure, interval=vote.interval)
-        silenced = allowed.direction != vote.direction
-        return replace(allowed, widened_by=slow_cpus.RULE.name if silenced else vote.widened_by)
+        if allowed.direction == vote.direction:
+            return replace(allowed, widened_by=vote.widened_by)
+        return replace(allowed, widened_by=slow_cpus.RULE.name, silenced=vote.direction)
 
-    def _early(self, case: Decision) -> bool:
-        """Whether rare calls that take most of the time may well not have been seen yet."""
+    def _early(self, case: Decision, vote: Vote) -> bool:
+        """Whether rare calls that take most of the time may well not have been seen yet, with this round's vote."""
         return case.claim.statistic.early(
             Observed(
                 self._rounds,
                 self._rounds[-len(case.counted) - 1 :],
                 self._bench.now() - self._measuring,
-                case.suspected,
+                case.suspected(vote),
                 compared=self._plan.setup.own_code,
             )
         )

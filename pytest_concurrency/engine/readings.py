@@ -118,13 +118,16 @@ def readable(round_: Round) -> bool:
 
     One in which a thread computed does not, of which it is not known whether it works for the body.
     """
-    together = round_.concurrent.readings if round_.concurrent is not None else ()
-    return serial_readable(round_) and all(reading.accounting != "unclear" for reading in together)
+    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+    return all(_counts(reading, round_) for sample in samples for reading in sample.readings)
 
 
 def serial_readable(round_: Round) -> bool:
     """Whether the single worker's batch counts, whatever that of several is like."""
-    reading = round_.serial.readings[0]
+    return _counts(round_.serial.readings[0], round_)
+
+
+def _counts(reading: Reading, round_: Round) -> bool:
     return reading.accounting != "unclear" and (reading.delay is not None or not beside_others(round_))
 
 

@@ -23,6 +23,8 @@ from pytest_concurrency.probes import thread_clock
 _LATE = 0.45  # fraction of the limit: if the last beat is older than this, the watcher takes samples
 _AGE = 0.125  # fraction of the limit; readings this old serve for a new gap, as reading takes longer than most gaps
 _MONITORS: dict[int, list[LoopMonitor]] = {}  # by the ident of the loop's thread; they may end in any order
+_PAUSES: Counter[int] = Counter()  # how many pauses each thread is in, by its ident
+_PAUSED_UNTIL: dict[int, float] = {}  # when the last pause of a thread ended
 
 
 class _Stamp(NamedTuple):
@@ -56,7 +58,6 @@ class LoopMonitor:
         self._places: Counter[tuple[stack_locations.Place, ...]] = Counter()
         self._seen = 0.0
         self._late_since: float | None = None  # when the gap began, for the watcher; None if no gap is open
-        self._paused = 0
         self._is_prepared = False
         self.blocks: list[Block] = []
         self.skips_waits: bool = False  # whether the loop has a clock of its own, so that monitoring ended
@@ -78,8 +79,10 @@ class LoopMonitor:
         self._clock = thread_clock.ThreadClock()
         _MONITORS.setdefault(self._ident, []).append(self)
         self._driver = loop_waits.driver(self, self._beat, loop)
-        if self._is_prepared:
+        if self._is_prepared and not self._was_paused():
             self.beat(0.0)
+        elif self._is_prepared:
+            self._begin(self._stamp())
         else:
             self._watcher.add(self)
             self._begin(self._stamp())
@@ -99,16 +102,9 @@ class LoopMonitor:
         self._clock.close()
         COLLECTOR_CLOCK.stop()
 
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Count nothing while the ``with`` block runs."""
+    def end_gap(self) -> None:
+        """End the current gap, and begin the next one: what comes now counts in another way."""
         self.beat(self._driver.idle)
-        self._paused += 1
-        try:
-            yield
-        finally:
-            self.beat(self._driver.idle)
-            self._paused -= 1
 
     def beat(self, idle: float) -> None:
         """End the current gap, keep it if it is too long, and begin the next one.
@@ -116,7 +112,7 @@ class LoopMonitor:
         :param idle: seconds of the gap in which the loop may have had nothing to do.
         """
         last, now = self._last, self._stamp()
-        if now.before - self._began > self._limit and not self._paused:
+        if now.before - self._began > self._limit and not _PAUSES[self._ident]:
             self._keep(last, now, idle)
         self._forget()
         self._begin(now)
@@ -146,7 +142,7 @@ class LoopMonitor:
     def look(self, now: float, period: float) -> float:
         """Record where the loop's thread is, if it is late. The watcher's thread calls this."""
         since = self._late_since
-        if since is None or self._paused:
+        if since is None or _PAUSES[self._ident]:
             return _LATE * self._limit
         if (early := _LATE * self._limit - (now - since)) > 0:
             return early
@@ -154,6 +150,10 @@ class LoopMonitor:
         if stack := stack_locations.of_thread(self._ident):
             self._places[stack] += 1
         return period
+
+    def _was_paused(self) -> bool:
+        """Whether the gap that :meth:`prepare` has begun contains a pause."""
+        return _PAUSES[self._ident] > 0 or _PAUSED_UNTIL.get(self._ident, 0.0) > self._last.after
 
     def _begin(self, stamp: _Stamp) -> None:
         """Begin a gap at these readings."""
@@ -223,8 +223,21 @@ def monitored() -> bool:
 
 @contextlib.contextmanager
 def pause() -> Iterator[None]:
-    """Ignore event-loop blocks of this thread during the ``with`` block. Without a monitored loop, do nothing."""
-    with contextlib.ExitStack() as stack:
-        for monitor in _MONITORS.get(threading.get_ident(), ()):
-            stack.enter_context(monitor.paused())
+    """Ignore event-loop blocks of this thread during the ``with`` block.
+
+    A loop that is not monitored yet may be before the end of the block.
+    """
+    ident = threading.get_ident()
+    _end_gaps(ident)
+    _PAUSES[ident] += 1
+    try:
         yield
+    finally:
+        _end_gaps(ident)
+        _PAUSES[ident] -= 1
+        _PAUSED_UNTIL[ident] = CLOCKS.wall()
+
+
+def _end_gaps(ident: int) -> None:
+    for monitor in list(_MONITORS.get(ident, ())):
+        monitor.end_gap()

@@ -16,6 +16,8 @@ _Number = TypeVar("_Number", int, float)
 SHORTEST = 0.008  # seconds; a worker's start and stop are negligible in it
 LONGEST = 0.1  # seconds up to which batches grow where short ones are not enough
 SHORTEST_CALL = 0.002  # seconds of a call that can be a batch: workers start up to 0.1 ms after each other
+_SHORT = 4  # times as long as a batch is, it should have been: the call that told its size was no usual one
+_SHORT_ROUNDS = 3  # short ones in a row before a batch is sized again: where calls vary, one may be short by chance
 _TICKS = 20  # a batch lasts for at least this many ticks of the CPU-time clock
 
 
@@ -34,6 +36,23 @@ def next_loops(loops: int, seconds: float, batch: float) -> int:
     """Return how many calls to try next where ``loops`` of them took ``seconds``, and ``batch`` seconds are wanted."""
     # At most a tenfold step: the first calls are often slower or faster than later ones.
     return min(loops * 10, max(loops + 1, math.ceil(loops * batch / seconds)))
+
+
+def is_short(seconds: float, batch: float) -> bool:
+    """Whether a batch that took ``seconds`` is much shorter than the ``batch`` seconds that it was sized for."""
+    return seconds < batch / _SHORT
+
+
+class ShortRounds:
+    """Rounds in a row with a batch that is much shorter than it was sized for, by the key of their setup."""
+
+    def __init__(self) -> None:
+        self._count: dict[str, int] = {}
+
+    def are_many(self, key: str, seconds: float, batch: float) -> bool:
+        """Count a round, and return whether there were enough in a row to size its batch again."""
+        self._count[key] = self._count.get(key, 0) + 1 if is_short(seconds, batch) else 0
+        return self._count[key] >= _SHORT_ROUNDS
 
 
 def sustained_loops(most: int, concurrent: Sample, seconds: float) -> int:

@@ -17,6 +17,7 @@ from pytest_concurrency.machine import priority
 from pytest_concurrency.machine.cpus import gil_enabled
 from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
 from pytest_concurrency.machine.priority import ORDINARY, Priority
+from pytest_concurrency.measurement import batch_size
 from pytest_concurrency.measurement.base_bench import BaseBench
 from pytest_concurrency.measurement.shared_priority import SharedPriority
 from pytest_concurrency.probes.leftovers import Leftovers
@@ -107,8 +108,14 @@ class CallableBench(BaseBench):
             self._control = None
 
     def _batch_of(self, which: int) -> Sample:
-        loops = math.ceil(self._batch / max(self._seconds[which], 1e-7))
-        return self._time(which, max(1, min(loops, _MOST_LOOPS)))
+        while True:
+            loops = max(1, min(math.ceil(self._batch / max(self._seconds[which], 1e-7)), _MOST_LOOPS))
+            sample = self._time(which, loops)
+            if loops == _MOST_LOOPS or not batch_size.is_short(sample.wall, self._batch):
+                return sample
+            # The call that told the size was slow by chance, or something is cached since. Without this, all batches
+            # would be as short as a reading of the clocks. A tenfold step at most, as this batch may be unusual, too.
+            self._seconds[which] = max(sample.wall / loops, self._seconds[which] / 10)
 
     def _time(self, which: int, loops: int) -> Sample:
         usage = ProcessUsage(short_lived=readings.busy(self._meter.read()))

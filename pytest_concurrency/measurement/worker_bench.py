@@ -36,7 +36,6 @@ __tracebackhide__ = True  # pytest shows a failure at the line of the test
 
 _LONG_BODY = 0.5  # seconds; a longer call is a batch of its own: calibrating would cost the time of another call
 _LONG_LOOK = 2.0  # seconds that finding out where time is lost may take
-_SHORT_ROUNDS = 3  # short rounds in a row before a batch is sized again: where calls vary, one may be short by chance
 _PATIENCE = 20  # workers are given up after this many times the expected time of a batch
 
 
@@ -64,7 +63,7 @@ class WorkerBench(BaseBench):
         self._loops: dict[str, int] = {}
         self._control_loops: dict[str, int] = {}
         self._at_once_loops: dict[str, int] = {}  # of concurrent batches that must last for some time
-        self._short: dict[str, int] = {}  # rounds in a row with a batch much shorter than it was sized
+        self._short = batch_size.ShortRounds()
         self._first_serial: dict[str, Sample] = {}  # the serial batch that sizing has measured, for the next round
         self._warm: set[str] = set()
         self._helped = False  # whether threads or processes that the body uses compute for it
@@ -86,7 +85,8 @@ class WorkerBench(BaseBench):
             self._progress(f"starting {setup.who()}")
             self._close_group(setup.key)
             if setup.backend == "processes" or setup.executor is not None:
-                self._close_group("threads")  # so that the process that forks has a single thread
+                for key in [key for key, (_, other) in self._groups.items() if other.one_process and not other.cpus]:
+                    self._close_group(key)  # so that the process that forks has a single thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._warm.discard(setup.key)
             try:
@@ -128,9 +128,8 @@ class WorkerBench(BaseBench):
         if setup.sustained and round_.concurrent is not None:
             most = self._loops[setup.key]
             self._at_once_loops[setup.key] = batch_size.sustained_loops(most, round_.concurrent, setup.sustained)
-        short = round_.serial.wall < max(self._batch, setup.sustained) / 4 and setup.key not in self._single_calls
-        self._short[setup.key] = self._short.get(setup.key, 0) + 1 if short else 0
-        if self._short[setup.key] >= _SHORT_ROUNDS:
+        wanted = max(self._batch, setup.sustained)
+        if setup.key not in self._single_calls and self._short.are_many(setup.key, round_.serial.wall, wanted):
             # The body is much faster now than when its batch was sized: a cache has become warm.
             self._expected = 0.0
             del self._loops[setup.key]

@@ -67,10 +67,13 @@ class HelperThreads:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._mark is not None:
-            # First: threads that end between the two, as anyio's do after the batch, would have ended unseen.
-            self._at_end = self._now()
-            self._ended, self._mark = ENDED.leave(self._mark), None
+        mark, self._mark = self._mark, None
+        if mark is not None:
+            try:
+                # First: threads that end between the two, as anyio's do after the batch, would have ended unseen.
+                self._at_end = self._now()
+            finally:  # a time limit's signal may arrive while this reads
+                self._ended = ENDED.leave(mark)
 
     def finish(
         self,

@@ -37,6 +37,14 @@ class ProcessUsage:
 
     def __enter__(self) -> ProcessUsage:
         self._mark = ENDED.watch() if self.short_lived else None
+        try:
+            self._begin()
+        except BaseException:  # a time limit's signal may arrive while this reads
+            self._leave()
+            raise
+        return self
+
+    def _begin(self) -> None:
         self._clock = ThreadClock()
         self._before = everyone()
         me, python = os.getpid(), {thread.native_id for thread in threading.enumerate()}
@@ -44,15 +52,21 @@ class ProcessUsage:
         self._reaped_before = CLOCKS.children_cpu()
         self._cpu = CLOCKS.process_cpu()
         self._begun = self._clock.begin()
-        return self
+
+    def _leave(self) -> Totals:
+        """Return what threads and processes had used that have ended; their ends are noted no more."""
+        mark, self._mark = self._mark, None
+        return {} if mark is None else ENDED.leave(mark)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        own = self._clock.finish(self._begun, None)
-        cpu = CLOCKS.process_cpu() - self._cpu
-        ended = {} if self._mark is None else ENDED.leave(self._mark)
-        self._clock.close()
+        try:
+            own = self._clock.finish(self._begun, None)
+            cpu = CLOCKS.process_cpu() - self._cpu
+        finally:
+            ended = self._leave()
+            self._clock.close()
         after = everyone()
         work = Work.since(self._before, after, ended)
         delay = work.without({threading.get_native_id()}).delay

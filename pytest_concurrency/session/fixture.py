@@ -184,10 +184,14 @@ class Concurrency(InstrumentCalls):
 
         def decide(threshold: Mapping[str, float], loop: BorrowedLoop | None) -> Outcome:
             plan = compare.KIND.plan(threshold, body, limits)
-            bench = bench_for(baseline, candidate, loop, patience(limits.max_time), self._context.around.priority)
-            if same_result:
-                check_same(*bench.results())
             asked = Request(label("compare", threshold), "compare", {**options, **threshold}, plan, limits, subject)
+
+            def bench() -> BaseBench:
+                made = bench_for(baseline, candidate, loop, patience(limits.max_time), self._context.around.priority)
+                if same_result:
+                    check_same(*made.results())
+                return made
+
             return self._decided(bench, body, asked, self._context.on(loop))
 
         return self._kept(Speedup(self._call_of("compare", functions, is_async, decide, self._report, limits)))
@@ -297,12 +301,13 @@ class Concurrency(InstrumentCalls):
                 callables.spelled_call(function, args),
             )
             context = self._context.on(loop)
-            return self._decided(worker_bench(body, context, limits.max_time), body, asked, context)
+            return self._decided(lambda: worker_bench(body, context, limits.max_time), body, asked, context)
 
         return self._call_of(name, callables.name_of(function), body.is_async, decide, self._report, limits)
 
-    def _decided(self, bench: BaseBench, body: Body, asked: Request, context: SessionContext) -> Outcome:
-        with context.alone(), Trial(bench, context) as trial:
+    def _decided(self, bench: Callable[[], BaseBench], body: Body, asked: Request, context: SessionContext) -> Outcome:
+        # The bench is made within: from its making on, what other programs do counts as interference.
+        with context.alone(), Trial(bench(), context) as trial:
             outcome, _ = trial.decide(asked)
         self._profile(body, outcome)
         return outcome

@@ -12,7 +12,6 @@ import pytest
 from pytest_concurrency.backends.batch import prepare_input
 from pytest_concurrency.backends.lazy_results import refuse_lazy
 from pytest_concurrency.core.errors import ConcurrencyError, ExpectationNotMet
-from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import Body
 from pytest_concurrency.core.outcomes import Outcome
 from pytest_concurrency.core.text import wrap
@@ -82,22 +81,25 @@ def run_marked(
         context.alone(),
         Trial.of_body(body, context, patience, seconds, before) as trial,
     ):
-        for expectation, limits in each:
-            plan = expectation.plan(body, limits)
-            outcome, _ = trial.decide(
-                Request(expectation.label, expectation.kind.name, expectation.given, plan, limits)
-            )
-            report(outcome)
-            pending.append((outcome, limits))
+        try:
+            for expectation, limits in each:
+                plan = expectation.plan(body, limits)
+                outcome, _ = trial.decide(
+                    Request(expectation.label, expectation.kind.name, expectation.given, plan, limits)
+                )
+                report(outcome)
+                pending.append((outcome, limits))
+        except (pytest.skip.Exception, pytest.xfail.Exception) as skipped:
+            # The body has skipped in the workers of a later marker. Without this, that would hide what the markers
+            # before it have found.
+            if failure := _failure(pending, f"The body has then skipped the test for the next marker: {skipped}"):
+                raise failure from None
+            raise
     if context.profiler is not None:
         context.profiler(body, [outcome for outcome, _ in pending])
     # All expectations are decided before the first one that is not met fails the test: each goes into the report.
-    messages = [outcome.reason for outcome, _ in pending if outcome.verdict == "not_met"]
-    messages += [change.text for outcome, _ in pending if (change := outcome.change) and change.kind == "regression"]
-    if left := left_running.latest(outcome.leftovers for outcome, limits in pending if limits.leftovers == "fail"):
-        messages.append(left_running.message_of(left))
-    if messages:
-        raise _failure("\n\n".join(messages), [outcome for outcome, _ in pending], left)
+    if failure := _failure(pending):
+        raise failure
     # What fails comes before what is measured again, and that before what skips.
     for outcome, limits in sorted(pending, key=_urgency):
         follow_policy(outcome, limits, skip)
@@ -108,16 +110,24 @@ def _urgency(each: tuple[Outcome, Tolerances]) -> int:
     return {"fail": 0, "retry": 1}.get(limits.undecided, 2) if outcome.verdict == "undecided" else 2
 
 
-def _failure(text: str, outcomes: Sequence[Outcome], left: Sequence[Leftover] = ()) -> ExpectationNotMet:
-    """Return the error of a test, with the line for pytest's short summary."""
-    failure = ExpectationNotMet(text)
-    findings = [outcome.finding for outcome in outcomes if outcome.verdict == "not_met" and outcome.finding]
-    changes = [
-        outcome.change.headline for outcome in outcomes if outcome.change and outcome.change.kind == "regression"
-    ]
-    failure.summary = " ".join(
-        [*map(message.summary, findings), *changes, *([left_running.headline_of(left)] if left else ())]
-    )
+def _failure(decided: Sequence[tuple[Outcome, Tolerances]], more: str = "") -> ExpectationNotMet | None:
+    """Return the error by which a test fails, with the line for pytest's short summary; None if it does not fail.
+
+    :param more: what else the message says, at its end.
+    """
+    not_met = [outcome for outcome, _ in decided if outcome.verdict == "not_met"]
+    changes = [change for outcome, _ in decided if (change := outcome.change) and change.kind == "regression"]
+    left = left_running.latest(outcome.leftovers for outcome, limits in decided if limits.leftovers == "fail")
+    messages = [*(outcome.reason for outcome in not_met), *(change.text for change in changes)]
+    summaries = [message.summary(outcome.finding) for outcome in not_met if outcome.finding]
+    summaries += [change.headline for change in changes]
+    if left:
+        messages.append(left_running.message_of(left))
+        summaries.append(left_running.headline_of(left))
+    if not messages:
+        return None
+    failure = ExpectationNotMet("\n\n".join([*messages, *([wrap(more)] if more else [])]))
+    failure.summary = " ".join(summaries)
     return failure
 
 
@@ -152,7 +162,7 @@ def follow_policy(outcome: Outcome, limits: Tolerances, skip: Skip) -> Any:
     """
     __tracebackhide__ = True
     if outcome.change is not None and outcome.change.kind == "regression":
-        raise _failure(outcome.change.text, [outcome])
+        raise _failure([(outcome, limits)]) or AssertionError
     if outcome.leftovers and limits.leftovers == "fail":
         raise left_running.failure_of(outcome.leftovers)
     if outcome.verdict in ("met", "not_met"):

@@ -19,7 +19,7 @@ Stage = Literal["count", "verdict", "end"]
 class Leaning:
     """A claim whose votes lean to one side, before that becomes a verdict.
 
-    ``counted`` are the votes of the count that goes on, ``suspected`` is in how many of these something seemed to
+    ``counted`` are the votes of the count that goes on, ``suspected`` is in how many of all something seemed to
     happen that must never. ``early``: so little was seen that calls of another kind may well be to come.
     ``pair`` says that a body was measured against itself, and ``rounds`` are all of them; both matter at the end only.
     """

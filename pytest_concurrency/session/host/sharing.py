@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_concurrency.backends.event_loops.borrowed_loop import BorrowedLoop
+from pytest_concurrency.backends.event_loops.borrowed_loop import Abandoned, BorrowedLoop
 from pytest_concurrency.session.host import file_lock, host_lock
 
 HOST = pytest.StashKey["host_lock.HostLock | str"]()  # or why there is none
@@ -65,8 +65,12 @@ def waited(config: pytest.Config) -> float:
 
 
 @contextlib.contextmanager
-def _untimed(item: pytest.Item, borrowed_loop: BorrowedLoop | None) -> Iterator[None]:
-    """Wait without pytest-timeout's limit, which is restarted afterwards, because waiting is not this test's time."""
+def _untimed(item: pytest.Item, borrowed_loop: BorrowedLoop | None, at_end: bool = False) -> Iterator[None]:
+    """Wait without pytest-timeout's limit, which is restarted afterwards, because waiting is not this test's time.
+
+    :param at_end: whether what is waited for has to be done in any case, even if the loop has ended.
+    :raises Abandoned: the loop has ended, and the wait has not begun.
+    """
     settings = item.stash.get(TIME_LIMIT, None)
     # A test on another plugin's loop is measured in a separate thread, while the main thread runs the loop. The alarm
     # of the method "signal" can be set in the main thread only.
@@ -77,20 +81,24 @@ def _untimed(item: pytest.Item, borrowed_loop: BorrowedLoop | None) -> Iterator[
         yield
         return
 
-    def call(change: Callable[[], object]) -> None:
+    def call(change: Callable[[], object], needed: bool) -> None:
         if in_this_thread:
             change()
-        else:
-            assert borrowed_loop is not None
+            return
+        assert borrowed_loop is not None
+        try:
             borrowed_loop.call(change)
+        except Abandoned:  # so there is no time limit either
+            if needed:
+                raise
 
     # As pytest-timeout calls them: for the conftest files of all folders.
     hook = item.config.hook
-    call(lambda: hook.pytest_timeout_cancel_timer(item=item))
+    call(lambda: hook.pytest_timeout_cancel_timer(item=item), needed=not at_end)
     try:
         yield
     finally:
-        call(lambda: hook.pytest_timeout_set_timer(item=item, settings=settings))
+        call(lambda: hook.pytest_timeout_set_timer(item=item, settings=settings), needed=False)
 
 
 def start(config: pytest.Config, patience: float, live_line: LiveLine) -> None:
@@ -130,15 +138,19 @@ def exclusive(
             leases.append(host_lock.Lease(False, 0.0, host))
             yield
             return
-        with _untimed(item, borrowed_loop):
-            leases.append(host.begin(progress))
-        try:
-            yield
-        finally:
+        with contextlib.ExitStack() as begun:
             with _untimed(item, borrowed_loop):
-                host.end()
+                leases.append(host.begin(progress))
+                begun.callback(_end, host, item, borrowed_loop)
+            yield
 
     return measuring
+
+
+def _end(host: host_lock.HostLock, item: pytest.Item, borrowed_loop: BorrowedLoop | None) -> None:
+    """End a measurement in any case: otherwise, all later tests of this process would take themselves to be alone."""
+    with _untimed(item, borrowed_loop, at_end=True):
+        host.end()
 
 
 def record_of(item: pytest.Item) -> dict[str, Any] | None:
