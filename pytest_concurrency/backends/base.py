@@ -145,10 +145,7 @@ def raised_by(errors: Mapping[int, BaseException], backend: str, workers: int, p
     :param errors: by the index of the worker.
     :param places: where each worker is, if some have not answered. They may wait for one that has raised.
     """
-    import pytest
-
-    skips = (pytest.skip.Exception, pytest.xfail.Exception)
-    index = min(errors, key=lambda each: (isinstance(errors[each], skips), each))
+    index = min(errors, key=lambda each: (type(errors[each]).__name__ in _SKIPS, each))
     raised = Raised(errors[index], backend, index, workers)
     waiting = [
         f"worker {number} of {workers} did not end: {place}"
@@ -159,6 +156,7 @@ def raised_by(errors: Mapping[int, BaseException], backend: str, workers: int, p
     return raised
 
 
+_SKIPS = ("Skipped", "XFailed", "SkipTest")  # of pytest and unittest, which this layer does not import
 _NO_FOLDER = "set TMPDIR to a folder that can be written to, or use --concurrency-start-method=spawn, which needs none."
 _CURES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), ask for fewer workers, or look for a test that leaves "

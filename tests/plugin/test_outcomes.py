@@ -381,3 +381,20 @@ def test_body(concurrency):
     result = suite("import itertools\n" + source)
     assert_outcome(result, "test_body", "FAILED")
     assert re.search(r"ValueError: late while measuring: the candidate, round \d+", text_of(result))
+
+
+def test_skip_in_the_workers_of_a_later_marker_hides_no_failure(suite: Suite) -> None:
+    result = suite(
+        """
+@pytest.mark.expect_io_bound
+@pytest.mark.expect_cpu_bound
+def test_body(concurrency_worker):
+    if concurrency_worker.count > 1:
+        pytest.skip("needs one connection for each worker")
+    time.sleep(0.004)
+"""
+    )
+    assert_outcome(result, "test_body", "FAILED")
+    text = " ".join(text_of(result).split())
+    assert "expect_cpu_bound is not met" in text
+    assert "has then skipped the test for the next marker: needs one connection for each worker" in text

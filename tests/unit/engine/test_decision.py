@@ -257,3 +257,18 @@ def test_a_call_that_is_slower_than_those_beside_it_is_noticed(concurrent: tuple
     assert not case.calls_are_unequal
     case.take(Vote(1, calls=Calls(1.0, concurrent)))
     assert case.calls_are_unequal == unequal
+
+
+def test_what_was_seen_before_a_contradiction_is_not_forgotten() -> None:
+    """A block in one call of twenty was met: a confirmation missed it, and the next count knew nothing of it."""
+    case = Decision(LongestClaim("block", 0.05, 0.25))
+    blocked, quiet = (cast(Interval(seconds, seconds), 0.056, 0.02) for seconds in (0.15, 0.006))
+    for vote in [quiet, blocked, blocked, blocked]:
+        case.take(vote)
+    assert case.suspected() == 3
+    assert case.suspected(blocked) == 4
+    seen = 3
+    while case.open and len(case.votes) < 60:
+        case.take(quiet)
+    assert case.verdict is None
+    assert case.suspected() == seen

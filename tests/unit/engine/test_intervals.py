@@ -217,3 +217,21 @@ def test_a_rare_long_call_may_be_seen_by_several_workers_first() -> None:
     assert readings.seen_in_concurrent_only([usual, rare, usual])
     assert not readings.seen_in_concurrent_only([usual, rare, usual] * 10)
     assert not readings.seen_in_concurrent_only([round_(reading(0.01)), round_(reading(0.1))])
+
+
+def test_round_beside_others_needs_the_run_delay_of_each_worker() -> None:
+    """Where files run short, some workers have no clock of their run delay, and seemed to have waited for no CPU."""
+    known, unknown = reading(0.01, 0.01), reading(0.01, 0.01, None)
+    for others, readable in ((1.0, False), (0.0, True), (None, False)):
+        assert readings.readable(round_(known, known, unknown, interference=Interference(others))) is readable
+        assert readings.readable(round_(unknown, known, known, interference=Interference(others))) is readable
+    assert readings.readable(round_(known, known, known, interference=Interference(1.0)))
+
+
+def test_helpers_of_a_single_reading_compute_on_all_cpus() -> None:
+    """Tasks have one reading. With one CPU for it, calls of helpers that vary were never taken for chance."""
+    serial, together = reading(0.01, accounting="helped"), reading(0.02, accounting="helped")
+    context = Context(4, cpus=2.0)
+    assert intervals.most_by_computing(round_(serial, together), context) == pytest.approx(4.0)
+    alone = reading(0.01), reading(0.02)
+    assert intervals.most_by_computing(round_(*alone), context) == pytest.approx(2.0)

@@ -176,3 +176,38 @@ def test_single_calls_of_a_body_by_index_are_the_mean_of_all_workers() -> None:
         assert bench._by_index
         assert serial.wall / serial.loops < 4 * 0.005 + 0.02
         assert len(serial.readings[0].each) == 4
+
+
+def test_slow_call_that_sizes_the_batches_of_two_callables_leaves_them_long_enough() -> None:
+    """Without it, a batch of microseconds is the reading of two clocks, and its ratio says nothing."""
+    calls = 0
+
+    def cached() -> None:
+        nonlocal calls
+        calls += 1
+        if calls <= 4:  # two of each: the warm-up, and the call that sizes the batches
+            time.sleep(0.05)
+
+    bench = CallableBench(cached, cached)
+    with closing(bench):
+        bench.prepare(SETUP)
+        round_ = bench.round(SETUP)
+    assert round_.concurrent is not None
+    for sample in (round_.serial, round_.concurrent):
+        assert sample.loops > 100
+        assert not batch_size.is_short(sample.wall, batch_size.shortest())
+
+
+def quick() -> None:
+    time.sleep(0.001)
+
+
+def test_no_thread_of_a_worker_lives_when_processes_start(tmp_path: Path) -> None:
+    bench = WorkerBench(Body(quick), WorkerEnvironment(tmp_path), patience=10.0)
+    with closing(bench):
+        threads = WorkerSetup("threads", 2, sustained=0.01)
+        bench.prepare(threads)
+        assert list(bench._groups) == [threads.key]
+        processes = WorkerSetup("processes", 2)
+        bench.prepare(processes)
+        assert list(bench._groups) == [processes.key]

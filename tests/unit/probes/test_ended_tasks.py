@@ -14,8 +14,10 @@ from contextlib import suppress
 
 import pytest
 
-from pytest_concurrency.probes import thread_clock
-from pytest_concurrency.probes.ended_tasks import ENDED, WHOLE_THREAD, Task
+from pytest_concurrency.probes import process_usage, thread_clock
+from pytest_concurrency.probes.ended_tasks import ENDED, WHOLE_THREAD, Task, Totals
+from pytest_concurrency.probes.helper_threads import HelperThreads
+from pytest_concurrency.probes.process_usage import ProcessUsage
 
 pytestmark = [
     pytest.mark.skipif(thread_clock.unavailable() is not None, reason="needs run delay"),
@@ -157,3 +159,26 @@ def test_nothing_is_replaced_where_a_process_cannot_be_looked_at(monkeypatch: py
     before = getattr(threading.Thread, WHOLE_THREAD), os.waitpid
     assert ENDED.watch() is None
     assert (getattr(threading.Thread, WHOLE_THREAD), os.waitpid) == before
+
+
+@pytest.mark.parametrize("reads", ["helpers", "usage at the start", "usage at the end"])
+def test_signal_while_readings_are_taken_leaves_nothing_watching(reads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> Totals:
+        raise KeyboardInterrupt
+
+    def read() -> None:
+        if reads == "helpers":
+            with HelperThreads(children=True, delays=True):
+                monkeypatch.setattr(process_usage, "everyone", interrupted)
+        elif reads == "usage at the start":
+            monkeypatch.setattr(process_usage, "everyone", interrupted)
+            with ProcessUsage(short_lived=True):
+                pass
+        else:
+            with ProcessUsage(short_lived=True):
+                monkeypatch.setattr(thread_clock.ThreadClock, "finish", lambda *_: interrupted())
+
+    before = ENDED._watchers
+    with pytest.raises(KeyboardInterrupt):
+        read()
+    assert ENDED._watchers == before
