@@ -300,8 +300,8 @@ def gil_vote(probe: GilProbe | None) -> Vote:
     if probe is None or probe.cpu <= 0 or probe.beats == 0:
         return Vote(0)
     low, high = min(1.0, probe.surely_held / probe.cpu), min(1.0, probe.perhaps_held / probe.cpu)
-    if high < 0.5 and probe.beats < constants.LEAST_BEATS * probe.window / 0.5e-3:
-        return Vote(0)  # the probe thread hardly beat: it had no CPU, so it says nothing
+    if high < 0.5 and probe.beats < max(constants.FEWEST_BEATS, constants.LEAST_BEATS * probe.window / 0.5e-3):
+        return Vote(0)  # the probe thread hardly beat: it had no CPU, or the call was short, so it says nothing
     return cast(Interval(max(low, 1e-6), max(high, 1e-6)), 0.5, probe.window)
 
 

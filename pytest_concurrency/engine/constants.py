@@ -60,6 +60,7 @@ ALL_HELD = 0.75
 SIGHTING_RESOLUTION = 0.004
 FALSE_SIGHTING = 2e-3
 LEAST_BEATS = 0.2
+FEWEST_BEATS = 4
 SETTLED = 24
 GROUPS = 3
 IMPRECISE = 0.01
@@ -203,6 +204,8 @@ TABLE = (
              "How often it exceeds it by more, at most (95%)."),
     Constant("LEAST_BEATS", "beats per beat", "judgement", "a probe thread that hardly beat had no CPU",
              "Beats per sleep of a beat that a released GIL allows at the very least."),
+    Constant("FEWEST_BEATS", "beats", "judgement", "Python code of 1.5 ms, four busy programs: 2 probes of 12 had one",
+             "Beats without which a probe does not show that the GIL was free: one may fall on the end of a call."),
     Constant("SETTLED", "rounds", "judgement", "a median has a 99% interval by then",
              "Rounds after which a figure that lies inside the margin is accepted as such."),
     Constant("GROUPS", "groups", "judgement", "the least that has a middle",
