@@ -41,6 +41,8 @@ _SAME_WORK = "make every call do the same work"
 _AWAY = "move the threshold away from the measured value"
 _LESS_COMPUTING = "let the body compute less, or say how much it computes with expect_cpu_bound(min_cpu=...)."
 _ENOUGH_ROUNDS = 10  # that a raised max_time has to leave room for
+_LONGER = 4  # times as long as max_time was, where the rounds agree
+_NEAR = 1.3  # factor around the margin within which another threshold would help
 _FEW = 8  # rounds below which time was short rather than the machine busy
 _BUSY = 0.2  # foreign CPUs worth naming
 _STOLEN = 0.05  # CPUs worth naming
@@ -160,8 +162,11 @@ def _time_ran_out(
         required, farther = f'gil="{case.claim.use}"', []
     else:
         required = f"at least {high}" if case.claim.met_when > 0 else f"at most {low}"
-        farther = [_AWAY]
+        farther = [_AWAY] if _is_near(case) else []
     support, against = (above, below) if case.claim.met_when > 0 else (below, above)
+    if support == len(case.votes):
+        agreed = f"{within}: all {support} rounds support {required}, and a verdict needs more of them"
+        return Doubt(agreed, f'raise max_time, for example to "{math.ceil(_LONGER * max_time)}s".', "few-rounds")
     said = (
         f"{within}: of {count(len(case.votes), 'round')}, {support} support{_s(support)} {required}, {against} "
         f"contradict{_s(against)} it, and {silent} {'was' if silent == 1 else 'were'} too noisy to count"
@@ -261,6 +266,12 @@ def _drifted(factor: float, rounds: int) -> Doubt:
         "start each call from the same state.",
         "body-changes",
     )
+
+
+def _is_near(case: Decision) -> bool:
+    """Whether the measured value may lie close to the margin, or is not known."""
+    estimate, margin = case.estimate(), case.claim.margin
+    return estimate is None or (estimate.low <= margin.high * _NEAR and estimate.high >= margin.low / _NEAR)
 
 
 def _lies_inside_margin(case: Decision) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from pytest_concurrency.core import addresses
 from pytest_concurrency.core.model import Interference, Interval
 from pytest_concurrency.core.outcomes import Finding
-from pytest_concurrency.engine.claims import SpeedupClaim
+from pytest_concurrency.engine.claims import LongestClaim, SpeedupClaim
 from pytest_concurrency.engine.decision import Decision
 from pytest_concurrency.engine.interval_rules import cpu_limit
 from pytest_concurrency.engine.plan import CpuSite
@@ -68,3 +68,14 @@ def test_higher_priority_is_advised_where_it_lacks_a_right_and_the_machine_was_b
     assert found({}, busy, needs_right=True).try_next.startswith("give pytest the right to a higher priority")
     assert "priority" not in found({}, busy).try_next
     assert "priority" not in found({}, needs_right=True).try_next
+
+
+def test_rounds_that_all_support_it_need_more_time_and_no_other_threshold() -> None:
+    case = Decision(LongestClaim("hold", 0.005, 0.25))
+    for _ in range(ROUNDS):
+        case.take(Vote(-1, 1.0, 0.0005, Interval(0.0004, 0.0006)), early=True)
+    rounds = [round_(reading(0.01))] * ROUNDS
+    finding = undecided.finding("", TimeRanOut(case, rounds, Interference(foreign=1.8), CpuSite(2), 1.0))
+    assert "all 20 rounds support at most 5" in finding.headline
+    assert finding.try_next == 'raise max_time, for example to "4s".'
+    assert finding.kind == "few-rounds"
