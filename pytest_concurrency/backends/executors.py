@@ -63,6 +63,9 @@ def check(choice: ExecutorChoice, registered: Mapping[str, Any]) -> None:
         return
     near = difflib.get_close_matches(choice.name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    for own in ("threads", "processes", "interpreters"):
+        if choice.name.lower() in (own, f"{own.removesuffix('s').removesuffix('e')}poolexecutor"):
+            hint = f" Write {own}=4, or give the class itself: executor=ThreadPoolExecutor."
     raise BadArgument(
         f"executor={choice.name!r}: there is no backend of that name.{hint} There are {', '.join(names)}. "
         "The hook pytest_concurrency_backends adds more (in conftest.py or a plugin)."

@@ -30,18 +30,18 @@ def refuse_lazy(answer: object, seconds: float) -> None:
     if seconds < _WORKED and (found := _lazy(answer)) is not None:
         what, instead = found
         after = duration(seconds)
-        raise BadArgument(f"the measured function returned {what} after {after}: nothing was measured. {instead}")
+        raise BadArgument(f"the measured function returned {what} after {after}, before its work was done. {instead}")
 
 
 def _lazy(answer: object) -> tuple[str, str] | None:
     """Return what a result is that has done nothing yet, and what to write instead; None if it is another value."""
     if isinstance(answer, _CONSUMED):
         kind = "a generator" if not isinstance(answer, (map, filter, zip)) else f"a {type(answer).__name__} object"
-        return f"{kind}, which runs as it is consumed,", "Consume it in the function: return list(...)."
+        return kind, "Consume it in the function: return list(...)."
     if isinstance(answer, (list, tuple)) and answer and all(isinstance(each, CoroutineType) for each in answer):
         for each in answer:
             each.close()
-        return "coroutines, which no one awaits,", "Await them in the function: await asyncio.gather(*...)."
+        return "coroutines", "Await them in the function: await asyncio.gather(*...)."
     if isinstance(answer, Future) and not answer.done():
         return "a future that is not done", "Wait for it in the function: return future.result()."
     asyncio = sys.modules.get("asyncio")

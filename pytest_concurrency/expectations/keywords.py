@@ -20,6 +20,7 @@ Parser = Callable[[object], Any]
 MOST_WORKERS = {"threads": 512, "processes": 64, "tasks": 10_000, "interpreters": 64, "workers": 512}
 # Keywords whose value None is the same as leaving them out. With a default, None would silently stand for that.
 OPTIONAL = ("at_least", "at_most", "gil", "sustained", "executor", "setup", *MOST_WORKERS)
+_ALIKE = {"timeout": "max_time", "repeat": "max_time"}  # what people write who know other tools
 UNDECIDED = ("skip", "fail", "pass", "retry")
 LEFTOVERS = ("tell", "fail")
 
@@ -37,7 +38,7 @@ def workers(backend: str, least: int = 1) -> Parser:
 
             return Auto(max(least, auto_workers()))
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError('must be a whole number of workers or "auto"')
+            raise ValueError('must be a whole number of workers or "auto"' + _unquoted(value))
         if not 1 <= value <= MOST_WORKERS[backend]:
             raise ValueError(f"must be between 1 and {MOST_WORKERS[backend]} workers")
         return value
@@ -56,8 +57,13 @@ def _between(value: object, above: float, most: float, rule: str) -> float:
         with contextlib.suppress(OverflowError):
             number = float(value)
     if not (math.isfinite(number) and above < number <= most):
-        raise ValueError(rule)
+        raise ValueError(rule + _unquoted(value))
     return number
+
+
+def _unquoted(value: object) -> str:
+    """Return what is wrong with a number in quotes, and nothing for any other value."""
+    return ", without quotes" if isinstance(value, str) and value.replace(".", "", 1).isdecimal() else ""
 
 
 def part(value: object) -> float:
@@ -147,7 +153,7 @@ def read(
     values = {}
     for keyword, value in given.items():
         if keyword not in table:
-            near = difflib.get_close_matches(keyword, listed, n=1)
+            near = [_ALIKE[keyword]] if keyword in _ALIKE else difflib.get_close_matches(keyword, listed, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             if calls and not near:
                 hint = f" If it is the function's own: functools.partial(function, {keyword}=...)."

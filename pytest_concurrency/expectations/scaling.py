@@ -22,8 +22,8 @@ def counts(backend: str) -> keywords.Parser:
     one = keywords.workers(backend, least=2)
 
     def parse(value: object) -> tuple[int, ...]:
-        if not isinstance(value, (tuple, list)) or not value:
-            raise ValueError("must be a sequence of worker counts, such as (1, 2, 4)")
+        if not isinstance(value, (tuple, list, range)) or not value:
+            raise ValueError("must be a tuple of worker counts, such as (1, 2, 4)")
         return tuple(sorted({one(count) for count in value}))
 
     return parse

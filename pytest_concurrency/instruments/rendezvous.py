@@ -226,7 +226,7 @@ class Rendezvous:
         since = self._alone_since = self._alone_since or CLOCKS.wall()
         if CLOCKS.wall() - since < _CERTAIN:
             return None
-        return ", and cannot: the test waits for the workers that wait here, and no other thread is left to come"
+        return ", and cannot: the test waits for the workers inside, and no other thread is left that could"
 
     def _hold(self) -> Iterator[float]:
         """With a limit, stay for some checks. Otherwise, a worker may leave before one too many arrives."""

@@ -38,7 +38,7 @@ def lines_of(comparison: Comparison, width: int = 80, brief: bool = False) -> li
     lines: list[Line] = []
     for kind, (word, color) in _WORDS.items():
         changes = comparison.of(kind)
-        if brief and kind != "regression":
+        if brief and kind not in ("regression", "unsure"):  # an undecided test may hide a loss
             changes = [change for change in changes if change.is_regression]
         shown = changes if kind == "regression" else changes[:_MOST]
         for change in shown:

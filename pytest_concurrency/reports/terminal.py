@@ -61,8 +61,9 @@ def show(
         _recommendations(reporter, rows, width)
         _hints(reporter, rows, width)
         _curves(reporter, records)
+    shows_failures = reporter.config.getoption("tbstyle", "auto") != "no"  # each with its message
     for row in sorted(notable, key=lambda row: row.severity):
-        if not layout.full or row.verdict != "not_met" or row.of_fixture:
+        if not (layout.full and shows_failures) or row.verdict != "not_met" or row.of_fixture:
             _line(reporter, row, width)
     _left_running(reporter, left, width)
     if rows or layout.full:
@@ -93,7 +94,7 @@ def _table(reporter: Any, rows: Sequence[Row], layout: Layout, width: int) -> No
 
 
 def _hints(reporter: Any, rows: Sequence[Row], width: int) -> None:
-    hints = [row for row in rows if row.hint]
+    hints = [row for row in rows if row.hint and not row.is_regression]  # a lower threshold would hide what was lost
     if not hints:
         return
     reporter.write_line("thresholds to change:", bold=True)

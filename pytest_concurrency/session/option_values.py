@@ -6,7 +6,9 @@ Each raises a ValueError that says which values are accepted. Loaded only if an 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 PROFILERS = ("cprofile", "line", "tachyon", "py-spy")
@@ -131,8 +133,13 @@ def anchor(value: object) -> str:
 
 
 def _is_what_to_test(value: object) -> bool:
-    """Whether the value of an option that may have none is probably the test to run."""
-    return isinstance(value, str) and (value.endswith(".py") or ".py::" in value)
+    """Whether the value of an option that may have none is probably the test to run: a file, or an existing folder.
+
+    With ``--concurrency-save=tests``, it is meant as a name.
+    """
+    if not isinstance(value, str):
+        return False
+    return value.endswith(".py") or ".py::" in value or (value in sys.argv and Path(value).is_dir())
 
 
 _MEANT = "If {0!r} is what to test, put it before --concurrency-{2}, or write --concurrency-{1}"

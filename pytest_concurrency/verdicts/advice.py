@@ -80,6 +80,7 @@ def threshold(at_least: float, estimate: Estimate, best: float, margin: Interval
         what = f"{_spelled(at_least, of)} is close to the best that is possible here, {number(round(best, 2))}x"
     elif margin.low < estimate.value < at_least and better_one > 1:
         what = f"the measured {ratio(estimate.value)} is below {_spelled(at_least, of)}, inside the margin"
+        return f"{what}. If it was higher before, look for what was lost; otherwise, write {_spelled(better_one, of)}"
     else:
         return ""
     better = f"; {_spelled(better_one, of)} leaves room for noise" if 1 < better_one < at_least else ""

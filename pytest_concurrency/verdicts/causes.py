@@ -82,6 +82,13 @@ def of_speedup(
     :param helped: whether other threads or processes compute for them.
     """
     waits, computes, who = share(bound.wait_share), share(bound.cpu_share), setup.who()
+    if setup.own_code and bound.kind == "io":
+        return Cause(
+            "compare",
+            f"I/O-bound. The first function waits {waits} of its time, and the second does not overlap these waits.",
+            "look in the second one for a lock, a small pool, or serial work. If it does nothing at the same time yet: "
+            f"{advice.work_and_tool(bound)[1]}.",
+        )
     if setup.own_code:
         _, tool = advice.work_and_tool(bound)
         return Cause(
@@ -98,7 +105,7 @@ def of_speedup(
             "partial-overlap",
             f"partial overlap. The code waits {waits} of its time, and "
             + _let_through(setup, speedup, "the waits overlap only in part."),
-            "raise the limit that it waits for: pool size, server workers, rate limit.",
+            "narrow the lock, or raise the limit that it waits for: pool size, server workers, rate limit.",
         )
     kind = _KINDS[bound.kind]
     # If all computing were done one after the other, there would be more speedup: so the waits are, too.

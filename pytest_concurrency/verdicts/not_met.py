@@ -22,6 +22,7 @@ KINDS = {
     "serialized": "serialized (it waits, and its waits do not overlap)",
 }
 _AS_ALONE = 1.15  # times a single call that concurrent ones take at most, if they do not wait for each other
+_AS_FAST = 0.9  # speedup below which the second of two functions is slower than the first, and not as fast
 _BUSY = 0.6  # part of the CPUs' time that workers compute who have to wait for each other
 _AS_EXPECTED = ("threads", "tasks", "compare")  # how these start their workers cannot explain a figure
 PROMISE = "A healthy test fails less than once in 10,000 runs if its calls are alike or vary smoothly"
@@ -199,7 +200,7 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
         return causes.of_share(claim.kind, bound)
     if isinstance(claim, SpeedupClaim) and claim.at_most:
         return causes.TOO_FAST
-    if setup.own_code and estimate is not None and estimate.high < 1:
+    if setup.own_code and estimate is not None and estimate.high < _AS_FAST:
         return causes.SWAPPED if claim.margin.low * estimate.low <= 1 else causes.SLOWER
     speedup = estimate.value if estimate is not None else None
     if _share_cpus(setup, bound, settlement):

@@ -27,12 +27,12 @@ def numbers() -> Iterator[int]:
     ("make", "said"),
     [
         (work, "work() returned a coroutine"),
-        (numbers, "a generator, which runs as it is consumed"),
+        (numbers, "a generator after"),
         (lambda: (number for number in (1, 2)), "a generator"),
         (lambda: map(abs, (1, 2)), "a map object"),
         (lambda: filter(None, (1, 2)), "a filter object"),
         (lambda: zip((1, 2), (3, 4), strict=True), "a zip object"),
-        (lambda: [work(), work()], "coroutines, which no one awaits"),
+        (lambda: [work(), work()], "coroutines after"),
         (Future, "a future that is not done"),
     ],
 )
@@ -40,7 +40,7 @@ def test_a_result_that_has_done_nothing_is_refused(make: Callable[[], Any], said
     with pytest.raises(BadArgument) as raised:
         refuse_lazy(make(), MADE_IN)
     assert said in raised.value.why
-    assert "nothing was measured" in raised.value.why
+    assert "nothing was measured" in raised.value.why or "before its work was done" in raised.value.why
 
 
 def test_a_task_that_is_not_done_is_refused() -> None:

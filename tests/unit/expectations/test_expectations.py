@@ -103,7 +103,7 @@ def test_a_slip_of_the_pen_is_guessed() -> None:
         ("expect_io_bound", "min_wait", 1.5, "at most 1"),
         ("expect_io_bound", "threads", 1, "Write 2 or more"),
         ("expect_cpu_bound", "gil", "free", "'held', 'released'"),
-        ("expect_scaling", "threads", 4, "sequence of worker counts"),
+        ("expect_scaling", "threads", 4, "tuple of worker counts"),
         ("expect_scaling", "threads", (1,), "no count above 1"),
         ("expect_scaling", "threads", (1, 2.5), "whole number"),
         ("expect_scaling", "efficiency", 0.4, "Raise efficiency"),
