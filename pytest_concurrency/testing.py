@@ -119,6 +119,7 @@ class ScriptedBench:
     cpus: float = 4.0
     cores: int | None = None  # fewer than CPUs, where hardware threads share them
     at_once: int | None = None  # fewer than the setup's workers, where a pool is smaller
+    pinned: int | None = None  # the CPUs on which workers may run, if these are fewer than ``cpus``
     has_gil: bool = True
     reads_delay: bool = True
     probes: bool = True  # whether a heartbeat can be made beside the body
@@ -158,7 +159,7 @@ class ScriptedBench:
         self.prepared += 1
 
     def site(self, setup: WorkerSetup) -> CpuSite:
-        return CpuSite(self.cpus, self.has_gil, setup.shares_gil, self.cores, self.at_once)
+        return CpuSite(self.cpus, self.has_gil, setup.shares_gil, self.cores, self.at_once, self.pinned)
 
     def round(self, setup: WorkerSetup) -> Round:
         self.rounds += 1

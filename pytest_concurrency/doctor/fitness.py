@@ -149,7 +149,10 @@ def _repeats(repeats: Repeats, priority: Priority) -> Line:
     text = f"by {share(repeats.ordinary)} at the ordinary priority"
     if repeats.higher is None:
         return Line("rounds differ", text, "note" if repeats.ordinary > _NOISY else "ok")
-    return Line("rounds differ", f"{text}, by {share(repeats.higher)} at {priority} priority")
+    noisy = min(repeats.ordinary, repeats.higher) > _NOISY
+    return Line(
+        "rounds differ", f"{text}, by {share(repeats.higher)} at {priority} priority", "note" if noisy else "ok"
+    )
 
 
 def fit(checkup: Checkup, wanted: int) -> bool:

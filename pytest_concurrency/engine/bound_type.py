@@ -40,11 +40,12 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
     alone = per_body([round_.serial for round_ in rounds])
     together = [round_.concurrent for round_ in rounds if round_.concurrent is not None]
     on_one_thread = setup.one_thread
+    whole = duration(alone.cpu + alone.blocked)  # of which the shares are: without waits for a CPU
     if computing <= WAITS:
         kind: BoundKind = "io"
-        evidence = f"a serial call waits for {share(waiting)} of {duration(alone.wall)}"
+        evidence = f"a serial call waits for {share(waiting)} of {whole}"
         if setup.own_code:
-            evidence = f"the first function waits for {share(waiting)} of {duration(alone.wall)}"
+            evidence = f"the first function waits for {share(waiting)} of {whole}"
         elif together and workers and workers > 1:
             found = [intervals.speedup(round_, known.context(workers)) for round_ in rounds]
             figures = [stats.middle(interval) for interval in found if interval is not None]
@@ -61,7 +62,7 @@ def classify(rounds: Sequence[Round], setup: WorkerSetup, known: Knowledge) -> B
                     evidence += f", and the waits of {setup.who()} overlap{wholly}: all have finished after {finish}"
         return Bound(kind, computing, waiting, known.gil, evidence)
     who = "the first function" if setup.own_code else "a serial call"
-    evidence = f"{who} computes for {share(computing)} of {duration(alone.wall)}"
+    evidence = f"{who} computes for {share(computing)} of {whole}"
     if computing < COMPUTES:
         return Bound("mixed", computing, waiting, known.gil, f"{evidence} and waits for the rest{_gil(known)}")
     evidence += _gil(known)

@@ -29,6 +29,7 @@ class Knowledge:
     gil: GilUse = "unknown"
     one_interpreter: bool = True  # the workers share one interpreter, and so its GIL
     held: Interval = NONE_OVERLAPS  # part of a body's computing that holds a GIL which is "held"
+    pinned: int | None = None  # the CPUs on which the workers may run, if these are fewer
 
     @property
     def in_turn(self) -> Interval:
@@ -37,7 +38,7 @@ class Knowledge:
 
     def context(self, workers: int) -> Context:
         """Return what the rules for intervals get to see of a speedup of so many workers."""
-        return Context(workers, self.cpus, self.in_turn)
+        return Context(workers, min(self.cpus, self.pinned or self.cpus), self.in_turn)
 
     @property
     def computes_alone(self) -> bool:

@@ -23,6 +23,8 @@ VARIES = 0.2
 VARIES_MUCH = 0.5
 VARIES_IMPLAUSIBLY = 3.0
 UNEVEN = 0.1
+CLOCK_ROUNDS = 8
+CLOCK_ERRORS = 3.5
 UNEQUAL = 1.25
 TOO_WIDE = 0.3
 ALIKE_GROUPS = 8
@@ -130,6 +132,10 @@ TABLE = (
              "Spread of single calls from which it is not the calls that vary, but the machine."),
     Constant("UNEVEN", "spread", "judgement", "half of VARIES",
              "Spread of batches from which the calls in them may vary."),
+    Constant("CLOCK_ROUNDS", "rounds", "judgement", "the least that a line with a standard error is drawn through",
+             "Rounds without which it is not asked whether waits for a CPU have made the calls longer."),
+    Constant("CLOCK_ERRORS", "standard errors", "judgement", "one in 2,000 by chance, one in 200 with eight rounds",
+             "Standard errors by which the slope of time over run-queue delay has to lie below 1."),
     Constant("UNEQUAL", "ratio", "judgement", "1.1 and less where calls are alike",
              "Times the mean of concurrent calls that the longest takes at least, to be another kind of call."),
     Constant("TOO_WIDE", "spread", "judgement", "benchmarks/latencies.py",

@@ -163,13 +163,13 @@ class Decision:
             self.trace[rule.name] += 1
 
     @property
-    def _decided_side(self) -> int:
+    def decided_side(self) -> int:
         """The side of the verdict, 0 if there is none or it is undecided."""
         return {"met": self.claim.met_when, "not_met": -self.claim.met_when}.get(self.verdict or "", 0)
 
     def ends_as_decided(self) -> bool:
         """Whether the last third of the rounds is for the side of the verdict, if there is one, and none against it."""
-        side = self._decided_side
+        side = self.decided_side
         if not side:
             return True
         last = [vote.direction for vote in self.votes[-max(1, len(self.votes) // 3) :]]
@@ -220,7 +220,7 @@ class Decision:
         """What the rounds said, in groups where they voted so and there are some."""
         groups = grouped(self.votes, self.spread)
         votes = groups if len(groups) >= constants.GROUPS else self.votes
-        if side := self._decided_side:
+        if side := self.decided_side:
             votes = self.claim.statistic.telling(votes, side)
             # The middle of bounds that lie far apart says nothing of the figure, unless both are on a side of the cut.
             clear = [vote for vote in votes if vote.direction or (vote.interval and stats.close(vote.interval))]

@@ -82,12 +82,15 @@ class CpuSite:
     one_interpreter: bool = True
     cores: int | None = None  # what the CPUs are hardware threads of, if that is known
     at_once: int | None = None  # of a pool: how many of its workers were seen to run at the same time
+    pinned: int | None = (
+        None  # the CPUs on which its workers may run, where that are not all: a library has pinned them
+    )
     needs_right: bool = False  # whether a right that pytest lacks would give the workers a higher priority
 
     @property
     def usable(self) -> float:
         """The CPUs that its workers can keep busy."""
-        return min(self.cpus, self.at_once or self.cpus)
+        return min(self.cpus, self.at_once or self.cpus, self.pinned or self.cpus)
 
 
 def _no_reason(rounds: Sequence[Round], known: Knowledge) -> str | None:

@@ -107,7 +107,8 @@ class _Loop:
         self._update_knowledge()
 
     def _update_knowledge(self) -> None:
-        self._known = Knowledge(self._site.cpus, self._gil.answer, self._site.one_interpreter, self._gil.held)
+        site, gil = self._site, self._gil
+        self._known = Knowledge(site.cpus, gil.answer, site.one_interpreter, gil.held, site.pinned)
 
     def _needs_gil_answer(self) -> bool:
         """Whether it matters who holds the GIL, and can still be found out."""
@@ -301,7 +302,7 @@ class _Loop:
     def _undone(self, case: Decision) -> Undone | None:
         """What undoes any verdict on a claim: the body, or its figure, was another one at the end."""
         leaning = self._leaning(case)
-        rule = rules.held_back(leaning, 0, "end")
+        rule = rules.held_back(leaning, case.decided_side, "end")
         if rule is None or rule.reason is None:
             return None
         case.trace[rule.name] += 1

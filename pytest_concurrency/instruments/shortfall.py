@@ -45,7 +45,7 @@ def not_met(named: Named, when: str, ledger: Ledger, absent: Absent) -> str:
     if len(processes) > 1:
         causes.append(f"Those inside are in {count(len(processes), 'process', 'processes')}.")
     try_next = (
-        f"look for calls that are made one after the other, or a lock, a semaphore, or a pool of fewer than {ledger.meet} "
+        f"look for calls one after the other, or a lock, a semaphore, or a pool of fewer than {ledger.meet} "
         "workers or connections around these lines. If fewer are meant to run at once, lower the number."
     )
     if absent.crossed:

@@ -8,7 +8,7 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,24 @@ def usable_cpus() -> float:
     allowed = float(_allowed_cpus())
     quota = cpu_quota()
     return max(0.01, min(allowed, quota)) if quota is not None else allowed
+
+
+def pinned_to(threads: Collection[int]) -> int | None:
+    """Return on how many CPUs these threads may run, if these are fewer than this process has; None if not.
+
+    A library may pin the process that imports it: then workers that seem to have a CPU each share one.
+
+    :param threads: native ids of threads of this host, in any process.
+    """
+    here, found = topology.allowed(), set[int]()
+    if here is None or not threads:
+        return None
+    for thread in threads:
+        try:
+            found |= os.sched_getaffinity(thread)
+        except OSError:  # it has ended
+            return None
+    return len(found) if len(found) < len(here) else None
 
 
 def _allowed_cpus() -> int:

@@ -77,8 +77,12 @@ def _headline(survey: Mapping[str, Any]) -> str:
         for name, words, part in _amounts(survey)
         if part >= 0.005 or name in ("waiting", "cpu")
     ]
-    workers = f" by {count(survey['workers'], 'worker')} of pytest-xdist" if survey["workers"] else ""
-    return f"{count(len(survey['tests']), 'test')} in {duration(survey['elapsed'])}{workers}: {', '.join(shares)}."
+    elapsed, workers = survey["elapsed"], ""
+    if survey["workers"]:
+        workers = f" by {count(survey['workers'], 'worker')} of pytest-xdist"
+    else:  # one after the other, so what is told apart is a part of it
+        elapsed -= sum(part["wall"] for part in survey["parts"] if part["part"] in _APART)
+    return f"{count(len(survey['tests']), 'test')} in {duration(elapsed)}{workers}: {', '.join(shares)}."
 
 
 def bars_of(survey: Mapping[str, Any]) -> list[tuple[str, str, float]]:

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from pytest_concurrency.core.outcomes import Bound
-from pytest_concurrency.core.units import duration, number, ratio, share
+from pytest_concurrency.core.units import count, duration, number, ratio, share
 from pytest_concurrency.engine.plan import WorkerSetup
 from pytest_concurrency.verdicts import advice
 
@@ -174,6 +174,16 @@ def of_few_cpus(bound: Bound, who: str, cpus: float) -> Cause:
         f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time, and {who} share "
         f"{number(cpus)} CPUs.",
         "run it on a machine with more CPUs, or require what these can give.",
+    )
+
+
+def of_pinned_workers(bound: Bound, who: str, cpus: int) -> Cause:
+    """Return why workers do not compute at the same time that may run on some of the CPUs only."""
+    return Cause(
+        "few-cpus",
+        f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time, and {who} may run on only "
+        f"{count(cpus, 'CPU')}: something has pinned them.",
+        "look for os.sched_setaffinity, or a library that sets it when it is imported (OpenMP, BLAS).",
     )
 
 

@@ -203,6 +203,9 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
     if setup.own_code and estimate is not None and estimate.high < _AS_FAST:
         return causes.SWAPPED if claim.margin.low * estimate.low <= 1 else causes.SLOWER
     speedup = estimate.value if estimate is not None else None
+    pinned = settlement.known.pinned
+    if pinned is not None and bound.cpu_share * setup.group_size > pinned:
+        return causes.of_pinned_workers(bound, setup.who(), pinned)
     if _share_cpus(setup, bound, settlement):
         return causes.of_few_cpus(bound, setup.who(), settlement.known.cpus)
     if not setup.own_code and (longest := _unequal_calls(settlement.rounds)) is not None:

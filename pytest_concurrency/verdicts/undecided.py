@@ -33,7 +33,7 @@ from pytest_concurrency.engine.interval_rules import (
 from pytest_concurrency.engine.plan import CpuSite
 from pytest_concurrency.engine.rule import Rule
 from pytest_concurrency.engine.rules import could_be_chance, shares_disagree, suspicion
-from pytest_concurrency.engine.rules.base import BatchedCalls, Drifted, Fell, Undone
+from pytest_concurrency.engine.rules.base import BatchedCalls, ClockBound, Drifted, Fell, Undone
 from pytest_concurrency.engine.settlement import TimeRanOut, Unmeasurable
 from pytest_concurrency.verdicts import advice
 
@@ -88,6 +88,8 @@ def finding(label: str, reason: TimeRanOut | Undone | Unmeasurable | None, claim
         doubt = _fell(reason)
     elif isinstance(reason, BatchedCalls):
         doubt = _batched(reason)
+    elif isinstance(reason, ClockBound):
+        doubt = _clock_bound()
     else:
         return unmeasurable(label, reason.why if reason is not None else "", _where(claims))
     return Finding(doubt.kind, doubt.said, label, try_next=doubt.try_next)
@@ -110,6 +112,16 @@ def _batched(reason: BatchedCalls) -> Doubt:
         "Concurrent calls have finished when the longest has, and the length of a single call is not known",
         f"let each call take 2 ms or more, or {_SAME_WORK}.",
         "calls-vary",
+    )
+
+
+def _clock_bound() -> Doubt:
+    return Doubt(
+        "waits for a CPU have not made the calls longer, as in code that polls until something has happened. So it is "
+        "not known how long they take on a quiet machine",
+        "run it at a higher priority (pytest-concurrency-perf doctor says how) or on a quieter machine, or wait "
+        "without polling.",
+        "busy-machine",
     )
 
 

@@ -18,6 +18,7 @@ from pytest_concurrency.core.model import Round
 from pytest_concurrency.engine.rule import Rule
 from pytest_concurrency.engine.rules import (
     batched_calls,
+    clock_bound,
     could_be_chance,
     cpu_taken,
     drifting,
@@ -46,6 +47,7 @@ VETOES: tuple[VetoRule, ...] = (
     drifting.RULE,
     falling.RULE,
     batched_calls.RULE,
+    clock_bound.RULE,
 )
 
 

@@ -59,7 +59,14 @@ class BatchedCalls:
     loops: int
 
 
-Undone = Drifted | Fell | BatchedCalls  # why there is no verdict, though the rounds came to one
+@dataclass(frozen=True, slots=True)
+class ClockBound:
+    """Waits for a CPU have not made the calls longer, so what they take on a quiet machine is not known."""
+
+    rounds: int
+
+
+Undone = Drifted | Fell | BatchedCalls | ClockBound  # why there is no verdict, though the rounds came to one
 Discard = Callable[[Round], bool]
 Weigh = Callable[[Sequence[Vote], Spread], Sequence[Vote]]
 Veto = Callable[[Leaning, int], bool]
@@ -70,7 +77,7 @@ class VetoRule(Rule[Veto]):
     """May hold a verdict back, and never makes one.
 
     ``stage`` says when it is asked: of each ``count`` that one side has won, of the ``verdict`` that follows from it,
-    or of every verdict at the ``end``, which it then undoes; the side is 0 there, and ``reason`` says why.
+    or of every verdict at the ``end``, which it then undoes; ``reason`` says why.
     """
 
     stage: Stage = "count"

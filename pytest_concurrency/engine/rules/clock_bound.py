@@ -1,0 +1,71 @@
+"""A body that ends at a time, or when something has happened: it polls, and waits for a CPU do not make it longer.
+
+The time of a single thread on a quiet machine is read as what it took without its waits for a CPU. That is right where
+each of these makes it longer: then a line through time over run-queue delay has a slope of 1. A smaller slope says that
+some delay has cost nothing, so that the time was read too short.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pytest_concurrency.core import stats
+from pytest_concurrency.core.model import Sample
+from pytest_concurrency.engine import constants
+from pytest_concurrency.engine.claims import margin_cut
+from pytest_concurrency.engine.readings import TINY
+from pytest_concurrency.engine.rules.base import ClockBound, Leaning, VetoRule
+
+
+def clock_bound(leaning: Leaning, side: int) -> bool:
+    """Whether the figure would be on the other side of the cut if no delay had made the calls longer."""
+    statistic = leaning.claim.statistic
+    figures = [vote.figure for vote in leaning.votes if vote.figure is not None]
+    if not side or not figures or not (statistic.of_times or statistic.zero_tolerance):
+        return False
+    usual, cut = stats.median(figures), margin_cut(leaning.claim.margin)
+    if side < 0:  # a single call that was read too short makes the figure too low
+        return usual * stretch([round_.serial for round_ in leaning.rounds]) > cut
+    second = [round_.concurrent for round_ in leaning.rounds if round_.concurrent is not None]
+    return not leaning.one_body and usual / stretch(second) < cut
+
+
+def stretch(samples: Sequence[Sample]) -> float:
+    """Return how many times as long as it was read the time of a thread may be, as its delay did not prolong it; or 1.
+
+    The slope of the line is that of least squares, with its standard error.
+    """
+    first = [(sample.loops, sample.readings[0]) for sample in samples]
+    each = [
+        (reading.wall / loops, reading.delay / loops)
+        for loops, reading in first
+        if reading.delay is not None and not reading.with_helpers
+    ]
+    if len(each) < constants.CLOCK_ROUNDS:
+        return 1.0
+    wall, delay = (stats.mean(column) for column in zip(*each, strict=True))
+    square = sum((late - delay) ** 2 for _, late in each)
+    if square <= TINY**2:
+        return 1.0
+    slope = sum((took - wall) * (late - delay) for took, late in each) / square
+    left = sum((took - wall - slope * (late - delay)) ** 2 for took, late in each) / (len(each) - 2)
+    if slope + constants.CLOCK_ERRORS * math.sqrt(left / square) >= 1:
+        return 1.0
+    return stats.median([took / max(took - late, TINY) for took, late in each])
+
+
+def reason(leaning: Leaning) -> ClockBound:
+    """Return that this is why there is no verdict."""
+    return ClockBound(len(leaning.rounds))
+
+
+RULE = VetoRule(
+    "clock-bound",
+    clock_bound,
+    failure="polling for 20 ms read as a GIL hold of 7 ms beside two busy programs at the ordinary priority",
+    evidence="judgement: slopes of 0.0 to 0.6 for polling beside two and four programs, 1.0 to 1.2 for computing",
+    sentence="waits for a CPU have not made the calls longer",
+    stage="end",
+    reason=reason,
+)
