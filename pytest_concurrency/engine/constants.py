@@ -23,7 +23,8 @@ VARIES = 0.2
 VARIES_MUCH = 0.5
 VARIES_IMPLAUSIBLY = 3.0
 UNEVEN = 0.1
-CLOCK_ROUNDS = 8
+CLOCK_ROUNDS = 5
+CLOCK_SLOPE = 0.5
 CLOCK_ERRORS = 3.5
 UNEQUAL = 1.25
 TOO_WIDE = 0.3
@@ -134,7 +135,9 @@ TABLE = (
              "Spread of batches from which the calls in them may vary."),
     Constant("CLOCK_ROUNDS", "rounds", "judgement", "the least that a line with a standard error is drawn through",
              "Rounds without which it is not asked whether waits for a CPU have made the calls longer."),
-    Constant("CLOCK_ERRORS", "standard errors", "judgement", "one in 2,000 by chance, one in 200 with eight rounds",
+    Constant("CLOCK_SLOPE", "ratio", "judgement", "polling: 0.0 to 0.6; computing: 1.0 and more",
+             "Slope above which waits for a CPU have made the calls longer, where that has to be shown."),
+    Constant("CLOCK_ERRORS", "standard errors", "judgement", "one in 2,000 by chance, one in 50 with five rounds",
              "Standard errors by which the slope of time over run-queue delay has to lie below 1."),
     Constant("UNEQUAL", "ratio", "judgement", "1.1 and less where calls are alike",
              "Times the mean of concurrent calls that the longest takes at least, to be another kind of call."),

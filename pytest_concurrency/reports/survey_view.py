@@ -80,7 +80,7 @@ def _headline(survey: Mapping[str, Any]) -> str:
     elapsed, workers = survey["elapsed"], ""
     if survey["workers"]:
         workers = f" by {count(survey['workers'], 'worker')} of pytest-xdist"
-    else:  # one after the other, so what is told apart is a part of it
+    else:  # one after the other, so what is listed separately is a part of it
         elapsed -= sum(part["wall"] for part in survey["parts"] if part["part"] in _APART)
     return f"{count(len(survey['tests']), 'test')} in {duration(elapsed)}{workers}: {', '.join(shares)}."
 

@@ -25,16 +25,19 @@ def clock_bound(leaning: Leaning, side: int) -> bool:
     if not side or not figures or not (statistic.of_times or statistic.zero_tolerance):
         return False
     usual, cut = stats.median(figures), margin_cut(leaning.claim.margin)
+    # The time of each of two functions is read as one number, and no bound allows for delay that cost nothing.
+    exact = not leaning.one_body
     if side < 0:  # a single call that was read too short makes the figure too low
-        return usual * stretch([round_.serial for round_ in leaning.rounds]) > cut
+        return usual * stretch([round_.serial for round_ in leaning.rounds], exact) > cut
     second = [round_.concurrent for round_ in leaning.rounds if round_.concurrent is not None]
-    return not leaning.one_body and usual / stretch(second) < cut
+    return exact and usual / stretch(second, exact) < cut
 
 
-def stretch(samples: Sequence[Sample]) -> float:
+def stretch(samples: Sequence[Sample], exact: bool = False) -> float:
     """Return how many times as long as it was read the time of a thread may be, as its delay did not prolong it; or 1.
 
-    The slope of the line is that of least squares, with its standard error.
+    :param exact: whether each delay has to be shown to prolong it; otherwise, that is assumed unless the slope is
+        significantly smaller.
     """
     first = [(sample.loops, sample.readings[0]) for sample in samples]
     each = [
@@ -42,17 +45,24 @@ def stretch(samples: Sequence[Sample]) -> float:
         for loops, reading in first
         if reading.delay is not None and not reading.with_helpers
     ]
-    if len(each) < constants.CLOCK_ROUNDS:
+    if not each:
         return 1.0
-    wall, delay = (stats.mean(column) for column in zip(*each, strict=True))
-    square = sum((late - delay) ** 2 for _, late in each)
-    if square <= TINY**2:
-        return 1.0
-    slope = sum((took - wall) * (late - delay) for took, late in each) / square
-    left = sum((took - wall - slope * (late - delay)) ** 2 for took, late in each) / (len(each) - 2)
-    if slope + constants.CLOCK_ERRORS * math.sqrt(left / square) >= 1:
+    low, high = slope(each)
+    if low > constants.CLOCK_SLOPE if exact else high >= 1:
         return 1.0
     return stats.median([took / max(took - late, TINY) for took, late in each])
+
+
+def slope(each: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return bounds of the slope of the line of least squares through time over delay, by its standard error."""
+    wall, delay = (stats.mean(column) for column in zip(*each, strict=True))
+    square = sum((late - delay) ** 2 for _, late in each)
+    if len(each) < constants.CLOCK_ROUNDS or square <= TINY**2:
+        return -math.inf, math.inf
+    middle = sum((took - wall) * (late - delay) for took, late in each) / square
+    left = sum((took - wall - middle * (late - delay)) ** 2 for took, late in each) / (len(each) - 2)
+    error = constants.CLOCK_ERRORS * math.sqrt(left / square)
+    return middle - error, middle + error
 
 
 def reason(leaning: Leaning) -> ClockBound:

@@ -74,8 +74,17 @@ def test_share_of_computing_does_not_depend_on_it() -> None:
     assert not clock_bound.clock_bound(leaning(ShareClaim("cpu", 0.5, 0.25), polls, figure=0.3), -1)
 
 
+def test_delay_of_two_functions_has_to_be_shown_to_prolong_them() -> None:
+    """Beside programs that take turns of one length, polling waits equally long for a CPU in each round."""
+    steady = [Sample(1, (polls(0.012),))] * 20
+    assert clock_bound.stretch(steady) == 1.0
+    assert clock_bound.stretch(steady, exact=True) == pytest.approx(2.5)
+    assert clock_bound.stretch([Sample(1, (computes(0.012 + 1e-5 * n),)) for n in range(20)], exact=True) == 1.0
+    assert clock_bound.stretch([Sample(1, (computes(0.0),))] * 20, exact=True) == 1.0
+
+
 def test_few_rounds_and_unknown_or_equal_delays_say_nothing() -> None:
-    assert clock_bound.stretch([Sample(1, (polls(0.001 * number),)) for number in range(7)]) == 1.0
+    assert clock_bound.stretch([Sample(1, (polls(0.001 * number),)) for number in range(4)]) == 1.0
     assert clock_bound.stretch([Sample(1, (polls(0.01),))] * 20) == 1.0
     assert clock_bound.stretch([Sample(1, (replace(polls(0.01), delay=None),))] * 20) == 1.0
     by_helpers = [Sample(1, (replace(polls(0.0005 * number), accounting="helped"),)) for number in range(20)]
