@@ -30,6 +30,9 @@ TOO_FAST = Cause(
     "it runs more in parallel than the test allows.",
     "raise at_most if that is intended, or look for the lock that is missing.",
 )
+FASTER = TOO_FAST._replace(
+    why="the second function is faster than the test allows.", try_next="raise the threshold if that is intended."
+)
 SLOWER = Cause(
     "compare",
     "the first function is the faster one.",

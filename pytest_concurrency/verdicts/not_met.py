@@ -199,7 +199,7 @@ def _cause(setup: WorkerSetup, result: Result, bound: Bound, settlement: Settlem
     if isinstance(claim, ShareClaim):
         return causes.of_share(claim.kind, bound)
     if isinstance(claim, SpeedupClaim) and claim.at_most:
-        return causes.TOO_FAST
+        return causes.FASTER if setup.own_code else causes.TOO_FAST
     if setup.own_code and estimate is not None and estimate.high < _AS_FAST:
         return causes.SWAPPED if claim.margin.low * estimate.low <= 1 else causes.SLOWER
     speedup = estimate.value if estimate is not None else None
