@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from pytest_concurrency.core import stats
-from pytest_concurrency.core.model import Sample
+from pytest_concurrency.core.model import Reading, Sample
 from pytest_concurrency.engine import constants
 from pytest_concurrency.engine.claims import margin_cut
 from pytest_concurrency.engine.readings import TINY
@@ -43,7 +43,7 @@ def stretch(samples: Sequence[Sample], exact: bool = False) -> float:
     each = [
         (reading.wall / loops, reading.delay / loops)
         for loops, reading in first
-        if reading.delay is not None and not reading.with_helpers
+        if reading.delay is not None and _is_one_threads(reading, exact)
     ]
     if not each:
         return 1.0
@@ -51,6 +51,11 @@ def stretch(samples: Sequence[Sample], exact: bool = False) -> float:
     if low > constants.CLOCK_SLOPE if exact else high >= 1:
         return 1.0
     return stats.median([took / max(took - late, TINY) for took, late in each])
+
+
+def _is_one_threads(reading: Reading, exact: bool) -> bool:
+    """Whether its delay is that of a single thread, which can prolong the calls by no more than that."""
+    return reading.accounting == "one" if exact else not reading.with_helpers
 
 
 def slope(each: Sequence[tuple[float, float]]) -> tuple[float, float]:

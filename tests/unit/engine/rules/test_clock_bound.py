@@ -20,12 +20,12 @@ COMPARE = SpeedupClaim(2, 0.7, 0.25)
 
 def polls(delay: float) -> Reading:
     """Until 20 ms have passed."""
-    return Reading(0.0, 0.02, 0.02 - delay, delay)
+    return Reading(0.0, 0.02, 0.02 - delay, delay, accounting="one")
 
 
 def computes(delay: float) -> Reading:
     """For 8 ms, whatever it has to wait for."""
-    return Reading(0.0, 0.008 + delay, 0.008, delay)
+    return Reading(0.0, 0.008 + delay, 0.008, delay, accounting="one")
 
 
 def leaning(
@@ -89,3 +89,5 @@ def test_few_rounds_and_unknown_or_equal_delays_say_nothing() -> None:
     assert clock_bound.stretch([Sample(1, (replace(polls(0.01), delay=None),))] * 20) == 1.0
     by_helpers = [Sample(1, (replace(polls(0.0005 * number), accounting="helped"),)) for number in range(20)]
     assert clock_bound.stretch(by_helpers) == 1.0
+    by_threads = [Sample(1, (replace(polls(0.012), accounting="seen"),)) for _ in range(20)]
+    assert clock_bound.stretch(by_threads, exact=True) == 1.0  # the delay of all threads together
