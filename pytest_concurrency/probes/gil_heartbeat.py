@@ -178,17 +178,20 @@ class Heartbeat:
                         sys.setswitchinterval(self._usual)
 
     def _beat(self, clock: ThreadClock, watched_cpu: Callable[[], float] | None) -> Wakeup:
-        cpu = watched_cpu() if watched_cpu else 0.0
         each = cpu_by_thread() if self._measures_longest else {}
-        own, process = CLOCKS.thread_cpu(), CLOCKS.process_cpu()
-        delay = clock.delay() or 0.0
-        switches = clock.switches()
+        # The last of these readings gives up the GIL, so the body may hold it before this thread sleeps. In another
+        # order, that hold would be neither late nor found, and a body of one hold would seem to have none.
         due = CLOCKS.wall() + _BEAT
+        cpu = watched_cpu() if watched_cpu else 0.0
+        own, process = CLOCKS.thread_cpu(), CLOCKS.process_cpu()
+        switches = clock.switches()
+        delay = clock.delay() or 0.0
+        asleep = CLOCKS.wall()
         CLOCKS.sleep(_BEAT)
         late = CLOCKS.wall() - due
         after = clock.switches()
         # Look immediately: the next system call lets the body continue, often to its end.
-        stood = self._look() if late > max(self._longest, 4 * _SLACK) else ()
+        stood = self._look() if late - (asleep + _BEAT - due) > max(self._longest, 4 * _SLACK) else ()
         total = CLOCKS.process_cpu() - process - (CLOCKS.thread_cpu() - own)
         others = in_turn(each, cpu_by_thread(), total, late) if self._measures_longest and late > NOTABLE else 0.0
         delay = (clock.delay() or 0.0) - delay
@@ -242,7 +245,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None, longe
     helped = not longest_hold and theirs > max(HELP, _ASIDE * reading.cpu)
     cpu = reading.cpu + theirs if helped else reading.cpu
     surely = perhaps = least = beside_others = most = witnessed = alert = total = 0.0
-    seen = taken_briefly = 0
+    seen = taken_briefly = free = 0
     unseen = released = 0.0
     for beat in beside.beats:
         # Before and after the body, ``setup=`` and other code of the worker compute. Without this limit, their holds
@@ -253,6 +256,7 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None, longe
         waited = min(beat.due + beat.late, reading.end) - max(beat.due, reading.start)
         delay = min(beat.delay, inside)
         seen += 1
+        free += not beat.found_taken and beat.delay < _PROMPT
         # A beat that waits for longer has met a hold of its own, not one of many short ones.
         taken_briefly += beat.found_taken and beat.late - beat.delay <= _BRIEF * beat.holds
         total += inside
@@ -280,7 +284,11 @@ def summarize(reading: Reading, beside: Wakeups, place: str | None = None, longe
         if beat.delay < _ALERT:
             witnessed = max(witnessed, waited + delay)
     if _waits_soon(reading) and released < _REPRESENTS * cpu:
-        perhaps += unseen
+        # Holds may have begun and ended while the probe thread slept. The part of the time that they took is that of
+        # its wake-ups that found the GIL taken, or came too late to: R. W. Wolff, *Poisson arrivals see time averages*
+        # (Operations Research 30, 1982). One more of them allows for chance.
+        part = (seen - free + 1) / (seen + 1)
+        perhaps = max(perhaps + unseen, min(cpu, part * (reading.cpu + reading.blocked)))
     # While other threads were active, they may have held the GIL. Without this, their holds count as the body's.
     least, beside_others, surely = (max(0.0, bound - beside.others) for bound in (least, beside_others, surely))
     # Where other threads compute, the one that holds the GIL may have the CPU that the probe thread waits for. So

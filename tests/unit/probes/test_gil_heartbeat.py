@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_concurrency.core.model import GilProbe
+from pytest_concurrency.core.model import GilProbe, Reading
 from pytest_concurrency.engine.claims import gil_vote
 from pytest_concurrency.probes.gil_heartbeat import Wakeup, Wakeups, summarize
 
@@ -219,3 +220,15 @@ def test_what_setup_computes_before_the_batch_is_no_help() -> None:
     found = beats(0.05, late=0.005, computed=0.0055, switches=2, all_cpu=0.0055)
     assert shared(0.05, 0.0, found, all_cpu=0.25, own_cpu=0.25).others_cpu == 0
     assert shared(0.05, 0.0, found, all_cpu=0.25, own_cpu=0.05).others_cpu == pytest.approx(0.2)
+
+
+def test_short_holds_between_waits_are_not_taken_for_released() -> None:
+    """A body that computes for 0.7 ms and waits for 0.8 ms: each beat that wanted the GIL came late, or ended soon."""
+    body = Reading(0.0, 0.008, 0.0036, 0.0, None, 5)
+    late = [Wakeup(0.0015 * n + 0.0005, 0.00045, 0.0004, 0.0007, 1) for n in range(5)]
+    free = [Wakeup(0.0015 * n + 0.0012, 0.0001, 0.0, 0.0, 1) for n in range(5)]
+    unknown = summarize(body, Wakeups((*late, *free)), longest_hold=False)
+    assert unknown.perhaps_held == pytest.approx(body.cpu)
+    assert gil_vote(unknown).direction == 0
+    prompt = [replace(beat, delay=0.0) for beat in late]
+    assert gil_vote(summarize(body, Wakeups((*prompt, *free)), longest_hold=False)).direction == -1
