@@ -22,7 +22,7 @@
 12. If the figure may be low for want of CPUs, a reference workload runs beside the rounds and widens their intervals
     (:mod:`.reference_workload`).
 13. A veto may hold a verdict back: too little seen, chance, silenced rounds, shares that disagree, a drift, a falling
-    figure, calls that were measured together (the vetoes of :mod:`.rules`).
+    figure, calls that were measured together, delay that cost nothing (the vetoes of :mod:`.rules`).
 14. At ``max_time``, or if the figure lies inside the margin, it is undecided; if the machine cannot show it,
     unmeasurable, which comes before a slow verdict (:mod:`.procedure`).
 15. The settlement has each claim's verdict, its estimate, what is known of why there is none, and how often each rule

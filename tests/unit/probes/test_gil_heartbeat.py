@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_concurrency.core.model import GilProbe, Reading
 from pytest_concurrency.engine.claims import gil_vote
-from pytest_concurrency.probes.gil_heartbeat import Wakeup, Wakeups, summarize
+from pytest_concurrency.machine.clocks import CLOCKS
+from pytest_concurrency.probes.gil_heartbeat import Heartbeat, Wakeup, Wakeups, summarize
 
 from ..make import reading
 
@@ -232,3 +233,38 @@ def test_short_holds_between_waits_are_not_taken_for_released() -> None:
     assert gil_vote(unknown).direction == 0
     prompt = [replace(beat, delay=0.0) for beat in late]
     assert gil_vote(summarize(body, Wakeups((*prompt, *free)), longest_hold=False)).direction == -1
+
+
+class StallingClock:
+    """The clock of a probe thread that waits for the GIL at the end of its first reading of the run-queue delay."""
+
+    def __init__(self, stall: float) -> None:
+        self.now, self.switched, self._stall = 0.0, 0, stall
+
+    def delay(self) -> float:
+        self.now += self._stall
+        self.switched += self._stall > 0
+        self._stall = 0.0
+        return 0.0
+
+    def switches(self) -> int:
+        return self.switched
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds + 0.0001
+        self.switched += 1
+
+
+@pytest.mark.parametrize(("stall", "found"), [(0.003, True), (0.0, False)])
+def test_hold_that_begins_before_the_probe_thread_sleeps_is_seen(
+    stall: float, found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body of one hold of 3 ms was called one that releases the GIL, in half of its probes."""
+    clock = StallingClock(stall)
+    for name in ("thread_cpu", "process_cpu"):
+        monkeypatch.setattr(CLOCKS, name, lambda: 0.0)
+    monkeypatch.setattr(CLOCKS, "wall", lambda: clock.now)
+    monkeypatch.setattr(CLOCKS, "sleep", clock.sleep)
+    beat = Heartbeat(None, (), 0.05)._beat(cast("Any", clock), None)
+    assert beat.found_taken is found
+    assert beat.late == pytest.approx(stall + 0.0001)
