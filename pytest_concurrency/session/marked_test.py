@@ -161,8 +161,9 @@ def follow_policy(outcome: Outcome, limits: Tolerances, skip: Skip) -> Any:
     :param skip: as :func:`undecided.follow` takes it.
     """
     __tracebackhide__ = True
-    if outcome.change is not None and outcome.change.kind == "regression":
-        raise _failure([(outcome, limits)]) or AssertionError
+    regressed = outcome.change is not None and outcome.change.kind == "regression"
+    if regressed and (failure := _failure([(outcome, limits)])):
+        raise failure
     if outcome.leftovers and limits.leftovers == "fail":
         raise left_running.failure_of(outcome.leftovers)
     if outcome.verdict in ("met", "not_met"):

@@ -60,9 +60,9 @@ class Doubt(NamedTuple):
     kind: str = "undecided"
 
 
-# The rules of the engine that a user is told of, and the section about each. Other rules have no part in the message:
+# The rules of the engine that the message names, and the section about each. Other rules have no part in the message:
 # limits, which are always there, and those whose reason has a sentence of its own with figures in it.
-_TOLD: Mapping[Rule[Any], str] = {
+_NAMED_RULES: Mapping[Rule[Any], str] = {
     late_helpers.RULE: "own-threads",
     hidden_computing.RULE: "own-threads",
     gil_taken.RULE: "busy-fixture",
@@ -208,8 +208,8 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
         yield Doubt(
             f"all rounds pooled give {say(together)}, because a few calls take most of the time", "", "calls-vary"
         )
-    told = _told(case)
-    yield from told
+    by_rules = _by_rules(case)
+    yield from by_rules
     if case.contradicted:
         yield Doubt(
             f"later rounds contradicted those before them ({count(case.contradicted, 'time')})", kind="calls-vary"
@@ -218,7 +218,7 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
         return
     if case.claim.unit == "share":
         yield Doubt("the calls vary: some compute, and others wait", _SAME_WORK, "calls-vary")
-    elif any(doubt.kind in ("own-threads", "busy-fixture") for doubt in told):
+    elif any(doubt.kind in ("own-threads", "busy-fixture") for doubt in by_rules):
         return  # that may be why the rounds differ
     elif disturbed:
         yield Doubt(
@@ -236,12 +236,12 @@ def _in_the_body(case: Decision, lead: int, disturbed: bool) -> Iterator[Doubt]:
         yield Doubt("", _AWAY)
 
 
-def _told(case: Decision) -> list[Doubt]:
+def _by_rules(case: Decision) -> list[Doubt]:
     """Return what the rules say that have held back many rounds, or the last verdict."""
     many = _MANY * len(case.votes)
     doubts = {
         rule.sentence: Doubt(rule.sentence, _TRIES.get(kind, ""), kind)
-        for rule, kind in _TOLD.items()
+        for rule, kind in _NAMED_RULES.items()
         if case.trace[rule.name] > many or case.held_back_by == rule.name
     }
     return list(doubts.values())

@@ -19,7 +19,7 @@ from pytest_concurrency.verdicts import undecided
 from ..make import reading, round_
 
 ROUNDS = 20
-TOLD = undecided._TOLD
+NAMED = undecided._NAMED_RULES
 
 
 def found(held_back: dict[str, int], interference: Interference | None = None, needs_right: bool = False) -> Finding:
@@ -33,27 +33,27 @@ def found(held_back: dict[str, int], interference: Interference | None = None, n
     return undecided.finding("", TimeRanOut(case, rounds, interference or Interference(), site, 10.0))
 
 
-@pytest.mark.parametrize("rule", TOLD, ids=lambda rule: rule.name)
-def test_rule_that_held_back_many_rounds_is_told_with_a_section_about_it(rule: undecided.Rule[object]) -> None:
+@pytest.mark.parametrize("rule", NAMED, ids=lambda rule: rule.name)
+def test_rule_that_held_back_many_rounds_is_named_with_a_section_about_it(rule: undecided.Rule[object]) -> None:
     finding = found({rule.name: ROUNDS})
     assert rule.sentence.partition(" ")[2] in finding.headline
-    assert finding.kind == TOLD[rule]
+    assert finding.kind == NAMED[rule]
     assert finding.kind in addresses.UNDECIDED
 
 
-@pytest.mark.parametrize("rule", TOLD, ids=lambda rule: rule.name)
-def test_rule_that_held_back_few_rounds_is_not_told(rule: undecided.Rule[object]) -> None:
+@pytest.mark.parametrize("rule", NAMED, ids=lambda rule: rule.name)
+def test_rule_that_held_back_few_rounds_is_not_named(rule: undecided.Rule[object]) -> None:
     assert rule.sentence.partition(" ")[2] not in found({rule.name: 1}).headline
 
 
-def test_two_rules_for_one_reason_are_told_once() -> None:
-    same = [rule for rule in TOLD if TOLD[rule] == "own-threads"]
+def test_two_rules_for_one_reason_are_named_once() -> None:
+    same = [rule for rule in NAMED if NAMED[rule] == "own-threads"]
     assert len(same) == 2
     finding = found({rule.name: ROUNDS for rule in same})
     assert finding.headline.count(same[0].sentence.partition(" ")[2]) == 1
 
 
-def test_rules_that_are_always_there_are_not_told() -> None:
+def test_rules_that_are_always_there_are_not_named() -> None:
     for rule in (cpu_limit.RULE, too_little_seen.RULE):
         assert found({rule.name: ROUNDS}).headline == found({}).headline
 
