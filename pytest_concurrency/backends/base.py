@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from pytest_concurrency.core.errors import WorkerLost
 from pytest_concurrency.core.leftovers import Leftover
 from pytest_concurrency.core.model import BlockProbe, Sample
+from pytest_concurrency.machine.cpus import pinned_to
 from pytest_concurrency.machine.stack_locations import Place
 from pytest_concurrency.probes.helper_threads import UsedCpu
 from pytest_concurrency.verdicts import worker_errors
 from pytest_concurrency.verdicts.causes import Cause
+
+_SKIPS = ("Skipped", "XFailed", "SkipTest")  # of pytest and unittest, which this layer does not import
 
 
 class WorkerGroup(abc.ABC):
@@ -55,6 +58,16 @@ class WorkerGroup(abc.ABC):
     def cpus(self) -> float | None:
         """Total number of CPUs of the workers' hosts, if some workers run on other hosts; otherwise None."""
         return None
+
+    @property
+    def in_this_process(self) -> bool:
+        """Whether the workers are threads of this process; ``one_process`` says so of workers on other hosts, too."""
+        return self.one_process and self.cpus is None
+
+    @property
+    def pinned(self) -> int | None:
+        """On how many CPUs the workers may run, if these are fewer than this process has; otherwise None."""
+        return pinned_to(self.native_ids) if self.cpus is None else None
 
     @property
     def at_once(self) -> int | None:
@@ -156,7 +169,6 @@ def raised_by(errors: Mapping[int, BaseException], backend: str, workers: int, p
     return raised
 
 
-_SKIPS = ("Skipped", "XFailed", "SkipTest")  # of pytest and unittest, which this layer does not import
 _NO_FOLDER = "set TMPDIR to a folder that can be written to, or use --concurrency-start-method=spawn, which needs none."
 _CURES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), ask for fewer workers, or look for a test that leaves "

@@ -108,8 +108,9 @@ class Decision:
 
         :param vote: one that is not counted yet.
         """
-        votes = self.votes if vote is None else [*self.votes, vote]
-        return sum(each.direction == -self.claim.met_when for each in votes)
+        against = -self.claim.met_when
+        seen = sum(each.direction == against for each in self.votes)
+        return seen + (vote is not None and vote.direction == against)
 
     def _side(self, count: VoteCount, enough_above: float, enough_below: float, early: bool) -> int:
         """The side that the votes of this count have decided for, 0 if none."""

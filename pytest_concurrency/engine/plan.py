@@ -82,9 +82,7 @@ class CpuSite:
     one_interpreter: bool = True
     cores: int | None = None  # what the CPUs are hardware threads of, if that is known
     at_once: int | None = None  # of a pool: how many of its workers were seen to run at the same time
-    pinned: int | None = (
-        None  # the CPUs on which its workers may run, where that are not all: a library has pinned them
-    )
+    pinned: int | None = None  # the CPUs on which its workers may run, if these are fewer: a library may pin them
     needs_right: bool = False  # whether a right that pytest lacks would give the workers a higher priority
 
     @property

@@ -196,8 +196,7 @@ class _Loop:
 
     def _measured(self) -> float:
         """Seconds that all rounds' batches have taken."""
-        samples = [sample for round_ in self._rounds for sample in (round_.serial, round_.concurrent)]
-        return sum(sample.wall for sample in samples if sample is not None)
+        return sum(sample.wall for round_ in self._rounds for sample in readings.samples_of(round_))
 
     def _unsure_of_drift(self) -> bool:
         """Whether more rounds tell a drift from a body's chance, or from a latency that rises and falls again."""

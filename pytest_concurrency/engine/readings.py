@@ -96,9 +96,8 @@ def mean_cpu(rounds: Sequence[Round]) -> float:
 
     A serial run may make several such batches, each of a single call.
     """
-    samples = [sample for round_ in rounds for sample in (round_.serial, round_.concurrent) if sample is not None]
-    last = rounds[-1]
-    loops = min(sample.loops for sample in (last.serial, last.concurrent) if sample is not None)
+    samples = [sample for round_ in rounds for sample in samples_of(round_)]
+    loops = min(sample.loops for sample in samples_of(rounds[-1]))
     return loops * sum(sample.cpu for sample in samples) / sum(sample.workers * sample.loops for sample in samples)
 
 
@@ -113,13 +112,17 @@ def seen_in_concurrent_only(rounds: Sequence[Round]) -> bool:
     return sum(round_.serial.wall for round_ in rounds) < max(together)
 
 
+def samples_of(round_: Round) -> list[Sample]:
+    """Return the batches of a round: that of the single worker, and that of several if there was one."""
+    return [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
+
+
 def readable(round_: Round) -> bool:
     """Whether a round counts: run delay was read, or the machine was quiet without it.
 
     One in which a thread computed does not, of which it is not known whether it works for the body.
     """
-    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
-    return all(_counts(reading, round_) for sample in samples for reading in sample.readings)
+    return all(_counts(reading, round_) for sample in samples_of(round_) for reading in sample.readings)
 
 
 def serial_readable(round_: Round) -> bool:
@@ -164,8 +167,8 @@ def disturbed(round_: Round, cpus: float) -> bool:
 
 def helpers_late(round_: Round) -> bool:
     """Whether threads or processes that the body starts compute for it beside other programs, and may have waited."""
-    samples = [sample for sample in (round_.serial, round_.concurrent) if sample is not None]
-    return beside_others(round_) and any(reading.with_helpers for sample in samples for reading in sample.readings)
+    readings = [reading for sample in samples_of(round_) for reading in sample.readings]
+    return beside_others(round_) and any(reading.with_helpers for reading in readings)
 
 
 def for_as_many_calls(serial: Sample, loops: int) -> Reading:

@@ -19,7 +19,7 @@ from pytest_concurrency.engine import readings
 from pytest_concurrency.engine.plan import CpuSite, WorkerSetup
 from pytest_concurrency.machine import topology
 from pytest_concurrency.machine.clocks import CLOCKS
-from pytest_concurrency.machine.cpus import GilWatch, gil_enabled, pinned_to
+from pytest_concurrency.machine.cpus import GilWatch, gil_enabled
 from pytest_concurrency.machine.full_collections import FULL_COLLECTIONS
 from pytest_concurrency.measurement import batch_size, ordinary_batch, probed_batches, worker_indices
 from pytest_concurrency.measurement.base_bench import BaseBench
@@ -85,7 +85,7 @@ class WorkerBench(BaseBench):
             self._progress(f"starting {setup.who()}")
             self._close_group(setup.key)
             if setup.backend == "processes" or setup.executor is not None:
-                for key in [key for key, (_, other) in self._groups.items() if other.one_process and not other.cpus]:
+                for key in [key for key, (_, other) in self._groups.items() if other.in_this_process]:
                     self._close_group(key)  # so that the process that forks has a single thread
             self._groups[setup.key] = (setup.group_size, open_workers(setup, self._body, self._around))
             self._warm.discard(setup.key)
@@ -105,8 +105,8 @@ class WorkerBench(BaseBench):
     def site(self, setup: WorkerSetup) -> CpuSite:
         group = self._groups[setup.key][1]
         cpus, cores = (self._cpus, self._cores) if group.cpus is None else (group.cpus, None)
-        more = group.at_once, None if group.cpus else pinned_to(group.native_ids), self._priority.needs_right
-        return CpuSite(cpus, gil_enabled(), group.one_interpreter, cores, *more)
+        right = self._priority.needs_right
+        return CpuSite(cpus, gil_enabled(), group.one_interpreter, cores, group.at_once, group.pinned, right)
 
     def round(self, setup: WorkerSetup) -> Round:
         """Measure one round by the setup's method."""

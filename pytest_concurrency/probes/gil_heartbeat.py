@@ -53,13 +53,13 @@ def unavailable() -> str | None:
 class Wakeup:
     """One sleep of the probe thread, and its wait for the GIL afterwards.
 
-    ``late`` is the wake-up latency, ``delay`` the part of that in which the probe thread had no CPU, ``cpu`` the CPU
-    time of the watched thread from before the sleep until the probe thread had the GIL. ``switches`` counts how often
-    the probe thread gave up its CPU: once to sleep, and once more if it found the GIL taken. After a single switch, a
-    wake-up is late for another reason than the GIL. ``in_turn`` is the CPU time of threads that may have held the GIL
-    one after the other. ``holds`` is how many holds it waited for, estimated from how often it woke up: the thread that
-    gives up the GIL wakes the probe thread, and may have taken it again by then. ``all_cpu`` is the CPU time of all
-    threads but the probe thread.
+    ``late`` is the wake-up latency, with a wait for the GIL just before the sleep. ``delay`` is the part of it in which
+    the probe thread had no CPU, ``cpu`` the CPU time of the watched thread from before the sleep until the probe thread
+    had the GIL. ``switches`` counts how often the probe thread gave up its CPU: once to sleep, and once more if it
+    found the GIL taken. After a single switch, a wake-up is late for another reason than the GIL. ``in_turn`` is the
+    CPU time of threads that may have held the GIL one after the other. ``holds`` is how many holds it waited for,
+    estimated from how often it woke up: the thread that gives up the GIL wakes the probe thread, and may have taken it
+    again by then. ``all_cpu`` is the CPU time of all threads but the probe thread.
     """
 
     due: float

@@ -72,6 +72,11 @@ def _let_through(setup: WorkerSetup, speedup: float | None, otherwise: str) -> s
     return f"{who} gain only {ratio(speedup)}, as with a limit of {least} {'or' if most == least + 1 else 'to'} {most}."
 
 
+def _computing(bound: Bound) -> str:
+    """Return how a cause begins that is about computing."""
+    return f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time"
+
+
 def of_speedup(
     bound: Bound,
     setup: WorkerSetup,
@@ -110,7 +115,7 @@ def of_speedup(
             + _let_through(setup, speedup, "the waits overlap only in part."),
             "narrow the lock, or raise the limit that it waits for: pool size, server workers, rate limit.",
         )
-    kind = _KINDS[bound.kind]
+    kind, work = _KINDS[bound.kind], _computing(bound)
     # If all computing were done one after the other, there would be more speedup: so the waits are, too.
     in_turn = advice.ceiling(setup.group_size, bound.cpu_share, 1.0)
     if speedup is not None and speedup < min(_ONE_AT_A_TIME, in_turn / _MORE):
@@ -122,27 +127,25 @@ def of_speedup(
     if setup.one_thread and helped:  # with asyncio.to_thread(), say, which a probe of the loop's thread does not see
         return Cause(
             "contention",
-            f"{kind}. The code computes {computes} of its time, in other threads or processes, and these slow each "
-            "other down.",
+            f"{work}, in other threads or processes, and these slow each other down.",
             "use processes if the computing holds the GIL; otherwise look for a lock around it, or memory bandwidth.",
         )
     if setup.one_thread:
         return Cause(
             "one-event-loop",
-            f"{kind}. The code computes {computes} of its time, and an event loop runs all tasks in one thread.",
+            f"{work}, and an event loop runs all tasks in one thread.",
             "use processes, or asyncio.to_thread() for computing that releases the GIL.",
         )
     if one_interpreter and bound.gil == "briefly_released":
         return Cause(
             "gil",
-            f"{kind}. The code computes {computes} of its time and releases the GIL only for microseconds.",
+            f"{work} and releases the GIL only for microseconds.",
             "use processes, or do more in each call (executemany, fewer and larger pieces).",
         )
     if one_interpreter and bound.gil == "held":
         return Cause(
             "gil",
-            f"{kind}. The code computes {computes} of its time and holds the global interpreter lock (GIL), "
-            "so only one thread at a time computes.",
+            f"{work} and holds the global interpreter lock (GIL), so only one thread at a time computes.",
             "use processes, a library that releases the GIL while it computes, or a free-threaded build of Python.",
         )
     look_for = (
@@ -152,7 +155,7 @@ def of_speedup(
     )
     return Cause(
         "contention",
-        f"{kind}. The code computes {computes} of its time, and the workers slow each other down.",
+        f"{work}, and the workers slow each other down.",
         f"look for {look_for}",
     )
 
@@ -174,8 +177,7 @@ def of_few_cpus(bound: Bound, who: str, cpus: float) -> Cause:
     """Return why workers that outnumber the CPUs are not faster."""
     return Cause(
         "few-cpus",
-        f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time, and {who} share "
-        f"{number(cpus)} CPUs.",
+        f"{_computing(bound)}, and {who} share {number(cpus)} CPUs.",
         "run it on a machine with more CPUs, or require what these can give.",
     )
 
@@ -184,8 +186,7 @@ def of_pinned_workers(bound: Bound, who: str, cpus: int) -> Cause:
     """Return why workers do not compute at the same time that may run on some of the CPUs only."""
     return Cause(
         "few-cpus",
-        f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time, and {who} may run on only "
-        f"{count(cpus, 'CPU')}: something has pinned them.",
+        f"{_computing(bound)}, and {who} may run on only {count(cpus, 'CPU')}: something has pinned them.",
         "look for os.sched_setaffinity, or a library that sets it when it is imported (OpenMP, BLAS).",
     )
 
@@ -198,7 +199,7 @@ def of_share(kind: str, bound: Bound) -> Cause:
     if kind == "wait":
         return Cause(
             "not-waiting",
-            f"{_KINDS[bound.kind]}. The code computes {share(bound.cpu_share)} of its time.",
+            f"{_computing(bound)}.",
             "if it is meant to compute, use expect_cpu_bound or lower min_wait; otherwise, --concurrency-profile=line "
             "shows the lines that compute.",
         )

@@ -187,8 +187,9 @@ def _time_ran_out(
     body = list(_in_the_body(case, above - below, bool(machine)))
     tries = [doubt.try_next for doubt in body if doubt.try_next]
     if machine or not tries:
-        right = ["give pytest the right to a higher priority (pytest-concurrency-perf doctor says how)"]
-        tries += [*(right if site.needs_right and machine else []), "run it on a quieter machine", *farther]
+        if machine and site.needs_right:
+            tries.append("give pytest the right to a higher priority (pytest-concurrency-perf doctor says how)")
+        tries += ["run it on a quieter machine", *farther]
     kinds = [doubt.kind for doubt in body if doubt.said] or ["busy-machine" if machine else "undecided"]
     sentences = [said, *(doubt.said for doubt in body if doubt.said), *machine]
     return Doubt(

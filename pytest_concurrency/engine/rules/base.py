@@ -63,8 +63,6 @@ class BatchedCalls:
 class ClockBound:
     """Waits for a CPU have not made the calls longer, so what they take on a quiet machine is not known."""
 
-    rounds: int
-
 
 Undone = Drifted | Fell | BatchedCalls | ClockBound  # why there is no verdict, though the rounds came to one
 Discard = Callable[[Round], bool]
