@@ -29,6 +29,14 @@ _DASK_WORKERS = 30.0  # seconds within which its first worker has to appear
 _DASK_ANSWERS = 5.0  # seconds that a Dask scheduler gets to answer
 
 
+# What a name given as executor= was probably meant as: a kind of workers, and its class in concurrent.futures.
+_POOLS = {
+    "threads": "ThreadPoolExecutor",
+    "processes": "ProcessPoolExecutor",
+    "interpreters": "InterpreterPoolExecutor",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """An executor, the function that ends it (None if the executor is the user's own), and a note for reports."""
@@ -63,9 +71,9 @@ def check(choice: ExecutorChoice, registered: Mapping[str, Any]) -> None:
         return
     near = difflib.get_close_matches(choice.name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    for own in ("threads", "processes", "interpreters"):
-        if choice.name.lower() in (own, f"{own.removesuffix('s').removesuffix('e')}poolexecutor"):
-            hint = f" Write {own}=4, or give the class itself: executor=ThreadPoolExecutor."
+    for own, pool in _POOLS.items():
+        if choice.name in (own, pool):
+            hint = f" Write {own}=4, or give the class itself: executor={pool}."
     raise BadArgument(
         f"executor={choice.name!r}: there is no backend of that name.{hint} There are {', '.join(names)}. "
         "The hook pytest_concurrency_backends adds more (in conftest.py or a plugin)."

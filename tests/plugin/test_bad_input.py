@@ -26,6 +26,10 @@ BAD_MARKERS = {
             SPEEDUP_KEYWORDS,
         ],
     ),
+    "executor by its class's name": (
+        "expect_speedup(executor='ProcessPoolExecutor', workers=2, at_least=1.5)",
+        ["there is no backend of that name", "Write processes=4", "executor=ProcessPoolExecutor"],
+    ),
     "at_least text": ("expect_speedup(threads=4, at_least='3')", ["at_least='3'", "must be a number above 0"]),
     "at_least nan": ("expect_speedup(threads=4, at_least=float('nan'))", ["at_least=nan", "must be a number above 0"]),
     "at_least bool": ("expect_speedup(threads=4, at_least=True)", ["at_least=True", "must be a number above 0"]),
